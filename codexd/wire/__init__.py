@@ -1,0 +1,1 @@
+"""Bytes to frames and back: incremental, and the same whatever the chunking."""
