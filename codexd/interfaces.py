@@ -1,0 +1,68 @@
+"""Where the rim meets: what a back end offers, what it is given, what it gives back."""
+
+from attrs import frozen
+from zope.interface import Interface
+
+from codexd.neutral.event import Event
+from codexd.neutral.turn import Turn
+
+
+@frozen
+class ModelCard:
+    """One model on offer (OpenAI `/v1/models`).
+
+    Attributes:
+        id: what clients ask for.
+        created: Unix time in seconds.
+        owned_by: as OpenAI has it.
+        efforts: reasoning efforts it takes, weakest first; each is also offered as a `-effort` suffix.
+        context_window: in tokens, where known.
+    """
+
+    id: str
+    created: int = 0
+    owned_by: str = "openai"
+    efforts: tuple[str, ...] = ()
+    context_window: int | None = None
+
+
+class IEventSink(Interface):
+    """Takes one answer: a grammatical sentence, event by event."""
+
+    def receive(event: Event) -> None:
+        """Take the next event. Must not raise and must not call back into the handle."""
+
+    def flush() -> None:
+        """Nothing more comes in this turn of the reactor: write what is waiting, in one piece."""
+
+
+class ITurnHandle(Interface):
+    """One answer under way."""
+
+    def cancel() -> None:
+        """Nobody wants the rest: stop the model. Nothing reaches the sink after this. Idempotent."""
+
+    def hold() -> None:
+        """The reader is too slow: bring no more until `release`. Idempotent."""
+
+    def release() -> None:
+        """The reader has caught up. Idempotent."""
+
+
+class IModelBackend(Interface):
+    """Something that answers turns."""
+
+    def begin(turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Start an answer; every outcome, failure included, is told to the sink.
+
+        A failure that comes before `Began` is one the client sees as an HTTP error.
+
+        Raises:
+            Refused: when it cannot be started at all: not ready, busy, unknown model.
+        """
+
+    def models() -> tuple[ModelCard, ...]:
+        """List what is on offer, as last read."""
+
+    def ready() -> bool:
+        """Tell whether a turn begun now could run."""

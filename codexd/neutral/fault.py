@@ -1,0 +1,162 @@
+"""What can go wrong: the one error vocabulary, in OpenAI's terms.
+
+Every failure, wherever it begins, becomes a Fault once and is shown by a front end as the client expects it.
+"""
+
+from typing import Final
+
+from attrs import evolve, frozen
+
+
+@frozen
+class Fault:
+    """One failure as a client may see it.
+
+    Attributes:
+        kind: our own stable name for it, for logs and counters.
+        status: the HTTP status when it comes before the first byte.
+        type: OpenAI's `error.type`.
+        code: OpenAI's `error.code`.
+        message: for a person; never holds prompts, keys or paths.
+        param: the request field at fault, as a path such as `messages[0].role`.
+        retry_after_seconds: when it is worth trying again (RFC 9110, Retry-After).
+        should_retry: OpenAI SDKs' `x-should-retry`; None lets the SDK decide by status.
+    """
+
+    kind: str
+    status: int
+    type: str
+    code: str | None
+    message: str
+    param: str | None = None
+    retry_after_seconds: float | None = None
+    should_retry: bool | None = None
+
+
+class Refused(Exception):
+    """The only exception that crosses a ring: it carries a Fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind, fault.message)
+        self.fault = fault
+
+
+INVALID = "invalid_request_error"
+SERVER = "server_error"
+
+
+def _invalid(kind: str, code: str | None, message: str = "", status: int = 400) -> Fault:
+    return Fault(kind, status, INVALID, code, message, should_retry=False)
+
+
+def _server(
+    kind: str,
+    status: int,
+    message: str,
+    *,
+    code: str | None = None,
+    retry_after_seconds: float | None = None,
+    should_retry: bool | None = None,
+) -> Fault:
+    return Fault(kind, status, SERVER, code or kind, message, None, retry_after_seconds, should_retry)
+
+
+_FAULTS: Final = {
+    fault.kind: fault
+    for fault in (
+        # The client's doing.
+        _invalid("malformed_json", "invalid_json", "The body is not valid JSON."),
+        _invalid("missing", "missing_required_parameter"),
+        _invalid("wrong_type", "invalid_type"),
+        _invalid("wrong_value", "invalid_value"),
+        _invalid("unsupported", "unsupported_parameter"),
+        _invalid("orphan_tool_output", "invalid_value"),
+        _invalid("previous_response_not_found", "previous_response_not_found"),
+        _invalid("invalid_prompt", "invalid_prompt", "The model's provider refused the request."),
+        _invalid(
+            "context_length_exceeded",
+            "context_length_exceeded",
+            "The input is longer than the model's context.",
+        ),
+        _invalid(
+            "unknown_model",
+            "model_not_found",
+            "The model does not exist or you do not have access to it.",
+            404,
+        ),
+        _invalid("no_such_path", None, "Unknown request URL.", 404),
+        _invalid("method_not_allowed", None, "The method is not allowed for this URL.", 405),
+        _invalid("too_large", "request_too_large", "The body is larger than this server accepts.", 413),
+        _invalid(
+            "unsupported_media",
+            "unsupported_media_type",
+            "The content type or encoding is not supported.",
+            415,
+        ),
+        _invalid("invalid_api_key", "invalid_api_key", "Incorrect or missing API key.", 401),
+        # Limits.
+        Fault(
+            "rate_limited",
+            429,
+            "requests",
+            "rate_limit_exceeded",
+            "The model's provider is limiting requests.",
+        ),
+        Fault(
+            "quota_exhausted",
+            429,
+            "insufficient_quota",
+            "insufficient_quota",
+            "The account behind this server has used up its quota.",
+            should_retry=False,
+        ),
+        Fault(
+            "busy",
+            429,
+            "requests",
+            "rate_limit_exceeded",
+            "This server is answering as many requests as it may; try again shortly.",
+            retry_after_seconds=1.0,
+        ),
+        # Our own doing, or that of what stands behind us.
+        _server("internal", 500, "The server failed to handle the request.", should_retry=False),
+        _server("model_failed", 502, "The model's provider failed."),
+        _server("model_refused_us", 502, "The model's provider did not accept this server's account."),
+        _server("stream_cut", 502, "The model's stream ended before its answer was complete."),
+        _server("tool_choice_unmet", 502, "The model did not call the tool it was required to call."),
+        _server("not_ready", 503, "The model is not ready yet.", retry_after_seconds=1.0),
+        _server("overloaded", 503, "The model's provider is overloaded.", retry_after_seconds=5.0),
+        _server("child_died", 503, "The model process ended during the request.", retry_after_seconds=1.0),
+        _server("shutting_down", 503, "The server is shutting down.", retry_after_seconds=5.0),
+        _server("no_first_event", 504, "The model did not begin to answer in time."),
+        _server("idle", 504, "The model stopped answering."),
+        _server("too_long", 504, "The answer took longer than this server allows.", should_retry=False),
+        _server("slow_reader", 504, "The client did not read its stream.", should_retry=False),
+    )
+}
+
+
+def fault(
+    kind: str,
+    message: str | None = None,
+    *,
+    param: str | None = None,
+    retry_after_seconds: float | None = None,
+) -> Fault:
+    """Name a failure from the vocabulary, with a better message or the field at fault where known.
+
+    Raises:
+        KeyError: when the kind is not in the vocabulary, which is a defect of ours.
+    """
+    known = _FAULTS[kind]
+    return evolve(
+        known,
+        message=known.message if message is None else message,
+        param=param,
+        retry_after_seconds=known.retry_after_seconds if retry_after_seconds is None else retry_after_seconds,
+    )
+
+
+def kinds() -> tuple[str, ...]:
+    """List the whole vocabulary, for counters with bounded labels and for tests."""
+    return tuple(_FAULTS)

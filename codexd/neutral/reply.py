@@ -1,0 +1,183 @@
+"""What came of it: the fold of an answer's events.
+
+A non-streamed answer is this fold, and a streamed one carries it in its last frame; there is no other path.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from codexd.neutral import event as e
+from codexd.neutral.fault import Fault
+from codexd.neutral.turn import Message, Part, Reasoning, RefusalPart, TextPart, ToolCall
+
+Output = Message | Reasoning | ToolCall
+
+
+@frozen
+class Reply:
+    """A whole answer: its items in order, how it ended, what it cost."""
+
+    items: tuple[Output, ...] = ()
+    finish: e.Finish | None = None
+    usage: e.Usage | None = None
+    fault: Fault | None = None
+
+    @property
+    def text(self) -> str:
+        """All text said, of all messages, in order."""
+        return "".join(
+            part.text
+            for item in self.items
+            if isinstance(item, Message)
+            for part in item.parts
+            if isinstance(part, TextPart)
+        )
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls, in order."""
+        return tuple(item for item in self.items if isinstance(item, ToolCall))
+
+
+@define
+class _Growing:
+    """One item while it grows: pieces are joined once, when it is read."""
+
+    opened: e.Opened
+    text: list[str] = field(factory=list)
+    refusal: list[str] = field(factory=list)
+    summary: list[list[str]] = field(factory=list)
+    content: list[list[str]] = field(factory=list)
+    encrypted: str | None = None
+    complete: bool = False
+
+
+def _put(parts: list[list[str]], part: int, text: str) -> None:
+    if part == len(parts):
+        parts.append([])
+    parts[part].append(text)
+
+
+def _join(parts: list[list[str]]) -> tuple[str, ...]:
+    return tuple("".join(part) for part in parts)
+
+
+def _message(item: _Growing) -> Message:
+    assert isinstance(item.opened, e.MessageOpened)
+    parts: list[Part] = []
+    if item.text or not item.refusal:
+        parts.append(TextPart("".join(item.text)))
+    if item.refusal:
+        parts.append(RefusalPart("".join(item.refusal)))
+    return Message("assistant", tuple(parts), item.opened.phase, item.opened.id, item.complete)
+
+
+def _reasoning(item: _Growing) -> Reasoning:
+    return Reasoning(_join(item.summary), _join(item.content), item.encrypted, item.opened.id, item.complete)
+
+
+def _call(item: _Growing) -> ToolCall:
+    opened = item.opened
+    assert isinstance(opened, e.CallOpened)
+    return ToolCall(
+        opened.call_id,
+        opened.name,
+        "".join(item.text),
+        opened.kind,
+        opened.namespace,
+        opened.id,
+        item.complete,
+    )
+
+
+_WHOLE: Final[dict[type, Callable[[_Growing], Output]]] = {
+    e.MessageOpened: _message,
+    e.ReasoningOpened: _reasoning,
+    e.CallOpened: _call,
+}
+
+
+class Fold:
+    """Takes a sentence event by event and can give the reply at any point."""
+
+    def __init__(self) -> None:
+        self._items: list[_Growing] = []
+        self._finish: e.Finish | None = None
+        self._usage: e.Usage | None = None
+        self._fault: Fault | None = None
+
+    def feed(self, event: e.Event) -> None:
+        """Take the next event of a grammatical sentence."""
+        _TAKES[type(event)](self, event)
+
+    def item(self, index: int) -> Output:
+        """Give one item as it stands."""
+        growing = self._items[index]
+        return _WHOLE[type(growing.opened)](growing)
+
+    def reply(self) -> Reply:
+        """Give the whole as it stands."""
+        items = tuple(self.item(index) for index in range(len(self._items)))
+        return Reply(items, self._finish, self._usage, self._fault)
+
+    def _began(self, event: e.Began) -> None:
+        """Nothing to keep: the answer has no content yet."""
+
+    def _opened(self, event: e.Opened) -> None:
+        self._items.append(_Growing(event))
+
+    def _text(self, event: e.TextDelta | e.CallDelta) -> None:
+        self._items[event.index].text.append(event.text)
+
+    def _refusal(self, event: e.RefusalDelta) -> None:
+        self._items[event.index].refusal.append(event.text)
+
+    def _summary(self, event: e.SummaryDelta) -> None:
+        _put(self._items[event.index].summary, event.part, event.text)
+
+    def _thought(self, event: e.ThoughtDelta) -> None:
+        _put(self._items[event.index].content, event.part, event.text)
+
+    def _closed(self, event: e.Closed) -> None:
+        growing = self._items[event.index]
+        growing.complete = event.complete
+        if isinstance(event, e.ReasoningClosed):
+            growing.encrypted = event.encrypted
+
+    def _counted(self, event: e.UsageReported) -> None:
+        self._usage = event.usage
+
+    def _ended(self, event: e.Ended) -> None:
+        self._finish = event.finish
+
+    def _failed(self, event: e.Failed) -> None:
+        self._fault = event.fault
+
+
+_TAKES: Final[dict[type, Callable[[Fold, Any], None]]] = {
+    e.Began: Fold._began,
+    e.MessageOpened: Fold._opened,
+    e.ReasoningOpened: Fold._opened,
+    e.CallOpened: Fold._opened,
+    e.TextDelta: Fold._text,
+    e.CallDelta: Fold._text,
+    e.RefusalDelta: Fold._refusal,
+    e.SummaryDelta: Fold._summary,
+    e.ThoughtDelta: Fold._thought,
+    e.MessageClosed: Fold._closed,
+    e.ReasoningClosed: Fold._closed,
+    e.CallClosed: Fold._closed,
+    e.UsageReported: Fold._counted,
+    e.Ended: Fold._ended,
+    e.Failed: Fold._failed,
+}
+
+
+def fold(events: Iterable[e.Event]) -> Reply:
+    """Give the reply that a whole sentence amounts to."""
+    folding = Fold()
+    for event in events:
+        folding.feed(event)
+    return folding.reply()
