@@ -90,9 +90,9 @@ class Fields:
         return self._value.get(name) is not None
 
     def ignored(self, known: Collection[str]) -> tuple[str, ...]:
-        """Name the fields that are there but not `known`: plainly named ones, and not too many."""
-        names = (name for name, value in self._value.items() if value is not None and name not in known)
-        return tuple(self.at(name) for name in names if _PLAIN_NAME.fullmatch(name))[:MAX_IGNORED]
+        """Name the fields that ask for something and are not `known`: plainly named, and not too many."""
+        asked = (name for name, value in self._value.items() if name not in known and _asks(value))
+        return tuple(self.at(name) for name in asked if _PLAIN_NAME.fullmatch(name))[:MAX_IGNORED]
 
     def text(self, name: str) -> str | None:
         """Read a string."""
@@ -203,6 +203,11 @@ def body(data: bytes) -> Fields:
     if _deeper(value, MAX_DEPTH):
         raise Refused(fault("wrong_value", f"The body nests deeper than {MAX_DEPTH} levels."))
     return Fields(value)
+
+
+def _asks(value: json.Json) -> bool:
+    """Tell whether a field asks for anything: null and false are what it is without."""
+    return value is not None and value is not False
 
 
 def _deeper(value: json.Json, limit: int) -> bool:

@@ -1,0 +1,269 @@
+"""What both dialects say alike: content parts, tools, sampling, thinking, the shape of the answer.
+
+Chat nests what Responses writes flat: `{"type": "function", "function": {"name": ...}}` against
+`{"type": "function", "name": ...}`. Every reader takes both, as Cursor sends flat tools to the Chat door.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Final, Literal, cast
+
+from codexd.fronts.reading import Fields, entry, missing, unsupported, wrong_type, wrong_value
+from codexd.neutral.turn import (
+    AudioPart,
+    CallKind,
+    FilePart,
+    Format,
+    ImagePart,
+    JsonText,
+    Part,
+    RefusalPart,
+    Sampling,
+    TextPart,
+    Thinking,
+    Tool,
+    ToolChoice,
+)
+from codexd.wire import json
+
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
+SUMMARIES: Final = ("auto", "concise", "detailed", "none")
+VERBOSITIES: Final = ("low", "medium", "high")
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_URL: Final = re.compile(r"(?:https?://|data:)", re.IGNORECASE)
+
+
+# Content.
+
+
+def _text_part(part: Fields) -> Part:
+    return TextPart(part.required_text("text"))
+
+
+def _refusal_part(part: Fields) -> Part:
+    return RefusalPart(part.required_text("refusal"))
+
+
+def _image_part(part: Fields) -> Part:
+    """Read Chat's `image_url: {url, detail}` and Responses' `image_url: "..."` beside `detail`."""
+    _no_file_id(part)
+    nested = part.object("image_url") if isinstance(part.raw("image_url"), dict) else None
+    url = part.required_name("image_url") if nested is None else nested.required_name("url")
+    if not _URL.match(url):
+        where = part.at("image_url") if nested is None else nested.at("url")
+        wrong_value(where, "expected an http, https or data URL")
+    return ImagePart(url, (nested or part).choice("detail", ("low", "high", "auto", "original")))
+
+
+def _audio_part(part: Fields) -> Part:
+    audio = part.required_object("input_audio")
+    return AudioPart(audio.required_name("data"), audio.required_choice("format", ("wav", "mp3")))
+
+
+def _file_part(part: Fields) -> Part:
+    """Read Chat's `file: {...}` and Responses' flat form; bare base64 becomes a `data:` URL."""
+    file = part.object("file") or part
+    _no_file_id(file)
+    data = file.text("file_data") or file.text("file_url")
+    if not data:
+        missing(file.at("file_data"))
+    if not _URL.match(data):
+        data = "data:application/octet-stream;base64," + data
+    return FilePart(data, file.text("filename"))
+
+
+def _no_file_id(part: Fields) -> None:
+    if part.has("file_id"):
+        unsupported(part.at("file_id"), "Uploaded files are not kept here; send the file inline.")
+
+
+_PARTS: Final[dict[str, Callable[[Fields], Part]]] = {
+    "text": _text_part,
+    "input_text": _text_part,
+    "output_text": _text_part,
+    "refusal": _refusal_part,
+    "image_url": _image_part,
+    "input_image": _image_part,
+    "input_audio": _audio_part,
+    "file": _file_part,
+    "input_file": _file_part,
+}
+
+
+def parts(fields: Fields, name: str) -> tuple[Part, ...]:
+    """Read content: a string is one text part, null and `[]` are none, an array is its parts."""
+    value = fields.raw(name)
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (TextPart(value),)
+    if not isinstance(value, list):
+        wrong_type(fields.at(name), "a string or an array of parts", value)
+    return tuple(_part(entry(fields.at(name), index, one)) for index, one in enumerate(value))
+
+
+def _part(part: Fields) -> Part:
+    return _PARTS[part.required_choice("type", _PARTS)](part)
+
+
+# Tools.
+
+
+def tool_name(fields: Fields, name: str = "name") -> str:
+    """Read a tool's name by OpenAI's rule: 1 to 64 letters, digits, `_` and `-`."""
+    value = fields.required_text(name)
+    if not _NAME.fullmatch(value):
+        wrong_value(fields.at(name), "expected 1 to 64 letters, digits, underscores or dashes")
+    return value
+
+
+def schema_text(fields: Fields, name: str) -> JsonText | None:
+    """Take a JSON Schema object as text, its keys in their order."""
+    return None if fields.object(name) is None else json.encode(fields.raw(name)).decode()
+
+
+def _function(tool: Fields, namespace: str | None) -> Tool:
+    body = tool.object("function") or tool
+    return Tool(
+        tool_name(body),
+        body.text("description") or "",
+        schema_text(body, "parameters") or "{}",
+        body.flag("strict", False) if body.has("strict") else None,
+        namespace=namespace,
+    )
+
+
+def _custom(tool: Fields, namespace: str | None) -> Tool:
+    body = tool.object("custom") or tool
+    description = body.text("description") or ""
+    return Tool(tool_name(body), description, kind="custom", namespace=namespace, grammar=_grammar(body))
+
+
+def _grammar(body: Fields) -> JsonText | None:
+    """Take a custom tool's `format` in Responses' flat form, whichever came; free text is None."""
+    form = body.object("format")
+    if form is None or form.required_choice("type", ("text", "grammar")) == "text":
+        return None
+    inner = form.object("grammar") or form
+    syntax = inner.required_choice("syntax", ("lark", "regex"))
+    definition = inner.required_text("definition")
+    return json.encode({"type": "grammar", "syntax": syntax, "definition": definition}).decode()
+
+
+_TOOLS: Final[dict[str, Callable[[Fields, str | None], Tool]]] = {"function": _function, "custom": _custom}
+
+
+def tool(fields: Fields, namespace: str | None = None) -> Tool | None:
+    """Read one tool; None for a type that is not the client's own (web_search, namespace ...)."""
+    read = _TOOLS.get(fields.required_text("type"))
+    return None if read is None else read(fields, namespace)
+
+
+def tool_choice(fields: Fields, declared: Collection[str], name: str = "tool_choice") -> ToolChoice:
+    """Read which tools may or must be called; only `declared` ones can be named or required."""
+    value = fields.raw(name)
+    if not isinstance(value, dict):
+        mode = fields.choice(name, ("none", "auto", "required")) or "auto"
+        if mode == "required" and not declared:
+            wrong_value(name, "'required' needs at least one tool")
+        return ToolChoice(cast(Literal["none", "auto", "required"], mode))
+    asked = fields.required_object(name)
+    if asked.required_choice("type", ("function", "custom", "allowed_tools")) == "allowed_tools":
+        return _allowed(asked.object("allowed_tools") or asked, declared)
+    return ToolChoice("required", (_named(asked, declared),))
+
+
+def _allowed(body: Fields, declared: Collection[str]) -> ToolChoice:
+    """Read `allowed_tools`; tools that are not the client's own are passed over, as in the tool list."""
+    mode = cast(Literal["auto", "required"], body.required_choice("mode", ("auto", "required")))
+    tools = body.objects("tools")
+    names = tuple(_named(one, declared) for one in tools if one.required_text("type") in _TOOLS)
+    if not names:
+        wrong_value(body.at("tools"), "expected at least one declared function or custom tool")
+    return ToolChoice(mode, tuple(dict.fromkeys(names)))
+
+
+def _named(asked: Fields, declared: Collection[str]) -> str:
+    body = asked.object(asked.required_text("type")) or asked
+    name = body.required_text("name")
+    if name not in declared:
+        wrong_value(body.at("name"), "no tool of this name is in 'tools'")
+    return name
+
+
+def call_kind(fields: Fields) -> CallKind:
+    """Read a call's `type`; absent, as some clients leave it, it is a function's."""
+    kind = fields.choice("type", ("function", "custom"))
+    return "custom" if kind == "custom" else "function"
+
+
+# Parameters.
+
+
+def sampling(fields: Fields, *limits: str) -> Sampling:
+    """Read the parameters of the draw; `limits` are the names a token limit may have, first one first."""
+    found = [fields.integer(name, 1, 2**53) for name in limits]
+    return Sampling(
+        fields.number("temperature", 0, 2),
+        fields.number("top_p", 0, 1),
+        fields.number("presence_penalty", -2, 2),
+        fields.number("frequency_penalty", -2, 2),
+        fields.integer("seed", -(2**63), 2**63 - 1),
+        next((limit for limit in found if limit is not None), None),
+        stop(fields),
+    )
+
+
+def stop(fields: Fields) -> tuple[str, ...]:
+    """Read `stop`: a string, or up to 4 of them; none may be empty."""
+    value = fields.raw("stop")
+    texts = value if isinstance(value, list) else [] if value is None else [value]
+    if len(texts) > 4:
+        wrong_value("stop", "expected at most 4 strings")
+    for index, text in enumerate(texts):
+        where = f"stop[{index}]" if texts is value else "stop"
+        if not isinstance(text, str):
+            wrong_type(where, "a string", text)
+        if not text:
+            wrong_value(where, "expected a string that is not empty")
+    return tuple(texts)
+
+
+def thinking(fields: Fields) -> Thinking:
+    """Read Chat's `reasoning_effort` and Responses' `reasoning: {effort, summary}`."""
+    effort = fields.choice("reasoning_effort", EFFORTS)
+    asked = fields.object("reasoning")
+    if asked is None:
+        return Thinking(effort)
+    summary = asked.choice("summary", SUMMARIES) or asked.choice("generate_summary", SUMMARIES)
+    return Thinking(effort or asked.choice("effort", EFFORTS), summary)
+
+
+def answer_format(fields: Fields, name: str) -> Format:
+    """Read the shape of the answer: `response_format`, or the `format` of `text`."""
+    asked = fields.object(name)
+    if asked is None:
+        return Format()
+    kind = asked.required_choice("type", ("text", "json_object", "json_schema"))
+    if kind != "json_schema":
+        return Format(cast(Literal["text", "json_object"], kind))
+    body = asked.object("json_schema") or asked
+    strict = body.flag("strict", False) if body.has("strict") else None
+    label = tool_name(body) if body.has("name") else None
+    return Format("json_schema", schema_text(body, "schema"), label, strict, body.text("description"))
+
+
+def metadata(fields: Fields) -> tuple[tuple[str, str], ...]:
+    """Read `metadata`: at most 16 pairs, keys up to 64 and values up to 512 characters."""
+    value = fields.raw("metadata")
+    if fields.object("metadata") is None:
+        return ()
+    if len(value) > 16:
+        wrong_value("metadata", "expected at most 16 pairs")
+    for key, text in value.items():
+        if not isinstance(text, str):
+            wrong_type("metadata", "an object of strings", text)
+        if len(key) > 64 or len(text) > 512:
+            wrong_value("metadata", "keys hold at most 64 and values at most 512 characters")
+    return tuple(value.items())
