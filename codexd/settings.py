@@ -1,12 +1,45 @@
-"""The one frozen tree of settings; read once, passed down by branches.
+"""The one frozen tree of settings; read once (`codexd.configuration`), passed down by branches.
 
 Precedence: argv > environment `CODEXD_*` > TOML > the defaults here. Durations end in `_seconds`, sizes in
-`_bytes`. Every field here is a TOML key of the same name in the table of the same name.
+`_bytes`. Every field here is a TOML key of the same name in the table of the same name. A field that `repr`
+leaves out is a secret and is shown nowhere.
 """
 
-from typing import Literal
+from math import inf
+from typing import Annotated, Literal
 
-from attrs import frozen
+from attrs import field, frozen
+
+
+@frozen
+class Range:
+    """Which numbers a setting takes: finite ones above, from and up to these.
+
+    Attributes:
+        above: the number must be greater than this.
+        least: the smallest number taken.
+        most: the greatest number taken.
+    """
+
+    above: float = -inf
+    least: float = -inf
+    most: float = inf
+
+    def holds(self, number: float) -> bool:
+        """Tell whether the number is in range; infinity and not-a-number never are."""
+        return self.above < number < inf and self.least <= number <= self.most
+
+    def __str__(self) -> str:
+        """Say it in words, to follow "must be"."""
+        limits = (("above", self.above), ("at least", self.least), ("at most", self.most))
+        return " and ".join(f"{word} {number:g}" for word, number in limits if abs(number) != inf)
+
+
+Seconds = Annotated[float, Range(above=0)]
+Bytes = Annotated[int, Range(least=1)]
+Count = Annotated[int, Range(least=1)]
+Limit = Annotated[int, Range(least=0)]
+Share = Annotated[float, Range(above=0, most=1)]
 
 
 @frozen
@@ -16,6 +49,7 @@ class Http:
     Attributes:
         listen: Twisted endpoint strings.
         api_keys: if any, every request needs one; if none, only loopback may be listened on.
+        api_keys_file: a file with more keys, one a line, `#` begins a comment; for keys kept out of this one.
         cors_origins: origins a browser may call from; `*` allows any.
         max_body_bytes: of a request, before and after decoding.
         max_queue_bytes: of frames waiting for one slow reader; full, the model's pipe is held.
@@ -27,14 +61,15 @@ class Http:
     """
 
     listen: tuple[str, ...] = ("tcp:11435:interface=127.0.0.1",)
-    api_keys: tuple[str, ...] = ()
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    api_keys_file: str | None = None
     cors_origins: tuple[str, ...] = ("*",)
-    max_body_bytes: int = 64 * 2**20
-    max_queue_bytes: int = 4 * 2**20
-    hold_seconds: float = 1.0
-    stall_seconds: float = 30.0
-    keepalive_seconds: float = 15.0
-    idle_seconds: float = 120.0
+    max_body_bytes: Bytes = 64 * 2**20
+    max_queue_bytes: Bytes = 4 * 2**20
+    hold_seconds: Seconds = 1.0
+    stall_seconds: Seconds = 30.0
+    keepalive_seconds: Seconds = 15.0
+    idle_seconds: Seconds = 120.0
     reasoning_content: bool = True
 
 
@@ -55,28 +90,31 @@ class Codex:
         handshake_seconds: deadline of `initialize`.
         call_seconds: deadline of any other JSON-RPC call.
         grace_seconds: between TERM and KILL.
-        backoff_first_seconds, backoff_cap_seconds, stable_seconds: the restart back-off.
-        restart_limit, restart_window_seconds: more restarts than this in the window and the slot stays down.
+        backoff_first_seconds: the wait before the first restart; each further one doubles it.
+        backoff_cap_seconds: the longest wait before a restart.
+        stable_seconds: a child that lived this long is restarted with the first wait again.
+        restart_limit: more restarts than this in the window and the slot stays down.
+        restart_window_seconds: how long a restart is remembered.
         drain_seconds: how long running answers may take to finish when the daemon stops.
     """
 
     binary: str | None = None
     home: str | None = None
     model: Literal["auto", "account", "scripted"] = "auto"
-    workers: int = 1
-    turns_per_worker: int = 32
+    workers: Count = 1
+    turns_per_worker: Count = 32
     pass_environment: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     log_stderr: bool = False
-    handshake_seconds: float = 15.0
-    call_seconds: float = 30.0
-    grace_seconds: float = 5.0
-    backoff_first_seconds: float = 0.5
-    backoff_cap_seconds: float = 30.0
-    stable_seconds: float = 30.0
-    restart_limit: int = 20
-    restart_window_seconds: float = 600.0
-    drain_seconds: float = 10.0
+    handshake_seconds: Seconds = 15.0
+    call_seconds: Seconds = 30.0
+    grace_seconds: Seconds = 5.0
+    backoff_first_seconds: Seconds = 0.5
+    backoff_cap_seconds: Seconds = 30.0
+    stable_seconds: Seconds = 30.0
+    restart_limit: Limit = 20
+    restart_window_seconds: Seconds = 600.0
+    drain_seconds: Seconds = 10.0
 
 
 @frozen
@@ -87,22 +125,24 @@ class Turns:
         first_event_seconds: until the model begins to answer.
         idle_seconds: between two signs of life of a running answer.
         total_seconds: for one answer.
-        suspend_seconds, suspend_limit: how long and how many turns wait for their tools' results.
+        suspend_seconds: how long a turn waits for its tools' results.
+        suspend_limit: how many turns may wait for them; 0 for none.
         affinity: keep a finished conversation's thread for its next request.
-        affinity_seconds, affinity_limit: how long and how many such threads are kept.
+        affinity_seconds: how long such a thread is kept.
+        affinity_limit: how many are kept.
         context_share: share of the model's context window beyond which a thread is not continued (the child
             would compact it silently); its history is replayed on a new one instead.
     """
 
-    first_event_seconds: float = 300.0
-    idle_seconds: float = 300.0
-    total_seconds: float = 3600.0
-    suspend_seconds: float = 600.0
-    suspend_limit: int = 64
+    first_event_seconds: Seconds = 300.0
+    idle_seconds: Seconds = 300.0
+    total_seconds: Seconds = 3600.0
+    suspend_seconds: Seconds = 600.0
+    suspend_limit: Limit = 64
     affinity: bool = True
-    affinity_seconds: float = 300.0
-    affinity_limit: int = 32
-    context_share: float = 0.8
+    affinity_seconds: Seconds = 300.0
+    affinity_limit: Limit = 32
+    context_share: Share = 0.8
 
 
 @frozen
@@ -137,13 +177,18 @@ class Models:
     """
 
     alias: tuple[Model, ...] = ()
-    refresh_seconds: float = 300.0
+    refresh_seconds: Seconds = 300.0
     any: bool = False
 
 
 @frozen
 class Log:
-    """What is written: never prompts, outputs or keys."""
+    """What is written: never prompts, outputs or keys.
+
+    Attributes:
+        format: lines for a person, or one JSON object a line.
+        level: the least severe level that is written.
+    """
 
     format: Literal["text", "json"] = "text"
     level: Literal["debug", "info", "warn", "error"] = "info"
