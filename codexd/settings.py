@@ -47,12 +47,13 @@ class Http:
     """The front: where to listen and what a client may make grow.
 
     Attributes:
-        listen: Twisted endpoint strings.
-        api_keys: if any, every request needs one; if none, only loopback may be listened on.
-        api_keys_file: a file with more keys, one a line, `#` begins a comment; for keys kept out of this one.
+        listen: where to listen: Twisted endpoint strings.
+        api_keys: the keys clients may use; if any, every request needs one; if none, only loopback may be
+            listened on.
+        api_keys_file: a file with more keys, one a line; a line that begins with `#` is a comment.
         cors_origins: origins a browser may call from; `*` allows any.
-        max_body_bytes: of a request, before and after decoding.
-        max_queue_bytes: of frames waiting for one slow reader; full, the model's pipe is held.
+        max_body_bytes: largest body of a request, before and after decoding.
+        max_queue_bytes: most that may wait for one slow reader; beyond it the model's pipe is held.
         hold_seconds: how long the pipe may be held for one reader before that reader is cut.
         stall_seconds: how long a reader may take nothing at all before it is cut.
         keepalive_seconds: silence after which a stream gets a keep-alive.
@@ -78,22 +79,23 @@ class Codex:
     """The child: which binary, which home, how many, how it is kept alive.
 
     Attributes:
-        binary: the Codex program; None is the pinned one that was installed with codexd.
-        home: CODEX_HOME; its config.toml and login are used as they are. None: see `codexd.home`.
+        binary: the Codex program; left out, the pinned one that was installed with codexd.
+        home: CODEX_HOME; its config.toml and login are used as they are. Left out: `$CODEX_HOME`, else
+            `~/.codex` if it holds a login, else a directory of codexd's own.
         model: `auto` uses the account's models if there is a login, else the scripted model; `account` and
             `scripted` insist on one.
-        workers: how many children.
-        turns_per_worker: how many turns one child runs at once; more are answered 429.
-        pass_environment: names of variables the child may see beside the built-in allow-list.
-        config: further `-c key=value` flags for the child.
-        log_stderr: log what the child writes on stderr in full; it may quote prompts.
-        handshake_seconds: deadline of `initialize`.
-        call_seconds: deadline of any other JSON-RPC call.
-        grace_seconds: between TERM and KILL.
-        backoff_first_seconds: the wait before the first restart; each further one doubles it.
-        backoff_cap_seconds: the longest wait before a restart.
-        stable_seconds: a child that lived this long is restarted with the first wait again.
-        restart_limit: more restarts than this in the window and the slot stays down.
+        workers: how many Codex processes.
+        turns_per_worker: how many turns one of them runs at once; more are answered 429.
+        pass_environment: names of variables Codex may see beside the built-in allow-list.
+        config: further `key=value` overrides of Codex's own configuration (its `-c` flag).
+        log_stderr: log what Codex writes on stderr in full; it may quote prompts.
+        handshake_seconds: how long a new Codex process may take to answer `initialize`.
+        call_seconds: how long it may take to answer any other JSON-RPC call.
+        grace_seconds: time between TERM and KILL when it is stopped.
+        backoff_first_seconds: wait before the first restart; each further one doubles it.
+        backoff_cap_seconds: longest wait before a restart.
+        stable_seconds: a process that lived this long is restarted with the first wait again.
+        restart_limit: after more restarts than this within the window the process stays down.
         restart_window_seconds: how long a restart is remembered.
         drain_seconds: how long running answers may take to finish when the daemon stops.
     """
@@ -122,16 +124,16 @@ class Turns:
     """How long an answer may take, and what is kept between answers.
 
     Attributes:
-        first_event_seconds: until the model begins to answer.
-        idle_seconds: between two signs of life of a running answer.
-        total_seconds: for one answer.
+        first_event_seconds: longest wait until the model begins to answer.
+        idle_seconds: longest silence within a running answer.
+        total_seconds: longest time for one answer.
         suspend_seconds: how long a turn waits for its tools' results.
         suspend_limit: how many turns may wait for them; 0 for none.
         affinity: keep a finished conversation's thread for its next request.
         affinity_seconds: how long such a thread is kept.
         affinity_limit: how many are kept.
-        context_share: share of the model's context window beyond which a thread is not continued (the child
-            would compact it silently); its history is replayed on a new one instead.
+        context_share: share of the model's context window beyond which a thread is not continued (Codex would
+            compact it silently); its history is replayed on a new one instead.
     """
 
     first_event_seconds: Seconds = 300.0
@@ -151,7 +153,7 @@ class Model:
 
     Attributes:
         name: what clients ask for.
-        model: the account's model it stands for; None is the same name.
+        model: the account's model it stands for; left out, the same name.
         effort: default reasoning effort.
         profile: `plain` is the bare model; `agent` is Codex with its own prompt, shell and workspace.
         workspace: the agent's directory (agent only).
@@ -171,7 +173,7 @@ class Models:
     """Which models are offered.
 
     Attributes:
-        alias: the aliases, `[[models.alias]]` in TOML.
+        alias: the aliases: tables `[[models.alias]]`, as many as you like.
         refresh_seconds: how often the account's list is read again.
         any: pass unknown model names on instead of answering 404.
     """
