@@ -1,7 +1,10 @@
 """The one JSON codec: everything codexd reads or writes as JSON passes here.
 
-orjson, with its answers to the doubtful cases taken as the contract: a lone surrogate, NaN, an infinite
-number, invalid UTF-8 and nesting beyond 1024 are refused when read; NaN and infinities are written as null.
+orjson, with its answers to the doubtful cases taken as the contract. Read: a lone surrogate, NaN, a number
+that overflows a double, invalid UTF-8, a byte order mark and nesting beyond 1024 are refused; an integer
+beyond 64 bits becomes a float; of equal names the last counts. Written: NaN and infinities become null; a
+lone surrogate, an integer beyond 64 bits and nesting beyond 254 are refused. So some texts that can be read
+cannot be written again: pass them on as a `fragment`.
 """
 
 from typing import Any
@@ -32,7 +35,7 @@ def encode(value: Json) -> bytes:
     """Write one JSON text, compact, UTF-8.
 
     Raises:
-        Malformed: when the value holds something JSON cannot say (a lone surrogate, an integer over 64 bits).
+        Malformed: when the value holds something JSON cannot say (see above).
     """
     try:
         return orjson.dumps(value)
@@ -41,8 +44,15 @@ def encode(value: Json) -> bytes:
 
 
 def canonical(value: Json) -> bytes:
-    """Write one JSON text with sorted keys, so that equal values give equal bytes."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    """Write one JSON text with sorted keys, so that equal values give equal bytes.
+
+    Raises:
+        Malformed: as `encode` does.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise Malformed(str(error)) from None
 
 
 def fragment(text: str | bytes) -> orjson.Fragment:
