@@ -1,5 +1,6 @@
 """What every front end gives the rim: one decoded request that can write its own answer."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from attrs import frozen
@@ -17,11 +18,17 @@ class Stamp:
         token: hexadecimal, unguessable; `chatcmpl-<token>`, `resp_<token>`.
         created: Unix time in whole seconds.
         model: echoed as `model`.
+        clock: Unix time in seconds when asked, for `completed_at`; None leaves that null.
     """
 
     token: str
     created: int
     model: str
+    clock: Callable[[], float] | None = None
+
+    def now(self) -> int | None:
+        """Give the Unix time in whole seconds, if there is a clock."""
+        return None if self.clock is None else int(self.clock())
 
 
 class Encoder(Protocol):

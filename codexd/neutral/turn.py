@@ -102,7 +102,10 @@ Item = Message | Reasoning | ToolCall | ToolResult
 
 @frozen
 class Tool:
-    """A tool of the client's. `parameters` is its JSON Schema; `grammar` (custom only) is its format."""
+    """A tool of the client's. `parameters` is its JSON Schema; `grammar` (custom only) is its format.
+
+    Tools of one `namespace` stand side by side and share its `namespace_description`.
+    """
 
     name: str
     description: str = ""
@@ -111,6 +114,7 @@ class Tool:
     kind: CallKind = "function"
     namespace: str | None = None
     grammar: JsonText | None = None
+    namespace_description: str = ""
 
 
 @frozen

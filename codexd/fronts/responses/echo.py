@@ -1,0 +1,106 @@
+"""What a Response repeats of its request: each member there, OpenAI's default if nothing was said."""
+
+from itertools import groupby
+from typing import Final
+
+from attrs import frozen
+
+from codexd.fronts.responses.objects import Echo
+from codexd.neutral.turn import Format, Tool, ToolChoice, Turn
+from codexd.wire.json import Json, encode, fragment
+
+
+@frozen
+class Extras:
+    """Request fields that a Response repeats and the neutral language does not know."""
+
+    metadata: tuple[tuple[str, str], ...] = ()
+    truncation: str = "disabled"
+    top_logprobs: int = 0
+    max_tool_calls: int | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    user: str | None = None
+    sealed: bool = False
+
+
+def echo(turn: Turn, extras: Extras) -> Echo:
+    """Encode the repeated members once.
+
+    Nothing is stored yet: `store` says false whatever was asked, `previous_response_id` is null.
+    """
+    drawn = turn.sampling
+    members = {
+        "instructions": turn.instructions,
+        "tools": tools(turn.tools),
+        "tool_choice": _choice(turn.tool_choice, turn.tools),
+        "parallel_tool_calls": turn.parallel_tool_calls,
+        "text": _text(turn),
+        "reasoning": {"effort": turn.thinking.effort, "summary": turn.thinking.summary},
+        "temperature": _or(drawn.temperature, 1.0),
+        "top_p": _or(drawn.top_p, 1.0),
+        "presence_penalty": _or(drawn.presence_penalty, 0.0),
+        "frequency_penalty": _or(drawn.frequency_penalty, 0.0),
+        "max_output_tokens": drawn.max_tokens,
+        "service_tier": turn.service_tier or "default",
+        "metadata": dict(extras.metadata),
+        "truncation": extras.truncation,
+        "top_logprobs": extras.top_logprobs,
+        "max_tool_calls": extras.max_tool_calls,
+        "safety_identifier": extras.safety_identifier,
+        "prompt_cache_key": extras.prompt_cache_key,
+        "user": extras.user,
+    }
+    return Echo(encode(members | _STATELESS), extras.sealed)
+
+
+_STATELESS: Final = {"store": False, "background": False, "previous_response_id": None}
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def tools(offered: tuple[Tool, ...]) -> Json:
+    """Give tools in request shape, the ones of a namespace gathered in it again."""
+    shown: list[Json] = []
+    for namespace, group in groupby(offered, lambda tool: (tool.namespace, tool.namespace_description)):
+        name, description = namespace
+        flat = [_tool(tool) for tool in group]
+        together = {"type": "namespace", "name": name, "description": description, "tools": flat}
+        shown += flat if name is None else [together]
+    return shown
+
+
+def _tool(tool: Tool) -> Json:
+    head = {"type": tool.kind, "name": tool.name, "description": tool.description or None}
+    if tool.kind == "custom":
+        return head | {"format": {"type": "text"} if tool.grammar is None else fragment(tool.grammar)}
+    return head | {"parameters": fragment(tool.parameters), "strict": tool.strict}
+
+
+def _choice(choice: ToolChoice, offered: tuple[Tool, ...]) -> Json:
+    if not choice.names:
+        return choice.mode
+    kinds = {tool.name: tool.kind for tool in offered}
+    named = [{"type": kinds[name], "name": name} for name in choice.names]
+    if choice.mode == "required" and len(named) == 1:
+        return named[0]
+    return {"type": "allowed_tools", "mode": choice.mode, "tools": named}
+
+
+def _text(turn: Turn) -> Json:
+    shown = {"format": _format(turn.format)}
+    return shown if turn.verbosity is None else shown | {"verbosity": turn.verbosity}
+
+
+def _format(asked: Format) -> Json:
+    if asked.kind != "json_schema":
+        return {"type": asked.kind}
+    return {
+        "type": "json_schema",
+        "name": asked.name or "response",
+        "description": asked.description,
+        "schema": None if asked.schema is None else fragment(asked.schema),
+        "strict": bool(asked.strict),
+    }
