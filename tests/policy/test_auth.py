@@ -18,7 +18,7 @@ class IdentifyTests(SynchronousTestCase):
     def test_a_key_is_known_however_it_is_presented(self) -> None:
         for authorization in (
             b"Bearer sk-one",
-            b"bearer sk-one",
+            b" bearer sk-one",
             b"BEARER   sk-one ",
             b"sk-one",
             b" sk-one ",
