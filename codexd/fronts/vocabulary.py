@@ -11,7 +11,6 @@ from typing import Final, Literal, cast
 from codexd.fronts.reading import Fields, entry, missing, unsupported, wrong_type, wrong_value
 from codexd.neutral.turn import (
     AudioPart,
-    CallKind,
     FilePart,
     Format,
     ImagePart,
@@ -123,7 +122,8 @@ def schema_text(fields: Fields, name: str) -> JsonText | None:
     return None if fields.object(name) is None else json.encode(fields.raw(name)).decode()
 
 
-def _function(tool: Fields, namespace: str | None) -> Tool:
+def function_tool(tool: Fields, namespace: str | None = None) -> Tool:
+    """Read a function's declaration: nested, flat, or an element of Chat's deprecated `functions`."""
     body = tool.object("function") or tool
     return Tool(
         tool_name(body),
@@ -151,7 +151,10 @@ def _grammar(body: Fields) -> JsonText | None:
     return json.encode({"type": "grammar", "syntax": syntax, "definition": definition}).decode()
 
 
-_TOOLS: Final[dict[str, Callable[[Fields, str | None], Tool]]] = {"function": _function, "custom": _custom}
+_TOOLS: Final[dict[str, Callable[[Fields, str | None], Tool]]] = {
+    "function": function_tool,
+    "custom": _custom,
+}
 
 
 def tool(fields: Fields, namespace: str | None = None) -> Tool | None:
@@ -169,33 +172,30 @@ def tool_choice(fields: Fields, declared: Collection[str], name: str = "tool_cho
             wrong_value(name, "'required' needs at least one tool")
         return ToolChoice(cast(Literal["none", "auto", "required"], mode))
     asked = fields.required_object(name)
-    if asked.required_choice("type", ("function", "custom", "allowed_tools")) == "allowed_tools":
-        return _allowed(asked.object("allowed_tools") or asked, declared)
-    return ToolChoice("required", (_named(asked, declared),))
+    kind = asked.required_choice("type", ("function", "custom", "allowed_tools"))
+    body = asked.object(kind) or asked
+    if kind == "allowed_tools":
+        return _allowed(body, declared)
+    return ToolChoice("required", (named(body, declared),))
 
 
 def _allowed(body: Fields, declared: Collection[str]) -> ToolChoice:
     """Read `allowed_tools`; tools that are not the client's own are passed over, as in the tool list."""
     mode = cast(Literal["auto", "required"], body.required_choice("mode", ("auto", "required")))
     tools = body.objects("tools")
-    names = tuple(_named(one, declared) for one in tools if one.required_text("type") in _TOOLS)
+    own = [one for one in tools if one.required_text("type") in _TOOLS]
+    names = tuple(named(one.object(one.required_text("type")) or one, declared) for one in own)
     if not names:
         wrong_value(body.at("tools"), "expected at least one declared function or custom tool")
     return ToolChoice(mode, tuple(dict.fromkeys(names)))
 
 
-def _named(asked: Fields, declared: Collection[str]) -> str:
-    body = asked.object(asked.required_text("type")) or asked
+def named(body: Fields, declared: Collection[str]) -> str:
+    """Read the `name` of a tool that must be declared."""
     name = body.required_text("name")
     if name not in declared:
         wrong_value(body.at("name"), "no tool of this name is in 'tools'")
     return name
-
-
-def call_kind(fields: Fields) -> CallKind:
-    """Read a call's `type`; absent, as some clients leave it, it is a function's."""
-    kind = fields.choice("type", ("function", "custom"))
-    return "custom" if kind == "custom" else "function"
 
 
 # Parameters.

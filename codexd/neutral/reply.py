@@ -17,12 +17,18 @@ Output = Message | Reasoning | ToolCall
 
 @frozen
 class Reply:
-    """A whole answer: its items in order, how it ended, what it cost."""
+    """A whole answer: its items in order, how it ended, what it cost.
+
+    Attributes:
+        reasoning: the parts of all reasoning, summaries and open text alike, in the order they began; the
+            items keep the two apart and so do not know it.
+    """
 
     items: tuple[Output, ...] = ()
     finish: e.Finish | None = None
     usage: e.Usage | None = None
     fault: Fault | None = None
+    reasoning: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -52,12 +58,6 @@ class _Growing:
     content: list[list[str]] = field(factory=list)
     encrypted: str | None = None
     complete: bool = False
-
-
-def _put(parts: list[list[str]], part: int, text: str) -> None:
-    if part == len(parts):
-        parts.append([])
-    parts[part].append(text)
 
 
 def _join(parts: list[list[str]]) -> tuple[str, ...]:
@@ -107,6 +107,7 @@ class Fold:
         self._finish: e.Finish | None = None
         self._usage: e.Usage | None = None
         self._fault: Fault | None = None
+        self._reasoning: list[list[str]] = []
 
     def feed(self, event: e.Event) -> None:
         """Take the next event of a grammatical sentence."""
@@ -120,7 +121,7 @@ class Fold:
     def reply(self) -> Reply:
         """Give the whole as it stands."""
         items = tuple(self.item(index) for index in range(len(self._items)))
-        return Reply(items, self._finish, self._usage, self._fault)
+        return Reply(items, self._finish, self._usage, self._fault, _join(self._reasoning))
 
     def _began(self, event: e.Began) -> None:
         """Nothing to keep: the answer has no content yet."""
@@ -135,10 +136,16 @@ class Fold:
         self._items[event.index].refusal.append(event.text)
 
     def _summary(self, event: e.SummaryDelta) -> None:
-        _put(self._items[event.index].summary, event.part, event.text)
+        self._put(self._items[event.index].summary, event)
 
     def _thought(self, event: e.ThoughtDelta) -> None:
-        _put(self._items[event.index].content, event.part, event.text)
+        self._put(self._items[event.index].content, event)
+
+    def _put(self, parts: list[list[str]], event: e.SummaryDelta | e.ThoughtDelta) -> None:
+        if event.part == len(parts):
+            parts.append([])
+            self._reasoning.append(parts[-1])
+        parts[event.part].append(event.text)
 
     def _closed(self, event: e.Closed) -> None:
         growing = self._items[event.index]

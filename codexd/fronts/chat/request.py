@@ -1,0 +1,179 @@
+"""A Chat Completions request body to an exchange."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from codexd.fronts import reading, vocabulary
+from codexd.fronts.chat.answer import Style
+from codexd.fronts.chat.exchange import ChatExchange
+from codexd.fronts.chat.history import history
+from codexd.fronts.reading import Fields
+from codexd.neutral.turn import Tool, ToolChoice, Turn
+from codexd.wire import json
+
+MAX_CHOICES: Final = 8
+"""The largest `n`: every choice is a whole turn."""
+
+_KNOWN: Final = frozenset(
+    (
+        "model",
+        "messages",
+        "n",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "functions",
+        "function_call",
+        "parallel_tool_calls",
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "stop",
+        "max_completion_tokens",
+        "max_tokens",
+        "reasoning_effort",
+        "reasoning",
+        "response_format",
+        "verbosity",
+        "service_tier",
+    )
+)
+
+
+def decode(body: bytes, principal: str, show_reasoning: bool) -> ChatExchange:
+    """Read a request body; unknown fields are never refused, only named in `Turn.ignored`.
+
+    Args:
+        body: the JSON text, decompressed.
+        principal: whose turn it is.
+        show_reasoning: whether the answer may hold `reasoning_content`.
+
+    Raises:
+        Refused: with a fault of status 400 that names the field.
+    """
+    fields = reading.body(body)
+    model = fields.required_name("model")
+    offer = _offer(fields)
+    vocabulary.metadata(fields)
+    turn = Turn(
+        model=model,
+        items=history(fields, {tool.name for tool in offer.tools if tool.kind == "custom"}),
+        tools=offer.tools,
+        tool_choice=offer.choice,
+        parallel_tool_calls=fields.flag("parallel_tool_calls", True) and not offer.legacy,
+        sampling=vocabulary.sampling(fields, "max_completion_tokens", "max_tokens"),
+        thinking=vocabulary.thinking(fields),
+        format=vocabulary.answer_format(fields, "response_format"),
+        verbosity=fields.choice("verbosity", vocabulary.VERBOSITIES),
+        service_tier=fields.text("service_tier"),
+        principal=principal,
+        ignored=fields.ignored(_KNOWN) + offer.ignored,
+    )
+    return ChatExchange(
+        turn,
+        choices=fields.integer("n", 1, MAX_CHOICES) or 1,
+        stream=fields.flag("stream", False),
+        style=Style(
+            include_usage=_include_usage(fields),
+            legacy_functions=offer.legacy,
+            functions_only=offer.flat_customs,
+            show_reasoning=show_reasoning,
+            service_tier=_echoed_tier(turn),
+        ),
+    )
+
+
+def is_responses_shaped(body: bytes) -> bool:
+    """Tell whether this is a Responses body that was sent to the Chat door, as Cursor does.
+
+    Cheap for all others: the field's name is looked for before the body is read.
+    """
+    if b'"input"' not in body:
+        return False
+    try:
+        value = json.decode(body)
+    except json.Malformed:
+        return False
+    return isinstance(value, dict) and value.get("input") is not None and value.get("messages") is None
+
+
+def adopt(body: bytes, turn: Turn, show_reasoning: bool) -> ChatExchange:
+    """Answer in Chat's shape a turn that was decoded from a Responses body.
+
+    Raises:
+        Refused: as `decode`, for `stream` and `stream_options`.
+    """
+    fields = reading.body(body)
+    style = Style(
+        include_usage=_include_usage(fields),
+        functions_only=True,
+        show_reasoning=show_reasoning,
+        service_tier=_echoed_tier(turn),
+    )
+    return ChatExchange(turn, stream=fields.flag("stream", False), style=style)
+
+
+def _include_usage(fields: Fields) -> bool:
+    options = fields.object("stream_options")
+    return options is not None and options.flag("include_usage", False)
+
+
+def _echoed_tier(turn: Turn) -> str | None:
+    """Give the tier for the answer, which never says `auto`: that leaves the choice to the provider."""
+    return "default" if turn.service_tier == "auto" else turn.service_tier
+
+
+@frozen
+class _Offer:
+    """The tools of a request.
+
+    Attributes:
+        legacy: they came as the deprecated `functions` alone.
+        flat_customs: a custom tool came in Responses' flat form: this is Cursor.
+    """
+
+    tools: tuple[Tool, ...]
+    choice: ToolChoice
+    ignored: tuple[str, ...]
+    legacy: bool
+    flat_customs: bool
+
+
+def _offer(fields: Fields) -> _Offer:
+    entries = fields.objects("tools")
+    read = [(entry, vocabulary.tool(entry)) for entry in entries]
+    functions = [(entry, vocabulary.function_tool(entry)) for entry in fields.objects("functions")]
+    tools = _distinct([*read, *functions])
+    legacy = bool(functions) and not entries
+    return _Offer(
+        tools,
+        _choice(fields, [tool.name for tool in tools], legacy),
+        tuple(entry.path for entry, tool in read if tool is None)[: reading.MAX_IGNORED],
+        legacy,
+        any(tool.kind == "custom" and not entry.has("custom") for entry, tool in read if tool is not None),
+    )
+
+
+def _distinct(read: Iterable[tuple[Fields, Tool | None]]) -> tuple[Tool, ...]:
+    """Keep the tools that are the client's own; no two may have one name."""
+    found: dict[str, Tool] = {}
+    for entry, tool in read:
+        if tool is not None and tool.name in found:
+            reading.wrong_value(entry.path, "another tool has the same name")
+        if tool is not None:
+            found[tool.name] = tool
+    return tuple(found.values())
+
+
+def _choice(fields: Fields, declared: list[str], legacy: bool) -> ToolChoice:
+    """Read `tool_choice`, or `function_call` where the tools came as `functions`."""
+    if not legacy:
+        return vocabulary.tool_choice(fields, declared)
+    if not isinstance(fields.raw("function_call"), dict):
+        return ToolChoice("none" if fields.choice("function_call", ("none", "auto")) == "none" else "auto")
+    return ToolChoice("required", (vocabulary.named(fields.required_object("function_call"), declared),))

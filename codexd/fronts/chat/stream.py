@@ -1,0 +1,231 @@
+"""Neutral events to the chunks of a streamed Chat answer.
+
+The frame around a text is the same for every piece of it: it is written once, with a hole for the text.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from codexd.fronts import errors
+from codexd.fronts.chat.answer import PARAGRAPH, Style, envelope, usage_object
+from codexd.fronts.chat.lane import Lane, Spoken
+from codexd.fronts.exchange import Stamp
+from codexd.neutral import event as e
+from codexd.wire import json, sse
+from codexd.wire.json import Json, encode
+
+_DONE: Final = sse.frame(b"[DONE]")
+_KEEPALIVE: Final = sse.comment(b"keep-alive")
+_MARK: Final = b"\0"
+_HOLE: Final = json.fragment(_MARK)
+"""Where a text goes; JSON never holds a raw NUL."""
+
+Frame = tuple[bytes, bytes]
+"""What stands before and after a hole."""
+
+PartKey = tuple[int, type, int]
+"""Item, kind and number of one part of the reasoning."""
+
+
+class _Choice:
+    """One choice as it is being written: the frames around its texts and who has which lane."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.text: Frame = (b"", b"")
+        self.messages: Lane[int] = Lane()
+        self.parts: Lane[PartKey] = Lane()
+        self.open_parts: set[PartKey] = set()
+        self.shown_part: PartKey | None = None
+        self.calls: dict[int, Frame | None] = {}
+
+
+class ChatEncoder:
+    """Writes one streamed answer (`codexd.fronts.exchange.Encoder`).
+
+    Every choice is one grammatical sentence. After a failure of any of them nothing more is written: neither
+    a finish chunk nor `[DONE]`, so that no client takes the answer for a whole one.
+    """
+
+    def __init__(self, choices: int, style: Style, stamp: Stamp) -> None:
+        self._style = style
+        self._stamp = stamp
+        self._choices = [_Choice(index) for index in range(choices)]
+        self._left = choices
+        self._usages: list[e.Usage] = []
+        self._over = False
+        for choice in self._choices:
+            choice.text = self._around(choice, {"content": _HOLE})
+
+    def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
+        """Give the frames this event amounts to; possibly none."""
+        if self._over:
+            return []
+        return _WRITES[type(event)](self, self._choices[choice], event)
+
+    def keepalive(self) -> bytes:
+        """Give a comment, which resets a client's idle timer and means nothing."""
+        return _KEEPALIVE
+
+    # Frames.
+
+    def _chunk(self, choices: Json, usage: Json = None) -> bytes:
+        counted = {"usage": usage} if self._style.include_usage else {}
+        return sse.frame(
+            encode({**envelope("chat.completion.chunk", self._style, self._stamp, choices), **counted})
+        )
+
+    def _delta(self, choice: _Choice, delta: Json, finish: str | None = None) -> bytes:
+        return self._chunk(
+            [{"index": choice.index, "delta": delta, "logprobs": None, "finish_reason": finish}]
+        )
+
+    def _around(self, choice: _Choice, delta: Json) -> Frame:
+        before, _, after = self._delta(choice, delta).partition(_MARK)
+        return before, after
+
+    # Messages.
+
+    def _began(self, choice: _Choice, event: e.Began) -> list[bytes]:
+        return [self._delta(choice, {"role": "assistant", "content": ""})]
+
+    def _message_opened(self, choice: _Choice, event: e.MessageOpened) -> list[bytes]:
+        choice.messages.enter(event.index)
+        return []
+
+    def _text(self, choice: _Choice, event: e.TextDelta) -> list[bytes]:
+        """Write a piece of text: the hot path, one encoding and one concatenation."""
+        if event.index != choice.messages.current:
+            choice.messages.wait(event.index, event)
+            return []
+        before, after = choice.text
+        return [before + encode(event.text) + after] if event.text else []
+
+    def _refusal(self, choice: _Choice, event: e.RefusalDelta) -> list[bytes]:
+        if event.index != choice.messages.current:
+            choice.messages.wait(event.index, event)
+            return []
+        return self._tell(choice, [event])
+
+    def _message_closed(self, choice: _Choice, event: e.MessageClosed) -> list[bytes]:
+        return self._tell(choice, choice.messages.leave(event.index))
+
+    def _tell(self, choice: _Choice, due: Iterable[Spoken]) -> list[bytes]:
+        """Write pieces whose turn it is; an empty one is nothing."""
+        return [self._delta(choice, _DELTAS[type(event)](choice, event)) for event in due if event.text]
+
+    # Reasoning.
+
+    def _part(self, choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> list[bytes]:
+        """Write a piece of one part; a part ends where the next of its kind begins, or with its item."""
+        if not self._style.show_reasoning:
+            return []
+        key = (event.index, type(event), event.part)
+        frames = [] if key in choice.open_parts else self._next_part(choice, key)
+        if key != choice.parts.current:
+            choice.parts.wait(key, event)
+            return frames
+        return frames + self._tell(choice, [event])
+
+    def _next_part(self, choice: _Choice, key: PartKey) -> list[bytes]:
+        choice.open_parts.add(key)
+        choice.parts.enter(key)
+        index, kind, part = key
+        return self._part_over(choice, (index, kind, part - 1)) if part else []
+
+    def _part_over(self, choice: _Choice, key: PartKey) -> list[bytes]:
+        choice.open_parts.remove(key)
+        return self._tell(choice, choice.parts.leave(key))
+
+    def _reasoning_closed(self, choice: _Choice, event: e.ReasoningClosed) -> list[bytes]:
+        over = [key for key in choice.open_parts if key[0] == event.index]
+        return [frame for key in over for frame in self._part_over(choice, key)]
+
+    # Calls.
+
+    def _call_opened(self, choice: _Choice, event: e.CallOpened) -> list[bytes]:
+        number = len(choice.calls)
+        if self._style.legacy_functions:
+            return self._legacy_opened(choice, event)
+        rest = {"index": number, **self._style.call_body(event.kind, {}, _HOLE)}
+        choice.calls[event.index] = self._around(choice, {"tool_calls": [rest]})
+        first = {"index": number, **self._style.call(event.kind, event.call_id, event.name, "")}
+        return [self._delta(choice, {"tool_calls": [first]})]
+
+    def _legacy_opened(self, choice: _Choice, event: e.CallOpened) -> list[bytes]:
+        """Open the deprecated `function_call`; a second call has no room in this shape."""
+        if choice.calls:
+            choice.calls[event.index] = None
+            return []
+        choice.calls[event.index] = self._around(choice, {"function_call": {"arguments": _HOLE}})
+        return [self._delta(choice, {"function_call": {"name": event.name, "arguments": ""}})]
+
+    def _arguments(self, choice: _Choice, event: e.CallDelta) -> list[bytes]:
+        around = choice.calls[event.index]
+        return [] if around is None else [around[0] + encode(event.text) + around[1]]
+
+    # Ends.
+
+    def _nothing(self, choice: _Choice, event: e.Event) -> list[bytes]:
+        return []
+
+    def _counted(self, choice: _Choice, event: e.UsageReported) -> list[bytes]:
+        self._usages.append(event.usage)
+        return []
+
+    def _ended(self, choice: _Choice, event: e.Ended) -> list[bytes]:
+        """Finish a choice; with the last one the stream is whole."""
+        frames = [self._delta(choice, {}, self._style.finish(event.finish))]
+        self._left -= 1
+        if self._left:
+            return frames
+        self._over = True
+        if self._style.include_usage:
+            frames.append(self._chunk([], usage_object(self._usages)))
+        return [*frames, _DONE]
+
+    def _failed(self, choice: _Choice, event: e.Failed) -> list[bytes]:
+        self._over = True
+        return [sse.frame(errors.render(event.fault))]
+
+
+def _content(choice: _Choice, event: e.TextDelta) -> Json:
+    return {"content": event.text}
+
+
+def _declined(choice: _Choice, event: e.RefusalDelta) -> Json:
+    return {"refusal": event.text}
+
+
+def _thought(choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> Json:
+    """Give a piece of reasoning, after a blank line if it begins another part than was shown last."""
+    key = (event.index, type(event), event.part)
+    begins = choice.shown_part not in (None, key)
+    choice.shown_part = key
+    return {"reasoning_content": PARAGRAPH + event.text if begins else event.text}
+
+
+_DELTAS: Final[dict[type, Callable[[_Choice, Any], Json]]] = {
+    e.TextDelta: _content,
+    e.RefusalDelta: _declined,
+    e.SummaryDelta: _thought,
+    e.ThoughtDelta: _thought,
+}
+
+_WRITES: Final[dict[type, Callable[[ChatEncoder, _Choice, Any], list[bytes]]]] = {
+    e.Began: ChatEncoder._began,
+    e.MessageOpened: ChatEncoder._message_opened,
+    e.TextDelta: ChatEncoder._text,
+    e.RefusalDelta: ChatEncoder._refusal,
+    e.MessageClosed: ChatEncoder._message_closed,
+    e.ReasoningOpened: ChatEncoder._nothing,
+    e.SummaryDelta: ChatEncoder._part,
+    e.ThoughtDelta: ChatEncoder._part,
+    e.ReasoningClosed: ChatEncoder._reasoning_closed,
+    e.CallOpened: ChatEncoder._call_opened,
+    e.CallDelta: ChatEncoder._arguments,
+    e.CallClosed: ChatEncoder._nothing,
+    e.UsageReported: ChatEncoder._counted,
+    e.Ended: ChatEncoder._ended,
+    e.Failed: ChatEncoder._failed,
+}
