@@ -1,29 +1,10 @@
 """Where the rim meets: what a back end offers, what it is given, what it gives back."""
 
-from attrs import frozen
 from zope.interface import Interface
 
 from codexd.neutral.event import Event
+from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.turn import Turn
-
-
-@frozen
-class ModelCard:
-    """One model on offer (OpenAI `/v1/models`).
-
-    Attributes:
-        id: what clients ask for.
-        created: Unix time in seconds.
-        owned_by: as OpenAI has it.
-        efforts: reasoning efforts it takes, weakest first; each is also offered as a `-effort` suffix.
-        context_window: in tokens, where known.
-    """
-
-    id: str
-    created: int = 0
-    owned_by: str = "openai"
-    efforts: tuple[str, ...] = ()
-    context_window: int | None = None
 
 
 class IEventSink(Interface):

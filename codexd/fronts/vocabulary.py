@@ -25,7 +25,7 @@ from codexd.neutral.turn import (
 )
 from codexd.wire import json
 
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 SUMMARIES: Final = ("auto", "concise", "detailed", "none")
 VERBOSITIES: Final = ("low", "medium", "high")
 
