@@ -1,0 +1,1 @@
+"""The models' dialects: a Turn to a back end's commands, its messages to neutral events. Sans I/O."""

@@ -1,0 +1,124 @@
+"""How a thread is set up: the bare model (plain), or Codex with its own prompt and tools (agent).
+
+The plain profile shows the provider the client's instructions, history and tools and nothing else. It takes
+three things together: this `config`, `environments: []`, and a model catalog with Codex's own tools taken
+out, which only a start flag of the child can give (`codexd.backs.catalog`).
+"""
+
+from typing import Final
+
+from attrs import frozen
+
+from codexd.backs.bindings import InjectItems, ThreadStart, TurnStart
+from codexd.backs.items import dynamic_tools, raw_items
+from codexd.neutral.turn import Item, Message, TextPart, Tool, Turn
+from codexd.wire import json
+from codexd.wire.json import Json
+
+_PLAIN: Final[dict[str, Json]] = {
+    "features.shell_tool": False,
+    "features.unified_exec": False,
+    "features.goals": False,
+    "features.multi_agent": False,
+    "features.view_image": False,
+    "features.sleep_tool": False,
+    "features.apps": False,
+    "features.plugins": False,
+    "features.hooks": False,
+    "features.memories": False,
+    "features.image_generation": False,
+    "web_search": "disabled",
+    "include_environment_context": False,
+    "include_permissions_instructions": False,
+    "include_collaboration_mode_instructions": False,
+    "include_apps_instructions": False,
+    "skills.include_instructions": False,
+    "tools.experimental_request_user_input.enabled": False,
+    "project_doc_max_bytes": 0,
+}
+
+
+@frozen
+class Profile:
+    """A way to set up threads.
+
+    Attributes:
+        agent: Codex's own prompt and tools, or the bare model.
+        cwd: the thread's working directory.
+        sandbox: what an agent may do there (`sandbox_mode`).
+        mcp_servers: names configured in CODEX_HOME, which the plain profile must switch off by name.
+    """
+
+    agent: bool
+    cwd: str
+    sandbox: str = "read-only"
+    mcp_servers: tuple[str, ...] = ()
+
+
+def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
+    """Give the `thread/start` for a conversation of this turn's kind."""
+    config: dict[str, Json] = {} if profile.agent else _plain_config(profile)
+    if turn.verbosity is not None:
+        config["model_verbosity"] = turn.verbosity
+    return ThreadStart(
+        ephemeral=True,
+        experimentalRawEvents=True,
+        model=turn.model,
+        cwd=profile.cwd,
+        approvalPolicy="never",
+        sandbox=profile.sandbox,
+        config=config,
+        dynamicTools=dynamic_tools(offered(turn)),
+        # An agent keeps Codex's own prompt; what the client asks is said on top of it.
+        baseInstructions=None if profile.agent else turn.instructions or "",
+        developerInstructions=turn.instructions if profile.agent else "",
+        environments=None if profile.agent else (),
+    )
+
+
+def _plain_config(profile: Profile) -> dict[str, Json]:
+    off = {f"mcp_servers.{name}.enabled": False for name in profile.mcp_servers}
+    return _PLAIN | off
+
+
+def inject(thread_id: str, items: tuple[Item, ...]) -> InjectItems:
+    """Give the `thread/inject_items` of a history or the rest of one.
+
+    Raises:
+        Refused: when the model cannot be shown one of them.
+    """
+    return InjectItems(thread_id, raw_items(items))
+
+
+def turn_start(thread_id: str, turn: Turn) -> TurnStart:
+    """Give the `turn/start` that lets the model answer what was injected."""
+    schema = turn.format.schema
+    return TurnStart(
+        thread_id,
+        model=turn.model,
+        effort=turn.thinking.effort,
+        summary=turn.thinking.summary,
+        outputSchema=None if schema is None else json.fragment(schema),
+        serviceTier=turn.service_tier,
+    )
+
+
+def offered(turn: Turn) -> tuple[Tool, ...]:
+    """Give the tools the model may see: `none` hides all, a named choice all but the named."""
+    choice = turn.tool_choice
+    if choice.mode == "none":
+        return ()
+    if choice.names:
+        return tuple(tool for tool in turn.tools if tool.name in choice.names)
+    return turn.tools
+
+
+def obligations(turn: Turn) -> tuple[Message, ...]:
+    """Give, as the last developer message, what the child's protocol cannot force on the model."""
+    demands = []
+    if turn.tool_choice.mode == "required":
+        names = ", ".join(tool.name for tool in offered(turn))
+        demands.append(f"You must answer by calling one of these tools and nothing else: {names}.")
+    if turn.format.kind == "json_object":
+        demands.append("Answer with exactly one valid JSON object and nothing else.")
+    return (Message("developer", (TextPart(" ".join(demands)),)),) if demands else ()

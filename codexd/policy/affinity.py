@@ -1,0 +1,131 @@
+"""Which earlier conversation a request goes on with: fingerprints of histories.
+
+A history is read in blocks: each user or developer message, each tool result, and each unbroken run of the
+assistant's items. A run counts by what every dialect sends back of it, its text and its calls: reasoning
+and item ids get lost on the way through some clients and do not count.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import groupby
+
+from attrs import frozen
+
+from codexd.neutral.turn import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Item,
+    Message,
+    Part,
+    Reasoning,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+
+Key = tuple[bytes, bytes]
+"""What a kept thread is found by: how it was set up, and the history it has seen."""
+
+
+@frozen
+class Prefix:
+    """The first `count` items of a history, by their fingerprint."""
+
+    count: int
+    digest: bytes
+
+
+def setup(turn: Turn, profile: str) -> bytes:
+    """Fingerprint everything that is fixed when a thread starts, whose it is above all."""
+    return _digest(
+        b"setup",
+        turn.principal,
+        profile,
+        turn.model,
+        repr(turn.instructions),
+        repr(turn.tools),
+        repr(turn.tool_choice),
+        repr(turn.parallel_tool_calls),
+        repr(turn.verbosity),
+    )
+
+
+def prefixes(items: tuple[Item, ...]) -> tuple[Prefix, ...]:
+    """Fingerprint a history at each end of a block, shortest first; the cost is linear in its size."""
+    found: list[Prefix] = []
+    digest, count = b"", 0
+    for block in _blocks(items):
+        count += len(block)
+        digest = _digest(digest, *_words(block))
+        found.append(Prefix(count, digest))
+    return tuple(found)
+
+
+def whole(items: tuple[Item, ...]) -> bytes:
+    """Fingerprint a whole history."""
+    found = prefixes(items)
+    return found[-1].digest if found else b""
+
+
+def results(rest: tuple[Item, ...]) -> tuple[ToolResult, ...] | None:
+    """Give what follows a prefix as tool results, if it is nothing else."""
+    found = tuple(item for item in rest if isinstance(item, ToolResult))
+    return found if found and len(found) == len(rest) else None
+
+
+def _blocks(items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
+    for spoken, run in groupby(items, _by_assistant):
+        if spoken:
+            yield tuple(run)
+        else:
+            yield from ((item,) for item in run)
+
+
+def _by_assistant(item: Item) -> bool:
+    return isinstance(item, ToolCall | Reasoning) or (isinstance(item, Message) and item.role == "assistant")
+
+
+def _words(block: tuple[Item, ...]) -> Iterator[str]:
+    first = block[0]
+    if isinstance(first, ToolResult):
+        yield from ("result", first.call_id, str(first.success), *_parts(first.parts))
+    elif isinstance(first, Message) and first.role != "assistant":
+        yield from ("said", first.role, *_parts(first.parts))
+    else:
+        yield "assistant"
+        yield "".join(_spoken(block))
+        for item in block:
+            if isinstance(item, ToolCall):
+                yield from ("call", item.call_id, item.namespace or "", item.name, item.arguments)
+
+
+def _spoken(block: tuple[Item, ...]) -> Iterator[str]:
+    for item in block:
+        if isinstance(item, Message):
+            yield from (part.text for part in item.parts if isinstance(part, TextPart | RefusalPart))
+
+
+def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case TextPart(text) | RefusalPart(text):
+                yield from ("text", text)
+            case ImagePart(url, detail):
+                yield from ("image", url, detail or "")
+            case FilePart(data, filename):
+                yield from ("file", data, filename or "")
+            case AudioPart(data, format):
+                yield from ("audio", data, format)
+
+
+def _digest(start: bytes, *words: str) -> bytes:
+    hashed = blake2b(start, digest_size=16)
+    for word in words:
+        text = word.encode()
+        # The length keeps ("ab", "c") and ("a", "bc") apart.
+        hashed.update(b"%d:" % len(text))
+        hashed.update(text)
+    return hashed.digest()

@@ -1,0 +1,84 @@
+"""Which model a name means: the account's own list, the aliases, and the effort suffixes."""
+
+from attrs import evolve, frozen
+
+from codexd.neutral.fault import Refused, fault
+from codexd.settings import Model
+
+
+@frozen
+class Offer:
+    """A model of the account's and the reasoning efforts it takes."""
+
+    id: str
+    efforts: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+@frozen
+class Route:
+    """What a name leads to.
+
+    Attributes:
+        alias: the settings it is asked under; for a model of the account's own, one made for it.
+        model: the model's name at the provider.
+        effort: from the name's suffix or the alias; None leaves it to the request and the model.
+    """
+
+    alias: Model
+    model: str
+    effort: str | None = None
+
+
+@frozen
+class Catalog:
+    """Everything that may be asked for.
+
+    Attributes:
+        offers: the account's models.
+        aliases: from the settings; they win over a model of the same name.
+        any: names that are not known are passed on as they are.
+    """
+
+    offers: tuple[Offer, ...] = ()
+    aliases: tuple[Model, ...] = ()
+    any: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What `/v1/models` lists: the aliases, then what the account shows."""
+        aliased = tuple(alias.name for alias in self.aliases)
+        shown = (offer.id for offer in self.offers if not offer.hidden)
+        return aliased + tuple(id for id in shown if id not in aliased)
+
+    def efforts(self, name: str) -> tuple[str, ...]:
+        """Give the efforts a name may be suffixed with."""
+        model = next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
+        return next((offer.efforts for offer in self.offers if offer.id == model), ())
+
+    def resolve(self, name: str) -> Route:
+        """Find what a name leads to; `NAME-EFFORT` is NAME with that effort.
+
+        Raises:
+            Refused: `unknown_model`.
+        """
+        route = self._exact(name) or self._suffixed(name)
+        if route is not None:
+            return route
+        if self.any:
+            return Route(Model(name), name)
+        message = f"The model '{name[:64]}' does not exist or you do not have access to it."
+        raise Refused(fault("unknown_model", message, param="model"))
+
+    def _exact(self, name: str) -> Route | None:
+        for alias in self.aliases:
+            if alias.name == name:
+                return Route(alias, alias.model or alias.name, alias.effort)
+        if any(offer.id == name for offer in self.offers):
+            return Route(Model(name), name)
+        return None
+
+    def _suffixed(self, name: str) -> Route | None:
+        head, _, effort = name.rpartition("-")
+        route = self._exact(head) if effort in self.efforts(head) else None
+        return None if route is None else evolve(route, effort=effort)
