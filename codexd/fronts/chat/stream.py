@@ -53,6 +53,7 @@ class ChatEncoder:
         self._choices = [_Choice(index) for index in range(choices)]
         self._left = choices
         self._usages: list[e.Usage] = []
+        self._begun = False
         self._over = False
         for choice in self._choices:
             choice.text = self._around(choice, {"content": _HOLE})
@@ -87,7 +88,10 @@ class ChatEncoder:
     # Messages.
 
     def _began(self, choice: _Choice, event: e.Began) -> list[bytes]:
-        return [self._delta(choice, {"role": "assistant", "content": ""})]
+        """Open all choices with the first: SDKs find a choice by its place in the list of those begun."""
+        begun, self._begun = self._begun, True
+        opening = {"role": "assistant", "content": ""}
+        return [] if begun else [self._delta(one, opening) for one in self._choices]
 
     def _message_opened(self, choice: _Choice, event: e.MessageOpened) -> list[bytes]:
         choice.messages.enter(event.index)

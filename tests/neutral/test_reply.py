@@ -1,0 +1,115 @@
+"""The fold: what came of an answer, however its pieces were cut."""
+
+import attrs
+from hypothesis import given
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.neutral import event as e
+from codexd.neutral.fault import fault
+from codexd.neutral.reply import Fold, Reply, fold
+from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart, ToolCall
+from tests.support.sentences import broken_sentences, sentences
+
+
+def halved(events: tuple[e.Event, ...]) -> list[e.Event]:
+    """Cut every piece of text in two."""
+    found: list[e.Event] = []
+    for event in events:
+        if isinstance(event, e.Delta):
+            middle = len(event.text) // 2
+            found.append(attrs.evolve(event, text=event.text[:middle]))
+            found.append(attrs.evolve(event, text=event.text[middle:]))
+        else:
+            found.append(event)
+    return found
+
+
+class FoldTests(SynchronousTestCase):
+    def test_items_come_in_the_order_they_opened_and_keep_what_they_are(self) -> None:
+        usage = e.Usage(3, 1, 0, 4, 2)
+        reply = fold(
+            (
+                e.Began(),
+                e.ReasoningOpened(0, "rs"),
+                e.SummaryDelta(0, 0, "sum"),
+                e.ThoughtDelta(0, 0, "open"),
+                e.ReasoningClosed(0, "sealed"),
+                e.MessageOpened(1, "msg", "final_answer"),
+                e.CallOpened(2, "fc", "call", "find", "custom", "space"),
+                e.TextDelta(1, "ha"),
+                e.CallDelta(2, "in"),
+                e.TextDelta(1, "ha"),
+                e.RefusalDelta(1, "no"),
+                e.MessageClosed(1, complete=False),
+                e.CallDelta(2, "put"),
+                e.CallClosed(2),
+                e.UsageReported(usage),
+                e.Ended("tool_calls"),
+            )
+        )
+        call = ToolCall("call", "find", "input", "custom", "space", "fc")
+        said = (TextPart("haha"), RefusalPart("no"))
+        items = (
+            Reasoning(("sum",), ("open",), "sealed", "rs"),
+            Message("assistant", said, "final_answer", "msg", complete=False),
+            call,
+        )
+        self.assertEqual(reply, Reply(items, "tool_calls", usage, None, ("sum", "open")))
+        self.assertEqual(reply.text, "haha")
+        self.assertEqual(reply.calls, (call,))
+
+    def test_a_message_that_only_refuses_has_no_text(self) -> None:
+        reply = fold((e.Began(), e.MessageOpened(0, "m"), e.RefusalDelta(0, "no")))
+        self.assertEqual(reply.items[0], Message("assistant", (RefusalPart("no"),), None, "m", False))
+
+    def test_a_message_that_says_nothing_is_an_empty_text(self) -> None:
+        reply = fold((e.Began(), e.MessageOpened(0, "m"), e.MessageClosed(0)))
+        self.assertEqual(reply.items[0], Message("assistant", (TextPart(""),), None, "m"))
+
+    def test_reasoning_is_told_in_the_order_its_parts_began(self) -> None:
+        reply = fold(
+            (
+                e.Began(),
+                e.ReasoningOpened(0, "r"),
+                e.ReasoningOpened(1, "s"),
+                e.ThoughtDelta(1, 0, "a"),
+                e.SummaryDelta(0, 0, "b"),
+                e.SummaryDelta(1, 0, "c"),
+                e.ThoughtDelta(1, 0, "d"),
+                e.ThoughtDelta(1, 1, "e"),
+            )
+        )
+        self.assertEqual(reply.reasoning, ("ad", "b", "c", "e"))
+
+    def test_a_failure_is_kept_beside_what_was_said(self) -> None:
+        broken = fault("stream_cut")
+        reply = fold((e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.Failed(broken)))
+        self.assertEqual((reply.text, reply.fault, reply.finish), ("a", broken, None))
+
+    @given(sentences() | broken_sentences())
+    def test_how_the_pieces_are_cut_changes_nothing(self, events: tuple[e.Event, ...]) -> None:
+        self.assertEqual(fold(halved(events)), fold(events))
+
+    @given(sentences())
+    def test_no_character_is_lost_or_added(self, events: tuple[e.Event, ...]) -> None:
+        said = sum(len(event.text) for event in events if isinstance(event, e.Delta))
+        reply = fold(events)
+        messages = (item for item in reply.items if isinstance(item, Message))
+        parts = (part for item in messages for part in item.parts)
+        texts = [part.text for part in parts if isinstance(part, TextPart | RefusalPart)]
+        kept = [*texts, *reply.reasoning, *(call.arguments for call in reply.calls)]
+        self.assertEqual(sum(map(len, kept)), said)
+
+    @given(sentences())
+    def test_reasoning_told_and_reasoning_kept_are_the_same_parts(self, events: tuple[e.Event, ...]) -> None:
+        reply = fold(events)
+        thoughts = (item for item in reply.items if isinstance(item, Reasoning))
+        kept = [part for item in thoughts for part in (*item.summary, *item.content)]
+        self.assertEqual(sorted(reply.reasoning), sorted(kept))
+
+    @given(sentences())
+    def test_the_reply_can_be_read_at_any_point(self, events: tuple[e.Event, ...]) -> None:
+        folding = Fold()
+        for count, event in enumerate(events, 1):
+            folding.feed(event)
+            self.assertEqual(folding.reply(), fold(events[:count]))

@@ -1,0 +1,155 @@
+"""Grammatical sentences as hypothesis strategies: every answer that a back end may give.
+
+Items grow side by side, texts are made of the pieces that streams get wrong: repeats, line ends, pieces that
+are empty, characters outside the basic plane.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import attrs
+from hypothesis import strategies as st
+
+from codexd.neutral import event as e
+from codexd.neutral.fault import Fault, fault, kinds
+
+T = TypeVar("T")
+Script = tuple[e.Event, ...]
+"""The events of one item, all with index 0; the index is given when the item opens."""
+
+NASTY = (
+    *(
+        "",
+        "1",
+        "100",
+        "ha",
+        "\n",
+        "\n\n",
+        " ",
+        "a",
+        "é",
+        "e\u0301",
+        "\U0001f600",
+        "\U0001f469\u200d\U0001f4bb",
+    ),
+    *("\u2028", "\u2029", "\0", '"', "\\", "data: [DONE]", "\r\n", "</s>", "\ufeff", "\x7f", "{}", "null"),
+)
+FINISHES: tuple[e.Finish, ...] = ("stop", "length", "tool_calls", "content_filter")
+
+
+def texts(min_size: int = 0) -> st.SearchStrategy[str]:
+    """Give one piece of text."""
+    nasty = tuple(text for text in NASTY if len(text) >= min_size)
+    return st.sampled_from(nasty) | st.text(min_size=min_size, max_size=5)
+
+
+def pieces(limit: int = 4) -> st.SearchStrategy[list[str]]:
+    """Give a text in pieces; repeats such as `ha|ha` are frequent."""
+    repeats = texts().flatmap(lambda text: st.integers(2, 3).map(lambda times: [text] * times))
+    return st.lists(texts(), max_size=limit) | repeats
+
+
+def names() -> st.SearchStrategy[str]:
+    """Give a tool's name by OpenAI's rule."""
+    return st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
+
+
+def usages() -> st.SearchStrategy[e.Usage]:
+    """Give what an answer cost."""
+    tokens = st.integers(0, 10**6)
+    return st.builds(e.Usage, tokens, tokens, tokens, tokens, tokens, st.booleans())
+
+
+def faults() -> st.SearchStrategy[Fault]:
+    """Give any failure of the vocabulary."""
+    return st.sampled_from(kinds()).map(fault)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Script:
+    """Give one message: text, then perhaps a refusal."""
+    said = [e.TextDelta(0, text) for text in draw(pieces())]
+    refused = [e.RefusalDelta(0, text) for text in draw(st.just([]) | pieces(2))]
+    phase = draw(st.none() | st.sampled_from(("commentary", "final_answer")))
+    return (e.MessageOpened(0, "msg", phase), *said, *refused, e.MessageClosed(0, draw(st.booleans())))
+
+
+@st.composite
+def thoughts(draw: st.DrawFn) -> Script:
+    """Give one reasoning item: summary and open text, mixed in any way."""
+    kinds_of_delta = (e.SummaryDelta, e.ThoughtDelta)
+    runs = [
+        [
+            kind(0, part, text)
+            for part, said in enumerate(draw(st.lists(pieces(2), max_size=2)))
+            for text in said
+        ]
+        for kind in kinds_of_delta
+    ]
+    said = [delta for _, delta in draw(merged([_without_gaps(run) for run in runs]))]
+    encrypted = draw(st.none() | st.just("sealed"))
+    return (e.ReasoningOpened(0, "rs"), *said, e.ReasoningClosed(0, encrypted, draw(st.booleans())))
+
+
+def _without_gaps(deltas: list[Any]) -> list[Any]:
+    """Number the parts anew where one of them has no pieces at all."""
+    numbers = {part: number for number, part in enumerate(dict.fromkeys(delta.part for delta in deltas))}
+    return [attrs.evolve(delta, part=numbers[delta.part]) for delta in deltas]
+
+
+@st.composite
+def calls(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> Script:
+    """Give one tool call."""
+    kind = draw(st.sampled_from(kinds))
+    said = [e.CallDelta(0, text) for text in draw(pieces(3))]
+    opened = e.CallOpened(0, "fc", "call", draw(names()), kind, draw(st.none() | names()))  # type: ignore[arg-type]
+    return (opened, *said, e.CallClosed(0, draw(st.booleans())))
+
+
+@st.composite
+def merged(draw: st.DrawFn, runs: Sequence[Sequence[T]]) -> list[tuple[int, T]]:
+    """Give the members of several runs, each with its run's number; each run keeps its own order."""
+    left = {number: list(run) for number, run in enumerate(runs) if run}
+    found: list[tuple[int, T]] = []
+    while left:
+        number = draw(st.sampled_from(sorted(left)))
+        found.append((number, left[number].pop(0)))
+        if not left[number]:
+            del left[number]
+    return found
+
+
+def _numbered(spoken: list[tuple[int, e.Event]]) -> list[e.Event]:
+    """Give the items their indexes in the order in which they open, and ids of their own."""
+    indexes: dict[int, int] = {}
+    events: list[e.Event] = []
+    for number, event in spoken:
+        index = indexes.setdefault(number, len(indexes))
+        changes: dict[str, Any] = {"index": index}
+        for name in ("id", "call_id"):
+            if hasattr(event, name):
+                changes[name] = f"{getattr(event, name)}_{index}"
+        events.append(attrs.evolve(event, **changes))
+    return events
+
+
+def _items(kinds: tuple[str, ...]) -> st.SearchStrategy[list[Script]]:
+    return st.lists(st.one_of(messages(), thoughts(), calls(kinds)), max_size=4)
+
+
+@st.composite
+def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> tuple[e.Event, ...]:
+    """Give a whole answer that ended well; `kinds` are the kinds of call that may be in it."""
+    scripts = draw(_items(kinds))
+    apart = [(number, event) for number, script in enumerate(scripts) for event in script]
+    items = _numbered(draw(st.just(apart) | merged(scripts)))
+    counted = [e.UsageReported(usage) for usage in draw(st.lists(usages(), max_size=1))]
+    return (e.Began(), *items, *counted, e.Ended(draw(st.sampled_from(FINISHES))))
+
+
+@st.composite
+def broken_sentences(draw: st.DrawFn, begun: bool = False) -> tuple[e.Event, ...]:
+    """Give an answer that fails anywhere; not before it began, if `begun`."""
+    whole = draw(sentences())
+    cut = draw(st.integers(int(begun), len(whole) - 1))
+    return (*whole[:cut], e.Failed(draw(faults())))
