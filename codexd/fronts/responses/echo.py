@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.fronts.responses.objects import Echo
+from codexd.fronts.responses.answer import Echo
 from codexd.neutral.turn import Format, Tool, ToolChoice, Turn
 from codexd.wire.json import Json, encode, fragment
 
@@ -42,7 +42,7 @@ def echo(turn: Turn, extras: Extras) -> Echo:
         "presence_penalty": _or(drawn.presence_penalty, 0.0),
         "frequency_penalty": _or(drawn.frequency_penalty, 0.0),
         "max_output_tokens": drawn.max_tokens,
-        "service_tier": turn.service_tier or "default",
+        "service_tier": _tier(turn),
         "metadata": dict(extras.metadata),
         "truncation": extras.truncation,
         "top_logprobs": extras.top_logprobs,
@@ -55,6 +55,11 @@ def echo(turn: Turn, extras: Extras) -> Echo:
 
 
 _STATELESS: Final = {"store": False, "background": False, "previous_response_id": None}
+
+
+def _tier(turn: Turn) -> str:
+    """Give the tier, which an answer never calls `auto`: that leaves the choice to the provider."""
+    return "default" if turn.service_tier in (None, "auto") else str(turn.service_tier)
 
 
 def _or(value: float | None, default: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from codexd.fronts.responses import objects
+from codexd.fronts.responses import answer
 from codexd.neutral import event as e
 from codexd.wire.json import Json
 
@@ -68,13 +68,13 @@ def _content(part: Callable[[str], Json]) -> Framing:
     return Framing(b"content_part", b"content_index", part)
 
 
-_SUMMARY: Final = Framing(b"reasoning_summary_part", b"summary_index", objects.summary_text)
+_SUMMARY: Final = Framing(b"reasoning_summary_part", b"summary_index", answer.summary_text)
 
 STRANDS: Final[dict[type, Strand]] = {
-    e.TextDelta: Strand(b"output_text", b"text", _said, _content(objects.output_text), b',"logprobs":[]'),
-    e.RefusalDelta: Strand(b"refusal", b"refusal", _said, _content(objects.refusal)),
+    e.TextDelta: Strand(b"output_text", b"text", _said, _content(answer.output_text), b',"logprobs":[]'),
+    e.RefusalDelta: Strand(b"refusal", b"refusal", _said, _content(answer.refusal)),
     e.SummaryDelta: Strand(b"reasoning_summary_text", b"text", _summed, _SUMMARY),
-    e.ThoughtDelta: Strand(b"reasoning_text", b"text", _thought, _content(objects.reasoning_text)),
+    e.ThoughtDelta: Strand(b"reasoning_text", b"text", _thought, _content(answer.reasoning_text)),
 }
 CALLS: Final = {
     "function": Strand(b"function_call_arguments", b"arguments", _argued),

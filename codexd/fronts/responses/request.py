@@ -10,9 +10,9 @@ from typing import Final
 
 from codexd.fronts import reading, vocabulary
 from codexd.fronts.reading import Fields
-from codexd.fronts.responses import items, tools
-from codexd.fronts.responses.answer import Answer
+from codexd.fronts.responses import history, tools
 from codexd.fronts.responses.echo import Extras, echo
+from codexd.fronts.responses.exchange import ResponsesExchange
 from codexd.neutral.turn import Turn
 
 _ASKED: Final = ("model", "input", "instructions", "stream", "stream_options", "text", "service_tier")
@@ -41,7 +41,7 @@ _ABSENT: Final = {
 }
 
 
-def decode(body: bytes, principal: str) -> Answer:
+def decode(body: bytes, principal: str) -> ResponsesExchange:
     """Read a request's body.
 
     Args:
@@ -55,7 +55,7 @@ def decode(body: bytes, principal: str) -> Answer:
     return decode_object(reading.body(body), principal)
 
 
-def decode_object(fields: Fields, principal: str) -> Answer:
+def decode_object(fields: Fields, principal: str) -> ResponsesExchange:
     """Read a body that was parsed already, as where a client sends this shape to the Chat door.
 
     Raises:
@@ -63,15 +63,15 @@ def decode_object(fields: Fields, principal: str) -> Answer:
     """
     model = fields.required_name("model")
     _refuse_state(fields)
-    history = items.read(fields)
+    said = history.read(fields)
     toolbox = tools.read(fields)
     extras, unused = _extras(fields)
     text = fields.object("text") or Fields({}, "text")
     fields.object("stream_options")
-    ignored = (*unused, *toolbox.ignored, *history.ignored, *fields.ignored(KNOWN))
+    ignored = (*unused, *toolbox.ignored, *said.ignored, *fields.ignored(KNOWN))
     turn = Turn(
         model,
-        tuple(history.items),
+        tuple(said.items),
         fields.text("instructions"),
         toolbox.tools,
         toolbox.choice,
@@ -84,7 +84,7 @@ def decode_object(fields: Fields, principal: str) -> Answer:
         principal,
         ignored[: reading.MAX_IGNORED],
     )
-    return Answer(turn, fields.flag("stream", False), echo(turn, extras))
+    return ResponsesExchange(turn, fields.flag("stream", False), echo(turn, extras))
 
 
 def _refuse_state(fields: Fields) -> None:

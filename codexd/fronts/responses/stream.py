@@ -10,8 +10,8 @@ from typing import Any, Final
 from attrs import Factory, define
 
 from codexd.fronts.exchange import Stamp
-from codexd.fronts.responses import objects
-from codexd.fronts.responses.objects import Echo
+from codexd.fronts.responses import answer
+from codexd.fronts.responses.answer import Echo
 from codexd.fronts.responses.strands import CALLS, STRANDS, Strand
 from codexd.neutral import event as e
 from codexd.neutral.reply import Fold, Output, Reply
@@ -41,7 +41,10 @@ class _OpenItem:
 
 
 class ResponsesEncoder:
-    """Writes one streamed Response (exchange.Encoder). Its fold is its only memory of the answer."""
+    """Writes one streamed Response (`codexd.fronts.exchange.Encoder`).
+
+    The fold it keeps is its only memory of the answer.
+    """
 
     def __init__(self, stamp: Stamp, echo: Echo) -> None:
         self._stamp = stamp
@@ -74,10 +77,10 @@ class ResponsesEncoder:
         # Comments may have spent the HTTP status before the model began: then even a failure begins properly.
         begun = [] if self._sequence else self._began(event)
         reply = self._fold.reply()
-        return [*begun, self._lifecycle(objects.status(reply).encode(), reply)]
+        return [*begun, self._lifecycle(answer.status(reply).encode(), reply)]
 
     def _lifecycle(self, stage: bytes, reply: Reply) -> bytes:
-        snapshot = objects.response(reply, self._stamp, self._echo)
+        snapshot = answer.response(reply, self._stamp, self._echo)
         return self._event(b"response." + stage, b',"response":' + snapshot)
 
     # Items.
@@ -95,7 +98,7 @@ class ResponsesEncoder:
     def _added(self, event: e.Opened, empty: Output) -> list[bytes]:
         place = b',"item_id":%b,"output_index":%d' % (encode(event.id), event.index)
         self._items[event.index] = _OpenItem(place)
-        shown = objects.item(empty, self._echo.sealed, "in_progress")
+        shown = answer.item(empty, self._echo.sealed, "in_progress")
         return [self._item(b"added", event.index, encode(shown))]
 
     def _message_closed(self, event: e.MessageClosed) -> list[bytes]:
@@ -108,7 +111,7 @@ class ResponsesEncoder:
         frames: list[bytes] = []
         for run in self._items.pop(event.index).runs.values():
             frames += self._finished(event.index, run)
-        shown = objects.item(self._fold.item(event.index), self._echo.sealed)
+        shown = answer.item(self._fold.item(event.index), self._echo.sealed)
         return [*frames, self._item(b"done", event.index, encode(shown))]
 
     def _item(self, stage: bytes, index: int, shown: bytes) -> bytes:

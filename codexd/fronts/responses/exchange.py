@@ -1,0 +1,28 @@
+"""One decoded Responses request: what is asked, and how its answer is written."""
+
+from attrs import frozen
+
+from codexd.fronts.exchange import Stamp
+from codexd.fronts.responses import answer
+from codexd.fronts.responses.answer import Echo
+from codexd.fronts.responses.stream import ResponsesEncoder
+from codexd.neutral.reply import Reply
+from codexd.neutral.turn import Turn
+
+
+@frozen
+class ResponsesExchange:
+    """A Responses request that can write its own answer (`codexd.fronts.exchange.Exchange`); one choice."""
+
+    turn: Turn
+    stream: bool
+    echo: Echo
+    choices: int = 1
+
+    def encoder(self, stamp: Stamp) -> ResponsesEncoder:
+        """Make the writer of a streamed answer."""
+        return ResponsesEncoder(stamp, self.echo)
+
+    def render(self, replies: tuple[Reply, ...], stamp: Stamp) -> bytes:
+        """Write the whole Response object."""
+        return answer.response(replies[0], stamp, self.echo)

@@ -1,0 +1,294 @@
+"""codexd.fronts.responses.answer and echo: the whole Response object."""
+
+from typing import Any
+
+from attrs import evolve
+from openai.types.responses import Response
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.exchange import Stamp
+from codexd.fronts.responses import answer
+from codexd.neutral import event as e
+from codexd.neutral.fault import fault, kinds
+from codexd.neutral.reply import Reply
+from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart, ToolCall
+from codexd.wire.json import Json, decode
+from tests.support.responses_requests import ask
+
+STAMP = Stamp("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
+USAGE = e.Usage(10, 4, 3, 20, 5)
+STOPPED = Reply((Message("assistant", (TextPart("hi"),), None, "msg_1"),), "stop", USAGE)
+
+NUMBER = (int, float)
+NONE = type(None)
+
+# Open Responses' ResponseResource: every member is required; None only where the schema says so.
+REQUIRED: dict[str, Any] = {
+    "id": str,
+    "object": str,
+    "created_at": int,
+    "completed_at": (int, NONE),
+    "status": str,
+    "incomplete_details": (dict, NONE),
+    "model": str,
+    "previous_response_id": (str, NONE),
+    "instructions": (str, NONE),
+    "output": list,
+    "error": (dict, NONE),
+    "tools": list,
+    "tool_choice": (str, dict),
+    "truncation": str,
+    "parallel_tool_calls": bool,
+    "text": dict,
+    "top_p": NUMBER,
+    "presence_penalty": NUMBER,
+    "frequency_penalty": NUMBER,
+    "top_logprobs": int,
+    "temperature": NUMBER,
+    "reasoning": (dict, NONE),
+    "usage": (dict, NONE),
+    "max_output_tokens": (int, NONE),
+    "max_tool_calls": (int, NONE),
+    "store": bool,
+    "background": bool,
+    "service_tier": str,
+    "metadata": dict,
+    "safety_identifier": (str, NONE),
+    "prompt_cache_key": (str, NONE),
+}
+
+
+def rendered(reply: Reply, **fields: Any) -> Json:
+    """Give the Response object of a reply to a request with these fields."""
+    return decode(ask(**fields).render((reply,), STAMP))
+
+
+class ResponseTests(SynchronousTestCase):
+    """The Response object is whole and says what is true."""
+
+    everything: dict[str, Any] = {
+        "instructions": "be brief",
+        "tools": [
+            {
+                "type": "function",
+                "name": "f",
+                "description": "d",
+                "parameters": {"type": "object"},
+                "strict": True,
+            },
+            {"type": "function", "name": "g"},
+            {"type": "web_search"},
+        ],
+        "tool_choice": {"type": "function", "name": "f"},
+        "parallel_tool_calls": False,
+        "temperature": 0.5,
+        "top_p": 0.25,
+        "presence_penalty": 1,
+        "frequency_penalty": -1,
+        "max_output_tokens": 99,
+        "max_tool_calls": 3,
+        "top_logprobs": 2,
+        "truncation": "auto",
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {"a": 1}}, "verbosity": "low"},
+        "reasoning": {"effort": "high", "summary": "detailed"},
+        "service_tier": "flex",
+        "metadata": {"k": "v"},
+        "safety_identifier": "s",
+        "prompt_cache_key": "c",
+        "user": "u",
+        "store": True,
+    }
+
+    def test_every_required_member_is_there_with_its_type_whatever_was_asked(self) -> None:
+        failed = evolve(STOPPED, finish=None, fault=fault("internal"))
+        for fields in ({}, self.everything):
+            for reply in (Reply(), STOPPED, evolve(STOPPED, finish="length"), failed):
+                shown = rendered(reply, **fields)
+                for member, types in REQUIRED.items():
+                    self.assertIn(member, shown)
+                    self.assertIsInstance(shown[member], types, member)
+                Response.model_validate(shown, strict=True)
+
+    def test_nothing_said_shows_the_defaults(self) -> None:
+        shown = rendered(STOPPED)
+        del shown["output"], shown["usage"]
+        self.assertEqual(
+            shown,
+            {
+                "id": "resp_5eed",
+                "object": "response",
+                "created_at": 1700000000,
+                "completed_at": 1700000007,
+                "status": "completed",
+                "error": None,
+                "incomplete_details": None,
+                "model": "gpt-5",
+                "instructions": None,
+                "tools": [],
+                "tool_choice": "auto",
+                "parallel_tool_calls": True,
+                "text": {"format": {"type": "text"}},
+                "reasoning": {"effort": None, "summary": None},
+                "temperature": 1.0,
+                "top_p": 1.0,
+                "presence_penalty": 0.0,
+                "frequency_penalty": 0.0,
+                "max_output_tokens": None,
+                "service_tier": "default",
+                "metadata": {},
+                "truncation": "disabled",
+                "top_logprobs": 0,
+                "max_tool_calls": None,
+                "safety_identifier": None,
+                "prompt_cache_key": None,
+                "user": None,
+                "store": False,
+                "background": False,
+                "previous_response_id": None,
+            },
+        )
+
+    def test_what_was_asked_is_repeated_and_hosted_tools_and_storage_are_not_pretended(self) -> None:
+        shown = rendered(STOPPED, **self.everything)
+        asked = dict(self.everything)
+        asked |= {"store": False}
+        asked["text"] = {
+            "format": {
+                "type": "json_schema",
+                "name": "n",
+                "description": None,
+                "schema": {"a": 1},
+                "strict": False,
+            },
+            "verbosity": "low",
+        }
+        empty = {"type": "function", "name": "g", "description": None, "parameters": {}, "strict": None}
+        asked["tools"] = [self.everything["tools"][0], empty]
+        self.assertEqual({name: shown[name] for name in asked}, asked)
+
+    def test_namespaces_custom_tools_and_choices_come_back_in_request_shape(self) -> None:
+        grammar = {"type": "grammar", "syntax": "lark", "definition": "start: /a/"}
+        inner = {"type": "function", "name": "f", "description": "d", "parameters": {"b": 1}, "strict": None}
+        custom = {"type": "custom", "name": "g", "description": "e", "format": grammar}
+        space = {"type": "namespace", "name": "n", "description": "x", "tools": [inner]}
+        free = {"type": "custom", "name": "h", "description": None, "format": {"type": "text"}}
+        named = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
+        allowed = {"type": "allowed_tools", "mode": "auto", "tools": named}
+        shown = rendered(STOPPED, tools=[custom, space, free], tool_choice=allowed)
+        self.assertEqual(shown["tools"], [custom, space, free])
+        self.assertEqual(shown["tool_choice"], allowed)
+        Response.model_validate(shown, strict=True)
+
+    def test_each_end_has_its_status_and_reason(self) -> None:
+        ends: tuple[tuple[e.Finish | None, str, Any], ...] = (
+            ("stop", "completed", None),
+            ("tool_calls", "completed", None),
+            ("length", "incomplete", {"reason": "max_output_tokens"}),
+            ("content_filter", "incomplete", {"reason": "content_filter"}),
+            (None, "in_progress", None),
+        )
+        for finish, status, details in ends:
+            shown = rendered(evolve(STOPPED, finish=finish))
+            self.assertEqual((shown["status"], shown["incomplete_details"]), (status, details))
+            self.assertEqual(shown["completed_at"] is not None, status == "completed")
+
+
+class UsageTests(SynchronousTestCase):
+    """Usage is exact, or says that it is not."""
+
+    def test_every_detail_is_told(self) -> None:
+        self.assertEqual(
+            rendered(STOPPED)["usage"],
+            {
+                "input_tokens": 10,
+                "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3},
+                "output_tokens": 20,
+                "output_tokens_details": {"reasoning_tokens": 5},
+                "total_tokens": 30,
+            },
+        )
+
+    def test_an_estimate_says_so(self) -> None:
+        shown = rendered(evolve(STOPPED, usage=evolve(USAGE, estimated=True)))["usage"]
+        self.assertEqual((shown["estimated"], shown["total_tokens"]), (True, 30))
+
+    def test_an_ended_answer_that_nobody_counted_has_estimated_zeros_and_a_running_one_null(self) -> None:
+        shown = rendered(evolve(STOPPED, usage=None))["usage"]
+        self.assertEqual((shown["estimated"], shown["total_tokens"]), (True, 0))
+        self.assertIsNone(rendered(Reply())["usage"])
+        self.assertIsNone(rendered(Reply(fault=fault("internal")))["usage"])
+
+
+class ItemTests(SynchronousTestCase):
+    """Output items in OpenAI's shape."""
+
+    def test_each_kind(self) -> None:
+        message = Message("assistant", (TextPart("a"), RefusalPart("b")), "final_answer", "msg_1", False)
+        text = {"type": "output_text", "text": "a", "annotations": [], "logprobs": []}
+        shown = {
+            "id": "msg_1",
+            "type": "message",
+            "status": "incomplete",
+            "role": "assistant",
+            "content": [text, {"type": "refusal", "refusal": "b"}],
+            "phase": "final_answer",
+        }
+        self.assertEqual(answer.item(message, False), shown)
+        call = ToolCall("call_1", "f", "{}", "function", "n", "fc_1")
+        shown = {
+            "id": "fc_1",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": "call_1",
+            "name": "f",
+            "arguments": "{}",
+            "namespace": "n",
+        }
+        self.assertEqual(answer.item(call, False), shown)
+        custom = ToolCall("call_1", "f", "raw", "custom", None, "ctc_1")
+        shown = {
+            "id": "ctc_1",
+            "type": "custom_tool_call",
+            "status": "completed",
+            "call_id": "call_1",
+            "name": "f",
+            "input": "raw",
+        }
+        self.assertEqual(answer.item(custom, False), shown)
+
+    def test_sealed_reasoning_is_only_shown_when_it_was_asked_for(self) -> None:
+        reply = Reply((Reasoning(("a",), ("b",), "sealed", "rs_1"),), "stop", USAGE)
+        (hidden,) = rendered(reply)["output"]
+        (shown,) = rendered(reply, include=["reasoning.encrypted_content"])["output"]
+        plain = {
+            "id": "rs_1",
+            "type": "reasoning",
+            "status": "completed",
+            "summary": [{"type": "summary_text", "text": "a"}],
+            "content": [{"type": "reasoning_text", "text": "b"}],
+        }
+        self.assertEqual(hidden, plain)
+        self.assertEqual(shown, plain | {"encrypted_content": "sealed"})
+
+
+class ErrorTests(SynchronousTestCase):
+    """`response.error` speaks the codes that clients know."""
+
+    known = {
+        "rate_limited": "rate_limit_exceeded",
+        "busy": "rate_limit_exceeded",
+        "quota_exhausted": "insufficient_quota",
+        "context_length_exceeded": "context_length_exceeded",
+        "invalid_prompt": "invalid_prompt",
+    }
+
+    def test_every_fault_has_a_known_code_and_all_three_strings(self) -> None:
+        for kind in kinds():
+            shown = answer.error(fault(kind, "why"))
+            self.assertEqual(shown["code"], self.known.get(kind, "server_error"), kind)
+            self.assertEqual([type(shown[name]) for name in ("code", "message", "type")], [str] * 3)
+
+    def test_a_limit_says_when_to_come_back_as_codex_reads_it(self) -> None:
+        limited = fault("rate_limited", "Too many.", retry_after_seconds=2.5)
+        self.assertEqual(answer.error(limited)["message"], "Too many. Please try again in 2.5s.")
+        self.assertEqual(answer.error(fault("rate_limited", "Too many."))["message"], "Too many.")

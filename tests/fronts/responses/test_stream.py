@@ -1,0 +1,226 @@
+"""codexd.fronts.responses.stream: a sentence as a Responses stream."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.exchange import Stamp
+from codexd.neutral import event as e
+from codexd.neutral.fault import fault
+from codexd.neutral.reply import fold
+from codexd.wire.json import Json, decode
+from codexd.wire.sse import Reader
+from tests.support import responses_stream
+from tests.support.responses_requests import ask
+from tests.support.sentences import broken_sentences, sentences
+
+Sentence = tuple[e.Event, ...]
+
+STAMP = Stamp("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
+SEALED = ask(include=["reasoning.encrypted_content"], instructions="be brief")
+PLAIN = ask()
+USAGE = e.UsageReported(e.Usage(1, 0, 0, 2))
+
+EXCHANGES = st.sampled_from((PLAIN, SEALED))
+
+
+def streamed(events: Iterable[e.Event], exchange: Any = PLAIN) -> list[bytes]:
+    """Give the frames of a sentence."""
+    encoder = exchange.encoder(STAMP)
+    return [frame for event in events for frame in encoder.feed(event)]
+
+
+def heard(*events: e.Event) -> list[Json]:
+    """Give the stream events of an answer that begins, does this, is counted and ends."""
+    return responses_stream.read(b"".join(streamed((e.Began(), *events, USAGE, e.Ended("stop")))))
+
+
+def outline(events: list[Json]) -> list[str]:
+    """Give the stream's types without the common beginning and end."""
+    return [event["type"].removeprefix("response.") for event in events[2:-1]]
+
+
+class LawTests(SynchronousTestCase):
+    """What holds for every answer."""
+
+    @given(sentences(), EXCHANGES)
+    def test_the_stream_adds_up_to_the_whole_answer(self, sentence: Sentence, exchange: Any) -> None:
+        events = responses_stream.read(b"".join(streamed(sentence, exchange)))
+        whole = decode(exchange.render((fold(sentence),), STAMP))
+        self.assertEqual(responses_stream.accumulate(events), whole)
+
+    @given(broken_sentences(), EXCHANGES)
+    def test_a_broken_stream_adds_up_to_what_was_said(self, sentence: Sentence, exchange: Any) -> None:
+        events = responses_stream.read(b"".join(streamed(sentence, exchange)))
+        whole = decode(exchange.render((fold(sentence),), STAMP))
+        self.assertEqual(responses_stream.accumulate(events), whole)
+
+    @given(sentences() | broken_sentences(), EXCHANGES)
+    def test_events_come_in_the_order_of_the_contract(self, sentence: Sentence, exchange: Any) -> None:
+        responses_stream.check(responses_stream.read(b"".join(streamed(sentence, exchange))))
+
+    @given(sentences() | broken_sentences())
+    def test_every_element_is_one_whole_event(self, sentence: Sentence) -> None:
+        for frame in streamed(sentence):
+            self.assertEqual((len(Reader().receive(frame)), frame[-2:], frame.count(b"\n")), (1, b"\n\n", 3))
+
+    @given(sentences() | broken_sentences(begun=True), st.data())
+    def test_keepalives_are_numbered_and_change_nothing(
+        self, sentence: Sentence, data: st.DataObject
+    ) -> None:
+        encoder = PLAIN.encoder(STAMP)
+        frames: list[bytes] = []
+        for event in sentence:
+            frames += [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
+            frames += encoder.feed(event)
+        events = responses_stream.read(b"".join(frames))
+        self.assertEqual([event["sequence_number"] for event in events], list(range(len(events))))
+        self.assertEqual(events[0]["type"], "response.created")
+        self.assertEqual(
+            responses_stream.accumulate(event for event in events if event["type"] != "keepalive"),
+            responses_stream.accumulate(responses_stream.read(b"".join(streamed(sentence)))),
+        )
+
+
+class OrderTests(SynchronousTestCase):
+    """Each kind of item, written out once."""
+
+    def test_an_answer_begins_and_ends(self) -> None:
+        events = heard()
+        kinds = ["response.created", "response.in_progress", "response.completed"]
+        self.assertEqual([event["type"] for event in events], kinds)
+        self.assertEqual([event["response"]["usage"] is None for event in events], [True, True, False])
+        self.assertEqual([event["response"]["status"] for event in events[:2]], ["in_progress"] * 2)
+
+    def test_a_message(self) -> None:
+        opened = e.MessageOpened(0, "msg_1", "final_answer")
+        events = heard(opened, e.TextDelta(0, "ha"), e.TextDelta(0, "ha"), e.MessageClosed(0))
+        item = {
+            "id": "msg_1",
+            "type": "message",
+            "status": "in_progress",
+            "role": "assistant",
+            "content": [],
+            "phase": "final_answer",
+        }
+        empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+        place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+        whole = empty | {"text": "haha"}
+        delta = {"type": "response.output_text.delta", **place, "delta": "ha", "logprobs": []}
+        expected = [
+            {"type": "response.output_item.added", "output_index": 0, "item": item},
+            {"type": "response.content_part.added", **place, "part": empty},
+            delta,
+            delta,
+            {"type": "response.output_text.done", **place, "text": "haha", "logprobs": []},
+            {"type": "response.content_part.done", **place, "part": whole},
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": item | {"status": "completed", "content": [whole]},
+            },
+        ]
+        numbered = [event | {"sequence_number": number} for number, event in enumerate(expected, 2)]
+        self.assertEqual(events[2:-1], numbered)
+
+    def test_a_message_without_a_word_has_one_empty_part(self) -> None:
+        events = heard(e.MessageOpened(0, "msg_1"), e.MessageClosed(0))
+        framed = ["content_part.added", "output_text.done", "content_part.done"]
+        self.assertEqual(outline(events), ["output_item.added", *framed, "output_item.done"])
+
+    def test_a_refusal_after_text_is_a_part_of_its_own(self) -> None:
+        said = (e.TextDelta(0, "well"), e.RefusalDelta(0, "n"), e.RefusalDelta(0, "o"), e.MessageClosed(0))
+        events = heard(e.MessageOpened(0, "msg_1"), *said)
+        text = ["content_part.added", "output_text.delta", "output_text.done", "content_part.done"]
+        refused = ["content_part.added", *["refusal.delta"] * 2, "refusal.done", "content_part.done"]
+        self.assertEqual(outline(events), ["output_item.added", *text, *refused, "output_item.done"])
+        self.assertEqual([event.get("content_index") for event in events[3:12]], [0] * 4 + [1] * 5)
+
+    def test_reasoning_has_several_summary_parts_and_its_seal_when_asked_for(self) -> None:
+        said = (
+            e.ReasoningOpened(0, "rs_1"),
+            e.SummaryDelta(0, 0, "a"),
+            e.SummaryDelta(0, 1, "b"),
+            e.ThoughtDelta(0, 0, "c"),
+            e.ReasoningClosed(0, "sealed"),
+        )
+        part = [
+            "reasoning_summary_part.added",
+            "reasoning_summary_text.delta",
+            "reasoning_summary_text.done",
+            "reasoning_summary_part.done",
+        ]
+        thought = ["content_part.added", "reasoning_text.delta", "reasoning_text.done", "content_part.done"]
+        whole = [*part, *part[:2], *thought[:2], *part[2:], *thought[2:]]
+        self.assertEqual(outline(heard(*said)), ["output_item.added", *whole, "output_item.done"])
+        frames = streamed((e.Began(), *said), SEALED)
+        self.assertEqual(decode(Reader().receive(frames[-1])[0].data)["item"]["encrypted_content"], "sealed")
+
+    def test_a_function_call_names_itself_when_its_arguments_are_done(self) -> None:
+        opened = e.CallOpened(0, "fc_1", "call_1", "f", namespace="n")
+        events = heard(opened, e.CallDelta(0, "{"), e.CallDelta(0, "}"), e.CallClosed(0))
+        kinds = ["function_call_arguments.delta"] * 2 + ["function_call_arguments.done"]
+        self.assertEqual(outline(events), ["output_item.added", *kinds, "output_item.done"])
+        place = {"type": "response.function_call_arguments.done", "item_id": "fc_1", "output_index": 0}
+        done = place | {"arguments": "{}", "name": "f", "sequence_number": 5}
+        self.assertEqual(events[5], done)
+        self.assertEqual(events[2]["item"]["namespace"], "n")
+
+    def test_a_custom_call_has_raw_input(self) -> None:
+        events = heard(
+            e.CallOpened(0, "ctc_1", "call_1", "f", "custom"), e.CallDelta(0, "*** Begin"), e.CallClosed(0)
+        )
+        kinds = ["custom_tool_call_input.delta", "custom_tool_call_input.done"]
+        self.assertEqual(outline(events), ["output_item.added", *kinds, "output_item.done"])
+        self.assertEqual(events[4]["input"], "*** Begin")
+
+
+class EndTests(SynchronousTestCase):
+    """Exactly one honest terminal event."""
+
+    def last(self, *events: e.Event) -> Json:
+        """Give the terminal event of an answer that says `hal` and then this."""
+        said = (e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, "hal"), *events)
+        return responses_stream.read(b"".join(streamed(said)))[-1]
+
+    def test_an_answer_cut_by_its_limit_is_incomplete_and_so_is_its_message(self) -> None:
+        last = self.last(e.MessageClosed(0, complete=False), USAGE, e.Ended("length"))
+        self.assertEqual(last["type"], "response.incomplete")
+        self.assertEqual(last["response"]["incomplete_details"], {"reason": "max_output_tokens"})
+        self.assertEqual(last["response"]["output"][0]["status"], "incomplete")
+
+    def test_a_filtered_answer_is_incomplete(self) -> None:
+        last = self.last(e.MessageClosed(0), e.Ended("content_filter"))
+        self.assertEqual(last["type"], "response.incomplete")
+        self.assertEqual(last["response"]["incomplete_details"], {"reason": "content_filter"})
+
+    def test_an_answer_that_ends_in_tool_calls_is_completed(self) -> None:
+        self.assertEqual(self.last(e.MessageClosed(0), e.Ended("tool_calls"))["type"], "response.completed")
+
+    def test_a_failure_shows_its_error_and_what_was_said(self) -> None:
+        last = self.last(e.Failed(fault("child_died")))
+        self.assertEqual((last["type"], last["response"]["status"]), ("response.failed", "failed"))
+        message = fault("child_died").message
+        error = {"code": "server_error", "message": message, "type": "server_error"}
+        self.assertEqual(last["response"]["error"], error)
+        (item,) = last["response"]["output"]
+        self.assertEqual((item["status"], item["content"][0]["text"]), ("incomplete", "hal"))
+        self.assertNotIn("error", last)
+
+    def test_a_failure_after_mere_comments_is_still_a_whole_stream(self) -> None:
+        encoder = PLAIN.encoder(STAMP)
+        frames = [encoder.keepalive(), *encoder.feed(e.Failed(fault("no_first_event")))]
+        self.assertEqual(frames[0], b": keep-alive\n\n")
+        events = responses_stream.read(b"".join(frames))
+        responses_stream.check(events)
+        statuses = [event["response"]["status"] for event in events]
+        self.assertEqual(statuses, ["in_progress", "in_progress", "failed"])
+
+    def test_a_keepalive_is_an_event_once_the_answer_has_begun(self) -> None:
+        encoder = PLAIN.encoder(STAMP)
+        encoder.feed(e.Began())
+        expected = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":2}\n\n'
+        self.assertEqual(encoder.keepalive(), expected)

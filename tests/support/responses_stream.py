@@ -1,0 +1,163 @@
+"""The other end of a Responses stream: read its frames, hold them to the order of the contract, add them up.
+
+Written from the contract alone: nothing here comes from the encoder under test.
+"""
+
+from collections.abc import Iterable
+from copy import deepcopy
+
+from attrs import Factory, define
+
+from codexd.wire.json import Json, decode
+from codexd.wire.sse import Reader
+
+TERMINAL = ("response.completed", "response.incomplete", "response.failed")
+
+# delta event -> (the list the text grows in, its counter, the member that grows)
+GROWS = {
+    "response.output_text.delta": ("content", "content_index", "text"),
+    "response.refusal.delta": ("content", "content_index", "refusal"),
+    "response.reasoning_text.delta": ("content", "content_index", "text"),
+    "response.reasoning_summary_text.delta": ("summary", "summary_index", "text"),
+    "response.function_call_arguments.delta": (None, None, "arguments"),
+    "response.custom_tool_call_input.delta": (None, None, "input"),
+}
+PARTS = {"response.content_part": "content_index", "response.reasoning_summary_part": "summary_index"}
+
+
+class OutOfOrder(AssertionError):
+    """The stream breaks a rule of the contract."""
+
+
+def read(data: bytes) -> list[Json]:
+    """Read a stream's events; each must name its type twice, alike."""
+    events = []
+    for frame in Reader().receive(data):
+        event = decode(frame.data)
+        if frame.event != event["type"].encode():
+            raise OutOfOrder(f"event line {frame.event!r} over data of {event['type']}")
+        events.append(event)
+    return events
+
+
+def accumulate(events: Iterable[Json]) -> Json:
+    """Add a stream up as a plain client does: items from `added` and deltas, never from a whole text."""
+    response: Json = {}
+    items: dict[int, Json] = {}
+    for event in events:
+        kind = event["type"]
+        if "response" in event:
+            response = event["response"]
+        elif kind == "response.output_item.added":
+            items[event["output_index"]] = deepcopy(event["item"])
+        elif kind == "response.output_item.done":
+            _settle(items[event["output_index"]], event["item"])
+        elif kind.endswith("_part.added"):
+            held = "summary" if "summary" in kind else "content"
+            items[event["output_index"]].setdefault(held, []).append(deepcopy(event["part"]))
+        elif kind in GROWS:
+            held, counter, member = GROWS[kind]
+            item = items[event["output_index"]]
+            grown = item if held is None else item[held][event[counter]]
+            grown[member] += event["delta"]
+    for item in items.values():
+        _leave(item)
+    return response | {"output": [items[index] for index in sorted(items)]}
+
+
+def _settle(item: Json, done: Json) -> None:
+    """Take from the finished item what no delta tells: its status and its seal."""
+    item |= {name: done[name] for name in ("status", "encrypted_content") if name in done}
+
+
+def _leave(item: Json) -> None:
+    """Take an item that a failure left open as cut; a message without a word has one empty part."""
+    if item["status"] == "in_progress":
+        item["status"] = "incomplete"
+        if item.get("content") == []:
+            item["content"] = [{"type": "output_text", "text": "", "annotations": [], "logprobs": []}]
+
+
+@define
+class _Item:
+    """What the contract lets one open item do."""
+
+    identity: tuple[str, ...]
+    id: str
+    texts: dict[tuple[str, int], str] = Factory(dict)
+    open: set[tuple[str, int]] = Factory(set)
+    done: bool = False
+
+
+def check(events: list[Json]) -> None:
+    """Hold a whole stream to section 1.3 of the contract.
+
+    Raises:
+        OutOfOrder: naming the event and the rule.
+    """
+    kinds = [event["type"] for event in events]
+    _must(kinds[:2] == ["response.created", "response.in_progress"], "begins with created, in_progress")
+    _must([kind for kind in kinds if kind in TERMINAL] == kinds[-1:], "one terminal event, the last")
+    numbers = [event["sequence_number"] for event in events]
+    _must(numbers == list(range(len(events))), "numbered from 0 without gaps")
+    _must(len({event["response"]["id"] for event in events if "response" in event}) == 1, "one response id")
+    items: list[_Item] = []
+    finished: dict[int, Json] = {}
+    for event in events:
+        _follow(event, items, finished)
+    if kinds[-1] != "response.failed":
+        _must(all(item.done for item in items), "every item is done")
+        output = [finished[index] for index in sorted(finished)]
+        _must(events[-1]["response"]["output"] == output, "the final output is the done items")
+
+
+def _must(holds: bool, rule: str) -> None:
+    if not holds:
+        raise OutOfOrder(rule)
+
+
+def _identity(item: Json) -> tuple[str, ...]:
+    return (item["type"], item["id"], item.get("call_id", ""), item.get("name", ""))
+
+
+def _follow(event: Json, items: list[_Item], finished: dict[int, Json]) -> None:
+    kind = event["type"]
+    if kind == "response.output_item.added":
+        _must(event["output_index"] == len(items), "items are added in order, each once")
+        _must(event["item"]["status"] == "in_progress", "an added item is in progress")
+        grown = ("content", "summary", "arguments", "input")
+        _must(not any(event["item"].get(name) for name in grown), "an added item is empty")
+        items.append(_Item(_identity(event["item"]), event["item"]["id"]))
+    elif kind == "response.output_item.done":
+        item = items[event["output_index"]]
+        _must(not item.done and not item.open, "an item is done once, after its parts")
+        _must(_identity(event["item"]) == item.identity, "an item stays itself")
+        item.done = True
+        finished[event["output_index"]] = event["item"]
+    elif "item_id" in event:
+        item = items[event["output_index"]]
+        _must(not item.done and event["item_id"] == item.id, "events name the open item they belong to")
+        _grow(event, item)
+
+
+def _grow(event: Json, item: _Item) -> None:
+    family, _, stage = event["type"].rpartition(".")
+    if family in PARTS:
+        place = (PARTS[family], event[PARTS[family]])
+        whole = event["part"].get("text", event["part"].get("refusal"))
+        if stage == "added":
+            before = [number for counter, number in item.texts if counter == place[0]]
+            _must(place[1] == len(before) and whole == "", "parts are added in order, each once and empty")
+            item.open.add(place)
+            item.texts[place] = ""
+        else:
+            _must(place in item.open and whole == item.texts[place], "a part is done once and whole")
+            item.open.remove(place)
+        return
+    _, counter, member = GROWS[family + ".delta"]
+    place = (counter, event[counter]) if counter else ("", 0)
+    _must(not counter or place in item.open, "texts grow inside an added part")
+    if stage == "delta":
+        item.texts[place] = item.texts.get(place, "") + event["delta"]
+    else:
+        _must(event[member] == item.texts.get(place, ""), "the whole text is its deltas")

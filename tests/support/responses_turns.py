@@ -1,0 +1,138 @@
+"""Hypothesis strategies: Turns of the subset that a Responses request can say."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import strategies as st
+
+from codexd.neutral.turn import (
+    AudioPart,
+    FilePart,
+    Format,
+    ImagePart,
+    Message,
+    Part,
+    Reasoning,
+    RefusalPart,
+    Sampling,
+    TextPart,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+from codexd.wire.json import encode
+
+texts = st.text(max_size=20)
+ids = st.text("abcdefghij_0123456789", min_size=1, max_size=12)
+names = st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True)
+schemas = st.dictionaries(ids, st.recursive(st.none() | st.booleans() | texts, st.lists), max_size=3).map(
+    lambda value: encode(value).decode()
+)
+grammars = st.builds(
+    lambda syntax, definition: encode(
+        {"type": "grammar", "syntax": syntax, "definition": definition}
+    ).decode(),
+    st.sampled_from(("lark", "regex")),
+    texts,
+)
+parts: st.SearchStrategy[Part] = st.one_of(
+    st.builds(TextPart, texts),
+    st.builds(RefusalPart, texts),
+    st.builds(
+        ImagePart,
+        ids.map(lambda name: "https://example.org/" + name),
+        st.sampled_from((None, "low", "high", "auto", "original")),
+    ),
+    st.builds(FilePart, ids.map(lambda data: "data:text/plain;base64," + data), st.none() | ids),
+    st.builds(AudioPart, ids, st.sampled_from(("wav", "mp3"))),
+)
+part_lists = st.lists(parts, max_size=3).map(tuple)
+messages = st.builds(
+    Message,
+    st.sampled_from(("system", "developer", "user", "assistant")),
+    part_lists,
+    st.sampled_from((None, "commentary", "final_answer")),
+    st.none() | ids,
+    st.booleans(),
+)
+thoughts = st.builds(
+    Reasoning,
+    st.lists(texts, max_size=2).map(tuple),
+    st.lists(texts, max_size=2).map(tuple),
+    st.none() | texts,
+    st.none() | ids,
+    st.booleans(),
+)
+kinds = st.sampled_from(("function", "custom"))
+calls = st.builds(ToolCall, ids, names, texts, kinds, st.none() | names, st.none() | ids, st.booleans())
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Any, ...]:
+    """Items in any order, each result somewhere after its call."""
+    items: list[Any] = draw(st.lists(st.one_of(messages, thoughts, calls), max_size=6))
+    for call in [item for item in items if isinstance(item, ToolCall)]:
+        if draw(st.booleans()):
+            after = draw(st.integers(items.index(call) + 1, len(items)))
+            items.insert(after, ToolResult(call.call_id, draw(part_lists), call.kind))
+    return tuple(items)
+
+
+@st.composite
+def toolboxes(draw: st.DrawFn) -> tuple[Tool, ...]:
+    """Tools of both kinds with different names, some in namespaces."""
+    tools: list[Tool] = []
+    for name in draw(st.lists(names, max_size=4, unique=True)):
+        if draw(st.booleans()):
+            strict = draw(st.none() | st.booleans())
+            tools.append(Tool(name, draw(texts), draw(schemas), strict))
+        else:
+            tools.append(Tool(name, draw(texts), kind="custom", grammar=draw(st.none() | grammars)))
+    if tools and draw(st.booleans()):
+        described, split = draw(texts), draw(st.integers(0, len(tools)))
+        spaced = [evolve(tool, namespace="space", namespace_description=described) for tool in tools[split:]]
+        tools[split:] = spaced
+    return tuple(tools)
+
+
+@st.composite
+def choices(draw: st.DrawFn, tools: tuple[Tool, ...]) -> ToolChoice:
+    """A choice that these tools allow."""
+    if not tools:
+        return ToolChoice(draw(st.sampled_from(("auto", "none"))))
+    named = st.lists(st.sampled_from([tool.name for tool in tools]), unique=True, min_size=1).map(tuple)
+    return draw(
+        st.builds(ToolChoice, st.sampled_from(("auto", "none", "required")))
+        | st.builds(ToolChoice, st.sampled_from(("auto", "required")), named)
+    )
+
+
+formats = st.builds(Format, st.sampled_from(("text", "json_object"))) | st.builds(
+    Format, st.just("json_schema"), schemas, names, st.none() | st.booleans(), st.none() | texts
+)
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> Turn:
+    """Any Turn that a Responses request can say."""
+    tools = draw(toolboxes())
+    numbers = st.none() | st.floats(0, 1)
+    return Turn(
+        draw(names),
+        draw(histories()),
+        draw(st.none() | texts),
+        tools,
+        draw(choices(tools)),
+        draw(st.booleans()),
+        Sampling(draw(numbers), draw(numbers), max_tokens=draw(st.none() | st.integers(1, 10**6))),
+        Thinking(
+            draw(st.sampled_from((None, "none", "minimal", "low", "medium", "high", "xhigh"))),
+            draw(st.sampled_from((None, "auto", "concise", "detailed"))),
+        ),
+        draw(formats),
+        draw(st.sampled_from((None, "low", "medium", "high"))),
+        draw(st.none() | st.sampled_from(("auto", "default", "flex", "priority"))),
+    )
