@@ -1,0 +1,91 @@
+"""What must hold between settings; each rule gives its problems as sentences that say what to do."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Final
+
+from codexd.settings import Settings
+
+_EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
+
+
+def problems(settings: Settings) -> tuple[str, ...]:
+    """List every rule that is broken."""
+    return tuple(problem for rule in _RULES for problem in rule(settings))
+
+
+def loopback(endpoint: str) -> bool:
+    """Tell whether only this machine can reach a Twisted server endpoint string; if in doubt, no."""
+    kind, *rest = (part.replace("\\", "") for part in re.split(r"(?<!\\):", endpoint))
+    if kind == "unix":
+        return True
+    named = dict(part.split("=", 1) for part in rest if "=" in part)
+    return kind in {"tcp", "tcp6", "ssl", "tls"} and _is_loopback(named.get("interface", ""))
+
+
+def _is_loopback(interface: str) -> bool:
+    if interface == "localhost":
+        return True
+    try:
+        return ip_address(interface).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen_is_an_endpoint(settings: Settings) -> Iterator[str]:
+    if not settings.http.listen:
+        yield f"http.listen: nothing to listen on; for example {_EXAMPLE}"
+    for endpoint in settings.http.listen:
+        if not re.match(r"[A-Za-z][A-Za-z0-9_-]*:", endpoint):
+            yield f"http.listen: {endpoint!r} is not an endpoint; for example {_EXAMPLE}"
+
+
+def _strangers_need_a_key(settings: Settings) -> Iterator[str]:
+    if settings.http.api_keys:
+        return
+    for endpoint in settings.http.listen:
+        if not loopback(endpoint):
+            yield (
+                f"http.listen: other machines may reach {endpoint!r} and no API key is set; set one "
+                "(`codexd new-key` makes it, --api-key or CODEXD_API_KEYS takes it) or listen on loopback "
+                f"only, for example {_EXAMPLE}"
+            )
+
+
+def _keys_can_be_sent(settings: Settings) -> Iterator[str]:
+    if not all(re.fullmatch(r"[!-~]+", key) for key in settings.http.api_keys):
+        yield "http.api_keys: a key is empty or not visible ASCII, which an HTTP header cannot carry"
+
+
+def _back_off_grows(settings: Settings) -> Iterator[str]:
+    codex = settings.codex
+    if codex.backoff_first_seconds > codex.backoff_cap_seconds:
+        yield "codex.backoff_first_seconds: must not be above codex.backoff_cap_seconds"
+
+
+def _aliases_are_unique(settings: Settings) -> Iterator[str]:
+    for name, count in Counter(alias.name for alias in settings.models.alias).items():
+        if not name.strip():
+            yield "models.alias: an alias has an empty name"
+        elif count > 1:
+            yield f"models.alias: {count} aliases are named {name!r}; names must differ"
+
+
+def _agents_have_a_workspace(settings: Settings) -> Iterator[str]:
+    for alias in settings.models.alias:
+        if alias.profile == "agent" and not alias.workspace:
+            yield f'models.alias {alias.name!r}: profile = "agent" needs workspace, the agent\'s directory'
+        if alias.profile == "plain" and alias.workspace:
+            yield f'models.alias {alias.name!r}: workspace is for profile = "agent"; a plain model has none'
+
+
+_RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
+    _listen_is_an_endpoint,
+    _strangers_need_a_key,
+    _keys_can_be_sent,
+    _back_off_grows,
+    _aliases_are_unique,
+    _agents_have_a_workspace,
+)

@@ -1,0 +1,32 @@
+from math import inf, nan
+
+from hypothesis import given
+from hypothesis.strategies import floats
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.settings import Http, Range, Settings
+
+
+class RangeTests(SynchronousTestCase):
+    def test_limits_are_taken_as_they_are_written(self) -> None:
+        self.assertFalse(Range(above=0).holds(0))
+        self.assertTrue(Range(least=0).holds(0))
+        self.assertTrue(Range(above=0, most=1).holds(1))
+        self.assertFalse(Range(above=0, most=1).holds(1.001))
+
+    @given(floats(allow_nan=False, allow_infinity=False))
+    def test_every_finite_number_is_in_the_widest_range(self, number: float) -> None:
+        self.assertTrue(Range().holds(number))
+
+    def test_infinity_and_not_a_number_are_never_in_range(self) -> None:
+        self.assertEqual([Range().holds(number) for number in (inf, -inf, nan)], [False] * 3)
+
+    def test_a_range_is_said_in_words(self) -> None:
+        self.assertEqual(str(Range(above=0, most=1)), "above 0 and at most 1")
+
+
+class SettingsTests(SynchronousTestCase):
+    def test_keys_are_not_in_the_repr(self) -> None:
+        shown = repr(Settings(http=Http(api_keys=("sk-secret",))))
+        self.assertNotIn("sk-secret", shown)
+        self.assertIn("listen", shown)

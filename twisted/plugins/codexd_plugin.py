@@ -1,0 +1,5 @@
+"""Tells twistd about codexd."""
+
+from twisted.application.service import ServiceMaker
+
+codexd = ServiceMaker("codexd", "codexd.service", "Lets every OpenAI client talk to Codex.", "codexd")
