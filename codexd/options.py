@@ -1,0 +1,147 @@
+"""argv -> settings, for `twistd codexd` and `codexd check-config` alike."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from twisted.internet.endpoints import serverFromString
+from twisted.python import usage
+
+from codexd import __version__
+from codexd.configuration import Choice, Loaded, Misconfigured, from_flag, load
+from codexd.configuration.reference import in_force
+from codexd.home import binary, codex_home, is_temporary, serving
+from codexd.settings import Settings
+
+_SINGLE: Final = {
+    "codex": "codex.binary",
+    "codex-home": "codex.home",
+    "workers": "codex.workers",
+    "model": "codex.model",
+}
+
+_GUIDE: Final = """
+Settings: a flag wins over its CODEXD_* variable, that over the --config file, that over the default.
+Every setting http.max_body_bytes has a variable CODEXD_HTTP_MAX_BODY_BYTES; short forms are
+CODEXD_LISTEN, CODEXD_API_KEYS, CODEXD_CODEX and CODEXD_CONFIG. `codexd settings` prints a
+configuration file that explains them all, `codexd check-config` what is in force.
+
+Examples:
+  twistd --nodaemon codexd
+      On 127.0.0.1:11435; your Codex login if there is one, else the scripted model.
+  twistd --nodaemon codexd --model scripted --listen tcp:8080:interface=127.0.0.1
+      The scripted model on another port: no account, no internet.
+  twistd --nodaemon codexd --listen tcp:11435 --api-key "$(codexd new-key)"
+      Open to other machines, which takes a key.
+  twistd --nodaemon codexd --config /etc/codexd/codexd.toml --workers 2
+"""
+
+
+class Options(usage.Options):
+    """The flags of `twistd codexd`.
+
+    Attributes:
+        loaded: the settings and their origins, once parsed.
+        environ: where variables are read from.
+    """
+
+    synopsis = "[options]"
+    longdesc = "Lets every OpenAI client talk to Codex."
+    optParameters = [
+        ["config", "c", None, "TOML file with settings (CODEXD_CONFIG)."],
+        ["codex", None, None, "Codex program to run instead of the pinned one (CODEXD_CODEX)."],
+        ["codex-home", None, None, "CODEX_HOME; its config.toml and login are used as they are."],
+        ["workers", None, None, "How many Codex processes to run; one unless told otherwise."],
+        [
+            "model",
+            None,
+            None,
+            "auto: the account's models if there is a login, else the scripted model; "
+            "account or scripted: insist on one.",
+        ],
+    ]
+    optFlags = [["check", None, "Print the settings in force and exit."]]
+
+    loaded: Loaded
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.environ = os.environ if environ is None else environ
+        self["listen"] = []
+        self["api-key"] = []
+
+    @property
+    def settings(self) -> Settings:
+        """Give the settings in force."""
+        return self.loaded.settings
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Twisted endpoint to listen on; repeatable (CODEXD_LISTEN)."""
+        self["listen"].append(endpoint)
+
+    def opt_api_key(self, key: str) -> None:
+        """Key that clients must send; repeatable. Others on this machine can read it in the process list:
+        CODEXD_API_KEYS or http.api_keys_file keep it private."""
+        self["api-key"].append(key)
+
+    def opt_version(self) -> None:
+        """Print codexd's version and exit."""
+        print(f"codexd {__version__}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """Read everything else and check the whole.
+
+        Raises:
+            UsageError: naming the settings at fault.
+            SystemExit: after `--check`.
+        """
+        try:
+            self.loaded = load(self._choices(), self.environ, _read, self["config"])
+            _check_endpoints(self.settings.http.listen)
+            if self["check"]:
+                print(self.summary(), end="")
+                raise SystemExit(0)
+        except Misconfigured as error:
+            raise usage.UsageError(str(error)) from error
+
+    def getSynopsis(self) -> str:
+        """Say how it is called: as twistd's command or as our own."""
+        return "Usage: codexd serve [options]" if self.parent is None else super().getSynopsis()
+
+    def getUsage(self, width: int | None = None) -> str:
+        """Explain the flags, where settings come from, and show examples."""
+        return super().getUsage(width) + _GUIDE
+
+    def summary(self) -> str:
+        """Describe what would run: the settings in force, the program, the home and whose models.
+
+        Raises:
+            Misconfigured: when the program or the home cannot be used.
+        """
+        codex = self.settings.codex
+        home = codex_home(codex, self.environ)
+        lines = [f"# codex: {binary(codex)}", f"# CODEX_HOME: {home}", f"# models: {serving(codex, home)}"]
+        if is_temporary(home):
+            lines.append("# warning: CODEX_HOME lies under the temporary directory; Codex wants it elsewhere")
+        return "\n".join([*lines, "", in_force(self.loaded)])
+
+    def _choices(self) -> list[Choice]:
+        choices = [from_flag(key, self[flag], f"--{flag}") for flag, key in _SINGLE.items() if self[flag]]
+        lists = {"listen": "http.listen", "api-key": "http.api_keys"}
+        return choices + [Choice(key, self[flag], f"--{flag}") for flag, key in lists.items() if self[flag]]
+
+
+def _check_endpoints(listen: Iterable[str]) -> None:
+    """Let Twisted read the endpoints; what systemd hands over exists only in the service itself."""
+    for endpoint in listen:
+        try:
+            if not endpoint.startswith("systemd:"):
+                serverFromString(None, endpoint)
+        except (ValueError, TypeError, LookupError, OSError) as error:
+            raise Misconfigured(f"http.listen: {endpoint!r} cannot be listened on: {error}") from error
+
+
+def _read(path: str) -> str:
+    return Path(path).expanduser().read_text(encoding="utf-8")

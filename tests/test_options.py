@@ -1,0 +1,113 @@
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.options import Options
+
+
+class OptionsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.home = Path(self.mktemp()).absolute()
+        self.home.mkdir()
+
+    def parsed(self, *argv: str, **environ: str) -> Options:
+        options = Options({"HOME": str(self.home), **environ})
+        options.parseOptions(argv)
+        return options
+
+    def refused(self, *argv: str, **environ: str) -> str:
+        return str(self.assertRaises(UsageError, self.parsed, *argv, **environ))
+
+    def file(self, text: str) -> str:
+        path = self.home / "codexd.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def test_every_flag_lands_in_its_setting(self) -> None:
+        settings = self.parsed(
+            "--listen", "tcp:1", "--listen=unix:/s", "--api-key", "a", "--api-key", "b", "--codex", "/c",
+            "--codex-home", "/h", "--workers", "3", "--model", "scripted",
+        ).settings  # fmt: skip
+        self.assertEqual(settings.http.listen, ("tcp:1", "unix:/s"))
+        self.assertEqual(settings.http.api_keys, ("a", "b"))
+        codex = settings.codex
+        self.assertEqual((codex.binary, codex.home, codex.workers, codex.model), ("/c", "/h", 3, "scripted"))
+
+    def test_no_flags_at_all_are_the_defaults(self) -> None:
+        self.assertEqual(self.parsed().loaded.choices, ())
+
+    def test_a_flag_wins_over_a_variable_that_over_the_file(self) -> None:
+        config = self.file("[codex]\nworkers = 2\n[turns]\naffinity = false\n")
+        settings = self.parsed("-c", config, CODEXD_CODEX_WORKERS="3", CODEXD_LISTEN="unix:/s").settings
+        self.assertEqual((settings.codex.workers, settings.turns.affinity), (3, False))
+        self.assertEqual(settings.http.listen, ("unix:/s",))
+        settings = self.parsed("--workers=4", CODEXD_CONFIG=config, CODEXD_CODEX_WORKERS="3").settings
+        self.assertEqual(settings.codex.workers, 4)
+
+    def test_a_key_file_is_read(self) -> None:
+        keys = self.home / "keys"
+        keys.write_text("sk-one\n", encoding="utf-8")
+        settings = self.parsed("--listen", "tcp:1", CODEXD_HTTP_API_KEYS_FILE=str(keys)).settings
+        self.assertEqual(settings.http.api_keys, ("sk-one",))
+
+    def test_what_is_wrong_is_told_with_setting_and_flag(self) -> None:
+        self.assertEqual(
+            self.refused("--workers", "many"), "codex.workers: must be a whole number, not text (--workers)"
+        )
+        self.assertEqual(
+            self.refused("--model", "gpt"), "codex.model: must be one of auto, account, scripted (--model)"
+        )
+        self.assertIn("other machines may reach 'tcp:80'", self.refused("--listen", "tcp:80"))
+        self.assertIn("gone.toml: cannot be read: No such file", self.refused("--config", "gone.toml"))
+
+    def test_what_twisted_cannot_listen_on_is_told(self) -> None:
+        for endpoint, reason in (
+            ("tcp:abc:interface=127.0.0.1", "invalid literal"),
+            ("tpc:80", "Unknown endpoint type"),
+            ("tcp:80:interfaec=127.0.0.1", "unexpected keyword"),
+            ("ssl:443:privateKey=/gone.pem", "No such file"),
+        ):
+            problem = self.refused("--api-key", "k", "--listen", endpoint)
+            self.assertIn(f"http.listen: {endpoint!r} cannot be listened on: ", problem)
+            self.assertIn(reason, problem)
+
+    def test_sockets_from_systemd_are_left_to_the_service(self) -> None:
+        endpoint = "systemd:domain=INET:name=http"
+        self.assertEqual(
+            self.parsed("--api-key", "k", "--listen", endpoint).settings.http.listen, (endpoint,)
+        )
+
+    def test_help_explains_the_flags_the_precedence_and_shows_examples(self) -> None:
+        shown = Options({}).getUsage()
+        for part in ("--api-key=", "a flag wins over", "CODEXD_HTTP_MAX_BODY_BYTES", "Examples:"):
+            self.assertIn(part, shown)
+
+    def test_check_prints_what_is_in_force_and_leaves(self) -> None:
+        out = StringIO()
+        with redirect_stdout(out):
+            leaving = self.assertRaises(
+                SystemExit, self.parsed, "--check", "--workers", "2", "--api-key", "sk-a"
+            )
+        self.assertEqual(leaving.code, 0)
+        self.assertIn("# models: scripted\n", out.getvalue())
+        self.assertIn("workers = 2  # --workers\n", out.getvalue())
+        self.assertNotIn("sk-a", out.getvalue())
+
+    def test_check_tells_a_program_that_is_not_there(self) -> None:
+        self.assertIn("codex.binary: '/gone'", self.refused("--check", "--codex", "/gone"))
+
+    def test_version_is_ours(self) -> None:
+        out = StringIO()
+        with redirect_stdout(out):
+            self.assertRaises(SystemExit, self.parsed, "--version")
+        self.assertRegex(out.getvalue(), r"^codexd \d+\.\d+\.\d+\n$")
+
+    def test_a_home_under_the_temporary_directory_is_warned_of(self) -> None:
+        with TemporaryDirectory() as home:
+            shown = self.parsed("--codex-home", home).summary()
+        self.assertIn("# warning: CODEX_HOME lies under the temporary directory", shown)
+        self.assertNotIn("# warning", self.parsed("--codex-home", "/").summary())

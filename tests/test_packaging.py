@@ -1,0 +1,39 @@
+import subprocess
+import sys
+import sysconfig
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from twisted.application.service import IServiceMaker
+from twisted.plugin import IPlugin, getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from codexd.command import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class PluginTests(SynchronousTestCase):
+    def test_there_is_exactly_one_and_it_names_our_service(self) -> None:
+        (maker,) = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "codexd"]
+        verifyObject(IServiceMaker, maker)
+        verifyObject(IPlugin, maker)
+        self.assertEqual(maker.module, "codexd.service")
+
+    def test_its_folders_are_no_packages_or_twisted_itself_would_be_hidden(self) -> None:
+        self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
+
+    def test_twistd_finds_it_from_any_folder(self) -> None:
+        elsewhere = Path(self.mktemp())
+        elsewhere.mkdir()
+        twistd = Path(sysconfig.get_path("scripts")) / "twistd"
+        for command in ([str(twistd), "--help"], [sys.executable, "-m", "twisted", "--help"]):
+            shown = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=True).stdout
+            self.assertRegex(shown, r"(?m)^\s+codexd\s+Lets every OpenAI client talk to Codex")
+
+
+class ScriptTests(SynchronousTestCase):
+    def test_the_console_script_is_our_command(self) -> None:
+        (script,) = entry_points(group="console_scripts", name="codexd")
+        self.assertIs(script.load(), main)
