@@ -132,6 +132,7 @@ class Turns:
         affinity: keep a finished conversation's thread for its next request.
         affinity_seconds: how long such a thread is kept.
         affinity_limit: how many are kept.
+        affinity_child_bytes: resident memory of a Codex process beyond which none is kept.
         context_share: share of the model's context window beyond which a thread is not continued (Codex would
             compact it silently); its history is replayed on a new one instead.
     """
@@ -143,7 +144,8 @@ class Turns:
     suspend_limit: Limit = 64
     affinity: bool = True
     affinity_seconds: Seconds = 300.0
-    affinity_limit: Limit = 32
+    affinity_limit: Limit = 12
+    affinity_child_bytes: Bytes = 2**30
     context_share: Share = 0.8
 
 

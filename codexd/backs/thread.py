@@ -160,8 +160,12 @@ class Thread:
         self.state = "closed"
         return [] if self.id is None else [Ask("close", b.Unsubscribe(self.id))]
 
+    def fail(self, why: Fault) -> list[Output]:
+        """Break the answer off for a reason of our own; the thread is still to be aborted."""
+        return [*self._telling.break_off(why)]
+
     def lose(self, why: Fault) -> list[Output]:
-        """The child is gone, or given up on: say so, once."""
+        """The child is gone: say so, once."""
         self.state = "closed"
         return [*self._telling.break_off(why)]
 

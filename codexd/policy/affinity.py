@@ -26,9 +26,6 @@ from codexd.neutral.turn import (
     Turn,
 )
 
-Key = tuple[bytes, bytes]
-"""What a kept thread is found by: how it was set up, and the history it has seen."""
-
 
 @frozen
 class Prefix:
@@ -38,10 +35,25 @@ class Prefix:
     digest: bytes
 
 
-def setup(turn: Turn, profile: str) -> bytes:
-    """Fingerprint everything that is fixed when a thread starts, whose it is above all."""
-    return _digest(
-        b"setup",
+@frozen
+class Keys:
+    """What a request may find a kept thread by.
+
+    Attributes:
+        thread: how its thread is set up, whose it is above all.
+        turn: that, and how its turn is: fixed while a turn is suspended.
+        prefixes: the history, shortest first.
+    """
+
+    thread: bytes
+    turn: bytes
+    prefixes: tuple[Prefix, ...]
+
+
+def keys(turn: Turn, profile: str) -> Keys:
+    """Fingerprint a request."""
+    thread = _digest(
+        b"thread",
         turn.principal,
         profile,
         turn.model,
@@ -51,6 +63,8 @@ def setup(turn: Turn, profile: str) -> bytes:
         repr(turn.parallel_tool_calls),
         repr(turn.verbosity),
     )
+    within = _digest(thread, repr(turn.thinking), repr(turn.format), repr(turn.service_tier))
+    return Keys(thread, within, prefixes(turn.items))
 
 
 def prefixes(items: tuple[Item, ...]) -> tuple[Prefix, ...]:
@@ -68,6 +82,16 @@ def whole(items: tuple[Item, ...]) -> bytes:
     """Fingerprint a whole history."""
     found = prefixes(items)
     return found[-1].digest if found else b""
+
+
+def extended(known: tuple[Prefix, ...], items: tuple[Item, ...], more: tuple[Item, ...]) -> bytes:
+    """Fingerprint a history whose prefixes are known, with more at its end: `whole(items + more)`."""
+    if not items or _by_assistant(items[-1]):
+        return whole(items + more)
+    digest = known[-1].digest
+    for block in _blocks(more):
+        digest = _digest(digest, *_words(block))
+    return digest
 
 
 def results(rest: tuple[Item, ...]) -> tuple[ToolResult, ...] | None:

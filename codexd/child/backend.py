@@ -1,0 +1,150 @@
+"""The app-server back end: where a turn goes, and what is kept between turns."""
+
+from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from codexd.backs.profile import Profile
+from codexd.child.keeping import Keeping
+from codexd.child.pool import Pool
+from codexd.child.run import Run
+from codexd.child.session import Session
+from codexd.child.worker import Worker
+from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.neutral.fault import Refused, fault
+from codexd.neutral.turn import Turn
+from codexd.observe.metrics import Metrics
+from codexd.policy.affinity import Keys, keys, results
+from codexd.policy.catalog import Catalog, Route
+from codexd.settings import Model, Settings
+
+
+@implementer(IModelBackend)
+class AppServer:
+    """Answers turns with supervised Codex app-servers.
+
+    Args:
+        pools: the children by profile, `plain` and, if an alias wants it, `agent`.
+        workspace: an empty directory for plain threads to be in.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: Settings,
+        pools: dict[str, Pool],
+        workspace: str,
+        clock: IReactorTime,
+        metrics: Metrics,
+    ) -> None:
+        self.catalog = Catalog(aliases=settings.models.alias, any=settings.models.any)
+        self._settings = settings
+        self._pools = pools
+        self._workspace = workspace
+        self._clock = clock
+        self._metrics = metrics
+        self._keeping = Keeping(settings.turns, clock, metrics)
+        self._warned: set[str] = set()
+
+    # IModelBackend
+
+    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Start an answer (IModelBackend)."""
+        if not self.ready():
+            raise Refused(fault("not_ready"))
+        route = self.catalog.resolve(turn.model)
+        turn = _routed(turn, route)
+        key = keys(turn, repr(route.alias))
+        return self._go_on(turn, key, sink) or self._open(turn, route.alias, key, sink)
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """List what is on offer (IModelBackend)."""
+        return tuple(ModelCard(name, efforts=self.catalog.efforts(name)) for name in self.catalog.names)
+
+    def ready(self) -> bool:
+        """Tell whether a turn begun now could run (IModelBackend)."""
+        return all(pool.ready for pool in self._pools.values())
+
+    # The children's news.
+
+    def changed(self, worker: Worker) -> None:
+        """A child came up or went down."""
+        for pool in self._pools.values():
+            pool.changed()
+        if worker.greeting is not None:
+            self.catalog = evolve(self.catalog, offers=worker.greeting.offers)
+        else:
+            self._keeping.lose(worker)
+        workers = [worker for pool in self._pools.values() for worker in pool.workers]
+        self._metrics.level("children_up", sum(worker.ready for worker in workers))
+
+    def sweep(self) -> None:
+        """Look at the clock for everything that waits."""
+        for pool in self._pools.values():
+            pool.sweep(self._settings.turns)
+        self._keeping.sweep()
+
+    def relieve(self) -> None:
+        """Free what memory can be freed in the children."""
+        self._keeping.relieve()
+
+    async def refresh(self) -> None:
+        """Read the account's models again."""
+        worker = next((worker for worker in self._pools["plain"].workers if worker.ready), None)
+        if worker is not None:
+            self.catalog = evolve(self.catalog, offers=await worker.refresh())
+
+    # For sessions (codexd.child.session.Keeper).
+
+    def answered(self, session: Session, run: Run) -> bool:
+        """An answer has ended: keep its thread, or not."""
+        self._warn_of(session.thread.sources)
+        return self._keeping.keep(session, run)
+
+    def count(self, name: str) -> None:
+        """Count something for the metrics."""
+        self._metrics.count(name)
+
+    # Where a turn goes.
+
+    def _go_on(self, turn: Turn, key: Keys, sink: IEventSink) -> Run | None:
+        found = self._keeping.find(turn, key)
+        if found is None:
+            return None
+        session, rest = found
+        run = Run(turn, key, sink, session, self._clock)
+        answers = results(rest)
+        if session.thread.state == "suspended" and answers is not None:
+            session.resume(turn, answers, run)
+        else:
+            session.extend(turn, rest, run)
+        return run
+
+    def _open(self, turn: Turn, alias: Model, key: Keys, sink: IEventSink) -> Run:
+        worker = self._pools[alias.profile].choose()
+        session = Session(self._profile(alias, worker), worker, self, self._clock)
+        run = Run(turn, key, sink, session, self._clock)
+        session.open(turn, run)
+        worker.adopt(session)
+        return run
+
+    def _profile(self, alias: Model, worker: Worker) -> Profile:
+        if alias.profile == "agent":
+            assert alias.workspace is not None
+            return Profile(True, alias.workspace, alias.sandbox)
+        greeting = worker.greeting
+        return Profile(False, self._workspace, mcp_servers=greeting.mcp_servers if greeting else ())
+
+    def _warn_of(self, sources: tuple[str, ...]) -> None:
+        for source in sources:
+            if source not in self._warned and len(self._warned) < 16:
+                self._warned.add(source)
+                self._log.warn("Codex shows the model {source}, which no client asked for", source=source)
+
+
+def _routed(turn: Turn, route: Route) -> Turn:
+    """Put in what the name meant; what the request says itself wins over the name's effort."""
+    effort = turn.thinking.effort or route.effort
+    return evolve(turn, model=route.model, thinking=evolve(turn.thinking, effort=effort))

@@ -1,0 +1,121 @@
+"""The threads kept between requests: turns suspended for their tools' results, conversations kept warm."""
+
+from twisted.internet.interfaces import IReactorTime
+
+from codexd.backs.profile import obligations
+from codexd.child.run import Run
+from codexd.child.session import Host, Session
+from codexd.neutral.turn import Item, ToolResult, Turn
+from codexd.observe.metrics import Metrics
+from codexd.policy.affinity import Keys, extended, results
+from codexd.policy.shelf import Shelf
+from codexd.settings import Turns
+
+Found = tuple[Session, tuple[Item, ...]]
+"""A kept thread, and what of the history it has not seen."""
+
+
+class Keeping:
+    """Two shelves of sessions, and the rules of what goes on them and off."""
+
+    def __init__(self, turns: Turns, clock: IReactorTime, metrics: Metrics) -> None:
+        self._turns = turns
+        self._clock = clock
+        self._metrics = metrics
+        self._suspended: Shelf[Session] = Shelf(turns.suspend_limit, turns.suspend_seconds)
+        self._warm: Shelf[Session] = Shelf(
+            turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
+        )
+
+    def find(self, turn: Turn, keys: Keys) -> Found | None:
+        """Find the thread this request goes on with; it is taken off its shelf."""
+        if turn.items and isinstance(turn.items[-1], ToolResult):
+            found = self._waiting(turn, keys)
+            self._metrics.count("turn_replayed" if found is None else "turn_resumed")
+            if found is not None:
+                return found
+        if not self._turns.affinity:
+            return None
+        found = self._longest(turn, keys)
+        self._metrics.count("affinity_miss" if found is None else "affinity_hit")
+        return found
+
+    def keep(self, session: Session, run: Run) -> bool:
+        """Keep the thread of an answer that has ended, if it may be wanted; False: unload it."""
+        thread, reply, now = session.thread, run.reply, self._clock.seconds()
+        digest = extended(run.keys.prefixes, run.turn.items, reply.items)
+        if thread.state == "suspended" and thread.waiting:
+            self._metrics.count("turn_suspended")
+            self._let_go(self._suspended.put((run.keys.turn, digest), session, now), "turn_expired")
+        elif thread.state == "idle" and self._turns.affinity and not obligations(run.turn):
+            self._let_go(self._warm.put((run.keys.thread, digest), session, now), "affinity_evicted")
+        else:
+            return False
+        self._show()
+        return True
+
+    def sweep(self) -> None:
+        """Let go of what was kept too long."""
+        now = self._clock.seconds()
+        self._let_go(self._suspended.expire(now), "turn_expired")
+        self._let_go(self._warm.expire(now), "affinity_evicted")
+        self._show()
+
+    def relieve(self) -> None:
+        """Let go of every warm thread: the children take too much memory."""
+        self._let_go(self._warm.discard(lambda _: True), "affinity_evicted")
+
+    def lose(self, host: Host) -> None:
+        """A child is gone, and its threads with it."""
+        for shelf in (self._suspended, self._warm):
+            shelf.discard(lambda session: session.host is host)
+        self._show()
+
+    def _waiting(self, turn: Turn, keys: Keys) -> Found | None:
+        """Find the suspended turn that waits for exactly these results."""
+        for prefix in reversed(keys.prefixes):
+            rest = turn.items[prefix.count :]
+            answers = results(rest)
+            if rest and answers is None:
+                return None
+            session = self._take(self._suspended, (keys.turn, prefix.digest)) if answers else None
+            if session is None:
+                continue
+            given = [answer.call_id for answer in answers or ()]
+            if sorted(given) == sorted(session.thread.waiting) and self._sound(session):
+                return session, rest
+            session.close()
+            return None
+        return None
+
+    def _longest(self, turn: Turn, keys: Keys) -> Found | None:
+        """Find the warm thread that has seen most of this history."""
+        for prefix in reversed(keys.prefixes[:-1]):
+            session = self._take(self._warm, (keys.thread, prefix.digest))
+            if session is None:
+                continue
+            if self._sound(session) and not session.host.full:
+                return session, turn.items[prefix.count :]
+            session.close()
+            return None
+        return None
+
+    def _take(self, shelf: Shelf[Session], key: tuple[bytes, bytes]) -> Session | None:
+        session = shelf.take(key, self._clock.seconds())
+        self._show()
+        return session
+
+    def _sound(self, session: Session) -> bool:
+        """Tell whether the thread still holds the history as it was given, and can take more."""
+        thread = session.thread
+        alive = thread.state in ("suspended", "idle")
+        return alive and not thread.compacted and thread.fill < self._turns.context_share
+
+    def _let_go(self, sessions: list[Session], counter: str) -> None:
+        for session in sessions:
+            self._metrics.count(counter)
+            session.close()
+
+    def _show(self) -> None:
+        self._metrics.level("turns_waiting", len(self._suspended))
+        self._metrics.level("threads_warm", len(self._warm))

@@ -1,0 +1,193 @@
+"""One child slot with the threads that live on its child."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from codexd.backs.bindings import TOOL_CALL
+from codexd.backs.requests import UNKNOWN_METHOD, policy
+from codexd.child.complaints import Complaints
+from codexd.child.greeting import Greeting, greet, offers
+from codexd.child.peer import Peer
+from codexd.child.process import ChildProcess
+from codexd.child.run import Run
+from codexd.child.session import Session
+from codexd.child.supervisor import Supervisor
+from codexd.neutral.fault import fault
+from codexd.observe.metrics import Metrics
+from codexd.policy.catalog import Offer
+from codexd.policy.restart import Supervision
+from codexd.settings import Codex, Turns
+from codexd.wire.jsonrpc import Notification, Request
+
+
+class Worker:
+    """A supervised child and its sessions.
+
+    Attributes:
+        peer: the child's JSON-RPC; a fresh one for each child.
+        greeting: what the child told of itself; None unless it is up.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        spawn: Callable[[ChildProcess], None],
+        clock: IReactorTime,
+        supervision: Supervision,
+        chance: Callable[[], float],
+        codex: Codex,
+        metrics: Metrics,
+        changed: Callable[["Worker"], None],
+    ) -> None:
+        self.name = name
+        self.greeting: Greeting | None = None
+        self._clock = clock
+        self._codex = codex
+        self._metrics = metrics
+        self._changed = changed
+        self._child = ChildProcess()
+        self.peer = self._make_peer(self._child)
+        self._complaints = Complaints(name, codex.log_stderr)
+        self._sessions: set[Session] = set()
+        self._located: dict[str, Session] = {}
+        self._touched: set[Run] = set()
+        self.supervisor = Supervisor(
+            spawn=spawn,
+            handshake=self._shake_hands,
+            clock=clock,
+            supervision=supervision,
+            chance=chance,
+            on_up=self._up,
+            on_lost=self._lost,
+        )
+
+    # For the pool.
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the child is up."""
+        return self.greeting is not None
+
+    @property
+    def running(self) -> int:
+        """How many answers are under way."""
+        return sum(session.run is not None for session in self._sessions)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether it runs as many answers as it may."""
+        return self.running >= self._codex.turns_per_worker
+
+    def adopt(self, session: Session) -> None:
+        """Take a new session in."""
+        self._complaints.guard()
+        self._sessions.add(session)
+
+    def sweep(self, limits: Turns) -> None:
+        """Look at the clock for everything that waits here."""
+        self.peer.sweep()
+        for session in tuple(self._sessions):
+            session.watch(limits)
+        self._flush()
+
+    async def refresh(self) -> tuple[Offer, ...]:
+        """Read the account's models again (raises Refused, Unexpected)."""
+        return await offers(self.peer)
+
+    def fail_all(self) -> None:
+        """The daemon stops: every answer that is left is told so."""
+        for session in tuple(self._sessions):
+            session.lose(fault("shutting_down"))
+
+    # For sessions (codexd.child.session.Host).
+
+    def located(self, session: Session) -> None:
+        """The session's messages can be brought to it."""
+        if session.thread.id is not None and session in self._sessions:
+            self._located[session.thread.id] = session
+
+    def touched(self, run: Run) -> None:
+        """Flush the run when the current piece of input is done."""
+        self._touched.add(run)
+
+    def forget(self, session: Session) -> None:
+        """The session's thread is closed."""
+        self._sessions.discard(session)
+        if session.thread.id is not None:
+            self._located.pop(session.thread.id, None)
+
+    def hold(self, holder: object) -> None:
+        """Read no more from the child for now."""
+        self._child.hold(holder)
+
+    def release(self, holder: object) -> None:
+        """The holder no longer holds."""
+        self._child.release(holder)
+
+    # For the child.
+
+    def _make_peer(self, child: ChildProcess) -> Peer:
+        return Peer(child.write, self._heard, self._clock, self._codex.call_seconds, self._metrics)
+
+    def _shake_hands(self, child: ChildProcess) -> "Deferred[object]":
+        self._metrics.count("child_started")
+        self._child = child
+        self.peer = self._make_peer(child)
+        self._complaints = Complaints(self.name, self._codex.log_stderr)
+        child.on_output = self._received
+        child.on_complaint = self._complaints.hear
+        return Deferred.fromCoroutine(self._greet())
+
+    async def _greet(self) -> object:
+        return await greet(self.peer)
+
+    def _up(self, child: ChildProcess, greeting: object) -> None:
+        assert isinstance(greeting, Greeting)
+        self.greeting = greeting
+        self._log.info("{worker} is up (process {pid})", worker=self.name, pid=child.pid)
+        self._changed(self)
+
+    def _lost(self, reason: str) -> None:
+        was_up, self.greeting = self.greeting is not None, None
+        self.peer.lose()
+        for session in tuple(self._sessions):
+            session.lose(fault("child_died"))
+        self._sessions.clear()
+        self._located.clear()
+        self._flush()
+        if was_up:
+            self._metrics.count("child_ended")
+            self._log.warn("{worker} is down: {reason}", worker=self.name, reason=reason)
+        self._changed(self)
+
+    def _received(self, data: bytes) -> None:
+        self.peer.receive(data)
+        self._flush()
+
+    def _flush(self) -> None:
+        touched, self._touched = self._touched, set()
+        for run in touched:
+            run.flush()
+
+    def _heard(self, message: Notification | Request) -> None:
+        session = self._located.get(message.params.get("threadId", ""))
+        if type(message) is Notification:
+            if session is not None:
+                session.receive(message)
+        elif session is not None and message.method == TOOL_CALL:
+            session.receive(message)
+        else:
+            self._decide(message)  # type: ignore[arg-type]
+
+    def _decide(self, request: Request) -> None:
+        self._metrics.count("child_request_declined")
+        result = policy(request.method)
+        if result is None:
+            self.peer.decline(request.id, UNKNOWN_METHOD, "not supported by codexd")
+        else:
+            self.peer.answer(request.id, result)

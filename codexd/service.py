@@ -1,0 +1,127 @@
+"""The composition root: settings in, a running daemon out. The only user of the global reactor."""
+
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+
+from codexd import home
+from codexd.announcement import announcement
+from codexd.child.children import Children
+from codexd.child.launch import Launch
+from codexd.http.doorman import Doorman
+from codexd.http.front import make_site
+from codexd.observe.log import observing
+from codexd.observe.metrics import Metrics
+from codexd.options import Options
+from codexd.scripted.server import scripted_site
+from codexd.settings import Settings
+
+__all__ = ["Daemon", "Options", "makeService"]
+
+
+def makeService(options: Options) -> IService:  # noqa: N802
+    """Make the daemon (twisted.application.service.IServiceMaker)."""
+    from twisted.internet import reactor
+
+    twistd = getattr(options, "parent", None) or {}
+    elsewhere = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
+    observer = None
+    if twistd.get("nodaemon") and not elsewhere:
+        observer = observing(options.settings.log, sys.stdout)
+    return Daemon(options.settings, os.environ, reactor, observer)
+
+
+class Daemon(MultiService):
+    """Everything of one codexd.
+
+    It listens before its children are up, so that probes are answered from the start, and stops in the
+    other order: the door closes, running answers may finish, then the children go.
+
+    Args:
+        environ: where CODEX_HOME and what the children may see come from.
+        reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
+        observer: where the log goes, if twistd was not told.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        reactor: Any,
+        observer: ILogObserver | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._settings = settings
+        self._environ = environ
+        self._reactor = reactor
+        self._observer = observer
+        self._metrics = Metrics()
+        self._doorman = Doorman(reactor, settings.codex.drain_seconds, self._metrics)
+        self._ports: list[IListeningPort] = []
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join the application, and give it our log (Twisted reads it there)."""
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)  # type: ignore[no-untyped-call]
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+    def startService(self) -> None:
+        """Listen, and start the children."""
+        settings = self._settings
+        found = home.codex_home(settings.codex, self._environ)
+        scripted = home.serving(settings.codex, found) == "scripted"
+        how = Launch(
+            binary=home.binary(settings.codex),
+            home=found,
+            state=home.own_home(self._environ).parent,
+            environ=self._environ,
+            codex=settings.codex,
+            provider=self._provide() if scripted else None,
+        )
+        children = Children(settings, how, self._reactor, random.random, self._metrics)
+        site = make_site(
+            settings.http, children.backend, self._doorman, self._metrics, self._reactor, time.time
+        )
+        for description in settings.http.listen:
+            self._listen(description, site)
+        children.setServiceParent(self)  # type: ignore[no-untyped-call]
+        super().startService()  # type: ignore[no-untyped-call]
+        for line in announcement(settings.http, "scripted" if scripted else "account", found):
+            self._log.info("{line}", line=line)
+
+    async def _stop(self) -> None:
+        await self._doorman.close()
+        await maybeDeferred(super().stopService)  # type: ignore[arg-type]
+        for port in self._ports:
+            await maybeDeferred(port.stopListening)
+
+    def stopService(self) -> "Deferred[None]":
+        """Let running answers finish, then stop the children, then listen no more."""
+        return Deferred.fromCoroutine(self._stop())
+
+    def _provide(self) -> str:
+        """Start the scripted model on a free port of the loopback; give its base URL."""
+        port = self._reactor.listenTCP(0, scripted_site(self._reactor), interface="127.0.0.1")
+        self._ports.append(port)
+        return f"http://127.0.0.1:{port.getHost().port}/v1"
+
+    def _listen(self, description: str, site: Any) -> None:
+        problems: list[Failure] = []
+        endpoint = serverFromString(self._reactor, description)
+        endpoint.listen(site).addCallbacks(self._ports.append, problems.append)
+        if problems:
+            # Nothing to serve, nothing to run for: whoever started the daemon must see it.
+            raise SystemExit(f"codexd: cannot listen on {description}: {problems[0].getErrorMessage()}")
