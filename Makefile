@@ -1,0 +1,76 @@
+# Two commands are all a fresh machine needs: `make run` and `make test`. Both take Python 3.11+ with pip.
+#   make run ARGS="--listen tcp:8080:interface=127.0.0.1"     PYTHON=python3.13 make test
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test trial check format bench parity docs reference clean
+
+help:  ## Show this.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+# Not exec: twistd ends by the signal that stopped it, which make would call an error.
+run: .venv/run  ## Run codexd on 127.0.0.1:11435; ARGS="..." are its flags, ARGS=--help lists them.
+	@$(BIN)/twistd --nodaemon --pidfile= codexd $(ARGS) & daemon=$$!; \
+	trap 'stopped=yes; kill $$daemon 2>/dev/null' INT TERM; wait $$daemon; status=$$?; \
+	[ -z "$$stopped" ] || { wait $$daemon 2>/dev/null; status=0; }; exit $$status
+
+test: check  ## Check, then run every test and measure their coverage.
+	@$(BIN)/python .ci/tally.py $(MAKE) --no-print-directory trial
+
+trial: .venv/dev
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m twisted.trial -j2 tests
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+check: .venv/dev  ## Style, types, the import contract and the docstrings: the fast part of test.
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pydoctor
+
+format: .venv/dev  ## Mend what ruff can mend.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/dev  ## Measure what codexd adds to the real child and to an instant one.
+	$(BIN)/python -m bench $(ARGS)
+
+parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with what codexd says now.
+	$(BIN)/codexd parity $(or $(ARGS),compare)
+
+docs: .venv/dev  ## Build the reference of the code in build/apidocs.
+	$(BIN)/python -m pydoctor
+	@echo build/apidocs/index.html
+
+reference: .venv/run  ## Write etc/codexd.toml and the tables of docs/configuration.md from the settings tree.
+	@$(BIN)/codexd settings > etc/codexd.toml
+	@sed '/^<!-- generated/q' docs/configuration.md > .venv/configuration.md
+	@{ cat .venv/configuration.md; echo; $(BIN)/codexd settings --markdown; } > docs/configuration.md
+
+clean:  ## Remove everything that was made, .venv included.
+	rm -rf .venv build dist *.egg-info _trial_temp* .coverage* .hypothesis .mypy_cache .ruff_cache \
+		.import_linter_cache twisted/plugins/dropin.cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: what was installed for the pyproject.toml of their date.
+.venv/run: pyproject.toml | .venv/bin/python
+	@echo "Installing codexd and the Codex binary into .venv ..."
+	@$(INSTALL) --editable .
+	@touch $@
+
+.venv/dev: .venv/run
+	@echo "Installing what the checks and tests need into .venv ..."
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+# Some systems ship venv without ensurepip (Debian without python3-venv): then pip itself puts a pip into it.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "codexd needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { rm -rf .venv && $(PYTHON) -m venv --without-pip .venv && \
+		$(PYTHON) -m pip --quiet --python .venv/bin/python install pip; }
