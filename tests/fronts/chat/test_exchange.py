@@ -1,0 +1,130 @@
+"""The laws of the Chat front: what goes in comes out, streamed or whole."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.chat import ChatExchange, decode
+from codexd.fronts.chat.answer import Style
+from codexd.fronts.exchange import Encoder, Exchange, Stamp
+from codexd.neutral import event as e
+from codexd.neutral.reply import fold
+from codexd.neutral.turn import Message, TextPart, Turn
+from codexd.wire import json
+from tests.support.chat_requests import write
+from tests.support.chat_stream import merge, read
+from tests.support.chat_turns import exchanges
+from tests.support.sentences import broken_sentences, merged, sentences
+
+STAMP = Stamp("00ff", 1700000000, "some-model")
+TURN = Turn("some-model", (Message("user", (TextPart("hi"),)),))
+Sentences = Sequence[tuple[e.Event, ...]]
+
+styles = st.builds(
+    Style,
+    include_usage=st.booleans(),
+    legacy_functions=st.booleans(),
+    functions_only=st.booleans(),
+    show_reasoning=st.booleans(),
+    service_tier=st.none() | st.just("default"),
+)
+# The SDK's types know one type of streamed call, and its accumulator one kind of message.
+sdk_styles = st.builds(Style, include_usage=st.just(True), functions_only=st.just(True))
+
+
+def streamed(style: Style, spoken: Sequence[tuple[int, e.Event]], choices: int = 1) -> bytes:
+    """Give the stream of these events, each said to its choice."""
+    encoder = ChatExchange(TURN, style, choices, stream=True).encoder(STAMP)
+    return b"".join(frame for choice, event in spoken for frame in encoder.feed(event, choice))
+
+
+def rendered(style: Style, answers: Sentences) -> bytes:
+    """Give the same answers as one body."""
+    exchange = ChatExchange(TURN, style, len(answers))
+    return exchange.render(tuple(fold(answer) for answer in answers), STAMP)
+
+
+class FoldLawTests(SynchronousTestCase):
+    @given(sentences(), styles)
+    def test_a_stream_put_together_is_the_body(self, answer: tuple[e.Event, ...], style: Style) -> None:
+        seen = read(streamed(style, [(0, event) for event in answer]))
+        whole = json.decode(rendered(style, [answer]))
+        if not style.include_usage:
+            whole["usage"] = None
+        self.assertEqual(merge(seen.chunks), whole)
+        self.assertTrue(seen.done)
+
+    @given(st.lists(sentences(), min_size=2, max_size=3), styles, st.data())
+    def test_choices_told_at_once_do_not_mix(
+        self, answers: Sentences, style: Style, data: st.DataObject
+    ) -> None:
+        spoken = data.draw(merged(answers))
+        seen = read(streamed(style, spoken, len(answers)))
+        whole = json.decode(rendered(style, answers))
+        if not style.include_usage:
+            whole["usage"] = None
+        self.assertEqual(merge(seen.chunks), whole)
+        self.assertTrue(seen.done)
+
+    @given(st.lists(sentences(), min_size=1, max_size=3), sdk_styles, st.data())
+    def test_the_sdk_puts_the_stream_together_to_the_body(
+        self, answers: Sentences, style: Style, data: st.DataObject
+    ) -> None:
+        seen = read(streamed(style, data.draw(merged(answers)), len(answers)))
+        state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
+        for chunk in seen.chunks:
+            state.handle_chunk(ChatCompletionChunk.model_validate(chunk, strict=True))
+        snapshot = state.current_completion_snapshot
+        whole = ChatCompletion.model_validate(json.decode(rendered(style, answers)), strict=True)
+        self.assertEqual(snapshot.usage, whole.usage)
+        for said, kept in zip(snapshot.choices, whole.choices, strict=True):
+            self.assertEqual((said.index, said.finish_reason), (kept.index, kept.finish_reason))
+            self.assertEqual(said.message.content, kept.message.content or "")
+            self.assertEqual(said.message.refusal, kept.message.refusal)
+            self.assertEqual(self._calls(said.message), self._calls(kept.message))
+            thoughts = [getattr(one, "reasoning_content", None) for one in (said.message, kept.message)]
+            self.assertEqual(thoughts[0], thoughts[1])
+
+    def _calls(self, message: object) -> list[tuple[str, str, str]]:
+        calls = getattr(message, "tool_calls", None) or []
+        return [(call.id, call.function.name, call.function.arguments) for call in calls]
+
+
+class OneEndTests(SynchronousTestCase):
+    @given(broken_sentences(), styles)
+    def test_a_broken_answer_ends_in_its_error_alone(self, answer: tuple[e.Event, ...], style: Style) -> None:
+        seen = read(streamed(style, [(0, event) for event in answer]))
+        self.assertFalse(seen.done)
+        self.assertIsNotNone(seen.error)
+        finished = [choice for chunk in seen.chunks for choice in chunk["choices"] if choice["finish_reason"]]
+        self.assertEqual(finished, [])
+
+    @given(sentences(), broken_sentences(), styles, st.data())
+    def test_nothing_is_written_after_one_of_two_choices_broke(
+        self, whole: tuple[e.Event, ...], broken: tuple[e.Event, ...], style: Style, data: st.DataObject
+    ) -> None:
+        seen = read(streamed(style, data.draw(merged([whole, broken])), 2))
+        self.assertFalse(seen.done)
+        self.assertIsNotNone(seen.error)
+
+    @given(sentences(), st.data())
+    def test_a_stream_that_is_cut_has_no_end(self, answer: tuple[e.Event, ...], data: st.DataObject) -> None:
+        cut = data.draw(st.integers(0, len(answer) - 1))
+        seen = read(streamed(Style(), [(0, event) for event in answer[:cut]]))
+        self.assertEqual((seen.done, seen.error), (False, None))
+
+
+class RoundTripTests(SynchronousTestCase):
+    @given(exchanges())
+    def test_what_a_client_asks_is_what_is_read(self, exchange: ChatExchange) -> None:
+        body = write(exchange)
+        self.assertEqual(decode(body, exchange.turn.principal, show_reasoning=True), exchange)
+
+    def test_an_exchange_is_what_the_rim_expects(self) -> None:
+        exchange: Exchange = ChatExchange(TURN, Style())
+        encoder: Encoder = exchange.encoder(STAMP)
+        self.assertTrue(encoder.keepalive().startswith(b":"))

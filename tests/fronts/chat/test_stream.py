@@ -1,0 +1,260 @@
+"""The chunks of a streamed answer, to the letter."""
+
+from typing import Any
+
+from openai.types.chat import ChatCompletionChunk
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.chat.answer import Style
+from codexd.fronts.chat.stream import ChatEncoder
+from codexd.fronts.exchange import Stamp
+from codexd.neutral import event as e
+from codexd.neutral.fault import fault
+from tests.support.chat_stream import merge, read
+
+STAMP = Stamp("00ff", 1700000000, "some-model")
+HEAD = (
+    b'data: {"id":"chatcmpl-00ff","object":"chat.completion.chunk","created":1700000000,'
+    b'"model":"some-model","system_fingerprint":null,"choices":[{"index":0,"delta":'
+)
+TAIL = b',"logprobs":null,"finish_reason":null}]}\n\n'
+ROLE = b'{"role":"assistant","content":""}'
+
+
+def told(*events: e.Event, style: Style | None = None, choices: int = 1) -> list[bytes]:
+    """Give the frames of these events of the first choice."""
+    encoder = ChatEncoder(choices, style or Style(), STAMP)
+    return [frame for event in events for frame in encoder.feed(event)]
+
+
+def deltas(*events: e.Event, style: Style | None = None) -> list[dict[str, Any]]:
+    """Give the deltas of these events, after the one with the role."""
+    chunks = read(b"".join(told(e.Began(), *events, style=style))).chunks
+    return [choice["delta"] for chunk in chunks for choice in chunk["choices"]][1:]
+
+
+class TextTests(SynchronousTestCase):
+    def test_the_role_comes_first_and_once(self) -> None:
+        frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, "b"))
+        self.assertEqual(
+            frames,
+            [
+                HEAD + ROLE + TAIL,
+                HEAD + b'{"content":"a"}' + TAIL,
+                HEAD + b'{"content":"b"}' + TAIL,
+            ],
+        )
+
+    def test_repeats_and_doubtful_characters_survive(self) -> None:
+        for pieces in (
+            ("1", "100"),
+            ("ha", "ha", "ha"),
+            ("\n", "\n"),
+            ("The bo", "ok cost 1", "100 dol", "lars."),
+            ("\U0001f469", "\u200d", "\U0001f4bb"),
+            ("a\u2028b", "\u2029"),
+            ("\0", "\0"),
+            ('"', "\\", '\\"'),
+            ("data: ", "[DONE]", "\n\n"),
+        ):
+            said = [e.TextDelta(0, piece) for piece in pieces]
+            frames = told(e.Began(), e.MessageOpened(0, "m"), *said, e.MessageClosed(0), e.Ended("stop"))
+            whole = merge(read(b"".join(frames)).chunks)
+            self.assertEqual(whole["choices"][0]["message"]["content"], "".join(pieces))
+
+    def test_an_empty_piece_is_no_chunk(self) -> None:
+        self.assertEqual(deltas(e.MessageOpened(0, "m"), e.TextDelta(0, ""), e.RefusalDelta(0, "")), [])
+
+    def test_a_refusal_has_its_own_member(self) -> None:
+        found = deltas(e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.RefusalDelta(0, "no"))
+        self.assertEqual(found, [{"content": "a"}, {"refusal": "no"}])
+
+    def test_a_second_message_waits_until_the_first_is_whole(self) -> None:
+        found = deltas(
+            e.MessageOpened(0, "m"),
+            e.MessageOpened(1, "n"),
+            e.TextDelta(1, "later"),
+            e.TextDelta(0, "first"),
+            e.MessageClosed(0),
+            e.TextDelta(1, "now"),
+        )
+        self.assertEqual([delta["content"] for delta in found], ["first", "later", "now"])
+
+    def test_the_model_is_quoted_as_the_client_named_it(self) -> None:
+        encoder = ChatEncoder(1, Style(), Stamp("t", 1, 'a"\0\n'))
+        (frame,) = encoder.feed(e.Began())
+        self.assertEqual(read(frame).chunks[0]["model"], 'a"\0\n')
+        encoder.feed(e.MessageOpened(0, "m"))
+        (frame,) = encoder.feed(e.TextDelta(0, "x"))
+        self.assertEqual(read(frame).chunks[0]["model"], 'a"\0\n')
+
+
+class ReasoningTests(SynchronousTestCase):
+    def test_parts_are_joined_by_a_blank_line(self) -> None:
+        found = deltas(
+            e.ReasoningOpened(0, "r"),
+            e.SummaryDelta(0, 0, "a"),
+            e.SummaryDelta(0, 0, "b"),
+            e.SummaryDelta(0, 1, ""),
+            e.SummaryDelta(0, 2, "c"),
+            e.ReasoningClosed(0),
+            e.ReasoningOpened(1, "s"),
+            e.ThoughtDelta(1, 0, "d"),
+        )
+        self.assertEqual([delta["reasoning_content"] for delta in found], ["a", "b", "\n\nc", "\n\nd"])
+
+    def test_a_part_is_told_as_it_comes_when_no_other_speaks(self) -> None:
+        found = deltas(e.ReasoningOpened(0, "r"), e.ThoughtDelta(0, 0, "live"))
+        self.assertEqual(found, [{"reasoning_content": "live"}])
+
+    def test_a_part_that_began_later_waits(self) -> None:
+        events = (
+            e.ReasoningOpened(0, "r"),
+            e.SummaryDelta(0, 0, "a"),
+            e.ThoughtDelta(0, 0, "x"),
+            e.SummaryDelta(0, 0, "b"),
+        )
+        self.assertEqual(deltas(*events), [{"reasoning_content": "a"}, {"reasoning_content": "b"}])
+        self.assertEqual(deltas(*events, e.ReasoningClosed(0))[2:], [{"reasoning_content": "\n\nx"}])
+
+    def test_it_is_not_shown_where_that_is_off(self) -> None:
+        events = (e.ReasoningOpened(0, "r"), e.SummaryDelta(0, 0, "a"), e.ReasoningClosed(0))
+        self.assertEqual(deltas(*events, style=Style(show_reasoning=False)), [])
+
+
+class CallTests(SynchronousTestCase):
+    EVENTS = (
+        e.MessageOpened(0, "m"),
+        e.CallOpened(1, "fc_1", "call_1", "get_weather"),
+        e.CallOpened(2, "fc_2", "call_2", "get_time"),
+        e.CallDelta(2, '{"b"'),
+        e.CallDelta(1, '{"a"'),
+        e.CallDelta(2, ":2}"),
+        e.CallDelta(1, ":1}"),
+    )
+
+    def test_id_type_and_name_come_once_and_arguments_in_pieces(self) -> None:
+        found = [delta["tool_calls"][0] for delta in deltas(*self.EVENTS)]
+        self.assertEqual(
+            found,
+            [
+                {
+                    "index": 0,
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": ""},
+                },
+                {
+                    "index": 1,
+                    "id": "call_2",
+                    "type": "function",
+                    "function": {"name": "get_time", "arguments": ""},
+                },
+                {"index": 1, "function": {"arguments": '{"b"'}},
+                {"index": 0, "function": {"arguments": '{"a"'}},
+                {"index": 1, "function": {"arguments": ":2}"}},
+                {"index": 0, "function": {"arguments": ":1}"}},
+            ],
+        )
+
+    def test_a_custom_call_has_its_raw_input(self) -> None:
+        events = (e.CallOpened(0, "i", "c", "patch", "custom"), e.CallDelta(0, "*** Begin"))
+        first, second = (delta["tool_calls"][0] for delta in deltas(*events))
+        self.assertEqual(
+            first, {"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}}
+        )
+        self.assertEqual(second, {"index": 0, "custom": {"input": "*** Begin"}})
+
+    def test_cursor_sees_a_custom_call_as_a_function(self) -> None:
+        events = (e.CallOpened(0, "i", "c", "patch", "custom"), e.CallDelta(0, "*** Begin"))
+        first, second = (
+            delta["tool_calls"][0] for delta in deltas(*events, style=Style(functions_only=True))
+        )
+        self.assertEqual(first["function"], {"name": "patch", "arguments": ""})
+        self.assertEqual(second, {"index": 0, "function": {"arguments": "*** Begin"}})
+
+    def test_a_legacy_call_is_a_function_call_and_the_only_one(self) -> None:
+        found = deltas(*self.EVENTS, style=Style(legacy_functions=True))
+        self.assertEqual(
+            [delta["function_call"] for delta in found],
+            [{"name": "get_weather", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ":1}"}],
+        )
+
+    def test_a_legacy_call_finishes_as_function_call(self) -> None:
+        ended = (e.Began(), e.CallOpened(0, "i", "c", "f"), e.CallClosed(0), e.Ended("tool_calls"))
+        for legacy, finish in ((True, "function_call"), (False, "tool_calls")):
+            chunks = read(b"".join(told(*ended, style=Style(legacy_functions=legacy)))).chunks
+            self.assertEqual(chunks[-1]["choices"][0]["finish_reason"], finish)
+
+
+class EndTests(SynchronousTestCase):
+    def test_one_finish_chunk_with_an_empty_delta_then_done(self) -> None:
+        frames = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
+        finish = TAIL.replace(b'"finish_reason":null', b'"finish_reason":"length"')
+        self.assertEqual(frames[1:], [HEAD + b"{}" + finish, b"data: [DONE]\n\n"])
+
+    def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
+        usage = e.Usage(10, 4, 3, 6, 2)
+        frames = told(e.Began(), e.UsageReported(usage), e.Ended("stop"), style=Style(include_usage=True))
+        seen = read(b"".join(frames))
+        *before, last = seen.chunks
+        self.assertEqual([chunk["usage"] for chunk in before], [None, None])
+        self.assertEqual(last["choices"], [])
+        self.assertEqual(
+            last["usage"],
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 6,
+                "total_tokens": 16,
+                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0, "cache_write_tokens": 3},
+                "completion_tokens_details": {
+                    "reasoning_tokens": 2,
+                    "audio_tokens": 0,
+                    "accepted_prediction_tokens": 0,
+                    "rejected_prediction_tokens": 0,
+                },
+            },
+        )
+        self.assertTrue(seen.done)
+
+    def test_the_sdk_knows_every_chunk(self) -> None:
+        style = Style(include_usage=True, service_tier="default")
+        frames = told(e.Began(), *CallTests.EVENTS, e.Failed(fault("stream_cut")), style=style)
+        for chunk in read(b"".join(frames)).chunks:
+            read_back = ChatCompletionChunk.model_validate(chunk, strict=True)
+            self.assertEqual(read_back.service_tier, "default")
+
+    def test_all_choices_begin_together_and_in_order(self) -> None:
+        encoder = ChatEncoder(3, Style(), STAMP)
+        chunks = read(b"".join(encoder.feed(e.Began(), 2))).chunks
+        self.assertEqual([chunk["choices"][0]["index"] for chunk in chunks], [0, 1, 2])
+        self.assertEqual(encoder.feed(e.Began(), 0), [])
+
+    def test_done_comes_after_the_last_choice_and_usage_is_of_all(self) -> None:
+        encoder = ChatEncoder(2, Style(include_usage=True), STAMP)
+        for choice in (0, 1):
+            encoder.feed(e.Began(), choice)
+            encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
+        first = encoder.feed(e.Ended("stop"), 1)
+        self.assertEqual(len(first), 1)
+        seen = read(b"".join(encoder.feed(e.Ended("length"), 0)))
+        self.assertTrue(seen.done)
+        self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
+
+    def test_a_failure_is_an_error_line_and_the_last_one(self) -> None:
+        encoder = ChatEncoder(2, Style(), STAMP)
+        encoder.feed(e.Began(), 0)
+        self.assertEqual(
+            encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0),
+            [
+                b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
+                b"\n\n"
+            ],
+        )
+        for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
+            self.assertEqual(encoder.feed(event, 1), [])
+
+    def test_a_keep_alive_is_a_comment(self) -> None:
+        frame = ChatEncoder(1, Style(), STAMP).keepalive()
+        self.assertTrue(frame.startswith(b":"))
+        self.assertEqual(read(frame + frame).chunks, [])

@@ -1,0 +1,35 @@
+"""The model list."""
+
+from openai.types import Model
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts import models
+from codexd.neutral.model import ModelCard
+from codexd.wire import json
+from tests.fronts.test_reading import refusal
+
+CARDS = (ModelCard("gpt-x", 1700000000, "openai", ("low",), 1000), ModelCard("local"))
+FIRST = {"id": "gpt-x", "object": "model", "created": 1700000000, "owned_by": "openai"}
+
+
+class ModelsTests(SynchronousTestCase):
+    def test_the_list_has_every_model_and_an_empty_list_for_codex(self) -> None:
+        found = json.decode(models.render(CARDS))
+        self.assertEqual((found["object"], found["models"]), ("list", []))
+        self.assertEqual(found["data"][0], FIRST)
+        for model in found["data"]:
+            Model.model_validate(model, strict=True)
+
+    def test_nothing_on_offer_is_an_empty_list(self) -> None:
+        self.assertEqual(json.decode(models.render(())), {"object": "list", "data": [], "models": []})
+
+    def test_one_model_is_found_by_its_id(self) -> None:
+        self.assertEqual(json.decode(models.render_one(CARDS, "gpt-x")), FIRST)
+
+    def test_an_unknown_model_is_named_in_a_404(self) -> None:
+        found = refusal(lambda: models.render_one(CARDS, "gpt-y"))
+        self.assertEqual((found.status, found.code, found.param), (404, "model_not_found", "model"))
+        self.assertIn("'gpt-y'", found.message)
+
+    def test_a_long_name_is_not_repeated_whole(self) -> None:
+        self.assertLess(len(models.unknown("x" * 100_000).message), 300)

@@ -1,0 +1,134 @@
+"""A Chat Completions client: writes requests. The inverse of `codexd.fronts.chat.decode`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from codexd.fronts.chat import ChatExchange
+from codexd.neutral.turn import (
+    AudioPart,
+    FilePart,
+    Format,
+    ImagePart,
+    Item,
+    Message,
+    Part,
+    RefusalPart,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+from codexd.wire import json
+
+PARTS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    TextPart: lambda part: {"type": "text", "text": part.text},
+    RefusalPart: lambda part: {"type": "refusal", "refusal": part.text},
+    ImagePart: lambda part: {"type": "image_url", "image_url": {"url": part.url, "detail": part.detail}},
+    FilePart: lambda part: {"type": "file", "file": {"file_data": part.data, "filename": part.filename}},
+    AudioPart: lambda part: {
+        "type": "input_audio",
+        "input_audio": {"data": part.data, "format": part.format},
+    },
+}
+BODY = {"function": "arguments", "custom": "input"}
+
+
+def write(exchange: ChatExchange) -> bytes:
+    """Write the body that asks for this exchange."""
+    turn = exchange.turn
+    body = {
+        "model": turn.model,
+        "messages": messages(turn.items),
+        "n": exchange.choices,
+        "stream": exchange.stream,
+        "stream_options": {"include_usage": exchange.style.include_usage},
+        "tools": [tool(one) for one in turn.tools],
+        "tool_choice": tool_choice(turn.tool_choice, turn.tools),
+        "parallel_tool_calls": turn.parallel_tool_calls,
+        "response_format": response_format(turn.format),
+        "verbosity": turn.verbosity,
+        "service_tier": turn.service_tier,
+        **parameters(turn),
+    }
+    return json.encode(body)
+
+
+def parameters(turn: Turn) -> dict[str, Any]:
+    """Write the parameters of the draw and of the thinking."""
+    sampling = turn.sampling
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "seed": sampling.seed,
+        "max_completion_tokens": sampling.max_tokens,
+        "stop": list(sampling.stop),
+        "reasoning": {"effort": turn.thinking.effort, "summary": turn.thinking.summary},
+    }
+
+
+def content(parts: tuple[Part, ...]) -> Any:
+    """Write content: one text as a string, anything else as parts."""
+    if len(parts) == 1 and isinstance(parts[0], TextPart):
+        return parts[0].text
+    return [PARTS[type(part)](part) for part in parts]
+
+
+def messages(items: tuple[Item, ...]) -> list[dict[str, Any]]:
+    """Write the history; calls join the assistant's message before them."""
+    written: list[dict[str, Any]] = []
+    for item in items:
+        if isinstance(item, Message):
+            written.append({"role": item.role, "content": content(item.parts)})
+        elif isinstance(item, ToolResult):
+            written.append({"role": "tool", "tool_call_id": item.call_id, "content": content(item.parts)})
+        elif isinstance(item, ToolCall):
+            if not written or written[-1]["role"] != "assistant":
+                written.append({"role": "assistant", "content": None})
+            written[-1].setdefault("tool_calls", []).append(call(item))
+    return written
+
+
+def call(item: ToolCall) -> dict[str, Any]:
+    """Write one call of the assistant's."""
+    body = {"name": item.name, BODY[item.kind]: item.arguments}
+    return {"id": item.call_id, "type": item.kind, item.kind: body}
+
+
+def tool(declared: Tool) -> dict[str, Any]:
+    """Write one tool, nested as Chat has it."""
+    body: dict[str, Any] = {"name": declared.name, "description": declared.description}
+    if declared.kind == "function":
+        body |= {"parameters": json.decode(declared.parameters), "strict": declared.strict}
+    elif declared.grammar is not None:
+        flat = json.decode(declared.grammar)
+        body["format"] = {"type": flat.pop("type"), "grammar": flat}
+    return {"type": declared.kind, declared.kind: body}
+
+
+def tool_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> Any:
+    """Write which tools may or must be called."""
+    if not choice.names:
+        return choice.mode
+    kinds = {one.name: one.kind for one in tools}
+    named = [{"type": kinds[name], kinds[name]: {"name": name}} for name in choice.names]
+    if len(named) == 1 and choice.mode == "required":
+        return named[0]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
+
+
+def response_format(shape: Format) -> dict[str, Any]:
+    """Write the shape of the answer."""
+    if shape.kind != "json_schema":
+        return {"type": shape.kind}
+    schema = None if shape.schema is None else json.decode(shape.schema)
+    body = {
+        "name": shape.name,
+        "schema": schema,
+        "strict": shape.strict,
+        "description": shape.description,
+    }
+    return {"type": "json_schema", "json_schema": body}

@@ -1,0 +1,148 @@
+"""Hypothesis strategies: exchanges that a Chat Completions request can say."""
+
+from hypothesis import strategies as st
+
+from codexd.fronts.chat import ChatExchange
+from codexd.fronts.chat.answer import Style
+from codexd.fronts.vocabulary import EFFORTS, SUMMARIES, VERBOSITIES
+from codexd.neutral.turn import (
+    AudioPart,
+    FilePart,
+    Format,
+    ImagePart,
+    Item,
+    Message,
+    Part,
+    RefusalPart,
+    Sampling,
+    TextPart,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+from codexd.wire.json import encode
+from tests.support.sentences import names, texts
+
+urls = st.sampled_from(("https://example.org/a.png", "http://example.org", "data:image/png;base64,AA=="))
+parts: st.SearchStrategy[Part] = st.one_of(
+    st.builds(TextPart, texts()),
+    st.builds(ImagePart, urls, st.sampled_from((None, "low", "high", "auto", "original"))),
+    st.builds(FilePart, st.just("data:application/pdf;base64,AA=="), st.none() | texts()),
+    st.builds(AudioPart, texts(1), st.sampled_from(("wav", "mp3"))),
+)
+part_lists = st.lists(parts, max_size=3).map(tuple)
+spoken_parts = st.lists(
+    st.builds(TextPart, texts(1)) | st.builds(RefusalPart, texts()), min_size=1, max_size=2
+).map(tuple)
+schemas = st.dictionaries(texts(), st.integers(-9, 9) | texts() | st.lists(texts()), max_size=2).map(
+    lambda value: encode(value).decode()
+)
+FREE = "free_"
+"""How custom tools' names begin here, since a call is custom if its tool is."""
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> list[Item]:
+    """Give one round: somebody speaks, the assistant answers and calls tools, some of them answer.
+
+    The ids of its calls come again in the next round, as they do with some clients.
+    """
+    speakers = st.builds(Message, st.sampled_from(("system", "developer", "user")), part_lists)
+    items: list[Item] = [draw(speakers)]
+    items += draw(st.lists(st.builds(Message, st.just("assistant"), spoken_parts), max_size=2))
+    calls = [draw(tool_calls(f"call_{count}")) for count in range(draw(st.integers(0, 3)))]
+    answered = draw(st.permutations(calls))[: draw(st.integers(0, len(calls)))]
+    return [*items, *calls, *(ToolResult(call.call_id, draw(part_lists), call.kind) for call in answered)]
+
+
+@st.composite
+def tool_calls(draw: st.DrawFn, call_id: str) -> ToolCall:
+    """Give one call."""
+    name, arguments = draw(names()), draw(texts())
+    if draw(st.booleans()):
+        return ToolCall(call_id, FREE + name, arguments, "custom")
+    return ToolCall(call_id, name, arguments)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Item, ...]:
+    """Give a whole history, never empty."""
+    rounds = draw(st.lists(blocks(), min_size=1, max_size=3))
+    return tuple(item for items in rounds for item in items)
+
+
+@st.composite
+def tools(draw: st.DrawFn) -> tuple[Tool, ...]:
+    """Give tools of both kinds, no two of one name."""
+    grammar = st.builds(
+        lambda syntax, text: encode({"type": "grammar", "syntax": syntax, "definition": text}).decode(),
+        st.sampled_from(("lark", "regex")),
+        texts(),
+    )
+    functions = st.builds(Tool, names(), texts(), schemas, st.none() | st.booleans())
+    customs = st.builds(
+        Tool, names().map(FREE.__add__), texts(), kind=st.just("custom"), grammar=st.none() | grammar
+    )
+    return tuple(draw(st.lists(functions | customs, max_size=3, unique_by=lambda tool: tool.name)))
+
+
+@st.composite
+def choices(draw: st.DrawFn, offered: tuple[Tool, ...]) -> ToolChoice:
+    """Give a choice that these tools allow."""
+    if not offered:
+        return ToolChoice(draw(st.sampled_from(("auto", "none"))))
+    some = st.lists(st.sampled_from([tool.name for tool in offered]), unique=True, min_size=1).map(tuple)
+    return draw(
+        st.builds(ToolChoice, st.sampled_from(("auto", "none", "required")))
+        | st.builds(ToolChoice, st.sampled_from(("auto", "required")), some)
+    )
+
+
+samplings = st.builds(
+    Sampling,
+    st.none() | st.floats(0, 2),
+    st.none() | st.floats(0, 1),
+    st.none() | st.floats(-2, 2),
+    st.none() | st.floats(-2, 2),
+    st.none() | st.integers(-(2**63), 2**63 - 1),
+    st.none() | st.integers(1, 2**53),
+    st.lists(texts(1), max_size=4).map(tuple),
+)
+formats = st.builds(Format, st.sampled_from(("text", "json_object"))) | st.builds(
+    Format,
+    st.just("json_schema"),
+    st.none() | schemas,
+    st.none() | names(),
+    st.none() | st.booleans(),
+    st.none() | texts(),
+)
+styles = st.builds(Style, include_usage=st.booleans())
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> Turn:
+    """Give a turn that Chat can say: what only Responses has (ids, phases, namespaces) is left out."""
+    offered = draw(tools())
+    return Turn(
+        model=draw(texts(1)),
+        items=draw(histories()),
+        tools=offered,
+        tool_choice=draw(choices(offered)),
+        parallel_tool_calls=draw(st.booleans()),
+        sampling=draw(samplings),
+        thinking=Thinking(
+            draw(st.none() | st.sampled_from(EFFORTS)), draw(st.none() | st.sampled_from(SUMMARIES))
+        ),
+        format=draw(formats),
+        verbosity=draw(st.none() | st.sampled_from(VERBOSITIES)),
+        principal=draw(texts(1)),
+    )
+
+
+@st.composite
+def exchanges(draw: st.DrawFn) -> ChatExchange:
+    """Give a whole request."""
+    return ChatExchange(draw(turns()), draw(styles), draw(st.integers(1, 8)), draw(st.booleans()))
