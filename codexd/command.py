@@ -92,7 +92,7 @@ def _check_config(rest: Sequence[str], outside: Outside) -> None:
 
 def _serve(rest: Sequence[str], outside: Outside) -> None:
     """Check first, so that a mistake is one line and not a page of twistd's usage."""
-    _options(rest, outside)
+    _options(rest, outside).summary()
     twistd = Path(sysconfig.get_path("scripts")) / "twistd"
     argv = [str(twistd), "--nodaemon", "--pidfile=", "codexd", *rest]
     outside.execute(argv[0], argv, outside.environ)

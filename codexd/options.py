@@ -91,7 +91,7 @@ class Options(usage.Options):
         raise SystemExit(0)
 
     def postOptions(self) -> None:
-        """Read everything else and check the whole.
+        """Read everything else and check the whole; about to run, also what is found outside.
 
         Raises:
             UsageError: naming the settings at fault.
@@ -100,11 +100,13 @@ class Options(usage.Options):
         try:
             self.loaded = load(self._choices(), self.environ, _read, self["config"])
             _check_endpoints(self.settings.http.listen)
-            if self["check"]:
-                print(self.summary(), end="")
-                raise SystemExit(0)
+            if self["check"] or self.parent is not None:
+                summary = self.summary()
         except Misconfigured as error:
             raise usage.UsageError(str(error)) from error
+        if self["check"]:
+            print(summary, end="")
+            raise SystemExit(0)
 
     def getSynopsis(self) -> str:
         """Say how it is called: as twistd's command or as our own."""

@@ -3,6 +3,7 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from twisted.python import usage
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -99,6 +100,16 @@ class OptionsTests(SynchronousTestCase):
 
     def test_check_tells_a_program_that_is_not_there(self) -> None:
         self.assertIn("codex.binary: '/gone'", self.refused("--check", "--codex", "/gone"))
+
+    def test_under_twistd_a_program_or_a_login_that_is_not_there_is_told_before_the_start(self) -> None:
+        for argv, problem in (
+            (["--codex", "/gone"], "codex.binary: '/gone'"),
+            (["--model", "account"], "codex.model: "),
+            (["--codex-home", "/gone"], "codex.home: /gone is not a directory"),
+        ):
+            options = Options({"HOME": str(self.home)})
+            options.parent = usage.Options()
+            self.assertIn(problem, str(self.assertRaises(UsageError, options.parseOptions, argv)))
 
     def test_version_is_ours(self) -> None:
         out = StringIO()
