@@ -19,9 +19,9 @@ from codexd import home
 from codexd.announcement import announcement
 from codexd.child.children import Children
 from codexd.child.launch import Launch
-from codexd.http.doorman import Doorman
-from codexd.http.front import make_site
-from codexd.observe.log import observing
+from codexd.http.front import Front
+from codexd.observe.journal import Journal
+from codexd.observe.log import RequestLog, observing
 from codexd.observe.metrics import Metrics
 from codexd.options import Options
 from codexd.scripted.server import scripted_site
@@ -63,20 +63,20 @@ class Daemon(MultiService):
         reactor: Any,
         observer: ILogObserver | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._settings = settings
         self._environ = environ
         self._reactor = reactor
         self._observer = observer
         self._metrics = Metrics()
-        self._doorman = Doorman(reactor, settings.codex.drain_seconds, self._metrics)
+        self._front: Front | None = None
         self._ports: list[IListeningPort] = []
 
     def setServiceParent(self, parent: Any) -> None:
         """Join the application, and give it our log (Twisted reads it there)."""
         if self._observer is not None and isinstance(parent, Componentized):
-            parent.setComponent(ILogObserver, self._observer)  # type: ignore[no-untyped-call]
-        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+            parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)
 
     def startService(self) -> None:
         """Listen, and start the children."""
@@ -92,19 +92,25 @@ class Daemon(MultiService):
             provider=self._provide() if scripted else None,
         )
         children = Children(settings, how, self._reactor, random.random, self._metrics)
-        site = make_site(
-            settings.http, children.backend, self._doorman, self._metrics, self._reactor, time.time
+        self._front = Front.built(
+            children.backend,
+            settings.http,
+            Journal(self._metrics, RequestLog()),
+            self._reactor,
+            time.time,
+            settings.codex.drain_seconds,
         )
         for description in settings.http.listen:
-            self._listen(description, site)
-        children.setServiceParent(self)  # type: ignore[no-untyped-call]
-        super().startService()  # type: ignore[no-untyped-call]
+            self._listen(description, self._front.site)
+        children.setServiceParent(self)
+        super().startService()
         for line in announcement(settings.http, "scripted" if scripted else "account", found):
             self._log.info("{line}", line=line)
 
     async def _stop(self) -> None:
-        await self._doorman.close()
-        await maybeDeferred(super().stopService)  # type: ignore[arg-type]
+        if self._front is not None:
+            await self._front.doorman.close()
+        await maybeDeferred(super().stopService)
         for port in self._ports:
             await maybeDeferred(port.stopListening)
 

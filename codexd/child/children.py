@@ -58,7 +58,7 @@ class Children(Service):
 
     def startService(self) -> None:
         """Start the children, as soon as their catalog is written."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         self._how.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._preparing = Deferred.fromCoroutine(self._start())
         self._preparing.addErrback(self._failed)
@@ -70,7 +70,7 @@ class Children(Service):
 
     def stopService(self) -> "Deferred[Any]":
         """Stop the children; the Deferred fires when the last is gone."""
-        super().stopService()  # type: ignore[no-untyped-call]
+        super().stopService()
         if self._preparing is not None:
             self._preparing.cancel()
         for loop in self._looping:

@@ -1,5 +1,6 @@
 """How a child is started: its environment, its flags, its model catalog."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +64,8 @@ class Launch:
         return self._run("debug", "models")
 
     def _run(self, *arguments: str) -> Command:
-        return Command(str(self.binary), arguments, self._environment(), str(self.workspace))
+        words = (*_session(), str(self.binary), *arguments)
+        return Command(words[0], words[1:], self._environment(), str(self.workspace))
 
     def _environment(self) -> dict[str, str]:
         names = (*_ALLOWED, *self.codex.pass_environment)
@@ -85,6 +87,12 @@ class Launch:
             f"{table}.request_max_retries=0",
             f"{table}.stream_max_retries=0",
         )
+
+
+def _session() -> tuple[str, ...]:
+    """Give what starts a program in a session of its own: Ctrl-C is then the daemon's to act on, not its."""
+    setsid = shutil.which("setsid")
+    return () if setsid is None else (setsid,)
 
 
 async def prepare_catalog(how: Launch, reactor: Any) -> Path | None:

@@ -15,10 +15,10 @@ class Pool(MultiService):
     """
 
     def __init__(self, workers: tuple[Worker, ...]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.workers = workers
         self._first_was_up = False
-        workers[0].supervisor.setServiceParent(self)  # type: ignore[no-untyped-call]
+        workers[0].supervisor.setServiceParent(self)
 
     @property
     def ready(self) -> bool:
@@ -30,7 +30,7 @@ class Pool(MultiService):
         if self.ready and not self._first_was_up:
             self._first_was_up = True
             for worker in self.workers[1:]:
-                worker.supervisor.setServiceParent(self)  # type: ignore[no-untyped-call]
+                worker.supervisor.setServiceParent(self)
 
     def choose(self) -> Worker:
         """Give the worker with the least to do.
