@@ -5,6 +5,7 @@ from typing import Any
 from attrs import evolve
 from hypothesis import strategies as st
 
+from codexd.fronts.vocabulary import EFFORTS, SUMMARIES, VERBOSITIES
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
@@ -129,10 +130,10 @@ def turns(draw: st.DrawFn) -> Turn:
         draw(st.booleans()),
         Sampling(draw(numbers), draw(numbers), max_tokens=draw(st.none() | st.integers(1, 10**6))),
         Thinking(
-            draw(st.sampled_from((None, "none", "minimal", "low", "medium", "high", "xhigh"))),
-            draw(st.sampled_from((None, "auto", "concise", "detailed"))),
+            draw(st.none() | st.sampled_from(EFFORTS)),
+            draw(st.none() | st.sampled_from(SUMMARIES)),
         ),
         draw(formats),
-        draw(st.sampled_from((None, "low", "medium", "high"))),
+        draw(st.none() | st.sampled_from(VERBOSITIES)),
         draw(st.none() | st.sampled_from(("auto", "default", "flex", "priority"))),
     )

@@ -179,6 +179,14 @@ class ResponseTests(SynchronousTestCase):
         self.assertEqual(shown["tool_choice"], allowed)
         Response.model_validate(shown, strict=True)
 
+    def test_several_required_tools_stay_several(self) -> None:
+        tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
+        choice = {"type": "allowed_tools", "mode": "required", "tools": tools}
+        self.assertEqual(rendered(STOPPED, tools=tools, tool_choice=choice)["tool_choice"], choice)
+
+    def test_an_answer_never_says_that_its_tier_is_auto(self) -> None:
+        self.assertEqual(rendered(STOPPED, service_tier="auto")["service_tier"], "default")
+
     def test_each_end_has_its_status_and_reason(self) -> None:
         ends: tuple[tuple[e.Finish | None, str, Any], ...] = (
             ("stop", "completed", None),
