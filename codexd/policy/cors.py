@@ -1,0 +1,68 @@
+"""Which pages a browser lets call us, and what they may read (WHATWG Fetch, the CORS protocol)."""
+
+import re
+from typing import Final
+
+from attrs import frozen
+
+Header = tuple[bytes, bytes]
+
+_EXPOSED: Final = (
+    b"access-control-expose-headers",
+    b"x-request-id, retry-after, x-should-retry, openai-processing-ms, openai-version, x-codexd-ignored",
+)
+_METHODS: Final = (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS")
+_AGE: Final = (b"access-control-max-age", b"600")
+_ANY: Final = (b"access-control-allow-origin", b"*")
+_BY_ORIGIN: Final = (b"vary", b"origin")
+_NAMES: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:[ \t]*,[ \t]*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
+
+
+@frozen
+class Cors:
+    """The pages that may call: any, or those of the listed origins.
+
+    Attributes:
+        origins: as a browser sends them, `null` and schemes of apps (`app://obsidian.md`) included.
+        any: every origin may; browsers then never send credentials of their own.
+    """
+
+    origins: frozenset[bytes]
+    any: bool
+
+    @classmethod
+    def allowing(cls, origins: tuple[str, ...]) -> "Cors":
+        """Read the origins as a person writes them in the settings; `*` is any."""
+        return cls(frozenset(origin.rstrip("/").lower().encode() for origin in origins), "*" in origins)
+
+    def answer(self, origin: bytes | None) -> tuple[Header, ...]:
+        """Give the headers of an ordinary response, errors included."""
+        if self.any:
+            return _ANY, _EXPOSED
+        if origin is None or origin.lower() not in self.origins:
+            return (_BY_ORIGIN,)
+        return *_named(origin), _BY_ORIGIN, _EXPOSED
+
+    def preflight(
+        self, origin: bytes | None, requested: bytes | None, private: bytes | None
+    ) -> tuple[Header, ...]:
+        """Give the headers of an OPTIONS response; without an allowed origin it allows nothing.
+
+        Args:
+            origin: the Origin header.
+            requested: Access-Control-Request-Headers; whatever it names is allowed.
+            private: Access-Control-Request-Private-Network (WICG Private Network Access): a public page asks
+                to reach a local server.
+        """
+        if not self.any and (origin is None or origin.lower() not in self.origins):
+            return (_BY_ORIGIN,)
+        headers = [*self.answer(origin), _METHODS, _AGE]
+        if requested is not None and _NAMES.fullmatch(requested):
+            headers.append((b"access-control-allow-headers", requested))
+        if private == b"true":
+            headers.append((b"access-control-allow-private-network", b"true"))
+        return tuple(headers)
+
+
+def _named(origin: bytes) -> tuple[Header, ...]:
+    return (b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true")
