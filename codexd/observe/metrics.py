@@ -1,0 +1,136 @@
+"""Counters, gauges and histograms for Prometheus; every label takes few values, all of them ours.
+
+Rooms below count and set by name, from the tables here, and need not know Prometheus.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from codexd.observe.record import Record
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
+
+COUNTERS: Final = {
+    "client_gone": "Answers given up because their client left.",
+    "reader_cut": "Streams cut because their client did not read.",
+    "reader_held": "Times a model was held for a slow reader.",
+    "malformed_request": "Requests that were not valid HTTP.",
+    "internal_error": "Exceptions of the daemon's own making.",
+    "affinity_hit": "Requests continued on a warm thread.",
+    "affinity_miss": "Requests that found no warm thread to continue.",
+    "affinity_evicted": "Warm threads let go for age, count or memory.",
+    "turn_suspended": "Turns suspended until their tools' results come.",
+    "turn_resumed": "Suspended turns continued by their tools' results.",
+    "turn_replayed": "Tool results whose turn was gone: history replayed on a new thread.",
+    "turn_expired": "Suspended turns given up at their deadline or for room.",
+    "turn_interrupted": "Turns interrupted in the child.",
+    "watchdog_no_first_event": "Turns failed because the model did not begin in time.",
+    "watchdog_idle": "Turns failed because the model stopped answering.",
+    "watchdog_too_long": "Turns failed because they took too long.",
+    "child_started": "Children started.",
+    "child_ended": "Children that ended unasked.",
+    "child_killed": "Children that had to be killed.",
+    "child_line_malformed": "Lines from a child that were not JSON-RPC.",
+    "child_notification_unknown": "Notifications from a child that are not known.",
+    "child_request_declined": "Requests of a child that were declined or not known.",
+    "child_call_late": "Calls to a child that missed their deadline.",
+}
+"""What may be counted: name to help text; shown as `codexd_<name>_total`."""
+
+GAUGES: Final = {
+    "requests_running": "Requests being answered.",
+    "turns_running": "Turns running in children.",
+    "turns_waiting": "Turns suspended for their tools' results.",
+    "threads_warm": "Threads kept warm for their conversation's next request.",
+    "children_up": "Children that are up.",
+    "children_resident_bytes": "Resident memory of all children.",
+}
+"""What may be set: name to help text; shown as `codexd_<name>`."""
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+_NAMES: Final = """
+audio background client_metadata conversation frequency_penalty include input logit_bias logprobs
+max_completion_tokens max_output_tokens max_tokens max_tool_calls metadata modalities n parallel_tool_calls
+prediction presence_penalty prompt prompt_cache_key prompt_cache_retention reasoning response_format
+safety_identifier seed service_tier stop store stream_options temperature text tool_choice tools top_logprobs
+top_p truncation user verbosity web_search_options
+"""
+_PARAMS: Final = frozenset(_NAMES.split())
+
+
+class Metrics:
+    """The daemon's figures, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._counters = {
+            name: Counter(f"codexd_{name}", text, registry=registry) for name, text in COUNTERS.items()
+        }
+        self._gauges = {
+            name: Gauge(f"codexd_{name}", text, registry=registry) for name, text in GAUGES.items()
+        }
+        self._requests = Counter(
+            "codexd_requests", "Requests answered.", ("route", "status", "outcome"), registry=registry
+        )
+        self._durations = Histogram(
+            "codexd_request_seconds",
+            "From a request's coming to its end.",
+            ("route",),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._first_events = Histogram(
+            "codexd_first_event_seconds",
+            "From a request's coming to the model's first event.",
+            ("route",),
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self._tokens = Counter("codexd_tokens", "Tokens used.", ("kind",), registry=registry)
+        self._ignored = Counter(
+            "codexd_ignored_params",
+            "Request fields accepted without effect.",
+            ("param",),
+            registry=registry,
+        )
+
+    def count(self, name: str, amount: float = 1) -> None:
+        """Count something of the table COUNTERS.
+
+        Raises:
+            KeyError: when the table does not have it.
+        """
+        self._counters[name].inc(amount)
+
+    def level(self, name: str, value: float) -> None:
+        """Set something of the table GAUGES.
+
+        Raises:
+            KeyError: when the table does not have it.
+        """
+        self._gauges[name].set(value)
+
+    def request(self, record: Record) -> None:
+        """Count a request that is over."""
+        self._requests.labels(record.route, str(record.status), record.outcome).inc()
+        self._durations.labels(record.route).observe(record.seconds)
+        if record.first_event_seconds is not None:
+            self._first_events.labels(record.route).observe(record.first_event_seconds)
+        for kind, amount in record.tokens().items():
+            self._tokens.labels(kind).inc(amount)
+        for param in record.ignored:
+            self._ignored.labels(_plain(param)).inc()
+
+    def render(self) -> bytes:
+        """Write everything in Prometheus' text format, version 0.0.4."""
+        return generate_latest(self._registry)
+
+
+def _plain(param: str) -> str:
+    """Give the top-level field a path begins with; a name of the client's own is `other`."""
+    name = param.partition(".")[0].partition("[")[0]
+    return name if name in _PARAMS else "other"
