@@ -88,6 +88,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(path, str(bundled_codex_path()))
         self.assertEqual(argv, [path, "login", "--device-auth", "-c", "a=b"])
         self.assertEqual(environ["CODEX_HOME"], f"{self.home}/.local/state/codexd/codex-home")
+        self.assertEqual(environ["HOME"], str(self.home))
 
     def test_login_and_logout_take_our_flags_for_program_and_home(self) -> None:
         for action in ("login", "logout"):

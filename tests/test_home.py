@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from codex_cli_bin import bundled_codex_path
+import codex_cli_bin
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration import Misconfigured
@@ -30,7 +30,15 @@ class HomeCase(SynchronousTestCase):
 
 class BinaryTests(HomeCase):
     def test_the_pinned_program_is_used_unless_told_otherwise(self) -> None:
-        self.assertEqual(binary(Codex()), bundled_codex_path())
+        self.assertEqual(binary(Codex()), codex_cli_bin.bundled_codex_path())
+
+    def test_a_pinned_program_that_is_not_installed_is_told(self) -> None:
+        def gone() -> Path:
+            raise FileNotFoundError("no binary")
+
+        self.patch(codex_cli_bin, "bundled_codex_path", gone)
+        error = self.assertRaises(Misconfigured, binary, Codex())
+        self.assertIn("codex.binary: the Codex program that belongs to codexd is not installed", str(error))
 
     def test_another_program_is_found_by_path(self) -> None:
         program = self.root / "codex"
