@@ -1,0 +1,51 @@
+"""Run the scripted model by itself: `python -m codexd.scripted --port 8400`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import react
+
+from codexd.scripted.server import scripted_site
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Listen, print the base URL on one line, and serve until SIGINT or SIGTERM.
+
+    Args:
+        argv: the arguments; those of the process when None.
+
+    Returns:
+        The exit status: 0 after a signal, 1 when the address cannot be listened on.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        react(_serve, (options.listen, options.port))
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m codexd.scripted",
+        description="A deterministic model provider: the last user message says what to answer.",
+    )
+    parser.add_argument(
+        "--listen", metavar="HOST", default="127.0.0.1", help="address (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    return parser
+
+
+def _serve(reactor: Any, host: str, port: int) -> Deferred[None]:
+    try:
+        listening = reactor.listenTCP(port, scripted_site(reactor), interface=host)
+    except CannotListenError as failed:
+        print(f"cannot listen on {host} port {port}: {failed.socketError}", file=sys.stderr)
+        raise SystemExit(1) from None
+    name = f"[{host}]" if ":" in host else host
+    print(f"http://{name}:{listening.getHost().port}/v1", flush=True)
+    return Deferred()

@@ -1,0 +1,142 @@
+"""The Chat Completions dialect, held against the types of OpenAI's own client."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.scripted.chat import answer
+from codexd.scripted.plan import Pause
+from codexd.wire.json import Json, decode, encode
+from tests.scripted.client import events
+
+NOW = 1_700_000_000.5
+TOOLS = [
+    {"type": "function", "function": {"name": "f", "parameters": {}}},
+    {"type": "function", "function": {"name": "g"}},
+    {"type": "custom", "custom": {"name": "raw"}},
+]
+SCRIPTS = st.one_of(
+    st.text().map("say: {}".format),
+    st.text().map("think: {}".format),
+    st.text().map("incomplete: content_filter {}".format),
+    st.text().map("thinking: hm\npreface: so\ncall: f\ncall: g {}".format),
+    st.sampled_from(["", "shape: empty\nsay: a b", "seen:", "long: 30"]),
+)
+
+
+def body(text: str, usage: bool = True, **members: Json) -> dict[str, Json]:
+    options = {"stream_options": {"include_usage": usage}}
+    said = {"messages": [{"role": "user", "content": text}]}
+    return {"model": "m", "tools": TOOLS, "stream": True, **said, **options, **members}
+
+
+def stream(text: str, usage: bool = True) -> bytes:
+    frames = answer(body(text, usage), NOW).frames()
+    return b"".join(frame for frame in frames if isinstance(frame, bytes))
+
+
+def whole(text: str) -> Json:
+    return decode(answer(body(text), NOW).whole())
+
+
+def folded(chunks: list[Json]) -> tuple[Json, str]:
+    """Concatenate the deltas as OpenAI's accumulators do, to a message and a finish reason."""
+    message: dict[str, Json] = {}
+    calls: list[dict[str, Json]] = []
+    reasons = []
+    for choice in (choice for chunk in chunks for choice in chunk["choices"]):
+        for name, value in choice["delta"].items():
+            if name != "tool_calls":
+                message[name] = message.get(name, "") + value
+        for delta in choice["delta"].get("tool_calls", ()):
+            if "id" in delta:
+                calls.append({name: value for name, value in delta.items() if name != "index"})
+            else:
+                calls[delta["index"]]["function"]["arguments"] += delta["function"]["arguments"]
+        reasons.append(choice["finish_reason"])
+    *nothing, reason = reasons
+    assert not any(nothing)
+    return message | ({"tool_calls": calls} if calls else {}), reason
+
+
+class StreamTests(SynchronousTestCase):
+    @given(SCRIPTS)
+    def test_openai_s_client_accepts_every_chunk(self, text: str) -> None:
+        chunks = events(stream(text))
+        for chunk in chunks:
+            ChatCompletionChunk.model_validate_json(encode(chunk), strict=True)
+        self.assertEqual(len({(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks}), 1)
+
+    @given(SCRIPTS)
+    def test_the_deltas_joined_are_the_whole_message(self, text: str) -> None:
+        message, reason = folded(events(stream(text)))
+        (choice,) = whole(text)["choices"]
+        expected = {name: value for name, value in choice["message"].items() if value}
+        self.assertEqual({name: value for name, value in message.items() if value}, expected)
+        self.assertEqual(reason, choice["finish_reason"])
+
+    def test_the_role_comes_first_and_done_last(self) -> None:
+        said = stream("say: a b")
+        first, *rest = events(said)
+        self.assertEqual(first["choices"][0]["delta"], {"role": "assistant", "content": ""})
+        self.assertFalse(any("role" in choice["delta"] for chunk in rest for choice in chunk["choices"]))
+        self.assertTrue(said.endswith(b"data: [DONE]\n\n"))
+
+    def test_usage_is_given_only_when_asked_for(self) -> None:
+        *others, last = events(stream("usage: 10,9,8,7\nsay: x"))
+        self.assertEqual(last["choices"], [])
+        self.assertEqual(last["usage"]["prompt_tokens_details"]["cached_tokens"], 9)
+        self.assertTrue(all(chunk["usage"] is None for chunk in others))
+        for chunk in events(stream("say: x", usage=False)):
+            self.assertNotIn("usage", chunk)
+            self.assertTrue(chunk["choices"])
+
+    def test_a_failure_is_an_error_without_an_end(self) -> None:
+        said = stream("fail: insufficient_quota")
+        *_, last = events(said)
+        self.assertEqual(last["error"]["code"], "insufficient_quota")
+        self.assertNotIn(b"[DONE]", said)
+        self.assertNotIn(b'"finish_reason":"', said)
+
+    def test_an_answer_without_an_end_has_none(self) -> None:
+        for text in ("cut: a b", "stall: a b", "hang:"):
+            said = stream(text)
+            self.assertNotIn(b"[DONE]", said)
+            self.assertNotIn(b'"finish_reason":"', said)
+
+    def test_slow_words_have_pauses_between_them(self) -> None:
+        frames = answer(body("slow: 3"), NOW).frames()
+        self.assertEqual(sum(isinstance(frame, Pause) for frame in frames), 2)
+
+
+class WholeTests(SynchronousTestCase):
+    @given(SCRIPTS)
+    def test_openai_s_client_accepts_the_whole(self, text: str) -> None:
+        ChatCompletion.model_validate_json(answer(body(text), NOW).whole(), strict=True)
+
+    def test_finish_reasons(self) -> None:
+        for text, reason in [
+            ("say: x", "stop"),
+            ("call: f", "tool_calls"),
+            ("call: nope", "stop"),
+            ("incomplete: max_output_tokens x", "length"),
+            ("incomplete: content_filter x", "content_filter"),
+        ]:
+            self.assertEqual(whole(text)["choices"][0]["finish_reason"], reason)
+
+    def test_content_is_null_beside_calls_and_reasoning_is_beside_content(self) -> None:
+        message = whole("thinking: hm\ncall: f {}\ncall: raw x")["choices"][0]["message"]
+        self.assertIsNone(message["content"])
+        self.assertEqual(message["reasoning_content"], "hm")
+        function, custom = message["tool_calls"]
+        self.assertEqual(function["function"], {"name": "f", "arguments": "{}"})
+        self.assertEqual(custom["custom"], {"name": "raw", "input": "x"})
+        self.assertNotEqual(function["id"], custom["id"])
+
+    def test_usage_has_all_its_details(self) -> None:
+        usage = whole("usage: 10,9,8,7\nsay: x")["usage"]
+        self.assertEqual(
+            (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]), (10, 8, 18)
+        )
+        self.assertEqual(usage["completion_tokens_details"]["reasoning_tokens"], 7)

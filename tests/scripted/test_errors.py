@@ -1,0 +1,34 @@
+"""Scripted failures."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.scripted.errors import of_code, of_status
+from codexd.wire.json import decode
+
+
+class ErrorTests(SynchronousTestCase):
+    def test_the_envelope_has_all_four_members(self) -> None:
+        for error in (of_status(404), of_status(418), of_status(502), of_code("server_is_overloaded")):
+            self.assertEqual(set(decode(error.body)["error"]), {"message", "type", "param", "code"})
+
+    def test_statuses_have_openai_s_types_and_codes(self) -> None:
+        for status, kind, code in [
+            (401, "invalid_request_error", "invalid_api_key"),
+            (418, "invalid_request_error", None),
+            (429, "requests", "rate_limit_exceeded"),
+            (500, "server_error", None),
+            (599, "server_error", None),
+        ]:
+            error = of_status(status)
+            self.assertEqual((error.status, error.kind, error.code), (status, kind, code))
+
+    def test_codes_have_the_statuses_openai_gives_them(self) -> None:
+        for code, status in [
+            ("rate_limit_exceeded", 429),
+            ("insufficient_quota", 429),
+            ("context_length_exceeded", 400),
+            ("server_is_overloaded", 503),
+            ("anything_else", 500),
+        ]:
+            error = of_code(code)
+            self.assertEqual((error.status, error.code), (status, code))

@@ -1,0 +1,56 @@
+"""Shapes of deltas."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.scripted.tokens import is_shape, split
+
+SHAPES = st.sampled_from(["words", "chars", "repeats", "empty", "whole", "few", "random:1", "random:x"])
+TEXTS = st.text() | st.text("ab1 \n", max_size=40)
+
+
+class SplitTests(SynchronousTestCase):
+    @given(TEXTS, SHAPES)
+    def test_whatever_the_shape_the_pieces_joined_are_the_text(self, text: str, shape: str) -> None:
+        self.assertEqual("".join(split(text, shape)), text)
+
+    @given(TEXTS, SHAPES.filter(lambda shape: shape != "empty"))
+    def test_only_one_shape_has_empty_pieces(self, text: str, shape: str) -> None:
+        self.assertNotIn("", split(text, shape))
+
+    @given(TEXTS)
+    def test_repeats_are_cut_where_a_piece_begins_with_what_the_one_before_ends_with(self, text: str) -> None:
+        at = 0
+        for piece in split(text, "repeats")[:-1]:
+            at += len(piece)
+            self.assertTrue(any(text[at - n : at] == text[at : at + n] for n in range(1, min(at, 8) + 1)))
+
+    def test_the_repeats_that_a_predecessor_lost(self) -> None:
+        for text, pieces in [
+            ("book", ("bo", "ok")),
+            ("1100", ("1", "10", "0")),
+            ("haha", ("ha", "ha")),
+            ("\n\n", ("\n", "\n")),
+            ("plain", ("plain",)),
+        ]:
+            self.assertEqual(split(text, "repeats"), pieces)
+
+    def test_a_word_keeps_the_space_that_follows_it(self) -> None:
+        self.assertEqual(split(" a  b\nc ", "words"), (" ", "a  ", "b\n", "c "))
+
+    def test_empty_deltas_stand_between_words(self) -> None:
+        self.assertEqual(split("a b c", "empty"), ("a ", "", "b ", "", "c"))
+
+    def test_few_are_four_at_most(self) -> None:
+        self.assertEqual(split('{"x":1}', "few"), ('{"', 'x"', ":1", "}"))
+        self.assertEqual(split("", "few"), ())
+
+    def test_a_seed_decides_the_random_cuts(self) -> None:
+        text = "the same text, cut again and again"
+        self.assertEqual(split(text, "random:7"), split(text, "random:7"))
+        self.assertNotEqual(split(text, "random:7"), split(text, "random:8"))
+
+    def test_only_named_shapes_are_shapes(self) -> None:
+        self.assertTrue(is_shape("random:") and is_shape("chars"))
+        self.assertFalse(is_shape("round") or is_shape(""))
