@@ -1,0 +1,1 @@
+"""What codexd adds to the child it stands before, measured. `make bench`."""
