@@ -172,9 +172,7 @@ def scripted_site(clock: IReactorTime, model: ScriptedModel | None = None) -> Si
         clock: the reactor, or a fake one.
         model: the model to serve, when its `asked` is wanted; else a new one.
     """
-    return ScriptedSite(
-        model or ScriptedModel(clock), requestFactory=intake.BoundedRequest, reactor=clock
-    )
+    return ScriptedSite(model or ScriptedModel(clock), requestFactory=intake.BoundedRequest, reactor=clock)
 
 
 def _require(request: Request, method: bytes) -> None:
