@@ -1,5 +1,7 @@
 """The app-server back end: where a turn goes, and what is kept between turns."""
 
+from typing import Final
+
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -18,6 +20,9 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.affinity import Keys, keys, results
 from codexd.policy.catalog import Catalog, Route
 from codexd.settings import Model, Settings
+
+_NO_ALIAS: Final = Model("")
+"""How a model is set up that is asked for by its own name."""
 
 
 @implementer(IModelBackend)
@@ -40,6 +45,7 @@ class AppServer:
         metrics: Metrics,
     ) -> None:
         self.catalog = Catalog(aliases=settings.models.alias, any=settings.models.any)
+        self._aliases: dict[str | None, Model] = {alias.name: alias for alias in settings.models.alias}
         self._settings = settings
         self._pools = pools
         self._workspace = workspace
@@ -56,8 +62,9 @@ class AppServer:
             raise Refused(fault("not_ready"))
         route = self.catalog.resolve(turn.model)
         turn = _routed(turn, route)
-        key = keys(turn, repr(route.alias))
-        return self._go_on(turn, key, sink) or self._open(turn, route.alias, key, sink)
+        alias = self._aliases.get(route.alias, _NO_ALIAS)
+        key = keys(turn, repr(alias))
+        return self._go_on(turn, key, sink) or self._open(turn, alias, key, sink)
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer (IModelBackend)."""

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from attrs import evolve
+
 from codexd.neutral.fault import Fault, Refused, fault
 from codexd.neutral.model import ModelCard
 from codexd.wire import json
@@ -21,14 +23,14 @@ def render(cards: tuple[ModelCard, ...]) -> bytes:
 
 
 def render_one(cards: tuple[ModelCard, ...], id: str) -> bytes:
-    """Write one model.
+    """Write one model; a name with an effort for a suffix is one, though the list leaves it out.
 
     Raises:
         Refused: `unknown_model` when none of the cards has this id.
     """
     for card in cards:
-        if card.id == id:
-            return json.encode(_model(card))
+        if id == card.id or id in (f"{card.id}-{effort}" for effort in card.efforts):
+            return json.encode(_model(evolve(card, id=id)))
     raise Refused(unknown(id))
 
 

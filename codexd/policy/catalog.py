@@ -1,9 +1,29 @@
 """Which model a name means: the account's own list, the aliases, and the effort suffixes."""
 
+from typing import Protocol
+
 from attrs import evolve, frozen
 
 from codexd.neutral.fault import Refused, fault
-from codexd.settings import Model
+
+
+class Alias(Protocol):
+    """A name a person chose, and what it stands for (codexd.settings.Model)."""
+
+    @property
+    def name(self) -> str:
+        """What clients ask for."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model it stands for; None is the same name."""
+        ...
+
+    @property
+    def effort(self) -> str | None:
+        """The default reasoning effort."""
+        ...
 
 
 @frozen
@@ -20,13 +40,13 @@ class Route:
     """What a name leads to.
 
     Attributes:
-        alias: the settings it is asked under; for a model of the account's own, one made for it.
         model: the model's name at the provider.
+        alias: the name of the alias it was asked under, if it was one.
         effort: from the name's suffix or the alias; None leaves it to the request and the model.
     """
 
-    alias: Model
     model: str
+    alias: str | None = None
     effort: str | None = None
 
 
@@ -41,7 +61,7 @@ class Catalog:
     """
 
     offers: tuple[Offer, ...] = ()
-    aliases: tuple[Model, ...] = ()
+    aliases: tuple[Alias, ...] = ()
     any: bool = False
 
     @property
@@ -66,16 +86,16 @@ class Catalog:
         if route is not None:
             return route
         if self.any:
-            return Route(Model(name), name)
+            return Route(name)
         message = f"The model '{name[:64]}' does not exist or you do not have access to it."
         raise Refused(fault("unknown_model", message, param="model"))
 
     def _exact(self, name: str) -> Route | None:
         for alias in self.aliases:
             if alias.name == name:
-                return Route(alias, alias.model or alias.name, alias.effort)
+                return Route(alias.model or alias.name, alias.name, alias.effort)
         if any(offer.id == name for offer in self.offers):
-            return Route(Model(name), name)
+            return Route(name)
         return None
 
     def _suffixed(self, name: str) -> Route | None:

@@ -26,6 +26,11 @@ class ModelsTests(SynchronousTestCase):
     def test_one_model_is_found_by_its_id(self) -> None:
         self.assertEqual(json.decode(models.render_one(CARDS, "gpt-x")), FIRST)
 
+    def test_a_model_is_also_found_by_its_name_with_an_effort(self) -> None:
+        cards = (ModelCard("gpt-x", efforts=("low", "high")),)
+        self.assertEqual(json.decode(models.render_one(cards, "gpt-x-high"))["id"], "gpt-x-high")
+        self.assertEqual(refusal(lambda: models.render_one(cards, "gpt-x-ultra")).kind, "unknown_model")
+
     def test_an_unknown_model_is_named_in_a_404(self) -> None:
         found = refusal(lambda: models.render_one(CARDS, "gpt-y"))
         self.assertEqual((found.status, found.code, found.param), (404, "model_not_found", "model"))
