@@ -4,8 +4,6 @@ Requests the server makes have an id space of their own, so an id alone does not
 whatever has a `method` and an `id` is a request.
 """
 
-from typing import Generic, TypeVar
-
 from attrs import frozen
 
 from codexd.wire import json
@@ -13,8 +11,6 @@ from codexd.wire.json import Json, Malformed
 
 Id = int | str
 """What a request is told apart by; who asked chose it."""
-
-Tag = TypeVar("Tag")
 
 
 @frozen
@@ -136,34 +132,3 @@ def _line(message: dict[str, Json], params: Json) -> bytes:
     if params is not None:
         message["params"] = params
     return json.encode(message) + b"\n"
-
-
-class CallBook(Generic[Tag]):
-    """The calls we made and nobody has answered yet: our id space, and what each call was for."""
-
-    __slots__ = ("_calls", "_next")
-
-    def __init__(self) -> None:
-        self._calls: dict[Id, Tag] = {}
-        self._next = 0
-
-    @property
-    def pending(self) -> int:
-        """How many calls have no answer yet."""
-        return len(self._calls)
-
-    def issue(self, tag: Tag) -> int:
-        """Enter a call; return the id to make it under, never used before in this book."""
-        id, self._next = self._next, self._next + 1
-        self._calls[id] = tag
-        return id
-
-    def settle(self, id: Id) -> Tag | None:
-        """Cross a call out; return its tag, or None when no such call waits (unknown, or answered twice)."""
-        return self._calls.pop(id, None)
-
-    def abandon(self) -> list[Tag]:
-        """Cross out every call, oldest first: nobody will answer them any more."""
-        tags = list(self._calls.values())
-        self._calls.clear()
-        return tags

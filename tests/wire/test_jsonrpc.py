@@ -6,7 +6,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire import json
 from codexd.wire.jsonrpc import (
-    CallBook,
     ErrorReply,
     Message,
     Notification,
@@ -142,31 +141,3 @@ class EncodeTests(SynchronousTestCase):
     def test_what_json_cannot_say_is_malformed(self) -> None:
         self.assertRaises(json.Malformed, encode_request, 1, "m", {"text": "\ud800"})
         self.assertRaises(json.Malformed, encode_error, 1, 0, "\ud800")
-
-
-class CallBookTests(SynchronousTestCase):
-    def test_a_call_is_settled_once_by_its_id(self) -> None:
-        book: CallBook[str] = CallBook()
-        first, second = book.issue("first"), book.issue("second")
-        self.assertEqual(
-            [book.settle(second), book.settle(first), book.settle(first)], ["second", "first", None]
-        )
-
-    def test_an_unknown_id_settles_nothing(self) -> None:
-        book: CallBook[str] = CallBook()
-        book.issue("call")
-        self.assertEqual([book.settle(99), book.settle("0"), book.pending], [None, None, 1])
-
-    def test_an_id_is_never_used_again(self) -> None:
-        book: CallBook[str] = CallBook()
-        ids = []
-        for _ in range(5):
-            ids.append(book.issue("call"))
-            book.settle(ids[-1])
-        self.assertEqual(len(set(ids)), 5)
-
-    def test_abandoned_calls_are_told_oldest_first_and_no_longer_pending(self) -> None:
-        book: CallBook[str] = CallBook()
-        ids = [book.issue(tag) for tag in ("a", "b", "c")]
-        book.settle(ids[1])
-        self.assertEqual((book.abandon(), book.pending, book.settle(ids[0])), (["a", "c"], 0, None))
