@@ -10,7 +10,7 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -24,13 +24,13 @@ from codexd.observe.journal import Journal
 from codexd.observe.log import RequestLog, observing
 from codexd.observe.metrics import Metrics
 from codexd.options import Options
-from codexd.scripted.server import scripted_site
+from codexd.scripted.server import ScriptedModel, scripted_site
 from codexd.settings import Settings
 
 __all__ = ["Daemon", "Options", "makeService"]
 
 
-def makeService(options: Options) -> IService:  # noqa: N802
+def makeService(options: Options) -> IService:
     """Make the daemon (twisted.application.service.IServiceMaker)."""
     from twisted.internet import reactor
 
@@ -52,6 +52,10 @@ class Daemon(MultiService):
         environ: where CODEX_HOME and what the children may see come from.
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
         observer: where the log goes, if twistd was not told.
+        model: the scripted model to answer with, if it does; for whoever wants to see what it was asked.
+
+    Attributes:
+        addresses: where it listens for clients, once started: the real ports where a free one was asked for.
     """
 
     _log = Logger()
@@ -62,12 +66,15 @@ class Daemon(MultiService):
         environ: Mapping[str, str],
         reactor: Any,
         observer: ILogObserver | None = None,
+        model: ScriptedModel | None = None,
     ) -> None:
         super().__init__()
+        self.addresses: list[IAddress] = []
         self._settings = settings
         self._environ = environ
         self._reactor = reactor
         self._observer = observer
+        self._model = model
         self._metrics = Metrics()
         self._front: Front | None = None
         self._ports: list[IListeningPort] = []
@@ -120,14 +127,18 @@ class Daemon(MultiService):
 
     def _provide(self) -> str:
         """Start the scripted model on a free port of the loopback; give its base URL."""
-        port = self._reactor.listenTCP(0, scripted_site(self._reactor), interface="127.0.0.1")
+        port = self._reactor.listenTCP(0, scripted_site(self._reactor, self._model), interface="127.0.0.1")
         self._ports.append(port)
         return f"http://127.0.0.1:{port.getHost().port}/v1"
 
     def _listen(self, description: str, site: Any) -> None:
         problems: list[Failure] = []
         endpoint = serverFromString(self._reactor, description)
-        endpoint.listen(site).addCallbacks(self._ports.append, problems.append)
+        endpoint.listen(site).addCallbacks(self._listening, problems.append)
         if problems:
             # Nothing to serve, nothing to run for: whoever started the daemon must see it.
             raise SystemExit(f"codexd: cannot listen on {description}: {problems[0].getErrorMessage()}")
+
+    def _listening(self, port: IListeningPort) -> None:
+        self._ports.append(port)
+        self.addresses.append(port.getHost())
