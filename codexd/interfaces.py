@@ -1,6 +1,6 @@
 """Where the rim meets: what a back end offers, what it is given, what it gives back."""
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from codexd.neutral.event import Event
 from codexd.neutral.model import ModelCard as ModelCard
@@ -14,11 +14,17 @@ class IEventSink(Interface):
         """Take the next event. Must not raise and must not call back into the handle."""
 
     def flush() -> None:
-        """Nothing more comes in this turn of the reactor: write what is waiting, in one piece."""
+        """Nothing more comes in this turn of the reactor: write what is waiting, in one piece.
+
+        Unlike `receive` it may call back: `hold`, `release` and `cancel` of the handle come from here, and an
+        answer that ends may let the same client's next request begin another turn.
+        """
 
 
 class ITurnHandle(Interface):
     """One answer under way."""
+
+    ignored = Attribute("tuple[str, ...]: names of request fields that this back end accepted without effect.")
 
     def cancel() -> None:
         """Nobody wants the rest: stop the model. Nothing reaches the sink after this. Idempotent."""

@@ -65,6 +65,8 @@ _FAULTS: Final = {
     fault.kind: fault
     for fault in (
         # The client's doing.
+        _invalid("malformed_request", None, "The request is not valid HTTP."),
+        _invalid("headers_too_large", None, "The request's headers are too large.", 431),
         _invalid("malformed_json", "invalid_json", "The body is not valid JSON."),
         _invalid("missing", "missing_required_parameter"),
         _invalid("wrong_type", "invalid_type"),

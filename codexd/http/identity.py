@@ -1,0 +1,14 @@
+"""The id that joins a client's report, its response and our log."""
+
+import re
+import secrets
+from typing import Final
+
+_ACCEPTABLE: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+def request_id(given: bytes | None) -> str:
+    """Give the client's own `x-request-id` if it is harmless, else a new one."""
+    if given is not None and _ACCEPTABLE.fullmatch(given):
+        return given.decode("ascii")
+    return "req_" + secrets.token_hex(16)

@@ -1,0 +1,26 @@
+"""One path for every spelling of it that clients send."""
+
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+_PREFIXES: Final = ("v1", "api")
+_OUR_OWN: Final = ("livez", "readyz", "healthz", "metrics")
+
+
+def canonical(target: bytes) -> str:
+    """Give the path that the route table knows.
+
+    `/v1/x`, `/x`, `/v1/v1/x`, `/api/v1/x`, trailing and doubled slashes all mean `/v1/x`; the probes have no
+    `/v1`. Percent signs are read (RFC 3986), so a model's name may hold an encoded slash.
+
+    Args:
+        target: the request target without its query; absolute (`http://host/x`, RFC 9112, 3.2.2) or not.
+    """
+    text = unquote_to_bytes(target).decode("utf-8", "replace")
+    if text.startswith(("http://", "https://")):
+        text = text.partition("://")[2].partition("/")[2]
+    segments = [segment for segment in text.split("/") if segment]
+    first = next((at for at, segment in enumerate(segments) if segment not in _PREFIXES), len(segments))
+    if segments[first:] and segments[first] in _OUR_OWN:
+        return "/" + "/".join(segments[first:])
+    return "/".join(("/v1", *segments[first:]))

@@ -1,0 +1,44 @@
+"""The shape of an answer in one piece: the fold of the very events that would have been streamed."""
+
+from codexd.fronts.exchange import Exchange, Stamp
+from codexd.http.request import Request
+from codexd.http.shape import Host, Settle
+from codexd.neutral.event import Event
+from codexd.neutral.reply import Fold
+
+
+class Whole:
+    """One JSON body, when everything is known.
+
+    Attributes:
+        opened: never: until its end a failure can be an HTTP error.
+    """
+
+    opened: bool = False
+
+    def __init__(self, request: Request, exchange: Exchange, stamp: Stamp, host: Host) -> None:
+        self._request = request
+        self._exchange = exchange
+        self._stamp = stamp
+        self._host = host
+        self._folds = [Fold() for _ in range(exchange.choices)]
+
+    def feed(self, event: Event, choice: int) -> None:
+        """Take one event of one choice."""
+        self._folds[choice].feed(event)
+
+    def keepalive(self) -> None:
+        """Say nothing: there is no way to, before the status is known."""
+
+    def flush(self) -> bool:
+        """Write nothing yet."""
+        return False
+
+    def end(self, settle: Settle) -> None:
+        """Settle with the body."""
+        body = self._exchange.render(tuple(fold.reply() for fold in self._folds), self._stamp)
+        self._host.head()
+        settle(self._request.send(200, body))
+
+    def discard(self) -> None:
+        """Forget what came: nobody will read it."""

@@ -1,0 +1,121 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.neutral import event as e
+from codexd.settings import Http
+from tests.support.backend import hello, message
+from tests.support.web import Response, Web, chat
+
+CHAT = "/v1/chat/completions"
+RESPONSES = "/v1/responses"
+
+
+class TestRoutes(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.web = Web()
+
+    def answered(self, path: str, body: object, **headers: str) -> Response:
+        """Post, let the model answer, and give the response."""
+        connection = self.web.connect()
+        connection.ask("POST", path, body, **headers)
+        self.web.backend.turns.pop().tell(*hello())
+        return connection.response
+
+    def test_chat_is_answered_in_chat(self) -> None:
+        for path in (CHAT, "/chat/completions", "/v1/v1/chat/completions/", "/api/v1/chat/completions"):
+            response = self.answered(path, chat())
+            self.assertEqual(response.json["object"], "chat.completion")
+            self.assertEqual(response.json["choices"][0]["message"]["content"], "Hello")
+
+    def test_responses_are_answered_in_responses(self) -> None:
+        for path in (RESPONSES, "/responses", "/v1/v1/responses"):
+            response = self.answered(path, {"model": "gpt-5", "input": "hi"})
+            self.assertEqual((response.json["object"], response.json["status"]), ("response", "completed"))
+
+    def test_a_responses_body_at_the_chat_door_is_answered_in_chat(self) -> None:
+        response = self.answered(CHAT, {"model": "gpt-5", "input": "hi", "stream": True})
+        self.assertEqual(response.events[0]["object"], "chat.completion.chunk")
+
+    def test_the_journal_knows_the_door(self) -> None:
+        self.answered(CHAT, chat(stream=True))
+        self.answered(RESPONSES, {"model": "gpt-5", "input": "hi"})
+        known = [(record.route, record.front, record.model, record.stream) for record in self.web.log.records]
+        self.assertEqual(known, [(CHAT, "chat", "gpt-5", True), (RESPONSES, "responses", "gpt-5", False)])
+
+    def test_models_are_listed(self) -> None:
+        response = self.web.ask("GET", "/v1/models")
+        self.assertEqual(response.headers["content-type"], "application/json")
+        self.assertEqual(response.json["object"], "list")
+        self.assertEqual([model["id"] for model in response.json["data"]], ["gpt-5", "org/m:7b"])
+
+    def test_a_model_is_shown_whatever_its_name(self) -> None:
+        for path in ("/v1/models/org/m:7b", "/models/org%2Fm%3A7b", "/v1/models/org/m:7b/"):
+            self.assertEqual(self.web.ask("GET", path).json["id"], "org/m:7b")
+        self.assertEqual({record.route for record in self.web.log.records}, {"/v1/models/{id}"})
+
+    def test_a_model_that_is_not_there_is_404(self) -> None:
+        response = self.web.ask("GET", "/v1/models/gpt-9")
+        self.assertEqual((response.status, response.error["code"]), (404, "model_not_found"))
+
+    def test_a_head_is_a_get_without_its_body(self) -> None:
+        for path in ("/v1/models", "/v1/models/gpt-5", "/livez", "/metrics"):
+            head, get = self.web.ask("HEAD", path), self.web.ask("GET", path)
+            self.assertEqual((head.status, head.body), (200, b""), path)
+            if path != "/metrics":
+                self.assertEqual(head.headers["content-length"], get.headers["content-length"])
+
+    def test_a_wrong_method_is_405_and_told_the_right_ones(self) -> None:
+        for method, path, allowed in (
+            ("GET", CHAT, "OPTIONS, POST"),
+            ("HEAD", CHAT, "OPTIONS, POST"),
+            ("DELETE", RESPONSES, "OPTIONS, POST"),
+            ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
+            ("PUT", "/v1/models/gpt-5", "GET, HEAD, OPTIONS"),
+            ("BREW", "/livez", "GET, HEAD, OPTIONS"),
+        ):
+            response = self.web.ask(method, path)
+            self.assertEqual((response.status, response.headers["allow"]), (405, allowed), path)
+            if method != "HEAD":
+                self.assertEqual(response.error["type"], "invalid_request_error")
+
+    def test_an_offer_of_a_websocket_at_responses_is_a_wrong_method(self) -> None:
+        response = self.web.ask("GET", RESPONSES, connection="Upgrade", upgrade="websocket")
+        self.assertEqual((response.status, response.headers["allow"]), (405, "OPTIONS, POST"))
+
+    def test_an_unknown_path_is_a_json_404_whatever_the_method(self) -> None:
+        for method in ("GET", "POST", "DELETE"):
+            for path in (
+                "/",
+                "/api/ps",
+                "/v1/embeddings",
+                "/v1/chat/%ff",
+                "/favicon.ico",
+                "/livez/x",
+                "/%00",
+            ):
+                response = self.web.ask(method, path)
+                self.assertEqual(response.status, 404, path)
+                self.assertEqual(response.error["message"], "Unknown request URL.")
+
+    def test_metrics_are_shown_and_need_a_key_where_keys_are(self) -> None:
+        response = self.web.ask("GET", "/metrics")
+        self.assertIn("text/plain", response.headers["content-type"])
+        self.assertIn(b"codexd_requests_running 0.0", response.body)
+        self.assertEqual(Web(Http(api_keys=("secret",))).ask("GET", "/metrics").status, 401)
+
+    def test_reasoning_is_shown_or_not_by_the_settings(self) -> None:
+        for shown in (True, False):
+            self.web = Web(Http(reasoning_content=shown))
+            connection = self.web.connect()
+            connection.ask("POST", CHAT, chat())
+            thought = (e.ReasoningOpened(0, "rs_0"), e.SummaryDelta(0, 0, "hm"), e.ReasoningClosed(0))
+            self.web.backend.turns[0].tell(e.Began(), *thought, *message(index=1), e.Ended("stop"))
+            message_shown = connection.response.json["choices"][0]["message"]
+            self.assertEqual(message_shown.get("reasoning_content"), "hm" if shown else None)
+
+    def test_an_exception_in_a_route_is_a_json_500_and_tells_the_log_where(self) -> None:
+        self.web.backend.cards = None
+        response = self.web.ask("GET", "/v1/models", x_request_id="one")
+        self.assertEqual((response.status, response.error["code"]), (500, "internal"))
+        self.assertEqual(response.headers["x-should-retry"], "false")
+        self.assertEqual(self.web.log.records[0].outcome, "internal")
+        self.assertEqual(self.web.figure("codexd_internal_error_total"), 1)

@@ -1,0 +1,143 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.http.channel import Channel
+from codexd.neutral import event as e
+from codexd.settings import Http
+from tests.support.backend import hello
+from tests.support.web import BUFFER_BYTES, Web, chat, request
+
+CHAT = "/v1/chat/completions"
+
+
+class TestHeads(SynchronousTestCase):
+    """What is no request, or too much of one."""
+
+    def setUp(self) -> None:
+        self.web = Web()
+        self.connection = self.web.connect()
+
+    def refused(self, status: int) -> None:
+        response = self.connection.response
+        self.assertEqual(response.status, status)
+        self.assertEqual(response.error["type"], "invalid_request_error")
+        self.assertEqual(response.headers["connection"], "close")
+        self.assertEqual(response.headers["content-type"], "application/json")
+        self.assertRegex(response.headers["x-request-id"], "^req_")
+        self.assertFalse(self.connection.open)
+        self.assertEqual(self.web.figure("codexd_malformed_request_total"), 1)
+
+    def test_what_is_not_http_is_told_so_in_the_envelope(self) -> None:
+        for data in (
+            b"hello\r\n",
+            b"GET / HTTP/3.0\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET /\xff HTTP/1.1\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nhost: a\x00b\r\n\r\n",
+            b"POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n",
+            b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+            b"POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"POST / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\n",
+            b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+        ):
+            self.setUp()
+            self.connection.send(data)
+            self.refused(400)
+
+    def test_a_head_over_16_kilobytes_is_431(self) -> None:
+        self.connection.send(
+            b"GET / HTTP/1.1\r\n" + b"x-a: " + b"a" * 9000 + b"\r\nx-b: " + b"b" * 9000 + b"\r\n"
+        )
+        self.refused(431)
+
+    def test_so_is_one_line_over_it(self) -> None:
+        self.connection.send(b"GET / HTTP/1.1\r\nx-a: " + b"a" * 20_000)
+        self.refused(431)
+
+    def test_so_are_more_than_500_lines(self) -> None:
+        self.connection.send(b"GET / HTTP/1.1\r\n" + b"x-a: b\r\n" * 502 + b"\r\n")
+        self.refused(431)
+
+    def test_an_ordinary_head_of_500_lines_is_read(self) -> None:
+        self.connection.send(b"GET /livez HTTP/1.1\r\n" + b"x-a: b\r\n" * 499 + b"\r\n")
+        self.assertEqual(self.connection.response.status, 200)
+
+    def test_an_offer_of_h2c_is_answered_as_http_1(self) -> None:
+        for upgrade in ("h2c", "websocket", "TLS/1.0"):
+            response = self.web.ask(
+                "GET",
+                "/v1/models",
+                connection="Upgrade, HTTP2-Settings",
+                upgrade=upgrade,
+                http2_settings="AAMA",
+            )
+            self.assertEqual((response.status, len(response.json["data"])), (200, 2))
+
+    def test_http_1_0_is_streamed_until_the_connection_closes(self) -> None:
+        raw = request("POST", CHAT, chat(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0")
+        self.connection.send(raw)
+        self.web.backend.turns[0].tell(*hello())
+        head, _, body = self.connection.received.partition(b"\r\n\r\n")
+        self.assertNotIn(b"chunked", head)
+        self.assertTrue(body.endswith(b"data: [DONE]\n\n"))
+        self.assertFalse(self.connection.open)
+
+
+class TestConnections(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.web = Web(Http(idle_seconds=60.0))
+        self.connection = self.web.connect()
+
+    def test_an_idle_connection_is_closed(self) -> None:
+        self.web.clock.advance(59)
+        self.assertTrue(self.connection.open)
+        self.web.clock.advance(1)
+        self.assertFalse(self.connection.open)
+
+    def test_one_that_waits_for_its_answer_is_not(self) -> None:
+        self.connection.ask("POST", CHAT, chat())
+        self.web.clock.advance(3000)
+        self.assertTrue(self.connection.open)
+        self.web.backend.turns[0].tell(*hello())
+        self.web.clock.advance(60)
+        self.assertFalse(self.connection.open)
+
+    def test_a_request_byte_by_byte_is_the_same_request(self) -> None:
+        for byte in request("POST", CHAT, chat(), content_type="application/json"):
+            self.connection.send(bytes((byte,)))
+        self.web.backend.turns[0].tell(*hello())
+        self.assertEqual(self.connection.response.json["choices"][0]["message"]["content"], "Hello")
+
+    def test_requests_sent_ahead_are_answered_in_order(self) -> None:
+        ask = request("POST", CHAT, chat(stream=True))
+        self.connection.send(ask + request("GET", "/v1/models") + ask)
+        self.assertEqual(len(self.web.backend.turns), 1)
+        self.web.backend.turns[0].tell(*hello())
+        self.assertEqual(len(self.web.backend.turns), 2)
+        self.web.backend.turns[1].tell(*hello())
+        first, second, third = self.connection.responses()
+        self.assertEqual((first.events[-1], second.status, third.events[-1]), ("[DONE]", 200, "[DONE]"))
+
+    def test_a_client_that_reads_no_answers_is_not_read_from(self) -> None:
+        self.connection.transport.reading = False
+        sent = 0
+        while self.connection.transport.producerState == "producing":
+            self.connection.ask("GET", "/v1/models")
+            sent += 1
+            self.assertLess(sent, 1000, "answers pile up")
+        self.connection.transport.reading = True
+        self.connection.transport.read(10 * BUFFER_BYTES)
+        self.assertEqual(self.connection.transport.producerState, "producing")
+        self.assertEqual(len(self.connection.responses()), sent)
+
+    def test_a_stream_begun_while_the_client_does_not_read_is_held_back_from_the_start(self) -> None:
+        self.connection.transport.reading = False
+        ask = request("POST", CHAT, chat())
+        self.connection.send(ask + request("POST", CHAT, chat(stream=True)))
+        self.web.backend.turns[0].tell(*hello("x" * 2 * BUFFER_BYTES))
+        written = len(self.connection.transport.writes)
+        self.web.backend.turns[1].tell(e.Began())
+        self.assertEqual(len(self.connection.transport.writes), written)
+
+    def test_the_channel_is_ours(self) -> None:
+        self.assertIsInstance(self.web.site.buildProtocol(None), Channel)

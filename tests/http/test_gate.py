@@ -1,0 +1,61 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.settings import Http
+from tests.support.web import Response, Web, chat
+
+OBSIDIAN = "app://obsidian.md"
+ALLOW = "access-control-allow-origin"
+
+
+class TestGate(SynchronousTestCase):
+    def preflight(self, web: Web, path: str = "/v1/chat/completions", **headers: str) -> Response:
+        return web.ask(
+            "OPTIONS",
+            path,
+            origin=OBSIDIAN,
+            access_control_request_method="POST",
+            access_control_request_headers="authorization,content-type,x-stainless-os",
+            **headers,
+        )
+
+    def test_a_preflight_is_answered_before_a_key_is_asked_for(self) -> None:
+        response = self.preflight(Web(Http(api_keys=("secret",))))
+        self.assertEqual((response.status, response.body), (204, b""))
+        self.assertEqual(response.headers[ALLOW], "*")
+        self.assertIn("POST", response.headers["access-control-allow-methods"])
+        allowed = response.headers["access-control-allow-headers"]
+        self.assertEqual(allowed, "authorization,content-type,x-stainless-os")
+        self.assertIn("x-request-id", response.headers)
+
+    def test_a_preflight_for_any_path_is_answered_alike(self) -> None:
+        for path in ("/v1/nothing", "/", "*"):
+            self.assertEqual(self.preflight(Web(), path).status, 204)
+
+    def test_a_preflight_leaves_the_connection_open_for_the_request(self) -> None:
+        connection = Web().connect()
+        connection.ask("OPTIONS", "/v1/models", origin=OBSIDIAN)
+        connection.ask("GET", "/v1/models", origin=OBSIDIAN)
+        self.assertEqual([one.status for one in connection.responses("OPTIONS")], [204, 200])
+
+    def test_every_answer_can_be_read_by_the_page_errors_included(self) -> None:
+        web = Web(Http(api_keys=("secret",)))
+        for path, status in (("/v1/models", 401), ("/nothing", 404), ("/v1/responses", 405)):
+            response = web.ask("GET", path, origin="null")
+            self.assertEqual((response.status, response.headers[ALLOW]), (status, "*"))
+
+    def test_a_stream_can_be_read_by_the_page(self) -> None:
+        web = Web(Http(cors_origins=(OBSIDIAN,)))
+        connection = web.connect()
+        connection.ask("POST", "/v1/chat/completions", chat(stream=True), origin=OBSIDIAN)
+        web.clock.advance(15)
+        self.assertEqual(connection.response.headers[ALLOW], OBSIDIAN)
+
+    def test_an_origin_that_is_not_listed_is_allowed_nothing(self) -> None:
+        web = Web(Http(cors_origins=("https://example.org",)))
+        response = self.preflight(web)
+        self.assertEqual(response.status, 204)
+        self.assertFalse([name for name in response.headers if name.startswith("access-control")])
+
+    def test_a_public_page_may_reach_the_local_daemon(self) -> None:
+        response = self.preflight(Web(), access_control_request_private_network="true")
+        self.assertEqual(response.headers["access-control-allow-private-network"], "true")

@@ -1,0 +1,66 @@
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.http.gate import Gate
+from codexd.http.request import Request
+from tests.support.web import Web, chat, request
+
+CHAT = "/v1/chat/completions"
+
+
+class TestRequest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.web = Web()
+
+    def test_every_response_has_the_clients_own_request_id_or_a_new_one(self) -> None:
+        for method, path in (("GET", "/livez"), ("GET", "/nothing"), ("OPTIONS", CHAT), ("DELETE", CHAT)):
+            self.assertEqual(
+                self.web.ask(method, path, x_request_id="a.b-1").headers["x-request-id"], "a.b-1"
+            )
+            new = self.web.ask(method, path, x_request_id="not one").headers["x-request-id"]
+            self.assertRegex(new, "^req_[0-9a-f]{32}$")
+
+    def test_nothing_is_said_about_the_server_but_its_name(self) -> None:
+        response = self.web.ask("GET", "/livez")
+        self.assertEqual(response.headers["server"], "codexd")
+        self.assertNotIn(b"Twisted", self.web.connect().received)
+
+    def test_the_host_header_may_hold_anything(self) -> None:
+        for host in ("", "\xff\xfe", "a" * 300, "..", "xn--a", "[::1]:80:80", "a b"):
+            self.assertEqual(self.web.ask("GET", "/v1/models", host=host).status, 200, host)
+
+    def test_what_happens_is_in_the_journal_once(self) -> None:
+        self.web.ask("GET", "/v1/models", x_request_id="one")
+        self.web.ask("PURGE", "/nothing", x_request_id="two")
+        one, two = self.web.log.records
+        self.assertEqual((one.id, one.method, one.route, one.status), ("one", "GET", "/v1/models", 200))
+        self.assertEqual((two.id, two.method, two.route, two.status), ("two", "other", "other", 404))
+
+    def test_a_name_the_client_made_up_is_harmless_in_the_journal(self) -> None:
+        connection = self.web.connect()
+        connection.ask("POST", CHAT, chat(model="a\n\x1b[31m" + "b" * 100))
+        connection.leave()
+        self.assertEqual(self.web.log.records[0].model, "a??[31m" + "b" * 57)
+
+    def test_a_client_that_leaves_while_it_is_still_sending_is_not_in_the_journal(self) -> None:
+        connection = self.web.connect()
+        connection.send(request("POST", CHAT, chat())[:-1])
+        connection.leave()
+        self.assertEqual(self.web.log.records, [])
+
+    def test_an_exception_before_the_routes_is_json_too(self) -> None:
+        self.patch(Gate, "render", lambda gate, request: 1 / 0)
+        response = self.web.ask("GET", "/livez")
+        self.assertEqual((response.status, response.error["code"]), (500, "internal"))
+        self.assertEqual(self.web.figure("codexd_internal_error_total"), 1)
+
+    def test_an_exception_in_the_middle_of_a_response_breaks_the_connection_off(self) -> None:
+        def render(gate: Gate, request: Request) -> None:
+            request.write(b"half")
+            request.processingFailed(Failure(ZeroDivisionError()))
+
+        self.patch(Gate, "render", render)
+        connection = self.web.connect()
+        connection.ask("GET", "/livez")
+        self.assertTrue(connection.transport.aborted)
+        self.assertFalse(connection.response.whole)
