@@ -133,9 +133,8 @@ def turns(draw: st.DrawFn) -> Turn:
         tool_choice=draw(choices(offered)),
         parallel_tool_calls=draw(st.booleans()),
         sampling=draw(samplings),
-        thinking=Thinking(
-            draw(st.none() | st.sampled_from(EFFORTS)), draw(st.none() | st.sampled_from(SUMMARIES))
-        ),
+        # A summary that is to be shown is always asked for.
+        thinking=Thinking(draw(st.none() | st.sampled_from(EFFORTS)), draw(st.sampled_from(SUMMARIES))),
         format=draw(formats),
         verbosity=draw(st.none() | st.sampled_from(VERBOSITIES)),
         principal=draw(texts(1)),

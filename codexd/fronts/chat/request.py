@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from codexd.fronts import reading, vocabulary
 from codexd.fronts.chat.answer import Style
 from codexd.fronts.chat.exchange import ChatExchange
 from codexd.fronts.chat.history import history
 from codexd.fronts.reading import Fields
-from codexd.neutral.turn import Tool, ToolChoice, Turn
+from codexd.neutral.turn import Thinking, Tool, ToolChoice, Turn
 from codexd.wire import json
 
 MAX_CHOICES: Final = 8
@@ -67,7 +67,7 @@ def decode(body: bytes, principal: str, show_reasoning: bool) -> ChatExchange:
         tool_choice=offer.choice,
         parallel_tool_calls=fields.flag("parallel_tool_calls", True) and not offer.legacy,
         sampling=vocabulary.sampling(fields, "max_completion_tokens", "max_tokens"),
-        thinking=vocabulary.thinking(fields),
+        thinking=_thinking(fields, show_reasoning),
         format=vocabulary.answer_format(fields, "response_format"),
         verbosity=fields.choice("verbosity", vocabulary.VERBOSITIES),
         service_tier=fields.text("service_tier"),
@@ -121,6 +121,12 @@ def adopt(body: bytes, turn: Turn, show_reasoning: bool) -> ChatExchange:
 def _include_usage(fields: Fields) -> bool:
     options = fields.object("stream_options")
     return options is not None and options.flag("include_usage", False)
+
+
+def _thinking(fields: Fields, show_reasoning: bool) -> Thinking:
+    """Chat has no field that asks for a summary: whoever is to be shown one, asks."""
+    asked = vocabulary.thinking(fields)
+    return evolve(asked, summary="auto") if show_reasoning and asked.summary is None else asked
 
 
 def _echoed_tier(turn: Turn) -> str | None:

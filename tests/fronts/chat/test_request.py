@@ -27,6 +27,7 @@ from tests.fronts.test_reading import refusal
 USER = {"role": "user", "content": "hi"}
 HI = (Message("user", (TextPart("hi"),)),)
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+SHOWN = Thinking(summary="auto")
 F = Tool("f", "", '{"type":"object"}')
 
 
@@ -37,7 +38,12 @@ def ask(**fields: Any) -> ChatExchange:
 
 class RequestTests(SynchronousTestCase):
     def test_the_smallest_request_is_all_defaults(self) -> None:
-        self.assertEqual(ask(), ChatExchange(Turn("m", HI, principal="somebody"), Style()))
+        self.assertEqual(ask(), ChatExchange(Turn("m", HI, thinking=SHOWN, principal="somebody"), Style()))
+
+    def test_a_summary_is_asked_for_where_it_is_shown_and_nowhere_else(self) -> None:
+        body = json.encode({"model": "m", "messages": [USER]})
+        self.assertEqual(decode(body, "p", show_reasoning=False).turn.thinking, Thinking())
+        self.assertEqual(decode(body, "p", show_reasoning=True).turn.thinking, SHOWN)
 
     def test_model_and_messages_must_be_there(self) -> None:
         for body, param in ((b"{}", "model"), (b'{"model":null}', "model"), (b'{"model":"m"}', "messages")):
@@ -67,7 +73,7 @@ class RequestTests(SynchronousTestCase):
             tool_choice=ToolChoice("required"),
             parallel_tool_calls=False,
             sampling=Sampling(temperature=1.0, max_tokens=9, stop=("x",)),
-            thinking=Thinking("low"),
+            thinking=Thinking("low", "auto"),
             format=Format("json_object"),
             verbosity="high",
             service_tier="flex",
@@ -218,7 +224,7 @@ class ClientTests(SynchronousTestCase):
 
     def test_empty_things_are_accepted(self) -> None:
         turn = ask(tools=[], tool_choice="auto", stop=[], stream_options=None, functions=[]).turn
-        self.assertEqual(turn, Turn("m", HI, principal="somebody"))
+        self.assertEqual(turn, Turn("m", HI, thinking=SHOWN, principal="somebody"))
 
     def test_the_ai_sdk_sends_a_strict_nested_schema(self) -> None:
         shape = {"name": "response", "strict": True, "schema": {"type": "object", "required": ["a"]}}
@@ -228,7 +234,7 @@ class ClientTests(SynchronousTestCase):
 
     def test_openrouter_clients_send_a_reasoning_object(self) -> None:
         turn = ask(reasoning={"effort": "high", "exclude": False, "max_tokens": 100}).turn
-        self.assertEqual(turn.thinking, Thinking("high"))
+        self.assertEqual(turn.thinking, Thinking("high", "auto"))
 
     def test_an_sdk_message_can_be_sent_back_as_it_came(self) -> None:
         message = {
