@@ -1,5 +1,6 @@
 """The child's failures as Faults: one table (app-server `codexErrorInfo`)."""
 
+import re
 from typing import Any, Final, Literal
 
 from codexd.backs.bindings import TurnError
@@ -43,6 +44,9 @@ _INCOMPLETE: Final[dict[str, Literal["length", "content_filter"]]] = {
     "reason: content_filter": "content_filter",
 }
 
+_TRY_AGAIN: Final = re.compile(r"try again in (\d{1,6}(?:\.\d{1,6})?) ?(ms|s|m)", re.IGNORECASE)
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
 
 def incomplete(error: TurnError) -> Literal["length", "content_filter"] | None:
     """Tell whether this failure is really an answer that was cut short, and why."""
@@ -72,11 +76,17 @@ def translate(error: TurnError) -> Fault:
 def _named(name: str, message: str) -> Fault:
     kind = _BY_NAME.get(name)
     if kind is not None:
-        return fault(kind)
+        return fault(kind, retry_after_seconds=_retry_after(message))
     if message.startswith("stream disconnected"):
         return fault("stream_cut")
     text = _provider_text(message)
     return fault("invalid_prompt", text) if text is not None else fault("model_failed")
+
+
+def _retry_after(message: str) -> float | None:
+    """Read the provider's "try again in 1.5s" (ms, s, m), the only place a delay survives the child."""
+    found = _TRY_AGAIN.search(message)
+    return None if found is None else float(found[1]) * _SECONDS[found[2].lower()]
 
 
 def _by_status(status: Any) -> Fault:

@@ -37,6 +37,9 @@ _PLAIN: Final[dict[str, Json]] = {
     "project_doc_max_bytes": 0,
 }
 
+# OpenAI's names for leaving the tier to the account, which is what the child does unasked.
+_USUAL_TIERS: Final = frozenset(("auto", "default"))
+
 
 @frozen
 class Profile:
@@ -99,7 +102,7 @@ def turn_start(thread_id: str, turn: Turn) -> TurnStart:
         effort=turn.thinking.effort,
         summary=turn.thinking.summary,
         outputSchema=None if schema is None else json.fragment(schema),
-        serviceTier=turn.service_tier,
+        serviceTier=None if turn.service_tier in _USUAL_TIERS else turn.service_tier,
     )
 
 

@@ -72,7 +72,7 @@ class AppServer:
 
     def ready(self) -> bool:
         """Tell whether a turn begun now could run (IModelBackend)."""
-        return all(pool.ready for pool in self._pools.values())
+        return any(pool.ready for pool in self._pools.values())
 
     # The children's news.
 
