@@ -17,7 +17,7 @@ class Batch:
     parallel: bool = True
     shown: list[ToolCall] = field(factory=list)
     held: list[ToolCall] = field(factory=list)
-    _asked: dict[str, Id] = field(factory=dict)
+    _asked: dict[Id, str] = field(factory=dict)
     _results: dict[str, ToolResult] = field(factory=dict)
 
     def add(self, call: ToolCall) -> bool:
@@ -39,15 +39,17 @@ class Batch:
 
     def ask(self, call_id: str, request: Id) -> ToolResult | None:
         """The child wants a call's result: give it, or remember who asked."""
-        if call_id in self._results:
-            return self._results[call_id]
-        self._asked[call_id] = request
-        return None
+        if call_id not in self._results:
+            self._asked[request] = call_id
+        return self._results.get(call_id)
 
-    def answer(self, result: ToolResult) -> Id | None:
-        """The client gave a result: tell which request it answers, if the child has asked already."""
+    def answer(self, result: ToolResult) -> list[Id]:
+        """The client gave a result: tell which requests it answers, if the child has asked already."""
         self._results[result.call_id] = result
-        return self._asked.pop(result.call_id, None)
+        answered = [request for request, call_id in self._asked.items() if call_id == result.call_id]
+        for request in answered:
+            del self._asked[request]
+        return answered
 
     def next_held(self) -> ToolCall | None:
         """Show the next call that was held back."""
@@ -58,6 +60,12 @@ class Batch:
         return call
 
     @property
-    def asked(self) -> tuple[Id, ...]:
-        """The child's requests nobody has answered."""
-        return tuple(self._asked.values())
+    def asked(self) -> bool:
+        """Whether the child waits for a result."""
+        return bool(self._asked)
+
+    def withdraw(self) -> list[Id]:
+        """Give up: tell which of the child's requests nobody will answer any more."""
+        unanswered = list(self._asked)
+        self._asked.clear()
+        return unanswered

@@ -1,7 +1,8 @@
 """Says what happened as a grammatical sentence, whatever the child sends and in whatever order.
 
-The translator names items by the child's ids; here they become indexes, open when they must and close
-before the end. Nothing is said after the end.
+The translator names items by the child's ids; here they become indexes. Items may be open side by side, as
+the child passes a provider's interleaved items on; each is closed by its whole, or at the end. An item that
+is closed takes nothing more, unless it is started anew under its old id. Nothing is said after the end.
 """
 
 from attrs import define, field
@@ -12,121 +13,167 @@ from codexd.neutral.turn import ToolCall
 
 
 @define
-class _Thought:
-    """An open reasoning item: its index and how far each kind of part has come."""
+class _Message:
+    """An open message: its index and what of it has been said."""
 
     index: int
-    summary: list[int] = field(factory=list)
-    content: list[int] = field(factory=list)
+    said: list[str] = field(factory=list)
+
+    def close(self, complete: bool) -> e.Event:
+        return e.MessageClosed(self.index, complete)
+
+
+@define
+class _Parts:
+    """How far one kind of a thought's parts has come, by the child's count and by ours.
+
+    Ours grows only at its end: a part that is empty is left out, and what comes for an earlier part joins
+    the last.
+    """
+
+    said: dict[int, list[str]] = field(factory=dict)
+    last: int = -1
+    place: int = -1
+
+    def grow(self, part: int, text: str) -> int:
+        if self.place < 0 or part > self.last:
+            self.last, self.place = part, self.place + 1
+        self.said.setdefault(part, []).append(text)
+        return self.place
+
+
+@define
+class _Thought:
+    """An open reasoning item."""
+
+    index: int
+    parts: dict[type, _Parts] = field(factory=lambda: {e.SummaryDelta: _Parts(), e.ThoughtDelta: _Parts()})
+
+    def close(self, complete: bool) -> e.Event:
+        return e.ReasoningClosed(self.index, None, complete)
 
 
 class Speech:
-    """One answer as it is being said."""
+    """One answer as it is being said.
+
+    Attributes:
+        over: the end was said, or nobody listens.
+        broken: the end was a failure.
+    """
 
     def __init__(self) -> None:
         self.over = False
-        self.began = False
+        self.broken = False
+        self._began = False
         self._count = 0
-        self._message: tuple[str, int] | None = None
-        self._said = 0
-        self._thought: tuple[str, _Thought] | None = None
+        # By the child's ids; None once closed.
+        self._messages: dict[str, _Message | None] = {}
+        self._thoughts: dict[str, _Thought | None] = {}
+        self._pieces: list[str] = []
 
-    def begin(self) -> list[e.Event]:
-        """Say that the model has begun; once."""
-        if self.began or self.over:
-            return []
-        self.began = True
-        return [e.Began()]
+    @property
+    def size_bytes(self) -> int:
+        """How much was said, thoughts and calls included, in UTF-8."""
+        return sum(len(piece.encode()) for piece in self._pieces)
 
     def message(self, id: str, phase: str | None = None) -> list[e.Event]:
         """Open a message, unless it is open."""
-        if self.over or (self._message and self._message[0] == id):
+        if self.over or self._messages.get(id) is not None:
             return []
-        said = self.begin() + self._settle()
-        self._message, self._said = (id, self._next()), 0
-        return [*said, e.MessageOpened(self._message[1], id, phase)]
+        said, message = self._begin(), _Message(self._next())
+        self._messages[id] = message
+        return [*said, e.MessageOpened(message.index, id, phase)]
 
     def text(self, id: str, text: str) -> list[e.Event]:
         """Say a piece of a message's text; the hot path."""
-        message = self._message
-        if message is None or message[0] != id:
-            opened = self.message(id)
-            return opened + self.text(id, text) if opened else []
-        if self.over or not text:
-            return []
-        self._said += len(text)
-        return [e.TextDelta(message[1], text)]
+        said = [] if id in self._messages else self.message(id)
+        message = self._messages.get(id)
+        if message is None or not text:
+            return said
+        message.said.append(text)
+        self._pieces.append(text)
+        return [*said, e.TextDelta(message.index, text)]
 
     def whole_message(self, id: str, text: str, phase: str | None) -> list[e.Event]:
         """Close a message, saying first whatever of it no delta brought."""
-        said = self.message(id, phase)
-        if self.over:
+        said = [] if id in self._messages else self.message(id, phase)
+        message = self._messages.get(id)
+        if message is None:
             return said
-        said += self.text(id, text[self._said :])
-        return said + self._close_message()
+        said += self.text(id, _rest(text, message.said))
+        self._messages[id] = None
+        return [*said, message.close(complete=True)]
 
     def thought(self, id: str) -> list[e.Event]:
         """Open a reasoning item, unless it is open."""
-        if self.over or (self._thought and self._thought[0] == id):
+        if self.over or self._thoughts.get(id) is not None:
             return []
-        said = self.begin() + self._settle()
-        self._thought = (id, _Thought(self._next()))
-        return [*said, e.ReasoningOpened(self._thought[1].index, id)]
+        said, thought = self._begin(), _Thought(self._next())
+        self._thoughts[id] = thought
+        return [*said, e.ReasoningOpened(thought.index, id)]
 
     def summary(self, id: str, part: int, text: str) -> list[e.Event]:
-        """Say a piece of the reasoning summary."""
+        """Say a piece of the reasoning summary; `part` is the child's count."""
         return self._think(id, part, text, e.SummaryDelta)
 
     def open_thought(self, id: str, part: int, text: str) -> list[e.Event]:
-        """Say a piece of open reasoning text."""
+        """Say a piece of open reasoning text; `part` is the child's count."""
         return self._think(id, part, text, e.ThoughtDelta)
 
     def whole_thought(
         self, id: str, summary: tuple[str, ...], content: tuple[str, ...], encrypted: str | None
     ) -> list[e.Event]:
         """Close a reasoning item, saying first whatever of it no delta brought."""
-        said = self.thought(id)
-        if self.over or self._thought is None:
+        said = [] if id in self._thoughts else self.thought(id)
+        thought = self._thoughts.get(id)
+        if thought is None:
             return said
-        thought = self._thought[1]
-        for parts, spoken, delta in (
-            (summary, thought.summary, e.SummaryDelta),
-            (content, thought.content, e.ThoughtDelta),
-        ):
-            for part, text in enumerate(parts):
-                done = spoken[part] if part < len(spoken) else 0
-                said += self._think(id, part, text[done:], delta)
-        self._thought = None
+        for delta, whole in ((e.SummaryDelta, summary), (e.ThoughtDelta, content)):
+            spoken = thought.parts[delta].said
+            for part, text in enumerate(whole):
+                said += self._think(id, part, _rest(text, spoken.get(part, [])), delta)
+        self._thoughts[id] = None
         return [*said, e.ReasoningClosed(thought.index, encrypted)]
 
     def call(self, call: ToolCall) -> list[e.Event]:
         """Say a whole tool call: they arrive in one piece."""
         if self.over:
             return []
-        said = self.begin() + self._settle()
-        index = self._next()
+        said, index = self._begin(), self._next()
         id = call.id or f"fc_{call.call_id}"
         said.append(e.CallOpened(index, id, call.call_id, call.name, call.kind, call.namespace))
         if call.arguments:
+            self._pieces.append(call.arguments)
             said.append(e.CallDelta(index, call.arguments))
         return [*said, e.CallClosed(index)]
 
-    def end(self, finish: e.Finish, usage: e.Usage | None) -> list[e.Event]:
+    def end(self, finish: e.Finish, usage: e.Usage) -> list[e.Event]:
         """Say the end; what is still open is closed, as cut when the answer was."""
         if self.over:
             return []
-        said = self.begin() + self._settle(complete=finish not in ("length", "content_filter"))
-        self.over = True
-        if usage is not None:
-            said.append(e.UsageReported(usage))
-        return [*said, e.Ended(finish)]
+        said = self._begin() + self._close_all(complete=finish not in ("length", "content_filter"))
+        self.hush()
+        return [*said, e.UsageReported(usage), e.Ended(finish)]
 
     def fail(self, fault: Fault) -> list[e.Event]:
         """Say that it broke."""
         if self.over:
             return []
-        self.over = True
+        self.hush()
+        self.broken = True
         return [e.Failed(fault)]
+
+    def hush(self) -> None:
+        """Say nothing more."""
+        self.over = True
+        self._messages.clear()
+        self._thoughts.clear()
+
+    def _begin(self) -> list[e.Event]:
+        if self._began:
+            return []
+        self._began = True
+        return [e.Began()]
 
     def _next(self) -> int:
         index, self._count = self._count, self._count + 1
@@ -135,27 +182,20 @@ class Speech:
     def _think(
         self, id: str, part: int, text: str, delta: type[e.SummaryDelta] | type[e.ThoughtDelta]
     ) -> list[e.Event]:
-        said = self.thought(id)
-        if self.over or self._thought is None or not text:
+        said = [] if id in self._thoughts else self.thought(id)
+        thought = self._thoughts.get(id)
+        if thought is None or not text:
             return said
-        thought = self._thought[1]
-        spoken = thought.summary if delta is e.SummaryDelta else thought.content
-        # Parts only ever grow at their end: a jump ahead opens the next one, a step back joins the last.
-        at = min(max(part, len(spoken) - 1), len(spoken))
-        if at == len(spoken):
-            spoken.append(0)
-        spoken[at] += len(text)
-        return [*said, delta(thought.index, at, text)]
+        self._pieces.append(text)
+        return [*said, delta(thought.index, thought.parts[delta].grow(part, text), text)]
 
-    def _settle(self, complete: bool = True) -> list[e.Event]:
-        said = self._close_message(complete)
-        if self._thought is not None:
-            said.append(e.ReasoningClosed(self._thought[1].index, None, complete))
-            self._thought = None
-        return said
+    def _close_all(self, complete: bool) -> list[e.Event]:
+        items = [*self._messages.values(), *self._thoughts.values()]
+        still_open = sorted((item for item in items if item is not None), key=lambda item: item.index)
+        return [item.close(complete) for item in still_open]
 
-    def _close_message(self, complete: bool = True) -> list[e.Event]:
-        if self._message is None:
-            return []
-        index, self._message = self._message[1], None
-        return [e.MessageClosed(index, complete)]
+
+def _rest(whole: str, said: list[str]) -> str:
+    """Give what of a whole text has not been said; nothing, if another text was."""
+    begun = "".join(said)
+    return whole[len(begun) :] if whole.startswith(begun) else ""

@@ -10,10 +10,11 @@ from codexd.backs import bindings as b
 from codexd.backs import estimate, failures, profile
 from codexd.backs.batch import Batch
 from codexd.backs.items import custom_input
+from codexd.backs.naming import placed
 from codexd.backs.speech import Speech
 from codexd.neutral.event import Event, Usage
 from codexd.neutral.fault import Fault, fault
-from codexd.neutral.turn import ToolCall, Turn
+from codexd.neutral.turn import Tool, ToolCall, Turn
 from codexd.wire.json import Json
 
 
@@ -23,7 +24,7 @@ class Telling:
     Attributes:
         batch: the tool calls of the current model response.
         compacted: the child replaced the history by a summary on the way.
-        whole: the last model response was complete and had nothing to wait for.
+        whole: the last model response gave an answer and left nothing to do.
     """
 
     def __init__(self, turn: Turn, batch: Batch | None = None) -> None:
@@ -31,10 +32,15 @@ class Telling:
         self.compacted = False
         self.whole = False
         self._turn = turn
-        self._tools = {(tool.namespace, tool.name): tool for tool in profile.offered(turn)}
+        self._tools = {placed(tool.namespace, tool.name): tool for tool in profile.offered(turn)}
         self._speech = Speech()
         self._usage: Usage | None = None
-        self._said_bytes = 0
+        self._answered = False
+
+    @property
+    def clean(self) -> bool:
+        """Whether it ended by itself and owes nothing: the thread may be continued."""
+        return not self._speech.broken and not self.batch.shown
 
     def tell(self, event: Any) -> list[Event]:
         """Say what one of the child's events of this turn amounts to."""
@@ -44,12 +50,13 @@ class Telling:
         self, call_id: str, name: str, namespace: str | None, arguments: str, id: str | None = None
     ) -> list[Event]:
         """Say a tool call, if it is of the client's tools; what is held back is said later."""
-        tool = self._tools.get((namespace, name)) or self._tools.get((None, name))
+        # Some models name the namespace that plain functions are sent in; some leave out the one they are in.
+        tool = self._tools.get((namespace, name)) or self._tools.get((None, name)) or self._bare(name)
         if tool is None or self.batch.knows(call_id) or self._speech.over:
             return []
         if tool.kind == "custom":
             arguments = custom_input(arguments)
-        call = ToolCall(call_id, name, arguments, tool.kind, tool.namespace, id)
+        call = ToolCall(call_id, tool.name, arguments, tool.kind, tool.namespace, id)
         return self._speech.call(call) if self.batch.add(call) else []
 
     def held(self, call: ToolCall) -> list[Event]:
@@ -62,6 +69,8 @@ class Telling:
 
     def finish(self) -> list[Event]:
         """Say that the answer is complete, unless a call was required and none came."""
+        if self.batch.shown:
+            return self.suspend()
         if self._turn.tool_choice.mode == "required":
             return self._speech.fail(fault("tool_choice_unmet"))
         return self._speech.end("stop", self._counted())
@@ -81,13 +90,16 @@ class Telling:
 
     def hush(self) -> None:
         """Say nothing more: nobody listens."""
-        self._speech.over = True
+        self._speech.hush()
+
+    def _bare(self, name: str) -> Tool | None:
+        found = [tool for (_, known), tool in self._tools.items() if known == name]
+        return found[0] if len(found) == 1 else None
 
     def _counted(self) -> Usage:
-        return self._usage or estimate.usage(self._turn, self._said_bytes)
+        return self._usage or estimate.usage(self._turn, self._speech.size_bytes)
 
     def _delta(self, event: b.MessageDelta) -> list[Event]:
-        self._said_bytes += len(event.delta.encode())
         return self._speech.text(event.itemId, event.delta)
 
     def _summary(self, event: b.SummaryTextDelta) -> list[Event]:
@@ -111,16 +123,22 @@ class Telling:
         kind, id, text = (event.item.get(key) for key in ("type", "id", "text"))
         if kind != "agentMessage" or not isinstance(id, str) or not isinstance(text, str):
             return []
-        return self._speech.whole_message(id, text, _text(event.item.get("phase")))
+        phase = _text(event.item.get("phase"))
+        self._answered = phase != "commentary"
+        return self._speech.whole_message(id, text, phase)
 
     def _raw_item(self, event: b.RawItemCompleted) -> list[Event]:
-        read = _RAW.get(str(event.item.get("type")))
+        kind = str(event.item.get("type"))
+        if kind.endswith("_call"):
+            # Whoever carries it out, us or the child: the turn goes on.
+            self._answered = False
+        read = _RAW.get(kind)
         return [] if read is None else read(self, event.item)
 
     def _raw_reasoning(self, item: dict[str, Json]) -> list[Event]:
         summary, content = _texts(item.get("summary")), _texts(item.get("content"))
-        id, encrypted = _text(item.get("id")) or "rs_0", _text(item.get("encrypted_content"))
-        return self._speech.whole_thought(id, summary, content, encrypted)
+        id, encrypted = _text(item.get("id")), _text(item.get("encrypted_content"))
+        return [] if id is None else self._speech.whole_thought(id, summary, content, encrypted)
 
     def _raw_call(self, item: dict[str, Json]) -> list[Event]:
         call_id, name, arguments = (_text(item.get(key)) for key in ("call_id", "name", "arguments"))
@@ -131,7 +149,7 @@ class Telling:
     def _response_completed(self, event: b.RawResponseCompleted) -> list[Event]:
         if event.usage is not None and not self._speech.over:
             self._usage = _add(self._usage, event.usage)
-        self.whole = not self.batch.shown
+        self.whole, self._answered = self._answered and not self.batch.shown, False
         return []
 
 

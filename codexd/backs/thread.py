@@ -8,69 +8,21 @@ commands to carry out, mixed in order; whoever holds it sorts them.
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from attrs import AttrsInstance, frozen
-
 from codexd.backs import bindings as b
 from codexd.backs import profile
+from codexd.backs.batch import Batch
+from codexd.backs.commands import Answer, Ask, Command, Decline, Input, Output, Rejected, Replied, Tag
 from codexd.backs.items import content_items
 from codexd.backs.profile import Profile
 from codexd.backs.requests import UNKNOWN_METHOD
 from codexd.backs.telling import TOLD, Telling
-from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.wire import json
-from codexd.wire.json import Json
 from codexd.wire.jsonrpc import Id, Notification, Request
 
-Tag = Literal["thread", "inject", "turn", "interrupt", "close"]
+__all__ = ["Answer", "Ask", "Command", "Decline", "Input", "Output", "Rejected", "Replied", "Tag", "Thread"]
 
-
-@frozen
-class Ask:
-    """A call to make; its outcome comes back as Replied or Rejected with the same tag."""
-
-    tag: Tag
-    params: AttrsInstance
-
-
-@frozen
-class Answer:
-    """A reply to a request of the child's."""
-
-    request: Id
-    result: Json
-
-
-@frozen
-class Decline:
-    """An error reply to a request of the child's."""
-
-    request: Id
-    code: int
-    message: str
-
-
-@frozen
-class Replied:
-    """A call of ours went well."""
-
-    tag: Tag
-    result: Json
-
-
-@frozen
-class Rejected:
-    """A call of ours failed; `timed_out` when the child never answered it."""
-
-    tag: Tag
-    message: str
-    timed_out: bool = False
-
-
-Command = Ask | Answer | Decline
-Output = Event | Command
-Input = Notification | Request | Replied | Rejected
 State = Literal["new", "opening", "running", "suspended", "idle", "aborting", "closed"]
 
 
@@ -81,7 +33,6 @@ class Thread:
         state: where its life stands; `suspended` waits for tool results, `idle` may be extended.
         id: the child's thread id, once known.
         fill: share of the model's context window in use (0..1), as last reported.
-        compacted: the child has replaced its history by a summary: it must not be continued.
         sources: AGENTS.md files the child showed the model by itself.
         unexpected: how many messages had a shape this codexd does not know.
     """
@@ -90,14 +41,19 @@ class Thread:
         self.state: State = "new"
         self.id: str | None = None
         self.fill = 0.0
-        self.compacted = False
         self.sources: tuple[str, ...] = ()
         self.unexpected = 0
         self._profile = setup
         self._turn_id: str | None = None
         self._turn = Turn("", ())
         self._telling = Telling(self._turn)
-        self._settled = self._telling.batch
+        self._settled = Batch()
+        self._compacted = False
+
+    @property
+    def compacted(self) -> bool:
+        """Whether the child has replaced its history by a summary: it must not be continued."""
+        return self._compacted or self._telling.compacted
 
     # What is asked of it.
 
@@ -108,7 +64,7 @@ class Thread:
             Refused: when the model cannot be shown the history.
         """
         profile.inject("", turn.items)
-        self._answer(turn)
+        self._tell_of(turn)
         self.state = "opening"
         return [Ask("thread", profile.thread_start(turn, self._profile))]
 
@@ -119,26 +75,29 @@ class Thread:
             Refused: when the model cannot be shown the rest.
         """
         asks = self._asks(turn, rest)
-        self._answer(turn)
+        self._tell_of(turn)
+        self._settled = Batch()
         self._turn_id = None
         return asks
 
     def resume(self, turn: Turn, results: tuple[ToolResult, ...]) -> list[Output]:
-        """Go on with the suspended turn, given its tools' results."""
+        """Go on with the suspended turn, given the results of all the calls it waits for.
+
+        Raises:
+            Refused: when the model cannot be shown one of them.
+        """
+        profile.inject("", results)
         batch = self._telling.batch
-        outputs: list[Output] = []
-        for result in results:
-            request = batch.answer(result)
-            if request is not None:
-                outputs.append(_answer(request, result))
+        outputs: list[Output] = [
+            _answer(request, result) for result in results for request in batch.answer(result)
+        ]
         held = batch.next_held()
-        self._turn = turn
         if held is not None:
-            self._telling = Telling(turn, batch)
+            self._tell_of(turn, batch)
             return [*outputs, *self._telling.held(held)]
         # The child may ask for a result only after it has another: the batch stays until it is all given.
-        self._answer(turn)
         self._settled = batch
+        self._tell_of(turn)
         self.state = "running"
         return outputs
 
@@ -150,15 +109,16 @@ class Thread:
         if self.state in ("new", "idle"):
             return self.close()
         self.state = "aborting"
-        declined = [Decline(id, UNKNOWN_METHOD, "cancelled") for id in self._telling.batch.asked]
-        return [*declined, *self._interrupt()]
+        # Stopped first: with its calls declined first, the model would be asked to go on.
+        return [*self._interrupt(), *self._decline_all()]
 
     def close(self) -> list[Output]:
-        """Unload the thread: its memory in the child is free at once."""
+        """Unload the thread: its memory in the child is free at once. One that runs is to be aborted."""
         if self.state == "closed":
             return []
         self.state = "closed"
-        return [] if self.id is None else [Ask("close", b.Unsubscribe(self.id))]
+        declined = self._decline_all()
+        return declined if self.id is None else [*declined, Ask("close", b.Unsubscribe(self.id))]
 
     def fail(self, why: Fault) -> list[Output]:
         """Break the answer off for a reason of our own; the thread is still to be aborted."""
@@ -178,21 +138,11 @@ class Thread:
             return []
         if self._telling.batch.asked:
             return self._suspend()
-        if not self._telling.whole:
-            return []
-        self.state = "aborting"
-        return [*self._telling.finish(), *self._interrupt()]
+        return [*self._telling.finish(), *self.abort()] if self._telling.whole else []
 
     def receive(self, message: Input) -> list[Output]:
         """Take what the child sent, or what became of a call."""
-        if type(message) is Notification:
-            return self._told(message)
-        if isinstance(message, Request):
-            return self._asked(message)
-        if isinstance(message, Replied):
-            return self._replied(message)
-        assert isinstance(message, Rejected)
-        return self._rejected(message)
+        return _TAKES[type(message)](self, message)
 
     @property
     def waiting(self) -> frozenset[str]:
@@ -226,43 +176,51 @@ class Thread:
         return []
 
     def _error(self, event: b.ErrorTold) -> list[Output]:
-        if event.willRetry or event.turnId != self._turn_id:
+        if event.willRetry or event.turnId != self._turn_id or self.state not in ("running", "suspended"):
             return []
-        return [*self._telling.fail(event.error)]
-
-    def _turn_started(self, event: b.TurnStarted) -> list[Output]:
-        return self._started(event.turn.id)
+        # `turn/completed` should follow, and can be lost.
+        return [*self._telling.fail(event.error), *self.abort()]
 
     def _turn_completed(self, event: b.TurnCompleted) -> list[Output]:
         turn = event.turn
-        if turn.id != self._turn_id or self.state not in ("running", "suspended"):
+        if turn.id != self._turn_id or self.state not in ("running", "suspended", "aborting"):
             return []
-        self.compacted = self.compacted or self._telling.compacted
-        if turn.status == "completed" and self.state == "running":
-            self.state = "idle"
-            return [*self._telling.finish()]
-        return [*self._telling.fail(turn.error), *self.close()]
+        if turn.status != "completed" or self.state != "running":
+            return [*self._telling.fail(turn.error), *self.close()]
+        said = self._telling.finish()
+        if not self._telling.clean:
+            return [*said, *self.close()]
+        self.state = "idle"
+        return [*said]
 
     def _closed(self, event: b.ThreadClosed) -> list[Output]:
-        return [] if self.state == "closed" else self.lose(fault("child_died"))
+        if self.state == "closed":
+            return []
+        return [*self.lose(fault("child_died")), *self._decline_all()]
 
     def _asked(self, request: Request) -> list[Output]:
+        if request.method != b.TOOL_CALL:
+            return [Decline(request.id, UNKNOWN_METHOD, "not supported by codexd")]
         try:
             call = b.structure(request.params, b.DynamicToolCall)
-        except b.Unexpected:
+            arguments = json.encode(call.arguments).decode()
+        except (b.Unexpected, json.Malformed):
             self.unexpected += 1
             return [Decline(request.id, UNKNOWN_METHOD, "not understood")]
-        if self._settled.knows(call.callId):
-            result = self._settled.ask(call.callId, request.id)
-            return [] if result is None else [_answer(request.id, result)]
-        telling, said = self._telling, []
-        if not telling.batch.knows(call.callId):
-            arguments = json.encode(call.arguments).decode()
-            said = telling.call(call.callId, call.tool, call.namespace, arguments)
-        if not telling.batch.knows(call.callId):
-            return [Decline(request.id, UNKNOWN_METHOD, "no such tool call")]
-        result = telling.batch.ask(call.callId, request.id)
-        return [*said] if result is None else [*said, _answer(request.id, result)]
+        if call.turnId != self._turn_id or self.state not in ("running", "suspended"):
+            return [Decline(request.id, UNKNOWN_METHOD, "no such turn")]
+        return self._called(request.id, call, arguments)
+
+    def _called(self, request: Id, call: b.DynamicToolCall, arguments: str) -> list[Output]:
+        batches = (self._telling.batch, self._settled)
+        said: list[Output] = []
+        if not any(batch.knows(call.callId) for batch in batches):
+            said = [*self._telling.call(call.callId, call.tool, call.namespace, arguments)]
+        for batch in batches:
+            if batch.knows(call.callId):
+                result = batch.ask(call.callId, request)
+                return said if result is None else [*said, _answer(request, result)]
+        return [Decline(request, UNKNOWN_METHOD, "no such tool call")]
 
     # What became of our own calls.
 
@@ -271,29 +229,38 @@ class Thread:
             return self._went_well(message)
         except b.Unexpected:
             self.unexpected += 1
-            return [*self._telling.break_off(fault("model_failed")), *self.close()]
+            why = self._telling.break_off(fault("model_failed"))
+            return [*why, *(self.close() if self.id is None else self.abort())]
 
     def _went_well(self, message: Replied) -> list[Output]:
         if message.tag == "thread":
-            started = b.structure(message.result, b.ThreadStarted)
-            self.id, self.sources = started.thread.id, tuple(started.instructionSources)
-            return self._asks(self._turn, self._turn.items) if self.state == "opening" else self.close()
+            return self._created(b.structure(message.result, b.ThreadStarted))
         if message.tag == "turn":
-            return self._started(b.structure(message.result, b.TurnAccepted).turn.id)
+            return self._started(b.structure(message.result, b.TurnAccepted))
         return self.close() if message.tag == "interrupt" else []
+
+    def _created(self, started: b.ThreadStarted) -> list[Output]:
+        self.id, self.sources = started.thread.id, tuple(started.instructionSources)
+        if self.state == "opening":
+            return self._asks(self._turn, self._turn.items)
+        # Nobody waits for it any more.
+        self.state = "closed"
+        return [Ask("close", b.Unsubscribe(self.id))]
 
     def _rejected(self, message: Rejected) -> list[Output]:
         if message.tag == "close":
             return []
         why = fault("model_failed") if message.timed_out else fault("invalid_prompt", message.message)
-        return [*self._telling.break_off(why), *self.close()]
+        said = self._telling.break_off(why)
+        # The turn was asked for in one breath with the injection: it may be running.
+        return [*said, *(self.abort() if message.tag == "inject" else self.close())]
 
     # How an answer runs.
 
-    def _answer(self, turn: Turn) -> None:
+    def _tell_of(self, turn: Turn, batch: Batch | None = None) -> None:
+        self._compacted = self.compacted
         self._turn = turn
-        self._telling = Telling(turn)
-        self._settled = self._telling.batch
+        self._telling = Telling(turn, batch)
 
     def _asks(self, turn: Turn, items: tuple[Item, ...]) -> list[Output]:
         assert self.id is not None
@@ -302,16 +269,20 @@ class Thread:
         start = Ask("turn", profile.turn_start(self.id, turn))
         return [Ask("inject", inject), start] if inject.items else [start]
 
-    def _started(self, turn_id: str) -> list[Output]:
-        if self._turn_id is not None:
+    def _started(self, message: b.TurnAccepted | b.TurnStarted) -> list[Output]:
+        if self._turn_id is not None or self.state not in ("running", "aborting"):
             return []
-        self._turn_id = turn_id
+        self._turn_id = message.turn.id
         return self._interrupt() if self.state == "aborting" else []
 
     def _interrupt(self) -> list[Output]:
         if self.id is None or self._turn_id is None:
             return []
         return [Ask("interrupt", b.TurnInterrupt(self.id, self._turn_id))]
+
+    def _decline_all(self) -> list[Output]:
+        left = [*self._telling.batch.withdraw(), *self._settled.withdraw()]
+        return [Decline(request, UNKNOWN_METHOD, "cancelled") for request in left]
 
     def _suspend(self) -> list[Output]:
         self.state = "suspended"
@@ -325,7 +296,14 @@ def _answer(request: Id, result: ToolResult) -> Answer:
 _HEARS: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
     b.UsageUpdated: Thread._usage_updated,
     b.ErrorTold: Thread._error,
-    b.TurnStarted: Thread._turn_started,
+    b.TurnStarted: Thread._started,
     b.TurnCompleted: Thread._turn_completed,
     b.ThreadClosed: Thread._closed,
+}
+
+_TAKES: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
+    Notification: Thread._told,
+    Request: Thread._asked,
+    Replied: Thread._replied,
+    Rejected: Thread._rejected,
 }

@@ -1,0 +1,218 @@
+"""One app-server thread, answer by answer."""
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.backs import bindings as b
+from codexd.backs.commands import Ask
+from codexd.backs.thread import Thread
+from codexd.neutral import event as e
+from codexd.neutral.fault import Refused, fault
+from codexd.neutral.reply import fold
+from codexd.neutral.turn import FilePart, Message, TextPart, ToolChoice, Turn
+from tests.support.scene import (
+    ASKED,
+    HELLO,
+    PLAIN,
+    THREAD,
+    TURN,
+    WITH_TOOL,
+    Scene,
+    delta,
+    error,
+    message_done,
+    raw,
+    raw_thought,
+    response_done,
+    started,
+    summary_delta,
+    thought_delta,
+    told,
+    turn_done,
+    turn_started,
+    usage_updated,
+)
+
+INTERRUPT = Ask("interrupt", b.TurnInterrupt(THREAD, TURN))
+CLOSE = Ask("close", b.Unsubscribe(THREAD))
+USAGE = e.Usage(input_tokens=10, cached_tokens=3, output_tokens=5, reasoning_tokens=1)
+BINARY = (FilePart("data:application/pdf;base64,JVBERi0="),)
+
+
+class OpeningTests(SynchronousTestCase):
+    def test_the_history_and_the_turn_are_asked_for_together_once_the_thread_is_known(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        self.assertEqual((scene.asked, scene.thread.state), (["thread"], "opening"))
+        scene.reply("thread", {"thread": {"id": THREAD}, "instructionSources": ["AGENTS.md"]})
+        self.assertEqual((scene.asked, scene.thread.state), (["thread", "inject", "turn"], "running"))
+        self.assertEqual((scene.thread.id, scene.thread.sources), (THREAD, ("AGENTS.md",)))
+
+    def test_an_empty_history_is_not_injected(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(Turn("m1", ())))
+        scene.reply("thread", {"thread": {"id": THREAD}})
+        self.assertEqual(scene.asked, ["thread", "turn"])
+
+    def test_a_history_that_cannot_be_shown_is_refused_before_anything_is_asked(self) -> None:
+        thread = Thread(PLAIN)
+        self.assertRaises(Refused, thread.open, Turn("m1", (Message("user", BINARY),)))
+        self.assertEqual(thread.state, "new")
+
+    def test_a_refused_thread_is_the_clients_fault_and_says_why(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        scene.reject("thread", "duplicate dynamic tool name: f")
+        self.assertEqual(scene.faults, [fault("invalid_prompt", "duplicate dynamic tool name: f")])
+        self.assertEqual((scene.asked, scene.thread.state), (["thread"], "closed"))
+
+    def test_a_thread_that_never_came_is_not(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        scene.reject("thread", timed_out=True)
+        self.assertEqual(scene.faults, [fault("model_failed")])
+
+    def test_a_thread_without_an_id_is_a_failure(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        scene.reply("thread", {"thread": {}})
+        self.assertEqual((scene.faults, scene.thread.state), ([fault("model_failed")], "closed"))
+        self.assertEqual(scene.thread.unexpected, 1)
+
+    def test_a_thread_nobody_waits_for_any_more_is_unloaded_when_it_comes(self) -> None:
+        for give_up in (Thread.abort, Thread.close, lambda thread: thread.lose(fault("shutting_down"))):
+            scene = Scene()
+            scene.take(scene.thread.open(ASKED))
+            scene.take(give_up(scene.thread))
+            scene.commands.clear()
+            scene.reply("thread", {"thread": {"id": THREAD}})
+            self.assertEqual((scene.commands, scene.thread.state), ([CLOSE], "closed"))
+
+    def test_a_refused_injection_stops_the_turn_that_was_asked_for_with_it(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        scene.reply("thread", {"thread": {"id": THREAD}})
+        scene.reject("inject", "bad item")
+        self.assertEqual(scene.faults, [fault("invalid_prompt", "bad item")])
+        scene.commands.clear()
+        scene.reply("turn", {"turn": {"id": TURN}})
+        scene.reply("interrupt", {})
+        self.assertEqual(scene.commands, [INTERRUPT, CLOSE])
+
+    def test_a_turn_without_an_id_is_stopped_when_it_shows(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        scene.reply("thread", {"thread": {"id": THREAD}})
+        scene.reply("turn", {})
+        self.assertEqual(scene.faults, [fault("model_failed")])
+        scene.commands.clear()
+        scene.hear(turn_started(), turn_done("interrupted"))
+        self.assertEqual(scene.commands, [INTERRUPT, CLOSE])
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_an_answer_is_told_as_it_comes(self) -> None:
+        scene = Scene.running()
+        scene.hear(
+            started("reasoning", "rs_1"), summary_delta("rs_1", 0, "Hm"), summary_delta("rs_1", 1, "m")
+        )
+        scene.hear(
+            thought_delta("rs_1", 0, "..."), raw_thought("rs_1", "Hm", "m", content=["..."], sealed="s")
+        )
+        scene.hear(started("agentMessage", "msg_1", text="", phase="final_answer"), delta("msg_1", "Hel"))
+        scene.hear(delta("msg_1", "lo"), message_done("msg_1", "Hello"), response_done(), turn_done())
+        self.assertEqual(
+            scene.events,
+            [
+                e.Began(),
+                e.ReasoningOpened(0, "rs_1"),
+                e.SummaryDelta(0, 0, "Hm"),
+                e.SummaryDelta(0, 1, "m"),
+                e.ThoughtDelta(0, 0, "..."),
+                e.ReasoningClosed(0, "s"),
+                e.MessageOpened(1, "msg_1", "final_answer"),
+                e.TextDelta(1, "Hel"),
+                e.TextDelta(1, "lo"),
+                e.MessageClosed(1),
+                e.UsageReported(USAGE),
+                e.Ended("stop"),
+            ],
+        )
+        self.assertEqual((scene.commands, scene.thread.state), ([], "idle"))
+
+    def test_an_answer_without_a_word_is_an_answer(self) -> None:
+        scene = Scene.running().hear(response_done(), turn_done())
+        self.assertEqual(scene.events, [e.Began(), e.UsageReported(USAGE), e.Ended("stop")])
+
+    def test_what_is_of_another_turn_is_not_told(self) -> None:
+        scene = Scene.running()
+        for turn_id in ("auto-compact-0", "turn_0"):
+            scene.hear(told("item/agentMessage/delta", turn_id, itemId="m", delta="no"))
+            scene.hear(told("error", turn_id, error={"message": "no"}, willRetry=False))
+            scene.hear(turn_done("failed", turn_id=turn_id))
+        self.assertEqual((scene.events, scene.thread.state), ([], "running"))
+
+    def test_echoes_of_the_input_and_unknown_messages_are_not_told(self) -> None:
+        scene = Scene.running().hear(raw("message", role="user", content=[]), told("new/thing"))
+        self.assertEqual((scene.events, scene.thread.unexpected), ([], 0))
+
+    def test_what_has_the_wrong_shape_is_counted_and_the_answer_goes_on(self) -> None:
+        scene = Scene.running().hear(told("item/agentMessage/delta", itemId=7, delta="x"), delta("m", "a"))
+        self.assertEqual(scene.thread.unexpected, 1)
+        self.assertEqual(scene.events, [e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a")])
+
+    def test_a_failure_is_told_once_and_the_thread_unloaded(self) -> None:
+        scene = Scene.running().hear(delta("m", "a"), error("boom"), turn_done("failed", {"message": "boom"}))
+        self.assertEqual(scene.events[-1], e.Failed(fault("model_failed")))
+        self.assertEqual(len(scene.faults), 1)
+        self.assertEqual((scene.asked, scene.thread.state), (["interrupt", "close"], "closed"))
+
+    def test_a_failed_thread_is_unloaded_also_when_the_turns_end_is_lost(self) -> None:
+        scene = Scene.running().hear(error("boom"))
+        scene.reject("interrupt", "no active turn to interrupt")
+        self.assertEqual((scene.commands, scene.thread.state), ([INTERRUPT, CLOSE], "closed"))
+
+    def test_an_error_the_child_retries_is_not_told(self) -> None:
+        scene = Scene.running().hear(error("Reconnecting... 1/5", retries=True))
+        self.assertEqual((scene.events, scene.thread.state), ([], "running"))
+
+    def test_an_answer_cut_by_the_provider_ends_in_length_with_what_was_open_closed(self) -> None:
+        scene = Scene.running().hear(delta("m", "abcde"), error("Incomplete, reason: max_output_tokens"))
+        estimated = e.Usage(input_tokens=2, output_tokens=2, estimated=True)
+        self.assertEqual(
+            scene.events[-3:],
+            [e.MessageClosed(0, complete=False), e.UsageReported(estimated), e.Ended("length")],
+        )
+
+    def test_a_turn_interrupted_by_someone_else_is_a_failure(self) -> None:
+        scene = Scene.running().hear(turn_done("interrupted"))
+        self.assertEqual((scene.faults, scene.asked), ([fault("model_failed")], ["close"]))
+
+    def test_a_required_call_that_does_not_come_is_a_failure_and_its_thread_is_not_kept(self) -> None:
+        required = evolve(WITH_TOOL, tool_choice=ToolChoice("required"))
+        scene = Scene.running(required).hear(message_done("m", "No."), response_done(), turn_done())
+        self.assertEqual(scene.faults, [fault("tool_choice_unmet")])
+        self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
+
+    def test_the_fill_is_the_share_of_the_window_in_use(self) -> None:
+        scene = Scene.running().hear(usage_updated(50, 200))
+        self.assertEqual(scene.thread.fill, 0.25)
+        scene.hear(usage_updated(100, None), usage_updated(100, 0))
+        self.assertEqual(scene.thread.fill, 0.25)
+
+    def test_a_longer_history_is_answered_on_the_same_thread(self) -> None:
+        scene = Scene.running().hear(message_done("m", "Hi."), response_done(), turn_done())
+        scene.events.clear()
+        rest = (Message("user", (TextPart("and?"),)),)
+        scene.take(scene.thread.extend(Turn("m1", (HELLO, *rest)), rest))
+        self.assertEqual(scene.asked, ["inject", "turn"])
+        scene.reply("turn", {"turn": {"id": "turn_2"}})
+        scene.hear(delta("m", "late"), told("item/agentMessage/delta", "turn_2", itemId="m", delta="So"))
+        scene.hear(turn_done(turn_id="turn_2"))
+        self.assertEqual(fold(scene.events).text, "So")
+        self.assertEqual((fold(scene.events).finish, scene.thread.state), ("stop", "idle"))
+
+    def test_a_rest_that_cannot_be_shown_leaves_the_thread_as_it_was(self) -> None:
+        scene = Scene.running().hear(turn_done())
+        self.assertRaises(Refused, scene.thread.extend, ASKED, (Message("user", BINARY),))
+        self.assertEqual(scene.thread.state, "idle")
