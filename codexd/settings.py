@@ -51,7 +51,7 @@ class Http:
         api_keys: the keys clients may use; if any, every request needs one; if none, only loopback may be
             listened on.
         api_keys_file: a file with more keys, one a line; a line that begins with `#` is a comment.
-        cors_origins: origins a browser may call from; `*` allows any.
+        cors_origins: origins a browser may call from: `loopback` is any page of this machine, `*` any at all.
         max_body_bytes: largest body of a request, before and after decoding.
         max_queue_bytes: most that may wait for one slow reader; beyond it the model's pipe is held.
         hold_seconds: how long the pipe may be held for one reader before that reader is cut.
@@ -64,7 +64,7 @@ class Http:
     listen: tuple[str, ...] = ("tcp:11435:interface=127.0.0.1",)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     api_keys_file: str | None = None
-    cors_origins: tuple[str, ...] = ("*",)
+    cors_origins: tuple[str, ...] = ("app://obsidian.md", "capacitor://localhost", "loopback")
     max_body_bytes: Bytes = 64 * 2**20
     max_queue_bytes: Bytes = 4 * 2**20
     hold_seconds: Seconds = 1.0

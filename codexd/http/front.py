@@ -54,9 +54,10 @@ class Front:
             drain_seconds: how long answers may take to finish once the doorman closes.
         """
         doorman = Doorman(clock, drain_seconds, journal.metrics)
-        guard = Guard(KeyRing(settings.api_keys), settings.max_body_bytes)
+        cors = Cors.allowing(settings.cors_origins)
+        guard = Guard(KeyRing(settings.api_keys), cors, settings.max_body_bytes)
         desk = Desk(guard, House(backend, doorman, journal, clock, settings, now))
         doors = Doors.hung(settings.reasoning_content)
         routes = Routes(desk, doors, Probes(backend, doorman))
-        gate = Gate(routes.app.resource(), Cors.allowing(settings.cors_origins))
+        gate = Gate(routes.app.resource(), cors)
         return cls(Site(gate, guard, journal, clock, settings.idle_seconds), doorman)

@@ -7,6 +7,7 @@ from attrs import frozen
 from codexd.http.request import Request
 from codexd.neutral.fault import Fault, Refused, fault
 from codexd.policy.auth import Credentials, KeyRing
+from codexd.policy.cors import Cors
 from codexd.wire.inflate import Corrupt, TooLarge, Undecodable, UnknownEncoding, inflate
 
 STRANGER_BODY_BYTES: Final = 64 * 2**10
@@ -28,10 +29,12 @@ class Guard:
 
     Attributes:
         keys: who may.
+        cors: which pages may, where no key stands before them.
         max_body_bytes: of a body, before and after decoding.
     """
 
     keys: KeyRing
+    cors: Cors
     max_body_bytes: int
 
     def welcome(self, request: Request) -> int:
@@ -44,9 +47,14 @@ class Guard:
     def admit(self, request: Request) -> str:
         """Give the id of who asks.
 
+        Without keys only this machine can ask, but so can any page that is open in its browser: those are
+        kept from spending the account, also with the requests that browsers send without a preflight.
+
         Raises:
-            Refused: `invalid_api_key`.
+            Refused: `invalid_api_key`, `foreign_page`.
         """
+        if self.keys.open and not self.cors.welcomes(request.getHeader(b"origin")):
+            raise Refused(fault("foreign_page"))
         if request.principal is None:
             raise Refused(fault("invalid_api_key"))
         return request.principal.id

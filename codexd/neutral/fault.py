@@ -96,6 +96,12 @@ _FAULTS: Final = {
             415,
         ),
         _invalid("invalid_api_key", "invalid_api_key", "Incorrect or missing API key.", 401),
+        _invalid(
+            "foreign_page",
+            "origin_not_allowed",
+            "This server asks for no key and so answers no web page but those it was told to.",
+            403,
+        ),
         # Limits.
         Fault(
             "rate_limited",

@@ -21,7 +21,7 @@ class TestGate(SynchronousTestCase):
     def test_a_preflight_is_answered_before_a_key_is_asked_for(self) -> None:
         response = self.preflight(Web(Http(api_keys=("secret",))))
         self.assertEqual((response.status, response.body), (204, b""))
-        self.assertEqual(response.headers[ALLOW], "*")
+        self.assertEqual(response.headers[ALLOW], OBSIDIAN)
         self.assertIn("POST", response.headers["access-control-allow-methods"])
         allowed = response.headers["access-control-allow-headers"]
         self.assertEqual(allowed, "authorization,content-type,x-stainless-os")
@@ -38,7 +38,7 @@ class TestGate(SynchronousTestCase):
         self.assertEqual([one.status for one in connection.responses("OPTIONS")], [204, 200])
 
     def test_every_answer_can_be_read_by_the_page_errors_included(self) -> None:
-        web = Web(Http(api_keys=("secret",)))
+        web = Web(Http(api_keys=("secret",), cors_origins=("*",)))
         for path, status in (("/v1/models", 401), ("/nothing", 404), ("/v1/responses", 405)):
             response = web.ask("GET", path, origin="null")
             self.assertEqual((response.status, response.headers[ALLOW]), (status, "*"))
@@ -59,3 +59,14 @@ class TestGate(SynchronousTestCase):
     def test_a_public_page_may_reach_the_local_daemon(self) -> None:
         response = self.preflight(Web(), access_control_request_private_network="true")
         self.assertEqual(response.headers["access-control-allow-private-network"], "true")
+
+    def test_without_keys_a_foreign_page_spends_nothing(self) -> None:
+        web = Web()
+        response = web.ask("POST", "/v1/chat/completions", chat(), origin="https://example.org")
+        self.assertEqual((response.status, response.error["code"]), (403, "origin_not_allowed"))
+        self.assertEqual(web.backend.turns, [])
+
+    def test_with_a_key_the_key_is_what_counts(self) -> None:
+        web = Web(Http(api_keys=("secret",)))
+        response = web.ask("GET", "/v1/models", origin="https://example.org", authorization="Bearer secret")
+        self.assertEqual(response.status, 200)

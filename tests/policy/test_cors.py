@@ -54,3 +54,29 @@ class TestListedOrigins(SynchronousTestCase):
 
     def test_caches_are_told_that_it_depends_on_the_origin(self) -> None:
         self.assertEqual(dict(self.cors.answer(OBSIDIAN))[b"vary"], b"origin")
+
+
+class TestLoopback(SynchronousTestCase):
+    cors = Cors.allowing(("app://obsidian.md", "loopback"))
+
+    def test_pages_of_this_machine_may_call_on_any_port(self) -> None:
+        for origin in (
+            b"http://localhost",
+            b"https://LOCALHOST:8443",
+            b"http://127.0.0.1:3000",
+            b"http://[::1]:1",
+        ):
+            self.assertTrue(self.cors.welcomes(origin), origin)
+            self.assertEqual(dict(self.cors.answer(origin))[ALLOW], origin)
+
+    def test_pages_that_only_look_like_it_may_not(self) -> None:
+        for origin in (
+            b"http://localhost.evil.org",
+            b"http://127.0.0.1.evil.org",
+            b"null",
+            b"http://localhost:",
+        ):
+            self.assertFalse(self.cors.welcomes(origin), origin)
+
+    def test_who_is_no_page_sends_no_origin(self) -> None:
+        self.assertTrue(self.cors.welcomes(None))
