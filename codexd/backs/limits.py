@@ -1,8 +1,9 @@
 """Stop sequences and a ceiling on output tokens, kept here because the app-server knows neither.
 
-The text is cut exactly: what could be the beginning of a stop sequence is held back until it is not, across
-deltas, so the cut does not depend on how the text was split. The ceiling counts
-estimated tokens (codexd.backs.estimate) of text and visible reasoning; calls are never cut.
+A message ends before the stop sequence that is complete first (of several complete at once, the longest).
+What could be the beginning of one is held back until it is not, across deltas, so the cut does not depend on
+how the text was split. The ceiling counts estimated tokens (codexd.backs.estimate) of text and visible
+reasoning; calls are never cut.
 """
 
 from collections.abc import Callable
@@ -23,11 +24,14 @@ class Limits:
     def __init__(self, sampling: Sampling, estimate: Callable[[int], e.Usage]) -> None:
         self.reached = False
         self._stops = sampling.stop
+        # Only after one of these can a stop sequence be on its way.
+        self._begun_by = frozenset("".join(stop[:-1] for stop in sampling.stop))
         self._budget = None if sampling.max_tokens is None else sampling.max_tokens * BYTES_PER_TOKEN
         self._estimate = estimate
-        self._held = ""
-        self._open: dict[int, Callable[[int, bool], e.Event]] = {}
         self._size = 0
+        # By index, in order: what is held back of a message, and how to close what is open.
+        self._held: dict[int, str] = {}
+        self._open: dict[int, Callable[[int, bool], e.Event]] = {}
 
     @staticmethod
     def needed(sampling: Sampling) -> bool:
@@ -39,13 +43,16 @@ class Limits:
         if self.reached:
             return []
         if isinstance(event, e.TextDelta):
-            return self._text(event)
+            return self._text(event) if event.text else [event]
         if isinstance(event, e.SummaryDelta | e.ThoughtDelta):
-            return self._thought(event)
-        if isinstance(event, e.MessageClosed):
-            # At the end of a message nothing can complete a stop sequence any more.
-            return [*self._release(event.index), *self._pass(event)]
-        return self._pass(event)
+            return self._thought(event) if event.text else [event]
+        released: list[e.Event] = []
+        if isinstance(event, e.MessageClosed | e.RefusalDelta):
+            # At the end of a message's text nothing can complete a stop sequence any more.
+            released = self._release(event.index)
+        elif isinstance(event, e.Failed):
+            released = self._release_all()
+        return released if self.reached else [*released, *self._pass(event)]
 
     def _pass(self, event: e.Event) -> list[e.Event]:
         closes = _CLOSES.get(type(event))
@@ -56,33 +63,39 @@ class Limits:
         return [event]
 
     def _text(self, event: e.TextDelta) -> list[e.Event]:
-        text = self._held + event.text
-        cut = min((at for stop in self._stops if (at := text.find(stop)) >= 0), default=-1)
-        if cut >= 0:
-            self._held = ""
-            return [*self._say(event.index, text[:cut]), *self._end("stop")]
-        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
-        self._held = text[len(text) - keep :]
-        return self._say(event.index, text[: len(text) - keep])
-
-    def _release(self, index: int) -> list[e.Event]:
-        held, self._held = self._held, ""
-        return self._say(index, held)
-
-    def _say(self, index: int, text: str) -> list[e.Event]:
-        fitting, over = self._fit(text)
-        said: list[e.Event] = [e.TextDelta(index, fitting)] if fitting else []
-        return said + self._end("length") if over else said
+        index = event.index
+        text = self._held.get(index, "") + event.text
+        cut = _cut(text, self._stops) if self._stops else None
+        if cut is not None:
+            self._held[index] = ""
+            return [*self._say(index, text[:cut]), *self._release_all(), *self._end("stop")]
+        if text[-1:] not in self._begun_by:
+            self._held[index] = ""
+            return self._say(index, text)
+        keep = max(_overlap(text, stop) for stop in self._stops)
+        self._held[index] = text[len(text) - keep :]
+        return self._say(index, text[: len(text) - keep])
 
     def _thought(self, event: e.SummaryDelta | e.ThoughtDelta) -> list[e.Event]:
         fitting, over = self._fit(event.text)
         said: list[e.Event] = [type(event)(event.index, event.part, fitting)] if fitting else []
         return said + self._end("length") if over else said
 
+    def _release(self, index: int) -> list[e.Event]:
+        return self._say(index, self._held.pop(index, ""))
+
+    def _release_all(self) -> list[e.Event]:
+        return [event for index in sorted(self._held) for event in self._release(index)]
+
+    def _say(self, index: int, text: str) -> list[e.Event]:
+        fitting, over = self._fit(text)
+        said: list[e.Event] = [e.TextDelta(index, fitting)] if fitting else []
+        return said + self._end("length") if over else said
+
     def _fit(self, text: str) -> tuple[str, bool]:
         """Give what of a text fits, and whether some did not."""
-        if not text or self.reached:
-            return ("", False)
+        if not text:
+            return "", False
         data = text.encode()
         room = len(data) if self._budget is None else self._budget - self._size
         fitting = data[:room].decode(errors="ignore") if len(data) > room else text
@@ -94,7 +107,7 @@ class Limits:
             return []
         self.reached = True
         complete = finish == "stop"
-        closed = [closes(index, complete) for index, closes in sorted(self._open.items())]
+        closed = [closes(index, complete) for index, closes in self._open.items()]
         return [*closed, e.UsageReported(self._estimate(self._size)), e.Ended(finish)]
 
 
@@ -103,6 +116,12 @@ _CLOSES: Final[dict[type, Any]] = {
     e.ReasoningOpened: lambda index, complete: e.ReasoningClosed(index, None, complete),
     e.CallOpened: lambda index, complete: e.CallClosed(index, complete),
 }
+
+
+def _cut(text: str, stops: tuple[str, ...]) -> int | None:
+    """Give where the text ends, if a stop sequence is complete in it."""
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    return min(found)[1] if found else None
 
 
 def _overlap(text: str, stop: str) -> int:
