@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -63,9 +63,9 @@ class Children(Service):
         self._preparing = Deferred.fromCoroutine(self._start())
         self._preparing.addErrback(self._failed)
         for work, seconds in self._loops:
-            loop = LoopingCall(work)
+            loop = LoopingCall(self._try, work)
             loop.clock = self._reactor
-            loop.start(seconds, now=False).addErrback(self._failed)
+            loop.start(seconds, now=False)
             self._looping.append(loop)
 
     def stopService(self) -> "Deferred[Any]":
@@ -125,6 +125,10 @@ class Children(Service):
 
     def _refresh(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._refresh_models())
+
+    def _try(self, work: Callable[[], Any]) -> "Deferred[Any]":
+        """Do it once; a defect in it must not keep it from being done again."""
+        return maybeDeferred(work).addErrback(self._failed)
 
     def _failed(self, failure: Any) -> None:
         self._log.failure("The children's service has a defect", failure)

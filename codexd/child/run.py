@@ -78,9 +78,9 @@ class Run:
         """Tell whether a deadline has passed: the counter to count it by, and the fault."""
         now = self._clock.seconds()
         if now - self._started > limits.total_seconds:
-            return "watchdog_total", fault("too_long")
+            return "watchdog_too_long", fault("too_long")
         if not self._began and now - self._started > limits.first_event_seconds:
-            return "watchdog_first_event", fault("no_first_event")
+            return "watchdog_no_first_event", fault("no_first_event")
         if self._began and now - self._heard > limits.idle_seconds:
             return "watchdog_idle", fault("idle")
         return None
