@@ -1,0 +1,52 @@
+"""What a test sees of processes from outside (Linux /proc), and how it waits for something there."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PATIENCE_SECONDS = 60.0
+"""How long anything may take on a loaded machine before it counts as never."""
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> float:
+    """Wait for something; give how many seconds it took.
+
+    Raises:
+        AssertionError: naming `what`, when it does not come to pass.
+    """
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process is there and is no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def children(pid: int) -> list[int]:
+    """List the processes that a process started and that run."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(child) for child in found if runs(int(child))]
+
+
+def descendants(pid: int) -> list[int]:
+    """List its children, theirs, and so on."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
+def resident_bytes(pid: int) -> int:
+    """Give a process's resident set."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
