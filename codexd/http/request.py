@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from codexd.http.site import Site
 
 JSON: Final = b"application/json"
+_RENAMED: Final = {413: "Content Too Large"}
+"""RFC 9110's reason phrases, where older Pythons have another."""
+
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 
@@ -108,7 +111,7 @@ class Request(server.Request):
 
     def send(self, status: int, body: bytes, content_type: bytes = JSON) -> bytes:
         """Set the head of a response that is this one body, and give the body back for Klein to write."""
-        self.setResponseCode(status, HTTPStatus(status).phrase.encode())
+        self.setResponseCode(status, (_RENAMED.get(status) or HTTPStatus(status).phrase).encode())
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
         return body

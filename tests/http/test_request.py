@@ -3,6 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.http.gate import Gate
 from codexd.http.request import Request
+from codexd.settings import Http
 from tests.support.web import Web, chat, request
 
 CHAT = "/v1/chat/completions"
@@ -24,6 +25,12 @@ class TestRequest(SynchronousTestCase):
         response = self.web.ask("GET", "/livez")
         self.assertEqual(response.headers["server"], "codexd")
         self.assertNotIn(b"Twisted", self.web.connect().received)
+
+    def test_the_status_line_does_not_depend_on_the_version_of_python(self) -> None:
+        web = Web(Http(max_body_bytes=10))
+        connection = web.connect()
+        connection.ask("POST", CHAT, b"x" * 11)
+        self.assertIn(b"HTTP/1.1 413 Content Too Large\r\n", connection.received)
 
     def test_the_host_header_may_hold_anything(self) -> None:
         for host in ("", "\xff\xfe", "a" * 300, "..", "xn--a", "[::1]:80:80", "a b"):
