@@ -55,18 +55,6 @@ def canonical(value: Json) -> bytes:
         raise Malformed(str(error)) from None
 
 
-def indented(value: Json) -> bytes:
-    """Write one JSON text for a person to read: a member a line, names in their order.
-
-    Raises:
-        Malformed: as `encode` does.
-    """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    except TypeError as error:
-        raise Malformed(str(error)) from None
-
-
 def fragment(text: str | bytes) -> orjson.Fragment:
     """Embed JSON text that is already encoded, without reading it again."""
     return orjson.Fragment(text)

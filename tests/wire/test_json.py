@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.wire.json import Malformed, canonical, decode, encode, fragment, indented
+from codexd.wire.json import Malformed, canonical, decode, encode, fragment
 
 SCALARS = (
     st.none()
@@ -95,7 +95,7 @@ class DecodeTests(SynchronousTestCase):
 
 class EncodeTests(SynchronousTestCase):
     def test_what_json_cannot_say_is_malformed(self) -> None:
-        for write in (encode, canonical, indented):
+        for write in (encode, canonical):
             for case, value in UNSAYABLE.items():
                 with self.assertRaises(Malformed, msg=case):
                     write({"value": value})
@@ -109,11 +109,6 @@ class EncodeTests(SynchronousTestCase):
 
     def test_the_text_is_compact_utf8_without_newlines(self) -> None:
         self.assertEqual(encode({"a": ["é\n", 1.0]}), '{"a":["é\\n",1.0]}'.encode())
-
-    def test_indented_text_has_a_member_a_line_and_the_names_in_their_order(self) -> None:
-        self.assertEqual(
-            indented({"b": [1, "ä"], "a": {}}), b'{\n  "b": [\n    1,\n    "\xc3\xa4"\n  ],\n  "a": {}\n}'
-        )
 
     def test_canonical_text_has_sorted_names(self) -> None:
         self.assertEqual(canonical({"b": {"d": 1, "c": 2}, "a": 3}), b'{"a":3,"b":{"c":2,"d":1}}')
