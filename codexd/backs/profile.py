@@ -35,6 +35,16 @@ _PLAIN: Final[dict[str, Json]] = {
     "skills.include_instructions": False,
     "tools.experimental_request_user_input.enabled": False,
     "project_doc_max_bytes": 0,
+    # Off, unless the home turns them on.
+    "features.code_mode": False,
+    "features.code_mode_only": False,
+    "features.current_time_reminder": False,
+    "features.deferred_executor": False,
+    "features.multi_agent_v2": False,
+    "features.rollout_budget": False,
+    "features.send_message_to_user_async": False,
+    "features.stable_environment_tools": False,
+    "features.token_budget": False,
 }
 
 # OpenAI's names for leaving the tier to the account, which is what the child does unasked.
