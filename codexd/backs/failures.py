@@ -7,7 +7,7 @@ from codexd.backs.bindings import TurnError
 from codexd.neutral.fault import Fault, fault
 from codexd.wire import json
 
-_BY_NAME: Final = {
+BY_NAME: Final = {
     "contextWindowExceeded": "context_length_exceeded",
     "sessionBudgetExceeded": "quota_exhausted",
     "usageLimitExceeded": "quota_exhausted",
@@ -31,7 +31,7 @@ _BY_STATUS: Final = {
     503: "overloaded",
 }
 
-_WITH_STATUS: Final = (
+WITH_STATUS: Final = (
     "httpConnectionFailed",
     "responseStreamConnectionFailed",
     "responseStreamDisconnected",
@@ -66,7 +66,7 @@ def translate(error: TurnError) -> Fault:
     if isinstance(info, str):
         return _named(info, error.message)
     if isinstance(info, dict):
-        for name in _WITH_STATUS:
+        for name in WITH_STATUS:
             status = info.get(name, {}) if isinstance(info.get(name, {}), dict) else {}
             if name in info:
                 return _by_status(status.get("httpStatusCode"))
@@ -74,7 +74,7 @@ def translate(error: TurnError) -> Fault:
 
 
 def _named(name: str, message: str) -> Fault:
-    kind = _BY_NAME.get(name)
+    kind = BY_NAME.get(name)
     if kind is not None:
         return fault(kind, retry_after_seconds=_retry_after(message))
     if message.startswith("stream disconnected"):

@@ -10,15 +10,17 @@ from codexd.wire.json import Json
 
 UNKNOWN_METHOD: Final = -32601
 
-_ANSWERS: Final[dict[str, Json]] = {
+_DENIED: Final = {"denied": {"rejection": "Nobody is there to approve it."}}
+
+ANSWERS: Final[dict[str, Json]] = {
     "item/commandExecution/requestApproval": {"decision": "decline"},
     "item/fileChange/requestApproval": {"decision": "decline"},
-    "execCommandApproval": {"decision": "denied"},
-    "applyPatchApproval": {"decision": "denied"},
+    "execCommandApproval": {"decision": _DENIED},
+    "applyPatchApproval": {"decision": _DENIED},
     "mcpServer/elicitation/request": {"action": "decline", "content": None},
 }
 
 
 def policy(method: str) -> Json | None:
     """Give the fixed answer to a request of the child's; None means it is refused as unknown."""
-    return _ANSWERS.get(method)
+    return ANSWERS.get(method)
