@@ -1,8 +1,8 @@
 """The model catalog the child runs on: its own, with Codex's own tools taken out.
 
 The catalog (`codex debug models`) gives newer models a code-execution tool, a clock and sub-agents that no
-configuration of a thread takes away. The start flag `model_catalog_json` names another catalog; this makes
-it. The models keep their names, limits and efforts.
+configuration of a thread takes away, and has long tool results cut. The start flag `model_catalog_json` names
+another catalog; this makes it. The models keep their names, windows and efforts.
 """
 
 from typing import Final
@@ -18,6 +18,8 @@ _PLAIN: Final[dict[str, Json]] = {
     "experimental_supported_tools": [],
     "default_verbosity": None,
     "default_service_tier": None,
+    # A tool's result over 10,000 tokens would lose its middle; the context window is limit enough.
+    "truncation_policy": {"mode": "tokens", "limit": 100_000_000},
     "node_repl_auto_review_required": False,
     "include_skills_usage_instructions": False,
     "include_plugin_usage_instructions": False,

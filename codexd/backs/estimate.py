@@ -20,8 +20,17 @@ def tokens(size_bytes: int) -> int:
 
 def usage(turn: Turn, output_bytes: int) -> Usage:
     """Estimate what an answer cost."""
-    size = sum(len(text.encode()) for text in _texts(turn.items)) + len((turn.instructions or "").encode())
+    size = _size_bytes(turn.items) + len((turn.instructions or "").encode())
     return Usage(input_tokens=tokens(size), output_tokens=tokens(output_bytes), estimated=True)
+
+
+def history(items: Iterable[Item]) -> int:
+    """Estimate how many tokens a piece of history is."""
+    return tokens(_size_bytes(items))
+
+
+def _size_bytes(items: Iterable[Item]) -> int:
+    return sum(len(text.encode()) for text in _texts(items))
 
 
 def _texts(items: Iterable[Item]) -> Iterable[str]:

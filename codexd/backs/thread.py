@@ -23,6 +23,9 @@ from codexd.wire.jsonrpc import Id, Notification, Request
 
 __all__ = ["Answer", "Ask", "Command", "Decline", "Input", "Output", "Rejected", "Replied", "Tag", "Thread"]
 
+UNKNOWN_WINDOW: Final = 120_000
+"""The context window, in tokens, a model is taken to have until the child tells: below any that it offers."""
+
 State = Literal["new", "opening", "running", "suspended", "idle", "aborting", "closed"]
 
 
@@ -33,14 +36,16 @@ class Thread:
         state: where its life stands; `suspended` waits for tool results, `idle` may be extended.
         id: the child's thread id, once known.
         fill: share of the model's context window in use (0..1), as last reported.
+        window: tokens of that window, as last reported.
         sources: AGENTS.md files the child showed the model by itself.
         unexpected: how many messages had a shape this codexd does not know.
     """
 
-    def __init__(self, setup: Profile) -> None:
+    def __init__(self, setup: Profile, window: int = UNKNOWN_WINDOW) -> None:
         self.state: State = "new"
         self.id: str | None = None
         self.fill = 0.0
+        self.window = window
         self.sources: tuple[str, ...] = ()
         self.unexpected = 0
         self._profile = setup
@@ -165,13 +170,18 @@ class Thread:
         if event.turnId != self._turn_id:
             return []
         said: list[Output] = self._telling.tell(event)  # type: ignore[assignment]
-        if kind is b.RawResponseCompleted and self.state == "running" and self._telling.batch.shown:
-            return [*said, *self._suspend()]
-        return said
+        return [*said, *self._responded(event)] if kind is b.RawResponseCompleted else said
+
+    def _responded(self, event: b.RawResponseCompleted) -> list[Output]:
+        if event.usage is not None:
+            # A suspended turn's fill is told only once it goes on.
+            self.fill = event.usage.totalTokens / self.window
+        return self._suspend() if self.state == "running" and self._telling.batch.shown else []
 
     def _usage_updated(self, event: b.UsageUpdated) -> list[Output]:
         window = event.tokenUsage.modelContextWindow
         if window:
+            self.window = window
             self.fill = event.tokenUsage.last.totalTokens / window
         return []
 

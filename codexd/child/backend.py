@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from codexd.backs.profile import Profile
+from codexd.backs.thread import Thread
 from codexd.child.keeping import Keeping
 from codexd.child.pool import Pool
 from codexd.child.run import Run
@@ -80,10 +81,10 @@ class AppServer:
         """A child came up or went down."""
         for pool in self._pools.values():
             pool.changed()
-        if worker.greeting is not None:
-            self.catalog = evolve(self.catalog, offers=worker.greeting.offers)
-        else:
+        if worker.greeting is None:
             self._keeping.lose(worker)
+        elif worker in self._pools["plain"].workers:
+            self.catalog = evolve(self.catalog, offers=worker.greeting.offers)
         workers = [worker for pool in self._pools.values() for worker in pool.workers]
         self._metrics.level("children_up", sum(worker.ready for worker in workers))
 
@@ -92,6 +93,8 @@ class AppServer:
         for pool in self._pools.values():
             pool.sweep(self._settings.turns)
         self._keeping.sweep()
+        running = sum(worker.running for pool in self._pools.values() for worker in pool.workers)
+        self._metrics.level("turns_running", running)
 
     def relieve(self) -> None:
         """Free what memory can be freed in the children."""
@@ -123,15 +126,20 @@ class AppServer:
         session, rest = found
         run = Run(turn, key, sink, session, self._clock)
         answers = results(rest)
-        if session.thread.state == "suspended" and answers is not None:
-            session.resume(turn, answers, run)
-        else:
-            session.extend(turn, rest, run)
+        try:
+            if session.thread.state == "suspended" and answers is not None:
+                session.resume(turn, answers, run)
+            else:
+                session.extend(turn, rest, run)
+        except Refused:
+            session.close()
+            raise
         return run
 
     def _open(self, turn: Turn, alias: Model, key: Keys, sink: IEventSink) -> Run:
         worker = self._pools[alias.profile].choose()
-        session = Session(self._profile(alias, worker), worker, self, self._clock)
+        thread = Thread(self._profile(alias, worker), self._keeping.window(turn.model))
+        session = Session(thread, worker, self, self._clock)
         run = Run(turn, key, sink, session, self._clock)
         session.open(turn, run)
         worker.adopt(session)

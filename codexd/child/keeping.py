@@ -2,7 +2,9 @@
 
 from twisted.internet.interfaces import IReactorTime
 
+from codexd.backs import estimate
 from codexd.backs.profile import obligations
+from codexd.backs.thread import UNKNOWN_WINDOW
 from codexd.child.run import Run
 from codexd.child.session import Host, Session
 from codexd.neutral.turn import Item, ToolResult, Turn
@@ -10,6 +12,9 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.affinity import Keys, extended, results
 from codexd.policy.shelf import Shelf
 from codexd.settings import Turns
+
+MAX_WINDOWS = 256
+"""How many models' context windows are remembered; their names may be the clients'."""
 
 Found = tuple[Session, tuple[Item, ...]]
 """A kept thread, and what of the history it has not seen."""
@@ -26,6 +31,11 @@ class Keeping:
         self._warm: Shelf[Session] = Shelf(
             turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
         )
+        self._windows: dict[str, int] = {}
+
+    def window(self, model: str) -> int:
+        """Give a model's context window in tokens, as one of its threads last told it."""
+        return self._windows.get(model, UNKNOWN_WINDOW)
 
     def find(self, turn: Turn, keys: Keys) -> Found | None:
         """Find the thread this request goes on with; it is taken off its shelf."""
@@ -43,6 +53,8 @@ class Keeping:
     def keep(self, session: Session, run: Run) -> bool:
         """Keep the thread of an answer that has ended, if it may be wanted; False: unload it."""
         thread, reply, now = session.thread, run.reply, self._clock.seconds()
+        if len(self._windows) < MAX_WINDOWS:
+            self._windows[run.turn.model] = thread.window
         digest = extended(run.keys.prefixes, run.turn.items, reply.items)
         if thread.state == "suspended" and thread.waiting:
             self._metrics.count("turn_suspended")
@@ -64,6 +76,7 @@ class Keeping:
     def relieve(self) -> None:
         """Let go of every warm thread: the children take too much memory."""
         self._let_go(self._warm.discard(lambda _: True), "affinity_evicted")
+        self._show()
 
     def lose(self, host: Host) -> None:
         """A child is gone, and its threads with it."""
@@ -82,7 +95,7 @@ class Keeping:
             if session is None:
                 continue
             given = [answer.call_id for answer in answers or ()]
-            if sorted(given) == sorted(session.thread.waiting) and self._sound(session):
+            if sorted(given) == sorted(session.thread.waiting) and self._sound(session, rest):
                 return session, rest
             session.close()
             return None
@@ -94,8 +107,9 @@ class Keeping:
             session = self._take(self._warm, (keys.thread, prefix.digest))
             if session is None:
                 continue
-            if self._sound(session) and not session.host.full:
-                return session, turn.items[prefix.count :]
+            rest = turn.items[prefix.count :]
+            if self._sound(session, rest) and not session.host.full:
+                return session, rest
             session.close()
             return None
         return None
@@ -105,11 +119,12 @@ class Keeping:
         self._show()
         return session
 
-    def _sound(self, session: Session) -> bool:
-        """Tell whether the thread still holds the history as it was given, and can take more."""
+    def _sound(self, session: Session, rest: tuple[Item, ...]) -> bool:
+        """Tell whether the thread still holds the history as it was given, and can take the rest."""
         thread = session.thread
         alive = thread.state in ("suspended", "idle")
-        return alive and not thread.compacted and thread.fill < self._turns.context_share
+        fill = thread.fill + estimate.history(rest) / thread.window
+        return alive and not thread.compacted and fill < self._turns.context_share
 
     def _let_go(self, sessions: list[Session], counter: str) -> None:
         for session in sessions:

@@ -7,15 +7,17 @@ when an answer has ended (kept warm, suspended, unloaded) is the keeper's to dec
 from functools import partial
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from codexd.backs import thread as t
-from codexd.backs.profile import Profile
 from codexd.child.peer import Outcome, Peer
 from codexd.child.run import Run
 from codexd.neutral.event import Event
-from codexd.neutral.fault import Fault
+from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
+from codexd.observe.log import whereabouts
 from codexd.settings import Turns
 from codexd.wire import jsonrpc
 
@@ -62,14 +64,15 @@ class Keeper(Protocol):
 class Session:
     """A thread and the answer it is giving, if any."""
 
-    def __init__(self, profile: Profile, host: Host, keeper: Keeper, clock: IReactorTime) -> None:
-        self.thread = t.Thread(profile)
+    _log = Logger()
+
+    def __init__(self, thread: t.Thread, host: Host, keeper: Keeper, clock: IReactorTime) -> None:
+        self.thread = thread
         self.host = host
         self.run: Run | None = None
         self._keeper = keeper
         self._clock = clock
         self._holding = False
-        self._later: IDelayedCall | None = None
 
     def open(self, turn: Turn, run: Run) -> None:
         """Start the thread with a whole history (raises Refused as Thread.open)."""
@@ -88,12 +91,11 @@ class Session:
         run = self.run
         if run is not None and not (type(message) is jsonrpc.Notification and message.method == "error"):
             run.heard()
-        self._perform(self.thread.receive(message))
+        self._take(message)
 
     def cancel(self) -> None:
         """Nobody wants this answer any more: stop the model."""
         self._let_go()
-        self._keeper.count("turn_interrupted")
         self._perform(self.thread.abort())
 
     def close(self) -> None:
@@ -102,10 +104,7 @@ class Session:
 
     def lose(self, why: Fault) -> None:
         """The child is gone."""
-        run = self.run
         self._perform(self.thread.lose(why))
-        if run is not None:
-            run.flush()
 
     def watch(self, limits: Turns) -> None:
         """Look at the clock for the answer under way."""
@@ -115,10 +114,9 @@ class Session:
         overdue = run.overdue(limits)
         if overdue is not None:
             self._keeper.count(overdue[0])
-            self._perform([*self.thread.fail(overdue[1]), *self.thread.abort()])
+            self._fail(overdue[1])
         elif run.quiet:
             self._perform(self.thread.settle())
-        run.flush()
 
     def hold(self, run: Run) -> None:
         """Hold the child for this run's reader."""
@@ -146,6 +144,18 @@ class Session:
             self._perform(events)
             run.flush()
 
+    def _take(self, message: t.Input) -> None:
+        try:
+            self._perform(self.thread.receive(message))
+        except Exception:
+            # A defect of ours costs this answer, not the pipe it shares with the others.
+            self._keeper.count("internal_error")
+            self._log.error("A message could not be taken: {where}", where=whereabouts(Failure()))
+            self._fail(fault("internal"))
+
+    def _fail(self, why: Fault) -> None:
+        self._perform([*self.thread.fail(why), *self.thread.abort()])
+
     def _perform(self, outputs: list[t.Output]) -> None:
         run = self.run
         for output in outputs:
@@ -166,6 +176,8 @@ class Session:
     def _carry_out(self, command: t.Command) -> None:
         peer = self.host.peer
         if isinstance(command, t.Ask):
+            if command.tag == "interrupt":
+                self._keeper.count("turn_interrupted")
             peer.ask(command.params, partial(self._outcome, command.tag))
         elif isinstance(command, t.Answer):
             peer.answer(command.request, command.result)
@@ -174,13 +186,13 @@ class Session:
 
     def _outcome(self, tag: t.Tag, outcome: Outcome) -> None:
         if isinstance(outcome, jsonrpc.Reply):
-            self._perform(self.thread.receive(t.Replied(tag, outcome.result)))
+            self._take(t.Replied(tag, outcome.result))
             if tag == "thread" and self.thread.id is not None:
                 self.host.located(self)
         elif outcome is None:
-            self._perform(self.thread.receive(t.Rejected(tag, "", timed_out=True)))
+            self._take(t.Rejected(tag, "", timed_out=True))
         else:
-            self._perform(self.thread.receive(t.Rejected(tag, outcome.message)))
+            self._take(t.Rejected(tag, outcome.message))
 
     def _answered(self, run: Run) -> None:
         self._let_go()

@@ -40,7 +40,8 @@ class Keys:
     """What a request may find a kept thread by.
 
     Attributes:
-        thread: how its thread is set up, whose it is above all.
+        thread: how its thread is set up, whose it is above all, and what a turn sets that stays set for the
+            thread's next (effort, summary, service tier).
         turn: that, and how its turn is: fixed while a turn is suspended.
         prefixes: the history, shortest first.
     """
@@ -62,9 +63,10 @@ def keys(turn: Turn, profile: str) -> Keys:
         repr(turn.tool_choice),
         repr(turn.parallel_tool_calls),
         repr(turn.verbosity),
+        repr(turn.thinking),
+        repr(turn.service_tier),
     )
-    within = _digest(thread, repr(turn.thinking), repr(turn.format), repr(turn.service_tier))
-    return Keys(thread, within, prefixes(turn.items))
+    return Keys(thread, _digest(thread, repr(turn.format)), prefixes(turn.items))
 
 
 def prefixes(items: tuple[Item, ...]) -> tuple[Prefix, ...]:
