@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -31,6 +31,7 @@ class Children(Service):
         how: how a child is started.
         reactor: provides IReactorTime and IReactorProcess.
         chance: draws a number from 0 to 1.
+        resident: gives a process's resident memory in bytes.
 
     Attributes:
         backend: answers turns.
@@ -39,13 +40,20 @@ class Children(Service):
     _log = Logger()
 
     def __init__(
-        self, settings: Settings, how: Launch, reactor: Any, chance: Callable[[], float], metrics: Metrics
+        self,
+        settings: Settings,
+        how: Launch,
+        reactor: Any,
+        chance: Callable[[], float],
+        metrics: Metrics,
+        resident: Callable[[int], int] = resident_bytes,
     ) -> None:
         self._settings = settings
         self._how = how
         self._reactor = reactor
         self._chance = chance
         self._metrics = metrics
+        self._resident = resident
         self._catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._pools = self._make_pools()
@@ -79,9 +87,19 @@ class Children(Service):
         return gatherResults([pool.stopService() for pool in self._pools.values() if pool.running])
 
     async def _start(self) -> None:
-        self._catalog = await prepare_catalog(self._how, self._reactor)
-        for pool in self._pools.values():
-            pool.startService()
+        try:
+            self._catalog = await prepare_catalog(self._how, self._reactor)
+        except CancelledError:
+            return
+        self._pools["plain"].startService()
+
+    def _changed(self, worker: Worker) -> None:
+        """Pass a child's news on; the first that is up has made the home fit for the others (see Pool)."""
+        if worker.ready:
+            for pool in self._pools.values():
+                if not pool.running:
+                    pool.startService()
+        self.backend.changed(worker)
 
     def _make_pools(self) -> dict[str, Pool]:
         wanted = {"plain"} | {alias.profile for alias in self._settings.models.alias}
@@ -106,13 +124,13 @@ class Children(Service):
             self._chance,
             self._settings.codex,
             self._metrics,
-            lambda worker: self.backend.changed(worker),
+            self._changed,
         )
 
     def _sweep(self) -> None:
         self.backend.sweep()
         workers = (worker for pool in self._pools.values() for worker in pool.workers)
-        sizes = [resident_bytes(pid) for worker in workers if (pid := worker.supervisor.pid) is not None]
+        sizes = [self._resident(pid) for worker in workers if (pid := worker.supervisor.pid) is not None]
         self._metrics.level("children_resident_bytes", sum(sizes))
         if max(sizes, default=0) > self._settings.turns.affinity_child_bytes:
             self.backend.relieve()

@@ -13,7 +13,10 @@ from twisted.logger import Logger, LogLevel
 MAX_CHARS: Final = 500
 
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
-_TRACE: Final = re.compile(r"\S+Z\s+(TRACE|DEBUG|INFO|WARN|ERROR)\s+([\w:]{1,100}?):\s")
+# Only a place in Codex's own code: a prompt may hold lines that look like a log's.
+_TRACE: Final = re.compile(
+    r"\S+Z\s+(TRACE|DEBUG|INFO|WARN|ERROR)\s+(codex_\w{1,60}(?:::\w{1,60}){0,6}): ", re.ASCII
+)
 _LEVELS: Final = {
     "TRACE": LogLevel.debug,
     "DEBUG": LogLevel.debug,

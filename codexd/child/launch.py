@@ -22,7 +22,7 @@ _ALLOWED: Final = (
 )  # fmt: skip
 
 CATALOG_SECONDS: Final = 20.0
-_MAX_CATALOG_BYTES: Final = 64 * 2**20
+MAX_OUTPUT_BYTES: Final = 64 * 2**20
 _log = Logger()
 
 
@@ -101,8 +101,9 @@ async def prepare_catalog(how: Launch, reactor: Any) -> Path | None:
     The reactor provides IReactorProcess and IReactorTime.
     """
     make = catalog.plain if how.provider is None else catalog.scripted
+    path = how.state / "model-catalog.json"
     try:
-        made = make(await output(how.catalog_command(), reactor))
+        path.write_bytes(make(await output(how.catalog_command(), reactor)))
     except (OSError, catalog.NoCatalog, TimeoutError) as error:
         _log.warn(
             "No model catalog from {binary} ({why}): the model may be shown tools of Codex's own",
@@ -110,8 +111,6 @@ async def prepare_catalog(how: Launch, reactor: Any) -> Path | None:
             why=str(error),
         )
         return None
-    path = how.state / "model-catalog.json"
-    path.write_bytes(made)
     return path
 
 
@@ -126,8 +125,9 @@ def output(command: Command, reactor: Any) -> "Deferred[bytes]":
 
     def received(data: bytes) -> None:
         pieces.extend(data)
-        if len(pieces) > _MAX_CATALOG_BYTES:
+        if len(pieces) > MAX_OUTPUT_BYTES and not result.called:
             child.terminate("KILL")
+            result.errback(TimeoutError("it wrote too much"))
 
     def ended() -> None:
         if not result.called:

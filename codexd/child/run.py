@@ -29,7 +29,6 @@ class Run:
     Attributes:
         keys: what its thread may be found by later.
         over: the last event was told, or nobody wants more.
-        cut: the answer was ended here by a limit; the model has to be stopped.
         ignored: request fields this back end has no use for.
     """
 
@@ -45,6 +44,7 @@ class Run:
         self._clock = clock
         self._fold = Fold()
         self._began = False
+        self._unflushed = False
         self._started = self._heard = clock.seconds()
         self._limits = Limits(turn.sampling, self._estimate) if Limits.needed(turn.sampling) else None
 
@@ -72,7 +72,9 @@ class Run:
 
     def flush(self) -> None:
         """Nothing more comes in this turn of the reactor."""
-        self._sink.flush()
+        if self._unflushed:
+            self._unflushed = False
+            self._sink.flush()
 
     def overdue(self, limits: Turns) -> tuple[str, Fault] | None:
         """Tell whether a deadline has passed: the counter to count it by, and the fault."""
@@ -94,6 +96,7 @@ class Run:
         """Nobody wants the rest (ITurnHandle)."""
         if not self.over:
             self.over = True
+            self._unflushed = False
             self._session.cancel()
 
     def hold(self) -> None:
@@ -113,6 +116,7 @@ class Run:
         elif kind is Ended or kind is Failed:
             self.over = True
         self._fold.feed(event)
+        self._unflushed = True
         self._sink.receive(event)
 
     def _estimate(self, output_bytes: int) -> Usage:

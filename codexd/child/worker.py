@@ -99,11 +99,6 @@ class Worker:
         """Read the account's models again (raises Refused, Unexpected)."""
         return await offers(self.peer)
 
-    def fail_all(self) -> None:
-        """The daemon stops: every answer that is left is told so."""
-        for session in tuple(self._sessions):
-            session.lose(fault("shutting_down"))
-
     # For sessions (codexd.child.session.Host).
 
     def located(self, session: Session) -> None:
@@ -153,14 +148,13 @@ class Worker:
         self._changed(self)
 
     def _lost(self, reason: str) -> None:
-        was_up, self.greeting = self.greeting is not None, None
-        self.peer.lose()
+        self.greeting = None
+        # Before the calls under way are settled, each of which would name a failure of its own.
         for session in tuple(self._sessions):
             session.lose(fault("child_died"))
-        self._sessions.clear()
-        self._located.clear()
+        self.peer.lose()
         self._flush()
-        if was_up:
+        if self.supervisor.running:
             self._metrics.count("child_ended")
             self._log.warn("{worker} is down: {reason}", worker=self.name, reason=reason)
         self._changed(self)
@@ -175,7 +169,8 @@ class Worker:
             run.flush()
 
     def _heard(self, message: Notification | Request) -> None:
-        session = self._located.get(message.params.get("threadId", ""))
+        thread_id = message.params.get("threadId")
+        session = self._located.get(thread_id) if type(thread_id) is str else None
         if type(message) is Notification:
             if session is not None:
                 session.receive(message)
