@@ -161,6 +161,10 @@ class Daemon:
         """The Codex processes under it."""
         return children(self.pid)
 
+    def replaced(self, child: int) -> bool:
+        """Tell whether another child than this one is ready."""
+        return bool(self.children) and child not in self.children and self.ready
+
     @property
     def log(self) -> str:
         """All it has written."""
@@ -251,9 +255,8 @@ def shared(setup: Setup) -> Daemon:
     daemon = _kept.get(setup)
     if daemon is None or not daemon.running:
         discard_shared()
-        daemon = _kept[setup] = Daemon(setup)
-        daemon.start().await_ready()
-    return daemon
+        daemon = _kept[setup] = Daemon(setup).start()
+    return daemon.await_ready()
 
 
 @atexit.register
