@@ -54,6 +54,7 @@ class Thread:
         self._telling = Telling(self._turn)
         self._settled = Batch()
         self._compacted = False
+        self._error: b.TurnError | None = None
 
     @property
     def compacted(self) -> bool:
@@ -135,12 +136,14 @@ class Thread:
         return [*self._telling.break_off(why)]
 
     def settle(self) -> list[Output]:
-        """Nothing came for a while: if the model's response was whole, say so.
+        """Nothing came for a while: if the model's response was whole, or had failed, say so.
 
         `turn/completed` and `rawResponse/completed` can be lost; no answer waits for them for ever.
         """
         if self.state != "running":
             return []
+        if self._error is not None:
+            return [*self._telling.fail(self._error), *self.abort()]
         if self._telling.batch.asked:
             return self._suspend()
         return [*self._telling.finish(), *self.abort()] if self._telling.whole else []
@@ -185,18 +188,18 @@ class Thread:
             self.fill = event.tokenUsage.last.totalTokens / window
         return []
 
-    def _error(self, event: b.ErrorTold) -> list[Output]:
-        if event.willRetry or event.turnId != self._turn_id or self.state not in ("running", "suspended"):
-            return []
-        # `turn/completed` should follow, and can be lost.
-        return [*self._telling.fail(event.error), *self.abort()]
+    def _failed(self, event: b.ErrorTold) -> list[Output]:
+        if event.turnId == self._turn_id and not event.willRetry:
+            # `turn/completed` follows; to interrupt a turn that is over is never answered.
+            self._error = event.error
+        return []
 
     def _turn_completed(self, event: b.TurnCompleted) -> list[Output]:
         turn = event.turn
         if turn.id != self._turn_id or self.state not in ("running", "suspended", "aborting"):
             return []
         if turn.status != "completed" or self.state != "running":
-            return [*self._telling.fail(turn.error), *self.close()]
+            return [*self._telling.fail(turn.error or self._error), *self.close()]
         said = self._telling.finish()
         if not self._telling.clean:
             return [*said, *self.close()]
@@ -269,6 +272,7 @@ class Thread:
 
     def _tell_of(self, turn: Turn, batch: Batch | None = None) -> None:
         self._compacted = self.compacted
+        self._error = None
         self._turn = turn
         self._telling = Telling(turn, batch)
 
@@ -305,7 +309,7 @@ def _answer(request: Id, result: ToolResult) -> Answer:
 
 _HEARS: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
     b.UsageUpdated: Thread._usage_updated,
-    b.ErrorTold: Thread._error,
+    b.ErrorTold: Thread._failed,
     b.TurnStarted: Thread._started,
     b.TurnCompleted: Thread._turn_completed,
     b.ThreadClosed: Thread._closed,

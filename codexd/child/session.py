@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from codexd.backs import thread as t
 from codexd.child.peer import Outcome, Peer
 from codexd.child.run import Run
-from codexd.neutral.event import Event
+from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.observe.log import whereabouts
@@ -104,7 +104,11 @@ class Session:
 
     def lose(self, why: Fault) -> None:
         """The child is gone."""
+        run = self.run
         self._perform(self.thread.lose(why))
+        if run is not None and not run.over:
+            # Its answer was there, but had not begun.
+            self._say(run, Failed(why))
 
     def watch(self, limits: Turns) -> None:
         """Look at the clock for the answer under way."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from codexd.backs.bindings import TOOL_CALL
 from codexd.backs.requests import UNKNOWN_METHOD, policy
@@ -16,6 +17,7 @@ from codexd.child.run import Run
 from codexd.child.session import Session
 from codexd.child.supervisor import Supervisor
 from codexd.neutral.fault import fault
+from codexd.observe.log import whereabouts
 from codexd.observe.metrics import Metrics
 from codexd.policy.catalog import Offer
 from codexd.policy.restart import Supervision
@@ -166,7 +168,13 @@ class Worker:
     def _flush(self) -> None:
         touched, self._touched = self._touched, set()
         for run in touched:
-            run.flush()
+            try:
+                run.flush()
+            except Exception:
+                # One reader's defect costs that reader, not the pipe it shares with the others.
+                self._metrics.count("internal_error")
+                self._log.error("An answer could not be passed on: {where}", where=whereabouts(Failure()))
+                run.cancel()
 
     def _heard(self, message: Notification | Request) -> None:
         thread_id = message.params.get("threadId")

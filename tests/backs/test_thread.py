@@ -165,11 +165,14 @@ class AnswerTests(SynchronousTestCase):
         scene = Scene.running().hear(delta("m", "a"), error("boom"), turn_done("failed", {"message": "boom"}))
         self.assertEqual(scene.events[-1], e.Failed(fault("model_failed")))
         self.assertEqual(len(scene.faults), 1)
-        self.assertEqual((scene.asked, scene.thread.state), (["interrupt", "close"], "closed"))
+        self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
 
     def test_a_failed_thread_is_unloaded_also_when_the_turns_end_is_lost(self) -> None:
         scene = Scene.running().hear(error("boom"))
-        scene.reject("interrupt", "no active turn to interrupt")
+        self.assertEqual((scene.faults, scene.commands), ([], []))
+        scene.take(scene.thread.settle())
+        self.assertEqual(scene.faults, [fault("model_failed")])
+        scene.reject("interrupt", "", timed_out=True)
         self.assertEqual((scene.commands, scene.thread.state), ([INTERRUPT, CLOSE], "closed"))
 
     def test_an_error_the_child_retries_is_not_told(self) -> None:
@@ -177,7 +180,8 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual((scene.events, scene.thread.state), ([], "running"))
 
     def test_an_answer_cut_by_the_provider_ends_in_length_with_what_was_open_closed(self) -> None:
-        scene = Scene.running().hear(delta("m", "abcde"), error("Incomplete, reason: max_output_tokens"))
+        cut = error("Incomplete, reason: max_output_tokens")
+        scene = Scene.running().hear(delta("m", "abcde"), cut, turn_done("failed"))
         estimated = e.Usage(input_tokens=2, output_tokens=2, estimated=True)
         self.assertEqual(
             scene.events[-3:],
