@@ -11,7 +11,7 @@ from codexd.wire import json
 from codexd.wire.json import Json
 
 # Measured on the pinned binary: what each of these adds to a request is in docs/app-server.md.
-_PLAIN: Final[dict[str, Json]] = {
+PLAIN: Final[dict[str, Json]] = {
     "tool_mode": None,
     "multi_agent_version": None,
     "multi_agent_reasoning_effort": None,
@@ -64,7 +64,7 @@ def scripted(catalog: bytes) -> bytes:
 
 
 def _strip(model: dict[str, Json]) -> dict[str, Json]:
-    return model | {name: value for name, value in _PLAIN.items() if name in model}
+    return model | {name: value for name, value in PLAIN.items() if name in model}
 
 
 def _models(catalog: bytes) -> list[dict[str, Json]]:

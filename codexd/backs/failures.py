@@ -67,9 +67,8 @@ def translate(error: TurnError) -> Fault:
         return _named(info, error.message)
     if isinstance(info, dict):
         for name in WITH_STATUS:
-            status = info.get(name, {}) if isinstance(info.get(name, {}), dict) else {}
             if name in info:
-                return _by_status(status.get("httpStatusCode"))
+                return _by_status(info[name])
     return fault("model_failed")
 
 
@@ -89,10 +88,9 @@ def _retry_after(message: str) -> float | None:
     return None if found is None else float(found[1]) * _SECONDS[found[2].lower()]
 
 
-def _by_status(status: Any) -> Fault:
-    if not isinstance(status, int):
-        return fault("stream_cut")
-    return fault(_BY_STATUS.get(status, "model_failed"))
+def _by_status(details: Any) -> Fault:
+    status = details.get("httpStatusCode") if isinstance(details, dict) else None
+    return fault(_BY_STATUS.get(status, "model_failed") if isinstance(status, int) else "stream_cut")
 
 
 def _provider_text(message: str) -> str | None:

@@ -8,7 +8,9 @@ import base64
 import binascii
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
+from codexd.backs.naming import placed
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.turn import (
     AudioPart,
@@ -87,8 +89,9 @@ def _call(item: ToolCall) -> Json:
         "name": item.name,
         "arguments": arguments,
     }
-    if item.namespace is not None:
-        raw["namespace"] = item.namespace
+    namespace, _ = placed(item.namespace, item.name)
+    if namespace is not None:
+        raw["namespace"] = namespace
     return raw
 
 
@@ -128,12 +131,16 @@ def _file_text(part: FilePart) -> str:
     if not head.startswith(("data:text/", "data:application/json")):
         raise Refused(fault("unsupported", "Only text files can be shown to this model.", param="input_file"))
     try:
-        text = base64.b64decode(body, validate=True).decode() if head.endswith(";base64") else body
+        text = _decoded(body) if head.endswith(";base64") else unquote(body, errors="strict")
     except (binascii.Error, UnicodeDecodeError):
         raise Refused(
             fault("wrong_value", "The file is not base64 of UTF-8 text.", param="input_file")
         ) from None
     return f"File {part.filename}:\n{text}" if part.filename else text
+
+
+def _decoded(body: str) -> str:
+    return base64.b64decode(body, validate=True).decode()
 
 
 def content_items(result: ToolResult) -> list[Json]:
@@ -155,15 +162,18 @@ def _content(part: Part) -> Json:
 
 def dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
     """Give the client's tools as `thread/start` takes them, namespaces as groups."""
-    plain = [_tool(tool) for tool in tools if tool.namespace is None]
+    plain: list[Json] = []
     groups: dict[str, list[Json]] = {}
+    descriptions: dict[str, str] = {}
     for tool in tools:
-        if tool.namespace is not None:
-            groups.setdefault(tool.namespace, []).append(_tool(tool))
+        namespace, _ = placed(tool.namespace, tool.name)
+        kept = plain if namespace is None else groups.setdefault(namespace, [])
+        kept.append(_tool(tool))
+        descriptions.setdefault(namespace or "", tool.namespace_description or "Tools of the client's.")
     return (
         *plain,
         *(
-            {"type": "namespace", "name": name, "description": "", "tools": group}
+            {"type": "namespace", "name": name, "description": descriptions[name], "tools": group}
             for name, group in groups.items()
         ),
     )

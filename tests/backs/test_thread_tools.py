@@ -8,12 +8,13 @@ from codexd.backs.commands import Answer, Ask, Decline
 from codexd.neutral import event as e
 from codexd.neutral.fault import Refused
 from codexd.neutral.reply import fold
-from codexd.neutral.turn import FilePart, TextPart, ToolChoice, ToolResult
+from codexd.neutral.turn import FilePart, TextPart, Tool, ToolChoice, ToolResult
 from codexd.wire.jsonrpc import Request
 from tests.support.scene import (
     WITH_TOOL,
     Scene,
     message_done,
+    raw,
     raw_call,
     response_done,
     result,
@@ -136,3 +137,22 @@ class ToolTests(SynchronousTestCase):
         scene = Scene.running(WITH_TOOL).hear(raw_call("c1"), turn_done())
         self.assertEqual(fold(scene.events).finish, "tool_calls")
         self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
+
+    def test_a_tool_whose_name_is_taken_is_told_under_its_own_name(self) -> None:
+        scene = Scene.running(evolve(WITH_TOOL, tools=(Tool("exec_command"),)))
+        item = {"id": "fc", "call_id": "c1", "name": "exec_command", "namespace": "client", "arguments": "{}"}
+        scene.hear(raw("function_call", **item))
+        self.assertEqual(scene.events[1], e.CallOpened(0, "fc", "c1", "exec_command"))
+
+    def test_a_models_own_namespace_around_the_clients_tools_is_not_shown(self) -> None:
+        item = {"id": "fc", "call_id": "c1", "name": "weather", "namespace": "functions", "arguments": "{}"}
+        scene = Scene.running(WITH_TOOL).hear(raw("function_call", **item))
+        self.assertEqual(scene.events[1], e.CallOpened(0, "fc", "c1", "weather"))
+
+    def test_a_custom_tools_call_is_told_as_its_raw_input(self) -> None:
+        scene = Scene.running(evolve(WITH_TOOL, tools=(Tool("patch", kind="custom"),)))
+        scene.hear(raw_call("c1", '{"input": "*** Begin"}', name="patch"))
+        self.assertEqual(
+            scene.events[1:3],
+            [e.CallOpened(0, "fc_of_c1", "c1", "patch", "custom"), e.CallDelta(0, "*** Begin")],
+        )

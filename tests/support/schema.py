@@ -5,17 +5,16 @@ class we read into: whatever it relies on must be there, of that type, and there
 default. Both name the place.
 """
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import attrs
-import codex_cli_bin
 from attrs import define, field
 
 from codexd.wire.json import Json, decode
+from tests.support.binary import says
 
 _TYPES: dict[str, Any] = {
     "string": str,
@@ -29,14 +28,9 @@ _TYPES: dict[str, Any] = {
 
 
 def written_by_the_pinned_binary(into: Path) -> "Schemas":
-    """Let the binary write its schema (it needs neither account nor network)."""
-    binary = str(codex_cli_bin.bundled_codex_path())
-    subprocess.run(
-        [binary, "app-server", "generate-json-schema", "--out", str(into), "--experimental"],
-        check=True,
-        capture_output=True,
-    )
-    return Schemas(into)
+    """Let the binary write its schema."""
+    says(into / "home", "app-server", "generate-json-schema", "--out", str(into / "schema"), "--experimental")
+    return Schemas(into / "schema")
 
 
 @define

@@ -1,0 +1,42 @@
+"""Token counts where nobody counted."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.backs.estimate import history, tokens, usage
+from codexd.neutral.event import Usage
+from codexd.neutral.turn import (
+    ImagePart,
+    Message,
+    Reasoning,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+
+
+class EstimateTests(SynchronousTestCase):
+    def test_a_token_is_four_bytes_or_what_is_left_of_them(self) -> None:
+        self.assertEqual([tokens(size) for size in (0, 1, 4, 5, 8)], [0, 1, 1, 2, 2])
+
+    def test_everything_the_model_reads_as_text_counts_and_the_whole_is_marked(self) -> None:
+        for item in (
+            Message("user", (TextPart("ab"), ImagePart("https://a/b"), TextPart("é123"))),
+            Message("assistant", (RefusalPart("seven.."),)),
+            Reasoning(("not this",), ("seven", ".."), "nor this"),
+            ToolCall("c", "f", "{seven}"),
+            ToolResult("c", (TextPart("seven.."),)),
+        ):
+            turn = Turn("m1", (item, item), instructions="ié")
+            estimated = Usage(input_tokens=tokens(2 * 7 + 3), output_tokens=3, estimated=True)
+            self.assertEqual(usage(turn, 9), estimated)
+            self.assertEqual(history((item, item)), tokens(14))
+
+    @given(st.lists(st.text(max_size=5), max_size=4))
+    def test_how_a_text_is_cut_into_parts_does_not_count(self, texts: list[str]) -> None:
+        apart = Turn("m1", (Message("user", tuple(TextPart(text) for text in texts)),))
+        joined = Turn("m1", (Message("user", (TextPart("".join(texts)),)),))
+        self.assertEqual(usage(apart, 0), usage(joined, 0))

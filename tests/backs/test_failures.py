@@ -1,0 +1,101 @@
+"""The child's failures, as measured on the real one, and the Fault each amounts to."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.backs.bindings import TurnError
+from codexd.backs.failures import incomplete, translate
+from codexd.neutral.fault import fault
+
+ENVELOPE = '{"error":{"message":"Invalid schema.","type":"invalid_request_error","code":"invalid_schema"}}'
+CUT = "stream disconnected before completion: stream closed before response.completed"
+
+
+def with_status(name: str, status: int | None) -> dict[str, object]:
+    return {name: {"httpStatusCode": status}}
+
+
+# What the provider did -> what the child told (docs/app-server.md), and what the client is told.
+MEASURED = {
+    "HTTP 429": ("too many", with_status("responseTooManyFailedAttempts", 429), "rate_limited"),
+    "HTTP 401": ("unexpected status 401", with_status("httpConnectionFailed", 401), "model_refused_us"),
+    "HTTP 403": ("unexpected status 403", with_status("httpConnectionFailed", 403), "model_refused_us"),
+    "HTTP 404": ("unexpected status 404", with_status("httpConnectionFailed", 404), "model_refused_us"),
+    "HTTP 503": ("unexpected status 503", with_status("httpConnectionFailed", 503), "overloaded"),
+    "HTTP 500": ("high demand", "internalServerError", "model_failed"),
+    "response.failed rate_limit_exceeded": ("slow down", "rateLimitExceeded", "rate_limited"),
+    "response.failed context_length_exceeded": (
+        "too long",
+        "contextWindowExceeded",
+        "context_length_exceeded",
+    ),
+    "response.failed insufficient_quota": ("pay", "usageLimitExceeded", "quota_exhausted"),
+    "response.failed server_is_overloaded": ("busy", "serverOverloaded", "overloaded"),
+    "response.failed other": ("whatever", "other", "model_failed"),
+    "connection cut": (CUT, "other", "stream_cut"),
+    "connection cut, told apart": (CUT, with_status("responseStreamDisconnected", None), "stream_cut"),
+    # Not seen, and read as carefully.
+    "HTTP 418": ("teapot", with_status("httpConnectionFailed", 418), "model_failed"),
+    "no status at all": ("gone", {"httpConnectionFailed": {}}, "stream_cut"),
+    "a status that is none": ("gone", {"httpConnectionFailed": {"httpStatusCode": []}}, "stream_cut"),
+    "details that are none": ("gone", {"httpConnectionFailed": "x"}, "stream_cut"),
+    "a kind that is new": ("gone", "newlyInvented", "model_failed"),
+    "a kind with details that is new": ("gone", {"newlyInvented": {}}, "model_failed"),
+    "no kind": ("gone", None, "model_failed"),
+}
+
+
+class TranslateTests(SynchronousTestCase):
+    def test_every_measured_failure_has_its_fault_and_none_shows_the_providers_words(self) -> None:
+        for done, (message, info, kind) in MEASURED.items():
+            self.assertEqual(translate(TurnError(message, info)), fault(kind), done)
+
+    def test_a_refused_request_says_why_in_the_providers_words(self) -> None:
+        self.assertEqual(translate(TurnError(ENVELOPE, "other")), fault("invalid_prompt", "Invalid schema."))
+
+    def test_a_body_that_is_no_envelope_is_not_shown(self) -> None:
+        for message in (
+            '{"error":"no"}',
+            '{"error":{"message":""}}',
+            '{"error":{"message":7}}',
+            "[]",
+            "{}",
+            "{",
+        ):
+            self.assertEqual(translate(TurnError(message, "other")), fault("model_failed"), message)
+
+    def test_the_delay_the_provider_asks_for_is_passed_on(self) -> None:
+        for words, seconds in (
+            ("in 20ms.", 0.02),
+            ("in 1.5s", 1.5),
+            ("in 6 m", 360.0),
+            ("in 3 Seconds", 3.0),
+        ):
+            told = translate(TurnError(f"Rate limit reached. Please try again {words}", "rateLimitExceeded"))
+            self.assertEqual((told.kind, told.retry_after_seconds), ("rate_limited", seconds))
+        for words in ("later", "in a while", "in 99999999 s"):
+            told = translate(TurnError(f"Please try again {words}", "rateLimitExceeded"))
+            self.assertEqual(told, fault("rate_limited"))
+
+    @given(
+        st.text(max_size=5),
+        st.recursive(
+            st.none() | st.integers() | st.sampled_from(["other", "badRequest"]),
+            lambda inner: (
+                st.dictionaries(st.sampled_from(["httpConnectionFailed", "httpStatusCode"]), inner)
+                | st.lists(inner, max_size=2)
+            ),
+            max_leaves=4,
+        ),
+    )
+    def test_anything_else_has_a_fault_too(self, message: str, info: object) -> None:
+        self.assertIn(translate(TurnError(message, info)).status, range(400, 600))
+
+
+class IncompleteTests(SynchronousTestCase):
+    def test_an_answer_that_was_cut_short_is_no_failure(self) -> None:
+        said = "Incomplete response returned, reason: "
+        self.assertEqual(incomplete(TurnError(said + "max_output_tokens", "other")), "length")
+        self.assertEqual(incomplete(TurnError(said + "content_filter", "other")), "content_filter")
+        self.assertIsNone(incomplete(TurnError(said + "something else", "other")))
