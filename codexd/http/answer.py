@@ -66,7 +66,8 @@ class Answer:
         self._done: Deferred[bytes | None] = Deferred(self._client_gone)
         self._error: Fault | None = None
         self._starting = True
-        self._over = self._hopeless = self._ended = self._held = False
+        self._over = self._hopeless = self._ended = False
+        self._held: tuple[ITurnHandle, ...] = ()
         self._soon: IDelayedCall | None = None
         self._heartbeat: Heartbeat | None = None
         stamp = house.stamp(exchange.turn.model)
@@ -217,15 +218,15 @@ class Answer:
 
     def hold(self) -> None:
         """Hold the model: this client is behind (outlet.Keeper)."""
-        self._held = True
         self._house.journal.metrics.count("reader_held")
-        for handle in self._running():
+        self._held = tuple(self._running())
+        for handle in self._held:
             handle.hold()
 
     def release(self) -> None:
         """Let the model go on (outlet.Keeper). Idempotent."""
-        held, self._held = self._held, False
-        for handle in self._handles if held else ():
+        held, self._held = self._held, ()
+        for handle in held:
             handle.release()
 
     def cut(self) -> None:

@@ -57,7 +57,6 @@ class Streamed:
 
     def end(self, settle: Settle) -> None:
         """Settle once the client has taken everything; there is no body left to write then."""
-        self.flush()
         self._way_out().close(lambda: settle(None))
 
     def discard(self) -> None:

@@ -1,5 +1,6 @@
 from codexd.fronts.chat import ChatExchange
 from codexd.fronts.chat.stream import ChatEncoder
+from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from tests.support.answers import AnswerCase
@@ -84,6 +85,15 @@ class TestFailures(AnswerCase):
         turn.tell(e.Failed(BROKEN))
         self.assertTrue(self.connection.transport.aborted)
         self.assertFalse(self.connection.response.whole)
+        self.nothing_left()
+
+    def test_a_stream_that_cannot_be_written_is_broken_off(self) -> None:
+        turn = self.ask_stream()
+        turn.tell(e.Began(), e.MessageOpened(0, "m"))
+        self.patch(Request, "write", lambda me, data: 1 / 0)
+        turn.tell(e.TextDelta(0, "a"))
+        self.assertTrue(self.connection.transport.aborted)
+        self.assertEqual(turn.asked, ["cancel"])
         self.nothing_left()
 
     def test_a_body_that_cannot_be_written_is_one_internal_error(self) -> None:
@@ -252,6 +262,14 @@ class TestTheJournal(AnswerCase):
         self.assertEqual((record.first_event_seconds, record.seconds), (0.25, 1.25))
         self.assertEqual(record.tokens()["output"], USAGE.output_tokens)
         self.assertEqual(record.ignored, ("logit_bias",))
+
+    def test_the_first_event_is_that_of_the_first_choice_that_speaks(self) -> None:
+        first, second = self.ask(n=2)
+        self.web.clock.advance(0.25)
+        second.tell(*hello())
+        self.web.clock.advance(1)
+        first.tell(*hello())
+        self.assertEqual(self.web.log.records[0].first_event_seconds, 0.25)
 
     def test_a_keepalive_is_not_the_models_first_event(self) -> None:
         turn = self.ask_stream()

@@ -141,6 +141,16 @@ class TestHolding(SlowReaderCase):
 
 
 class TestStalling(SlowReaderCase):
+    def test_a_client_that_was_cut_gets_nothing_more_though_the_reactor_has_yet_to_tell_of_it(self) -> None:
+        self.speak(1)
+        self.patch(self.connection.transport, "abortConnection", lambda: None)
+        self.web.clock.advance(30.1)
+        self.assertEqual(self.web.clock.getDelayedCalls(), [])
+        before = len(self.connection.transport.writes)
+        self.turn.tell(*hello())
+        self.read_everything()
+        self.assertEqual(len(self.connection.transport.writes), before)
+
     def test_a_reader_that_takes_nothing_is_cut_though_little_waits(self) -> None:
         self.speak(1)
         self.web.clock.advance(29.9)

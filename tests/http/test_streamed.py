@@ -149,8 +149,10 @@ class TestKeepalives(AnswerCase):
     def test_responses_have_an_event_of_their_own_for_it(self) -> None:
         self.connection.ask("POST", RESPONSES, {"model": "gpt-5", "input": "hi", "stream": True})
         self.web.clock.advance(15)
+        self.web.backend.turns[0].tell(*hello()[:2])
         kinds = [one["type"] for one in self.connection.response.events]
-        self.assertEqual(kinds, ["response.created", "response.in_progress", "keepalive"])
+        opened = ["response.created", "response.in_progress", "keepalive", "response.output_item.added"]
+        self.assertEqual(kinds, opened)
 
     def test_an_answer_in_one_piece_has_none(self) -> None:
         self.ask()
