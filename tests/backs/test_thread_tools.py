@@ -138,11 +138,14 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual(fold(scene.events).finish, "tool_calls")
         self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
 
-    def test_a_tool_whose_name_is_taken_is_told_under_its_own_name(self) -> None:
-        scene = Scene.running(evolve(WITH_TOOL, tools=(Tool("exec_command"),)))
-        item = {"id": "fc", "call_id": "c1", "name": "exec_command", "namespace": "client", "arguments": "{}"}
-        scene.hear(raw("function_call", **item))
-        self.assertEqual(scene.events[1], e.CallOpened(0, "fc", "c1", "exec_command"))
+    def test_a_tool_whose_place_is_taken_is_told_as_the_client_named_it(self) -> None:
+        tools = (Tool("exec_command"), Tool("search", namespace="web"))
+        scene = Scene.running(evolve(WITH_TOOL, tools=tools))
+        for name, namespace in (("exec_command", "client"), ("search", "client_web")):
+            call = {"id": name, "call_id": name, "name": name, "namespace": namespace, "arguments": ""}
+            scene.hear(raw("function_call", **call))
+        told = [(event.name, event.namespace) for event in scene.events if isinstance(event, e.CallOpened)]
+        self.assertEqual(told, [("exec_command", None), ("search", "web")])
 
     def test_a_models_own_namespace_around_the_clients_tools_is_not_shown(self) -> None:
         item = {"id": "fc", "call_id": "c1", "name": "weather", "namespace": "functions", "arguments": "{}"}
