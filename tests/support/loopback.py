@@ -46,6 +46,17 @@ def request(
         connection.close()
 
 
+def stalled(port: int, path: str, body: bytes) -> socket.socket:
+    """Post, and read nothing: give the connection, which takes as little as the system allows."""
+    connection = socket.socket()
+    connection.settimeout(PATIENCE_SECONDS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", port))
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    connection.sendall(head.encode() + b"\r\n\r\n" + body)
+    return connection
+
+
 class Call:
     """One POST, whose answer is read as it comes, or not at all."""
 
