@@ -83,12 +83,12 @@ def _tool(history: _History, message: Fields, position: int) -> None:
 
 
 def _function(history: _History, message: Fields, position: int) -> None:
-    """Read a deprecated function message: it answers the latest waiting call of that name."""
+    """Read a deprecated function message: it answers the first waiting call of that name."""
     name = message.required_name("name")
     calls = [call.call_id for call in history.waiting.values() if call.name == name]
     if not calls:
         _orphan(message.at("name"), "a 'function_call' of this name")
-    history.answer(calls[-1], message)
+    history.answer(calls[0], message)
 
 
 def _orphan(where: str, what: str) -> None:

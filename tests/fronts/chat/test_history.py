@@ -170,6 +170,16 @@ class LegacyTests(SynchronousTestCase):
         short = items(USER, self.CALL)
         self.assertEqual(items(USER, self.CALL, self.RESULT, USER)[: len(short)], short)
 
+    def test_results_of_one_name_answer_its_calls_in_their_order(self) -> None:
+        found = items(self.CALL, self.CALL, self.RESULT, {**self.RESULT, "content": "later"})
+        self.assertEqual(
+            found[2:],
+            (
+                ToolResult("call_function_0", (TextPart("ok"),)),
+                ToolResult("call_function_1", (TextPart("later"),)),
+            ),
+        )
+
     def test_a_result_of_another_name_is_an_orphan(self) -> None:
         for messages in (
             (self.RESULT,),

@@ -107,6 +107,10 @@ class ReasoningTests(SynchronousTestCase):
         found = deltas(e.ReasoningOpened(0, "r"), e.ThoughtDelta(0, 0, "live"))
         self.assertEqual(found, [{"reasoning_content": "live"}])
 
+    def test_the_next_part_of_a_kind_ends_the_one_before(self) -> None:
+        found = deltas(e.ReasoningOpened(0, "r"), e.SummaryDelta(0, 0, "a"), e.SummaryDelta(0, 1, "b"))
+        self.assertEqual([delta["reasoning_content"] for delta in found], ["a", "\n\nb"])
+
     def test_a_part_that_began_later_waits(self) -> None:
         events = (
             e.ReasoningOpened(0, "r"),
