@@ -49,7 +49,6 @@ class Outlet:
         self._reader = flow.Reader()
         self._queue: deque[bytes] = deque()
         self._paused = False
-        self._open = True
         self._closed: Callable[[], None] | None = None
         self._timer: IDelayedCall | None = None
         request.registerProducer(self, True)
@@ -61,8 +60,6 @@ class Outlet:
 
     def write(self, frames: list[bytes]) -> None:
         """Write whole frames, now or when the reader is ready for them."""
-        if not self._open:
-            return
         if not self._paused and not self._queue:
             self._request.write(b"".join(frames))
             return
@@ -72,18 +69,18 @@ class Outlet:
 
     def close(self, closed: Callable[[], None]) -> None:
         """Take no more, and call back when everything was taken."""
-        self._closed = closed
         if not self._queue:
-            self._end()
+            self._end(closed)
             return
+        self._closed = closed
         self._reader = flow.ended(self._reader)
         self._look()
 
     def discard(self) -> None:
         """Forget what waits: nobody will read it. Idempotent."""
-        self._open = False
         self._closed = None
         self._queue.clear()
+        self._reader = flow.Reader()
         self._stop_timer()
 
     def pauseProducing(self) -> None:
@@ -95,10 +92,9 @@ class Outlet:
         self._paused = False
         while self._queue and not self._paused:
             self._write_batch()
-        if self._open:
-            self._look()
+        self._look()
         if self._closed is not None and not self._queue:
-            self._end()
+            self._end(self._closed)
 
     def stopProducing(self) -> None:
         """Note that the connection is gone (IPushProducer); what follows from it comes another way."""
@@ -142,9 +138,6 @@ class Outlet:
         if timer is not None:
             timer.cancel()
 
-    def _end(self) -> None:
-        closed, self._closed = self._closed, None
-        self._open = False
+    def _end(self, closed: Callable[[], None]) -> None:
         self._request.unregisterProducer()
-        if closed is not None:
-            closed()
+        closed()

@@ -1,3 +1,4 @@
+from twisted.logger import LogEvent, Logger
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,8 +24,8 @@ class TestJournal(SynchronousTestCase):
         self.assertEqual(figure(self.metrics, "codexd_malformed_request_total"), 1)
 
     def test_an_exception_of_ours_is_counted_and_logged_with_the_request_id(self) -> None:
-        said = []
-        self.patch(Journal, "_log", type("Log", (), {"error": lambda self, text, **at: said.append(at)})())
+        said: list[LogEvent] = []
+        self.patch(Journal, "_log", Logger(observer=said.append))
         self.journal.broke(Record("req_1"), Failure(ValueError("the secret prompt")))
         self.assertEqual(figure(self.metrics, "codexd_internal_error_total"), 1)
         self.assertEqual(said[0]["id"], "req_1")

@@ -63,7 +63,7 @@ class ReaderTransport(StringTransportWithDisconnection):
         if self._pile:
             return
         if self.closing:
-            super().loseConnection()
+            self.lose()
         elif self.paused and self.producer is not None:
             self.paused = False
             self.producer.resumeProducing()
@@ -71,12 +71,22 @@ class ReaderTransport(StringTransportWithDisconnection):
     def loseConnection(self) -> None:
         self.closing = self.disconnecting = True
         if not self._pile:
-            super().loseConnection()
+            self.lose()
 
     def abortConnection(self) -> None:
         self.aborted = True
         self._pile = b""
+        self.lose()
+
+    def lose(self) -> None:
+        """Let the connection be gone, as a reactor tells of it."""
+        producer, self.producer = self.producer, None
+        if producer is not None:
+            producer.stopProducing()
         super().loseConnection()
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
@@ -155,7 +165,7 @@ class Connection:
 
     def leave(self) -> None:
         """Go away, as a client does."""
-        StringTransportWithDisconnection.loseConnection(self.transport)
+        self.transport.lose()
 
     @property
     def received(self) -> bytes:
