@@ -1,0 +1,102 @@
+"""What may differ between two recordings of the same thing: this table, and nothing else.
+
+Text, order, framing, blank lines and header values stay as they are. A name that is made up anew each time is
+replaced by a numbered one, the same for the same name: a transcript still shows which are equal.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+from codexd.wire.json import Json
+
+Kind: TypeAlias = Literal["request", "provider", "head", "body"]
+"""A piece of a transcript: what the client sends, what the provider is asked, the response's two parts."""
+
+_UUID: Final = re.compile("(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
+
+
+@frozen
+class Rule:
+    """One thing that may differ.
+
+    Attributes:
+        mark: what stands in its place; a `#` is the value's number, the same for equal values.
+        kind: where it is looked for.
+        pattern: the value alone; what makes it this value stands in look-arounds.
+        reason: why it differs.
+        local: values are numbered in each piece for itself, not over the whole transcript.
+    """
+
+    mark: str
+    kind: Kind
+    pattern: re.Pattern[str]
+    reason: str
+    local: bool = False
+
+
+def _text(member: str, value: str) -> re.Pattern[str]:
+    """A member that is a text. Inside another text its quotes would be escaped."""
+    return re.compile(f'(?<=[{{,]"{member}":"){value}(?=")')
+
+
+def _number(member: str, value: str) -> re.Pattern[str]:
+    return re.compile(f'(?<=[{{,]"{member}":){value}(?=[,}}])')
+
+
+def _header(name: str, value: str) -> re.Pattern[str]:
+    return re.compile(f"(?<=^{name}: ){value}$", re.MULTILINE)
+
+
+_TIME: Final = '"<time #>"'
+_DATE: Final = "[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
+
+RULES: Final = (
+    Rule("<chatcmpl #>", "body", _text("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
+    Rule("<resp #>", "body", _text("id", "resp_[0-9a-f]{24}"), "a random token"),
+    Rule(_TIME, "body", _number("created", "[0-9]{10}"), "when the answer began", local=True),
+    Rule(_TIME, "body", _number("created_at", "[0-9]{10}"), "when the answer began", local=True),
+    Rule('"<time>"', "body", _number("completed_at", "[0-9]{10}"), "when the answer ended"),
+    Rule("<req #>", "head", _header("X-Request-Id", "req_[0-9a-f]{32}"), "a random token"),
+    Rule("<date>", "head", _header("Date", _DATE), "when the answer began"),
+    Rule("<ms>", "head", _header("Openai-Processing-Ms", "[0-9]+"), "how long it took to begin"),
+    Rule("<uuid #>", "provider", _UUID, "Codex names threads and messages of a history anew"),
+)
+
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "client_metadata": "ids and times of Codex's session and this machine's sandbox, in random order",
+}
+"""Members of the provider's request that are not recorded, and why."""
+
+
+@define
+class Normaliser:
+    """Replaces what may differ in the pieces of one transcript, in the order in which they are given."""
+
+    _known: dict[tuple[str, int], dict[str, int]] = field(factory=dict, init=False)
+    _pieces: int = field(default=0, init=False)
+
+    def apply(self, kind: Kind, text: str) -> str:
+        """Give a piece with what may differ replaced."""
+        self._pieces += 1
+        for rule in RULES:
+            if kind == rule.kind:
+                text = rule.pattern.sub(self._replacing(rule), text)
+        return text
+
+    def _replacing(self, rule: Rule) -> Callable[[re.Match[str]], str]:
+        scope = (rule.mark, self._pieces if rule.local else 0)
+        known = self._known.setdefault(scope, {})
+
+        def replace(found: re.Match[str]) -> str:
+            number = known.setdefault(found[0], len(known) + 1)
+            return rule.mark.replace("#", str(number))
+
+        return replace
+
+
+def asked(body: dict[str, Json]) -> dict[str, Json]:
+    """Give a provider's request without what is left out."""
+    return {name: value for name, value in body.items() if name not in LEFT_OUT}

@@ -1,0 +1,84 @@
+"""What a scenario is: the requests of one client, each told whole or as what follows on the last answer."""
+
+from typing import Final, TypeAlias
+
+from attrs import frozen
+
+from codexd.parity import layout
+from codexd.wire import json
+from codexd.wire.json import Json
+
+CHAT: Final = "/v1/chat/completions"
+RESPONSES: Final = "/v1/responses"
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values, in the order in which they are sent."""
+
+
+@frozen
+class Ask:
+    """One request.
+
+    Attributes:
+        headers: those that make this request what it is; client.py adds the ones that every request has.
+    """
+
+    path: str
+    body: bytes = b""
+    method: str = "POST"
+    headers: Headers = ()
+
+    @classmethod
+    def saying(cls, path: str, body: Json) -> "Ask":
+        """Ask with a JSON body."""
+        return cls(path, json.encode(body))
+
+    def render(self) -> bytes:
+        """Write it for a person: the body as JSON where it is, else as the text it is."""
+        shown: dict[str, Json] = {"method": self.method, "path": self.path}
+        if self.headers:
+            shown["headers"] = dict(self.headers)
+        if self.body:
+            shown |= _body(self.body)
+        return layout.page(shown)
+
+
+@frozen
+class Results:
+    """The client carried out the tool calls of the last answer; `texts` are their results, in call order."""
+
+    texts: tuple[str, ...]
+
+
+@frozen
+class Reply:
+    """The client keeps the last answer in its history and says something more."""
+
+    text: str
+
+
+FollowUp: TypeAlias = Results | Reply
+
+
+@frozen
+class Scenario:
+    """One golden transcript.
+
+    Attributes:
+        name: of its folder; lower case, words joined by dashes.
+        about: one line on what it shows.
+        first: the first request.
+        then: what follows on each answer.
+    """
+
+    name: str
+    about: str
+    first: Ask
+    then: tuple[FollowUp, ...] = ()
+
+
+def _body(body: bytes) -> dict[str, Json]:
+    try:
+        return {"body": json.decode(body)}
+    except json.Malformed:
+        return {"text": body.decode()}

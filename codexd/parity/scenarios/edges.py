@@ -1,0 +1,75 @@
+"""What happens around the answers: models, probes, keys, and requests that never reach a model."""
+
+from typing import Final
+
+from attrs import evolve
+
+from codexd.parity.scenario import CHAT, RESPONSES, Ask, Scenario
+from codexd.parity.scenarios.bodies import chat, responses
+from codexd.parity.stage import MOST_BODY_BYTES
+
+_PLAIN: Final = chat("say: no")
+_PREFLIGHT: Final = (
+    ("Origin", "app://obsidian.md"),
+    ("Access-Control-Request-Method", "POST"),
+    ("Access-Control-Request-Headers", "authorization, content-type, x-stainless-os"),
+)
+
+
+def _get(path: str) -> Ask:
+    return Ask(path, method="GET")
+
+
+SCENARIOS: Final = (
+    Scenario("models", "the list of models", _get("/v1/models")),
+    Scenario("models-one", "one model", _get("/v1/models/scripted")),
+    Scenario("models-unknown", "a model that does not exist", _get("/v1/models/no/such")),
+    Scenario("probe-live", "liveness, which asks for no key", _get("/livez")),
+    Scenario("probe-ready", "readiness, which asks for no key", _get("/readyz")),
+    Scenario("probe-health", "both probes in one", _get("/healthz")),
+    Scenario("error-path", "a path that leads nowhere", _get("/v1/nowhere")),
+    Scenario("error-method", "a method the path does not have", _get(CHAT)),
+    Scenario("error-key", "a wrong API key", evolve(_PLAIN, headers=(("Authorization", "Bearer sk-wrong"),))),
+    Scenario("error-too-large", "a body that is too large", chat("x" * MOST_BODY_BYTES)),
+    Scenario(
+        "error-media",
+        "a content type that is not JSON",
+        evolve(_PLAIN, headers=(("Content-Type", "text/csv"),)),
+    ),
+    Scenario(
+        "error-encoding",
+        "a content encoding nobody knows",
+        evolve(_PLAIN, headers=(("Content-Encoding", "rot13"),)),
+    ),
+    Scenario("error-chat-json", "a body that is not JSON", Ask(CHAT, b'{"model": "scripted", ')),
+    Scenario("error-responses-json", "a body that is not JSON", Ask(RESPONSES, b'{"model": "scripted", ')),
+    Scenario("error-chat-object", "a body that is no object", Ask(CHAT, b"[]")),
+    Scenario("error-chat-missing", "a body without messages", Ask.saying(CHAT, {"model": "scripted"})),
+    Scenario(
+        "error-responses-missing", "a body without an input", Ask.saying(RESPONSES, {"model": "scripted"})
+    ),
+    Scenario("error-chat-range", "a parameter out of its range", chat("say: no", temperature=9)),
+    Scenario("error-responses-range", "a parameter out of its range", responses("say: no", top_p=2)),
+    Scenario(
+        "error-chat-orphan",
+        "a result for a call that was never made",
+        Ask.saying(
+            CHAT,
+            {"model": "scripted", "messages": [{"role": "tool", "tool_call_id": "call_1", "content": "so"}]},
+        ),
+    ),
+    Scenario(
+        "error-responses-orphan",
+        "a result for a call that was never made",
+        Ask.saying(
+            RESPONSES,
+            {
+                "model": "scripted",
+                "input": [{"type": "function_call_output", "call_id": "call_1", "output": "so"}],
+            },
+        ),
+    ),
+    Scenario(
+        "preflight", "a browser asks whether it may ask", Ask(CHAT, method="OPTIONS", headers=_PREFLIGHT)
+    ),
+)

@@ -1,0 +1,112 @@
+"""What is normalised is in one table; everything else shows."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.parity.normalise import RULES, Kind, Normaliser, asked
+from tests.parity import FIXTURES
+
+HEAD = (
+    "HTTP/1.1 200 OK\nDate: Fri, 20 Nov 2026 10:33:41 GMT\n"
+    "X-Request-Id: req_50163373c0e5ea048ffe37da2ff6003b\nOpenai-Processing-Ms: 36\nRetry-After: 1"
+)
+ONE = "01a1f884-e66a-78c0-8e60-39914e4c1d81"
+TWO = "01a1f884-e66a-78c0-8e60-39914e4c1d82"
+A = "dcc28ce0c22af48caaa0fbdf"
+B = "3ff926c542292d3956d7dfbc"
+
+
+def chunk(id: str = A, time: int = 1700000000, text: str = "") -> str:
+    delta = f'"choices":[{{"delta":{{"content":"{text}"}}}}]'
+    return f'data: {{"id":"chatcmpl-{id}","object":"chat.completion.chunk","created":{time},{delta}}}\n\n'
+
+
+def response(id: str = A, began: int = 1700000000, ended: int = 1700000001) -> str:
+    text = '"output":[{"id":"msg_1","text":"at 1700000000"}]'
+    return f'{{"id":"resp_{id}","created_at":{began},"completed_at":{ended},{text}}}'
+
+
+SAMPLES: tuple[tuple[Kind, str], ...] = (
+    ("body", chunk(text="one ") + chunk(text="two") + "data: [DONE]\n\n"),
+    ("body", response()),
+    ("body", '{"object":"list","data":[{"id":"scripted","created":0}]}'),
+    ("head", HEAD),
+    ("provider", f'[{{"input": [{{"id":"msg_{ONE}","text":"1|100"}}], "prompt_cache_key": "{TWO}"}}]'),
+    ("request", f'{{"messages": [{{"id": "chatcmpl-{A}", "created": 1700000000}}]}}'),
+)
+
+
+def normalised(kind: Kind, text: str) -> str:
+    return Normaliser().apply(kind, text)
+
+
+def replaced(kind: Kind, text: str) -> set[int]:
+    """Give where a rule takes hold."""
+    spans = (found.span() for rule in RULES if rule.kind == kind for found in rule.pattern.finditer(text))
+    return {at for start, end in spans for at in range(start, end)}
+
+
+class NormaliserTests(SynchronousTestCase):
+    def test_what_is_made_up_anew_each_time_is_replaced(self) -> None:
+        self.assertEqual(normalised("body", chunk(B, 1800000000)), normalised("body", chunk()))
+        other = response(B, 1800000000, 1800000009)
+        self.assertEqual(normalised("body", other), normalised("body", response()))
+        later = HEAD.replace("20 Nov", "21 Nov").replace("501633", "abcdef").replace(": 36", ": 4")
+        self.assertEqual(normalised("head", later), normalised("head", HEAD))
+        self.assertEqual(normalised("provider", ONE), normalised("provider", TWO))
+
+    def test_equal_values_have_equal_names_and_others_have_others(self) -> None:
+        self.assertEqual(normalised("provider", f"{ONE} {TWO} {ONE}"), "<uuid 1> <uuid 2> <uuid 1>")
+
+    def test_a_stream_whose_chunks_have_not_one_id_shows(self) -> None:
+        same = normalised("body", chunk() + chunk())
+        for odd in (chunk(id=B), chunk(time=1700000001)):
+            self.assertNotEqual(normalised("body", chunk() + odd), same)
+
+    def test_names_go_on_from_piece_to_piece_and_times_do_not(self) -> None:
+        normaliser = Normaliser()
+        first = normaliser.apply("body", chunk())
+        second = normaliser.apply("body", chunk(B, 1700000001))
+        self.assertEqual(first.replace("<chatcmpl 1>", "<chatcmpl 2>"), second)
+        self.assertIn('"created":"<time 1>"', second)
+
+    def test_a_value_of_another_shape_stays(self) -> None:
+        for kind, text in (
+            ("body", '{"created":0,"created_at":"1700000000","completed_at":null}'),
+            ("body", '{"id":"chatcmpl-1","text":"chatcmpl-dcc28ce0c22af48caaa0fbdf"}'),
+            ("body", r'{"text":"{\"id\":\"resp_dcc28ce0c22af48caaa0fbdf\",\"created\":1700000000}"}'),
+            ("head", "X-Request-Id: mine\nDate: now\nOpenai-Processing-Ms: -1"),
+        ):
+            self.assertEqual(normalised(kind, text), text)
+
+    def test_a_rule_holds_for_its_own_kind_of_text_alone(self) -> None:
+        self.assertEqual(normalised("request", chunk() + HEAD + ONE), chunk() + HEAD + ONE)
+
+    @given(st.sampled_from(SAMPLES), st.data())
+    def test_any_other_character_that_changes_shows(
+        self, sample: tuple[Kind, str], data: st.DataObject
+    ) -> None:
+        kind, text = sample
+        at = data.draw(st.sampled_from([at for at in range(len(text)) if at not in replaced(kind, text)]))
+        letter = data.draw(st.sampled_from(sorted(set(text))) | st.characters())
+        assume(letter != text[at])
+        changed = text[:at] + letter + text[at + 1 :]
+        self.assertNotEqual(normalised(kind, changed), normalised(kind, text))
+
+    @given(st.sampled_from(SAMPLES), st.data())
+    def test_any_other_character_that_is_lost_shows(
+        self, sample: tuple[Kind, str], data: st.DataObject
+    ) -> None:
+        kind, text = sample
+        at = data.draw(st.sampled_from([at for at in range(len(text)) if at not in replaced(kind, text)]))
+        self.assertNotEqual(normalised(kind, text[:at] + text[at + 1 :]), normalised(kind, text))
+
+    def test_no_rule_is_without_use(self) -> None:
+        pages = [page.read_text(errors="replace") for page in FIXTURES.glob("*/*.*")]
+        for rule in RULES:
+            self.assertTrue(any(rule.mark.replace("#", "1") in page for page in pages), rule.mark)
+
+    def test_of_the_providers_request_only_what_is_listed_is_left_out(self) -> None:
+        body = {"model": "scripted", "client_metadata": {"turn_id": ONE}, "input": []}
+        self.assertEqual(asked(body), {"model": "scripted", "input": []})

@@ -1,0 +1,85 @@
+from collections import deque
+
+from attrs import Factory, define
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.parity.client import Response
+from codexd.parity.fixtures import Pages
+from codexd.parity.recording import BROKEN_OFF, flaws, record
+from codexd.parity.scenario import CHAT, Ask, FollowUp, Reply, Results, Scenario
+from codexd.wire import json
+from codexd.wire.json import Json
+
+FIRST = Ask.saying(CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "one"}]})
+ANSWER = json.encode({"id": "chatcmpl-" + 24 * "a", "choices": [{"message": {"content": "é"}}]})
+HEAD = ("HTTP/1.1 200 OK", "X-Request-Id: req_" + 32 * "0")
+SESSION = {"client_metadata": {"turn_id": "1"}}
+
+
+@define
+class FakeScene:
+    """Gives prepared answers, and says that the model was asked for each.
+
+    Attributes:
+        responses: what is answered, one after the other.
+        played: who asked what.
+    """
+
+    responses: deque[Response]
+    played: list[tuple[str, Ask]] = Factory(list)
+    _asked: list[dict[str, Json]] = Factory(lambda: [{"input": "of the scenario before"}])
+
+    async def play(self, ask: Ask, player: str) -> Response:
+        self.played.append((player, ask))
+        self._asked.append({"input": json.decode(ask.body)["messages"], **SESSION})
+        return self.responses.popleft()
+
+    def asked(self) -> list[dict[str, Json]]:
+        asked, self._asked = self._asked, []
+        return asked
+
+
+class RecordTests(SynchronousTestCase):
+    def recorded(self, *answers: Response, then: tuple[FollowUp, ...] = ()) -> Pages:
+        self.scene = FakeScene(deque(answers))
+        scenario = Scenario("chat-text", "a text", FIRST, then)
+        return self.successResultOf(Deferred.fromCoroutine(record(scenario, self.scene)))
+
+    def test_an_exchange_has_what_was_said_on_both_sides(self) -> None:
+        pages = self.recorded(Response(HEAD, ANSWER, whole=True))
+        self.assertEqual(
+            pages,
+            {
+                "exchange.1.request.json": FIRST.render(),
+                "provider.1.json": b'[{"input":[{"role":"user","content":"one"}]}]\n',
+                "exchange.1.response.http": b"HTTP/1.1 200 OK\nX-Request-Id: <req 1>\n\n"
+                + ANSWER.replace(b"chatcmpl-" + 24 * b"a", b"<chatcmpl 1>"),
+            },
+        )
+        self.assertEqual(flaws(pages), ())
+
+    def test_what_follows_is_asked_by_the_same_player_and_has_pages_of_its_own(self) -> None:
+        answer = Response(HEAD, ANSWER, whole=True)
+        pages = self.recorded(answer, answer, then=(Reply("two"),))
+        self.assertEqual({name.split(".")[1] for name in pages}, {"1", "2"})
+        self.assertEqual([player for player, _ in self.scene.played], ["chat-text"] * 2)
+        self.assertIn(b'"content":"two"', pages["exchange.2.request.json"])
+
+    def test_where_the_client_cannot_go_on_the_pages_say_so(self) -> None:
+        pages = self.recorded(Response(HEAD, ANSWER, whole=True), then=(Results(("noon",)), Reply("two")))
+        self.assertEqual(
+            pages["exchange.2.request.json"], b"(the client cannot go on: the answer has 0 tool calls)\n"
+        )
+        self.assertEqual(len(self.scene.played), 1)
+        self.assertEqual(flaws(pages), ("exchange.2.request.json",))
+
+    def test_an_answer_that_broke_off_is_marked(self) -> None:
+        pages = self.recorded(Response(HEAD, b"data: ha", whole=False))
+        page = pages["exchange.1.response.http"]
+        self.assertEqual(page, f"{HEAD[0]}\nX-Request-Id: <req 1>\n{BROKEN_OFF}\n\ndata: ha".encode())
+        self.assertEqual(flaws(pages), ("exchange.1.response.http",))
+
+    def test_bytes_that_are_no_text_are_kept(self) -> None:
+        pages = self.recorded(Response(HEAD, b"\xff\r\n\x00", whole=True))
+        self.assertTrue(pages["exchange.1.response.http"].endswith(b"\n\n\xff\r\n\x00"))

@@ -1,0 +1,21 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.parity.scenario import CHAT, Ask
+from codexd.wire import json
+
+
+class AskTests(SynchronousTestCase):
+    def test_it_is_shown_with_its_body_as_json(self) -> None:
+        ask = Ask(CHAT, b'{"model": "scripted"}', headers=(("Origin", "null"),))
+        self.assertEqual(
+            json.decode(ask.render()),
+            {"method": "POST", "path": CHAT, "headers": {"Origin": "null"}, "body": {"model": "scripted"}},
+        )
+
+    def test_a_body_that_is_not_json_is_shown_as_the_text_it_is(self) -> None:
+        self.assertEqual(
+            json.decode(Ask(CHAT, b'{"model').render()), {"method": "POST", "path": CHAT, "text": '{"model'}
+        )
+
+    def test_without_a_body_none_is_shown(self) -> None:
+        self.assertEqual(json.decode(Ask("/x", method="GET").render()), {"method": "GET", "path": "/x"})
