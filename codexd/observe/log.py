@@ -30,6 +30,7 @@ _REQUEST: Final = (
 )
 _KEPT: Final = ("id", "method", "route", "status", "front", "model", "principal", "stream", "outcome")
 _SERVER_FAULT: Final = 500
+_CHATTER: Final = frozenset(("/livez", "/readyz", "/healthz", "/metrics"))
 _LOGGER: Final = Logger(namespace="codexd.request")
 _SCALARS: Final = (str, int, float, bool, type(None))
 

@@ -57,6 +57,13 @@ class TestRequestLog(SynchronousTestCase):
         (line,) = written.lines
         return line
 
+    def test_what_machines_ask_all_day_is_only_for_debugging(self) -> None:
+        written = Written(Log(level="debug"))
+        requests = RequestLog(Logger(namespace="codexd.request", observer=written.observer))
+        requests.write(Record(route="/readyz", status=503))
+        requests.write(Record(route="/v1/models", status=200))
+        self.assertEqual([line.split()[1] for line in written.lines], ["debug", "info"])
+
     def test_a_request_is_one_json_object_with_every_field_of_the_schema(self) -> None:
         line = json.decode(self.write(RECORD))
         self.assertEqual(line.pop("time")[:3], "202", "a date")
