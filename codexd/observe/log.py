@@ -46,9 +46,15 @@ class RequestLog:
         self._logger = logger
 
     def write(self, record: Record) -> None:
-        """Write a request that is over; those that failed by our side's doing are warnings."""
-        ours = record.outcome != OK and record.status >= _SERVER_FAULT
-        self._logger.emit(LogLevel.warn if ours else LogLevel.info, _REQUEST, **_fields(record))
+        """Write a request that is over."""
+        self._logger.emit(_level(record), _REQUEST, **_fields(record))
+
+
+def _level(record: Record) -> Any:
+    """What failed by our side's doing is a warning; what machines ask all day long is for debugging."""
+    if record.outcome != OK and record.status >= _SERVER_FAULT:
+        return LogLevel.warn
+    return LogLevel.debug if record.route in _CHATTER else LogLevel.info
 
 
 def _fields(record: Record) -> dict[str, Any]:
