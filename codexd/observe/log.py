@@ -47,10 +47,10 @@ class RequestLog:
 
     def write(self, record: Record) -> None:
         """Write a request that is over."""
-        self._logger.emit(_level(record), _REQUEST, **_fields(record))
+        self._logger.emit(_weight(record), _REQUEST, **_fields(record))
 
 
-def _level(record: Record) -> Any:
+def _weight(record: Record) -> Any:
     """What failed by our side's doing is a warning; what machines ask all day long is for debugging."""
     if record.outcome != OK and record.status >= _SERVER_FAULT:
         return LogLevel.warn
