@@ -34,11 +34,13 @@ def runs(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """List the processes that a process started and that run."""
-    try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+    """List the processes that a process started and that run; each of its threads has its own."""
+    found: list[str] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += thread.read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
     return [int(child) for child in found if runs(int(child))]
 
 
