@@ -2,7 +2,7 @@
 
 A history is read in blocks: each user or developer message, each tool result, and each unbroken run of the
 assistant's items. A run counts by what every dialect sends back of it, its text and its calls: reasoning
-and item ids get lost on the way through some clients and do not count.
+and item ids get lost on the way through some clients and do not count, nor does a run of nothing else.
 """
 
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def prefixes(items: tuple[Item, ...]) -> tuple[Prefix, ...]:
     digest, count = b"", 0
     for block in _blocks(items):
         count += len(block)
-        digest = _digest(digest, *_words(block))
+        digest = _longer(digest, block)
         found.append(Prefix(count, digest))
     return tuple(found)
 
@@ -92,7 +92,7 @@ def extended(known: tuple[Prefix, ...], items: tuple[Item, ...], more: tuple[Ite
         return whole(items + more)
     digest = known[-1].digest
     for block in _blocks(more):
-        digest = _digest(digest, *_words(block))
+        digest = _longer(digest, block)
     return digest
 
 
@@ -100,6 +100,11 @@ def results(rest: tuple[Item, ...]) -> tuple[ToolResult, ...] | None:
     """Give what follows a prefix as tool results, if it is nothing else."""
     found = tuple(item for item in rest if isinstance(item, ToolResult))
     return found if found and len(found) == len(rest) else None
+
+
+def _longer(digest: bytes, block: tuple[Item, ...]) -> bytes:
+    words = tuple(_words(block))
+    return _digest(digest, *words) if words else digest
 
 
 def _blocks(items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
@@ -121,11 +126,11 @@ def _words(block: tuple[Item, ...]) -> Iterator[str]:
     elif isinstance(first, Message) and first.role != "assistant":
         yield from ("said", first.role, *_parts(first.parts))
     else:
-        yield "assistant"
-        yield "".join(_spoken(block))
-        for item in block:
-            if isinstance(item, ToolCall):
-                yield from ("call", item.call_id, item.namespace or "", item.name, item.arguments)
+        text, calls = "".join(_spoken(block)), [item for item in block if isinstance(item, ToolCall)]
+        if text or calls:
+            yield from ("assistant", text)
+        for call in calls:
+            yield from ("call", call.call_id, call.namespace or "", call.name, call.arguments)
 
 
 def _spoken(block: tuple[Item, ...]) -> Iterator[str]:
