@@ -118,6 +118,21 @@ class HistoryTests(SynchronousTestCase):
         found = {whole((*history[:at], item, *history[at + 1 :])) for at, item in changed}
         self.assertEqual(len(found | {whole(history)}), len(changed) + 1)
 
+    def test_any_two_different_contents_are_told_apart(self) -> None:
+        contents: tuple[tuple[Part, ...], ...] = (
+            (),
+            (TextPart("a"),),
+            (TextPart("a"), TextPart("a")),
+            (TextPart("atexta"),),
+            (ImagePart("a"),),
+            (ImagePart("a", "low"),),
+            (FilePart("a"),),
+            (FilePart("a", "low"),),
+            (AudioPart("a", "wav"),),
+            (AudioPart("a", "mp3"),),
+        )
+        self.assertEqual(len({whole((Message("user", parts),)) for parts in contents}), len(contents))
+
     def test_an_empty_history_has_no_prefixes(self) -> None:
         self.assertEqual((prefixes(()), whole(())), ((), b""))
 
