@@ -265,8 +265,9 @@ class Thread:
             return []
         why = fault("model_failed") if message.timed_out else fault("invalid_prompt", message.message)
         said = self._telling.break_off(why)
-        # The turn was asked for in one breath with the injection: it may be running.
-        return [*said, *(self.abort() if message.tag == "inject" else self.close())]
+        # The turn was asked for in one breath with the injection, and its reply may be all that is late.
+        may_run = message.tag == "inject" or (message.tag == "turn" and self._turn_id is not None)
+        return [*said, *(self.abort() if may_run else self.close())]
 
     # How an answer runs.
 

@@ -21,6 +21,9 @@ Outcome = jsonrpc.Reply | jsonrpc.ErrorReply | None
 """What became of a call; None when the child missed the deadline or is gone."""
 
 
+Heard = jsonrpc.Notification | jsonrpc.Request | jsonrpc.Reply
+
+
 @define
 class _Pending:
     done: Callable[[Outcome], None]
@@ -32,7 +35,7 @@ class Peer:
 
     Args:
         write: takes bytes for the child's standard input.
-        heard: takes every notification and every request of the child's.
+        heard: takes every notification and every request of the child's, and replies that came too late.
         clock: for deadlines; `sweep` must be called now and then.
         call_seconds: the deadline of a call.
     """
@@ -40,7 +43,7 @@ class Peer:
     def __init__(
         self,
         write: Callable[[bytes], None],
-        heard: Callable[[jsonrpc.Notification | jsonrpc.Request], None],
+        heard: Callable[[Heard], None],
         clock: IReactorTime,
         call_seconds: float,
         metrics: Metrics,
@@ -122,3 +125,5 @@ class Peer:
         call = self._pending.pop(message.id, None)
         if call is not None:
             call.done(message)
+        elif isinstance(message, jsonrpc.Reply):
+            self._heard(message)

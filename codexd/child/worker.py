@@ -1,17 +1,18 @@
 """One child slot with the threads that live on its child."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from codexd.backs.bindings import TOOL_CALL
+from codexd.backs import bindings as b
 from codexd.backs.requests import UNKNOWN_METHOD, policy
 from codexd.child.complaints import Complaints
 from codexd.child.greeting import Greeting, greet, offers
-from codexd.child.peer import Peer
+from codexd.child.peer import Heard, Outcome, Peer
 from codexd.child.process import ChildProcess
 from codexd.child.run import Run
 from codexd.child.session import Session
@@ -22,7 +23,7 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.catalog import Offer
 from codexd.policy.restart import Supervision
 from codexd.settings import Codex, Turns
-from codexd.wire.jsonrpc import Notification, Request
+from codexd.wire.jsonrpc import Notification, Reply, Request
 
 
 class Worker:
@@ -176,16 +177,32 @@ class Worker:
                 self._log.error("An answer could not be passed on: {where}", where=whereabouts(Failure()))
                 run.cancel()
 
-    def _heard(self, message: Notification | Request) -> None:
+    def _heard(self, message: Heard) -> None:
+        if isinstance(message, Reply):
+            self._unload(message)
+            return
         thread_id = message.params.get("threadId")
         session = self._located.get(thread_id) if type(thread_id) is str else None
         if type(message) is Notification:
             if session is not None:
                 session.receive(message)
-        elif session is not None and message.method == TOOL_CALL:
+            elif message.method == "turn/started":
+                self._stop(message)
+        elif session is not None and message.method == b.TOOL_CALL:
             session.receive(message)
         else:
             self._decide(message)  # type: ignore[arg-type]
+
+    def _unload(self, late: Reply) -> None:
+        """Unload a thread that was started too late for whoever asked for it."""
+        with suppress(b.Unexpected):
+            self.peer.ask(b.Unsubscribe(b.structure(late.result, b.ThreadStarted).thread.id), _nothing)
+
+    def _stop(self, late: Notification) -> None:
+        """Stop a turn that began too late for whoever asked for it."""
+        with suppress(b.Unexpected):
+            started = b.structure(late.params, b.TurnStarted)
+            self.peer.ask(b.TurnInterrupt(started.threadId, started.turn.id), _nothing)
 
     def _decide(self, request: Request) -> None:
         self._metrics.count("child_request_declined")
@@ -194,3 +211,7 @@ class Worker:
             self.peer.decline(request.id, UNKNOWN_METHOD, "not supported by codexd")
         else:
             self.peer.answer(request.id, result)
+
+
+def _nothing(outcome: Outcome) -> None:
+    """Do nothing about what becomes of a call."""

@@ -91,6 +91,18 @@ class WatchdogTests(SessionTestCase):
             self.wait(CALL_SECONDS)
             self.assertGone()
 
+    def test_what_the_child_begins_too_late_is_ended_at_once(self) -> None:
+        for script, read in (("say: hi", 0), ("hang:", 1)):
+            self.codex.process.held = True
+            asked = self.codex.begin(turn(script))
+            self.codex.process.deliver(read)
+            self.wait(CALL_SECONDS + 1)
+            self.assertEqual(asked.kind, "no_first_event")
+            self.codex.process.held = False
+            self.codex.process.deliver()
+            self.codex.reactor.advance(0)
+            self.assertGone()
+
     def test_a_call_that_is_not_answered_fails_its_answer(self) -> None:
         codex = Codex.up(Path(self.mktemp()))
         codex.server.deaf = {"turn/start"}
