@@ -71,6 +71,7 @@ class Drama:
     lost: bool = False
     hushed: bool = False
     _turns: int = 0
+    _named: set[Json] = field(factory=set)
     _calls: list[str] = field(factory=list)
     _demands: dict[int, int] = field(factory=dict)
     _unloaded: bool = False
@@ -115,6 +116,9 @@ class Drama:
         return here
 
     def _tell(self, message: Notification) -> None:
+        turn = message.params.get("turn")
+        if message.method == "turn/started" and isinstance(turn, dict):
+            self._named.add(str(turn.get("id")))
         outputs = self.thread.receive(message)
         said = "".join(output.text for output in outputs if isinstance(output, e.TextDelta))
         if message.method == "item/agentMessage/delta" and said:
@@ -130,10 +134,9 @@ class Drama:
 
     def _settle(self, tag: str, outcome: str) -> None:
         if outcome == "well":
-            good: dict[str, Json] = {
-                "thread": {"thread": {"id": THREAD}},
-                "turn": {"turn": {"id": f"turn_{self._turns}"}},
-            }
+            turn_id = f"turn_{self._turns}"
+            self._named.add(turn_id)
+            good = {"thread": {"thread": {"id": THREAD}}, "turn": {"turn": {"id": turn_id}}}
             self._take(self.thread.receive(Replied(tag, good.get(tag, {}))))  # type: ignore[arg-type]
         elif outcome == "oddly":
             self._take(self.thread.receive(Replied(tag, {"thread": [], "turn": 7})))  # type: ignore[arg-type]
@@ -201,7 +204,7 @@ class Drama:
         _must(not self._unloaded, "nothing is asked of an unloaded thread")
         _must(command.tag == "thread" or self.thread.id == THREAD, "a thread has an id first")
         if isinstance(command.params, b.TurnInterrupt):
-            _must(command.params.turnId.startswith("turn_"), "only a turn of the thread's is stopped")
+            _must(command.params.turnId in self._named, "only a turn the child has named is stopped")
         self._unloaded = command.tag == "close"
         self._turns += command.tag == "turn"
         self._calls.append(command.tag)
