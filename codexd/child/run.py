@@ -1,6 +1,6 @@
 """One answer under way in a child: what the front end holds, and who watches the clock for it."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -15,11 +15,21 @@ from codexd.neutral.turn import Turn
 from codexd.policy.affinity import Keys
 from codexd.settings import Turns
 
-if TYPE_CHECKING:
-    from codexd.child.session import Session
-
 SETTLE_SECONDS: Final = 5.0
 """Silence after which an answer that looks whole is taken to be: the child's last word can get lost."""
+
+
+class Giver(Protocol):
+    """Whoever gives the answer: the session of its thread."""
+
+    def cancel(self) -> None:
+        """Nobody wants the answer any more: stop the model."""
+
+    def hold(self, run: "Run") -> None:
+        """Hold the child for this run's reader."""
+
+    def release(self, run: "Run") -> None:
+        """This run's reader has caught up."""
 
 
 @implementer(ITurnHandle)
@@ -32,15 +42,13 @@ class Run:
         ignored: request fields this back end has no use for.
     """
 
-    def __init__(
-        self, turn: Turn, keys: Keys, sink: IEventSink, session: "Session", clock: IReactorTime
-    ) -> None:
+    def __init__(self, turn: Turn, keys: Keys, sink: IEventSink, giver: Giver, clock: IReactorTime) -> None:
         self.turn = turn
         self.keys = keys
         self.over = False
         self.ignored = turn.ignored + _ignored(turn)
         self._sink = sink
-        self._session = session
+        self._giver = giver
         self._clock = clock
         self._fold = Fold()
         self._began = False
@@ -97,15 +105,15 @@ class Run:
         if not self.over:
             self.over = True
             self._unflushed = False
-            self._session.cancel()
+            self._giver.cancel()
 
     def hold(self) -> None:
         """The reader is too slow (ITurnHandle)."""
-        self._session.hold(self)
+        self._giver.hold(self)
 
     def release(self) -> None:
         """The reader has caught up (ITurnHandle)."""
-        self._session.release(self)
+        self._giver.release(self)
 
     def _tell(self, event: Event) -> None:
         if self.over:
