@@ -243,7 +243,7 @@ class Thread:
         except b.Unexpected:
             self.unexpected += 1
             why = self._telling.break_off(fault("model_failed"))
-            return [*why, *(self.close() if self.id is None else self.abort())]
+            return [*why, *(self.close() if self._turn_id is None else self.abort())]
 
     def _went_well(self, message: Replied) -> list[Output]:
         if message.tag == "thread":

@@ -99,15 +99,16 @@ class OpeningTests(SynchronousTestCase):
         scene.reply("interrupt", {})
         self.assertEqual(scene.commands, [INTERRUPT, CLOSE])
 
-    def test_a_turn_without_an_id_is_stopped_when_it_shows(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        scene.reply("thread", {"thread": {"id": THREAD}})
-        scene.reply("turn", {})
-        self.assertEqual(scene.faults, [fault("model_failed")])
-        scene.commands.clear()
-        scene.hear(turn_started(), turn_done("interrupted"))
-        self.assertEqual(scene.commands, [INTERRUPT, CLOSE])
+    def test_a_turn_without_an_id_is_a_failure_and_stopped_if_it_was_heard_of(self) -> None:
+        for heard, asked in (((), [CLOSE]), ((turn_started(),), [INTERRUPT, CLOSE])):
+            scene = Scene()
+            scene.take(scene.thread.open(ASKED))
+            scene.reply("thread", {"thread": {"id": THREAD}})
+            scene.commands.clear()
+            scene.hear(*heard)
+            scene.reply("turn", {})
+            scene.hear(turn_done("interrupted"))
+            self.assertEqual((scene.faults, scene.commands), ([fault("model_failed")], asked))
 
 
 class AnswerTests(SynchronousTestCase):
