@@ -139,7 +139,7 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
 
     def test_a_tool_whose_place_is_taken_is_told_as_the_client_named_it(self) -> None:
-        tools = (Tool("exec_command"), Tool("search", namespace="web"))
+        tools = (Tool("exec_command"), Tool("search", namespace="mine"), Tool("search", namespace="web"))
         scene = Scene.running(evolve(WITH_TOOL, tools=tools))
         for name, namespace in (("exec_command", "client"), ("search", "client_web")):
             call = {"id": name, "call_id": name, "name": name, "namespace": namespace, "arguments": ""}
