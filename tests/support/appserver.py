@@ -80,7 +80,7 @@ class FakeAppServer:
             message = jsonrpc.decode(line)
         except json.Malformed:
             return []
-        return [*self._take(message), *(() if self.paced else self._finish())]
+        return [*self._take(message), *(() if self.paced else self.finish())]
 
     def proceed(self, thread_id: str | None = None) -> list[bytes]:
         """Let a turn say its next message: that thread's, else the first that is not waiting."""
@@ -89,6 +89,14 @@ class FakeAppServer:
             if said is not None:
                 return said
         return []
+
+    def finish(self) -> list[bytes]:
+        """Let every turn say all it can."""
+        lines: list[bytes] = []
+        for id in tuple(self.turns):
+            while (said := self._step(id)) is not None:
+                lines += said
+        return lines
 
     def request(self, method: str, params: Json) -> bytes:
         """Ask the client for something of the server's own accord."""
@@ -122,11 +130,6 @@ class FakeAppServer:
             yield jsonrpc.encode_error(request.id, error.code, str(error))
 
     # What turns say.
-
-    def _finish(self) -> Iterator[bytes]:
-        for id in tuple(self.turns):
-            while (said := self._step(id)) is not None:
-                yield from said
 
     def _step(self, thread_id: str) -> list[bytes] | None:
         """Let a turn say one message, which may be lost; None when it waits or is over."""

@@ -21,7 +21,6 @@ from codexd.wire.jsonl import LineSplitter
 from tests.support.appserver import FakeAppServer
 from tests.support.listener import Asked, Listener
 from tests.support.process import FakeProcess, ProcessReactor
-from tests.support.web import figure
 
 CATALOG = json.encode({"models": [{"slug": "gpt", "tool_mode": "code"}]})
 """What the fake's `debug models` prints."""
@@ -63,6 +62,12 @@ class CodexProcess(FakeProcess):
             self.outbox += self.server.proceed()
         if not self.held:
             self.deliver()
+
+    def catch_up(self) -> None:
+        """Let its models say all they can, and have the daemon read it."""
+        self.held = self.server.paced = False
+        self.outbox += self.server.finish()
+        self.deliver()
 
     def deliver(self, lines: int | None = None) -> None:
         """Have the daemon read what was written, or only the first lines of it, in one piece."""
@@ -199,7 +204,8 @@ class Codex:
 
     def figure(self, name: str) -> float:
         """Give a metric by the name the rooms know it by."""
-        return figure(self.metrics, f"codexd_{name}_total" if name in COUNTERS else f"codexd_{name}")
+        known = self.metrics._counters if name in COUNTERS else self.metrics._gauges
+        return float(known[name]._value.get())  # type: ignore[index]
 
     @property
     def threads(self) -> int:
