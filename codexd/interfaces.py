@@ -24,7 +24,7 @@ class IEventSink(Interface):
 class ITurnHandle(Interface):
     """One answer under way."""
 
-    ignored = Attribute("tuple[str, ...]: names of request fields that this back end accepted without effect.")
+    ignored = Attribute("tuple[str, ...]: request fields this back end accepted without effect.")
 
     def cancel() -> None:
         """Nobody wants the rest: stop the model. Nothing reaches the sink after this. Idempotent."""

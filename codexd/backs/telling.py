@@ -15,6 +15,7 @@ from codexd.backs.speech import Speech
 from codexd.neutral.event import Event, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Tool, ToolCall, Turn
+from codexd.wire import json
 from codexd.wire.json import Json
 
 
@@ -25,12 +26,15 @@ class Telling:
         batch: the tool calls of the current model response.
         compacted: the child replaced the history by a summary on the way.
         whole: the last model response gave an answer and left nothing to do.
+        answerable: the child will ask for every call's result. Arguments that are no JSON it answers by
+            itself, and goes on: the client's result can only be replayed then.
     """
 
     def __init__(self, turn: Turn, batch: Batch | None = None) -> None:
         self.batch = batch or Batch(turn.parallel_tool_calls)
         self.compacted = False
         self.whole = False
+        self.answerable = True
         self._turn = turn
         self._tools = {placed(tool.namespace, tool.name): tool for tool in profile.offered(turn)}
         self._speech = Speech()
@@ -54,6 +58,7 @@ class Telling:
         tool = self._tools.get((namespace, name)) or self._tools.get((None, name)) or self._bare(name)
         if tool is None or self.batch.knows(call_id) or self._speech.over:
             return []
+        self.answerable = self.answerable and json.is_valid(arguments)
         if tool.kind == "custom":
             arguments = custom_input(arguments)
         call = ToolCall(call_id, tool.name, arguments, tool.kind, tool.namespace, id)

@@ -300,8 +300,11 @@ class Thread:
         return [Decline(request, UNKNOWN_METHOD, "cancelled") for request in left]
 
     def _suspend(self) -> list[Output]:
+        said: list[Output] = [*self._telling.suspend()]
+        if not self._telling.answerable:
+            return [*said, *self.abort()]
         self.state = "suspended"
-        return [*self._telling.suspend()]
+        return said
 
 
 def _answer(request: Id, result: ToolResult) -> Answer:

@@ -31,6 +31,15 @@ def decode(data: bytes | bytearray | memoryview | str) -> Json:
         raise Malformed(str(error)) from None
 
 
+def is_valid(data: bytes | str) -> bool:
+    """Tell whether this is one JSON text."""
+    try:
+        decode(data)
+    except Malformed:
+        return False
+    return True
+
+
 def encode(value: Json) -> bytes:
     """Write one JSON text, compact, UTF-8.
 

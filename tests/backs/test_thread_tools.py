@@ -35,7 +35,7 @@ class ToolTests(SynchronousTestCase):
     def test_a_complete_batch_ends_the_answer_and_suspends_the_turn(self) -> None:
         scene = Scene.running(WITH_TOOL)
         scene.hear(
-            raw_call("c1", '{"city": "Oslo"}'), tool_call(0, "c1"), raw_call("c2", ""), response_done()
+            raw_call("c1", '{"city": "Oslo"}'), tool_call(0, "c1"), raw_call("c2", "{}"), response_done()
         )
         self.assertEqual(
             scene.events,
@@ -45,6 +45,7 @@ class ToolTests(SynchronousTestCase):
                 e.CallDelta(0, '{"city": "Oslo"}'),
                 e.CallClosed(0),
                 e.CallOpened(1, "fc_of_c2", "c2", "weather"),
+                e.CallDelta(1, "{}"),
                 e.CallClosed(1),
                 e.UsageReported(USAGE),
                 e.Ended("tool_calls"),
@@ -52,6 +53,14 @@ class ToolTests(SynchronousTestCase):
         )
         self.assertEqual((scene.thread.state, scene.thread.waiting), ("suspended", {"c1", "c2"}))
         self.assertEqual(scene.commands, [])
+
+    def test_a_turn_whose_call_the_child_will_answer_itself_is_not_kept(self) -> None:
+        for arguments in ("", "{", " ", '{"city": Oslo}'):
+            scene = Scene.running(WITH_TOOL)
+            scene.hear(raw_call("c1", "{}"), raw_call("c2", arguments), response_done())
+            self.assertEqual(scene.events[-1], e.Ended("tool_calls"))
+            self.assertEqual(scene.thread.state, "aborting", arguments)
+            self.assertEqual([command.tag for command in scene.commands], ["interrupt"])
 
     def test_results_are_given_in_any_order_before_or_after_the_child_asks(self) -> None:
         scene = Scene.suspended("c1", "c2", "c3").hear(tool_call(0, "c2"))
