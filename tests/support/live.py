@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.wire.json import Json, encode
 from tests.support.loopback import Answer, Call, free_port, request
 from tests.support.provider import ROOT, Provider
-from tests.support.system import PATIENCE_SECONDS, children, until
+from tests.support.system import PATIENCE_SECONDS, children, start, until
 
 TWISTD = Path(sys.executable).with_name("twistd")
 
@@ -102,7 +102,7 @@ class Daemon:
             "--listen", f"tcp:{self.port}:interface=127.0.0.1", *home, *self._setup.flags,
         )  # fmt: skip
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = start(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(), cwd=ROOT,
                 start_new_session=True,
             )  # fmt: skip

@@ -17,7 +17,7 @@ from twisted.web.resource import Resource
 from codexd.scripted.server import ScriptedModel, scripted_site
 from codexd.wire.json import Json, encode, fragment
 from tests.support.loopback import request
-from tests.support.system import PATIENCE_SECONDS
+from tests.support.system import PATIENCE_SECONDS, start
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -31,7 +31,7 @@ class Provider:
 
     def __init__(self) -> None:
         command = (sys.executable, "-m", "tests.support.provider")
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+        self._process = start(command, stdout=subprocess.PIPE, cwd=ROOT)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().decode().strip() + "/v1"
         self._port = int(self.url.removesuffix("/v1").rpartition(":")[2])

@@ -1,13 +1,19 @@
-"""What a test sees of processes from outside (Linux /proc), and how it waits for something there."""
+"""What a test does with processes and sees of them from outside (Linux /proc), and how it waits for that."""
 
+import ctypes
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 PATIENCE_SECONDS = 60.0
 """How long anything may take on a loaded machine before it counts as never."""
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> float:
@@ -22,6 +28,16 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SEC
             raise AssertionError(f"not within {seconds:g} s: {what}")
         time.sleep(0.005)
     return time.monotonic() - began
+
+
+def start(command: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
+    """Start a process that is killed when this one ends, however it does (as subprocess.Popen)."""
+    return subprocess.Popen(command, preexec_fn=_die_with_parent, **how)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def runs(pid: int) -> bool:
