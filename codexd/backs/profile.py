@@ -60,12 +60,15 @@ class Profile:
         cwd: the thread's working directory.
         sandbox: what an agent may do there (`sandbox_mode`).
         mcp_servers: names configured in CODEX_HOME, which the plain profile must switch off by name.
+        home_verbosity: CODEX_HOME sets a verbosity. A thread can't unset it: the plain profile asks for
+            OpenAI's default instead, for models that take one.
     """
 
     agent: bool
     cwd: str
     sandbox: str = "read-only"
     mcp_servers: tuple[str, ...] = ()
+    home_verbosity: bool = False
 
 
 def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
@@ -90,7 +93,9 @@ def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
 
 
 def _plain_config(profile: Profile) -> dict[str, Json]:
-    off = {f"mcp_servers.{name}.enabled": False for name in profile.mcp_servers}
+    off: dict[str, Json] = {f"mcp_servers.{name}.enabled": False for name in profile.mcp_servers}
+    if profile.home_verbosity:
+        off["model_verbosity"] = "medium"
     return _PLAIN | off
 
 

@@ -149,8 +149,12 @@ class AppServer:
         if alias.profile == "agent":
             assert alias.workspace is not None
             return Profile(True, alias.workspace, alias.sandbox)
-        greeting = worker.greeting
-        return Profile(False, self._workspace, mcp_servers=greeting.mcp_servers if greeting else ())
+        told = worker.greeting
+        if told is None:
+            return Profile(False, self._workspace)
+        return Profile(
+            False, self._workspace, mcp_servers=told.mcp_servers, home_verbosity=told.home_verbosity
+        )
 
     def _warn_of(self, sources: tuple[str, ...]) -> None:
         for source in sources:

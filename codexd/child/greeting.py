@@ -20,10 +20,12 @@ class Greeting:
     Attributes:
         offers: the models of its account.
         mcp_servers: names of the MCP servers its CODEX_HOME configures.
+        home_verbosity: its CODEX_HOME sets a verbosity.
     """
 
     offers: tuple[Offer, ...]
     mcp_servers: tuple[str, ...]
+    home_verbosity: bool = False
 
 
 async def greet(peer: Peer) -> Greeting:
@@ -36,8 +38,10 @@ async def greet(peer: Peer) -> Greeting:
     info = b.ClientInfo("codexd", __version__)
     await peer.call(b.Initialize(info, b.Capabilities(optOutNotificationMethods=b.SILENCED)))
     peer.notify("initialized")
-    config = await peer.call(b.ConfigRead())
-    return Greeting(await offers(peer), _mcp_servers(config))
+    config = _config(await peer.call(b.ConfigRead()))
+    servers = config.get("mcp_servers")
+    names = tuple(servers) if isinstance(servers, dict) else ()
+    return Greeting(await offers(peer), names, config.get("model_verbosity") is not None)
 
 
 async def offers(peer: Peer) -> tuple[Offer, ...]:
@@ -56,7 +60,6 @@ async def offers(peer: Peer) -> tuple[Offer, ...]:
     return tuple(found)
 
 
-def _mcp_servers(result: Any) -> tuple[str, ...]:
+def _config(result: Any) -> dict[str, Any]:
     config = result.get("config") if isinstance(result, dict) else None
-    servers = config.get("mcp_servers") if isinstance(config, dict) else None
-    return tuple(servers) if isinstance(servers, dict) else ()
+    return config if isinstance(config, dict) else {}

@@ -69,6 +69,12 @@ class PlainTests(SynchronousTestCase):
         more = terse.items() - thread_start(WITH_TOOL, PLAIN).config.items()
         self.assertEqual(more, {("model_verbosity", "low")})
 
+    def test_a_homes_verbosity_is_undone_unless_the_client_has_one(self) -> None:
+        home = evolve(PLAIN, home_verbosity=True)
+        for asked, shown in ((None, "medium"), ("high", "high")):
+            config = thread_start(evolve(WITH_TOOL, verbosity=asked), home).config
+            self.assertEqual(config["model_verbosity"], shown)
+
     def test_every_feature_switched_off_is_one_the_pinned_binary_has(self) -> None:
         listed = says(Path(self.mktemp()).absolute(), "features", "list").decode()
         known = {f"features.{line.split()[0]}" for line in listed.splitlines()}

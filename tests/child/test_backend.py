@@ -196,7 +196,7 @@ class AgentTests(BackendTestCase):
         self.assertNotIn("baseInstructions", start)
         self.assertNotIn("environments", start)
 
-    def test_a_plain_model_is_asked_in_the_empty_workspace_without_mcp_servers(self) -> None:
+    def test_a_plain_model_is_asked_in_the_empty_workspace_without_what_the_home_adds(self) -> None:
         self.codex.reactor.children[0].server.mcp_servers = ("docs",)
         self.codex.reactor.children[0].exit(1)
         self.codex.reactor.make_server = self._with_mcp
@@ -205,10 +205,12 @@ class AgentTests(BackendTestCase):
         (start,) = self.codex.process.server.asked("thread/start")
         self.assertEqual(start["cwd"], str(self.codex.state / "workspace"))
         self.assertIs(start["config"]["mcp_servers.docs.enabled"], False)
+        self.assertEqual(start["config"]["model_verbosity"], "medium")
 
     def _with_mcp(self) -> FakeAppServer:
         server = FakeAppServer()
         server.mcp_servers = ("docs",)
+        server.verbosity = "low"
         return server
 
     def test_what_is_on_offer_is_what_plain_children_have(self) -> None:

@@ -61,6 +61,10 @@ class GreetingTests(SynchronousTestCase):
             greeting, Greeting((Offer("a", ("low", "high")), Offer("b", (), True)), ("docs", "mail"))
         )
 
+    def test_it_learns_that_the_home_sets_a_verbosity(self) -> None:
+        self.server.verbosity = "low"
+        self.assertIs(self.successResultOf(self.greet()).home_verbosity, True)
+
     def test_models_come_page_by_page(self) -> None:
         self.server.page_size = 2
         self.server.offers = tuple(Offered(str(number)) for number in range(5))

@@ -15,6 +15,9 @@ WEATHER: Json = {
     "required": ["city"],
     "additionalProperties": False,
 }
+MEDIUM: Json = {"verbosity": "medium"}
+"""What the home's verbosity is undone by: OpenAI's default."""
+
 NOTHING: Json = {"type": "object", "properties": {}}
 
 
@@ -70,10 +73,14 @@ class PlainTests(LiveTestCase):
     kind = MEDDLING
 
     def ask(self, **more: Json) -> Json:
-        """Ask by the Responses door; give what the provider was asked."""
+        """Ask by the Responses door; give what the provider was asked, and see that nothing leaked."""
         answer = self.daemon.post(RESPONSES, {"model": self.daemon.model, "store": False} | more)
         self.assertEqual(answer.status, 200, answer.body)
-        return self.daemon.asked
+        asked = self.daemon.asked
+        self.assertNotIn(b"LEAK", encode(asked))
+        if "text" not in more:
+            self.assertEqual(asked.pop("text", MEDIUM), MEDIUM)
+        return asked
 
     @property
     def models(self) -> list[str]:
@@ -89,7 +96,6 @@ class PlainTests(LiveTestCase):
             del shown[3]["content"]  # of the reasoning, where it is null
             self.assertEqual(shown, [said("developer", "Be exact."), *HISTORY], model)
             self.assertEqual(seen.tools(asked), {one["name"]: one for one in TOOLS}, model)
-            self.assertNotIn(b"LEAK", encode(asked))
 
     def test_every_model_asked_for_nothing_is_shown_nothing(self) -> None:
         for model in self.models:
@@ -144,6 +150,16 @@ class PlainTests(LiveTestCase):
             asked = self.ask(model=model, input="say: hi", tools=[tool("exec_command", "Mine.")])
             (shown,) = seen.tools(asked).values()
             self.assertEqual(shown, tool("exec_command", "Mine."))
+
+    def test_an_earlier_call_of_such_a_tool_is_shown_where_the_tool_is(self) -> None:
+        history = [
+            said("user", "say: hi"),
+            called("call_1", "shell_command", "{}"),
+            {"type": "function_call_output", "call_id": "call_1", "output": "mine"},
+        ]
+        asked = self.ask(input=[*history, said("user", "say: hi")], tools=[tool("shell_command")])
+        space = seen.items(asked)[1]["namespace"]
+        self.assertEqual(list(seen.tools(asked)), [f"{space}.shell_command"])
 
     def test_tools_in_namespaces_keep_them(self) -> None:
         for space in ("files", "web", "mcp"):

@@ -48,6 +48,7 @@ class FakeAppServer:
         offers: what `model/list` gives.
         page_size: how many of them a page has.
         mcp_servers: names that its CODEX_HOME configures.
+        verbosity: what its CODEX_HOME sets.
         paced: what a turn says comes by `proceed`, message by message, not by itself.
         deaf: methods whose calls are never answered.
         calls: every call it got, as (method, params).
@@ -62,6 +63,7 @@ class FakeAppServer:
         self.offers: tuple[Offered, ...] = (Offered(),)
         self.page_size = 8
         self.mcp_servers: tuple[str, ...] = ()
+        self.verbosity: str | None = None
         self.paced = paced
         self.deaf: set[str] = set()
         self.calls: list[tuple[str, Json]] = []
@@ -161,7 +163,8 @@ class FakeAppServer:
 
     def _config_read(self, request: jsonrpc.Request) -> Iterator[bytes]:
         servers = {name: {"command": name} for name in self.mcp_servers}
-        yield jsonrpc.encode_reply(request.id, {"config": {"mcp_servers": servers}, "origins": {}})
+        config = {"mcp_servers": servers, "model_verbosity": self.verbosity}
+        yield jsonrpc.encode_reply(request.id, {"config": config, "origins": {}})
 
     def _model_list(self, request: jsonrpc.Request) -> Iterator[bytes]:
         start = int(request.params.get("cursor") or 0)

@@ -15,6 +15,7 @@ compact_prompt = "LEAK"
 model_instructions_file = "{{folder}}/codex-home/LEAK.md"
 project_doc_fallback_filenames = ["LEAK.md"]
 web_search = "live"
+model_verbosity = "low"
 personality = "friendly"
 include_environment_context = true
 include_permissions_instructions = true
