@@ -152,7 +152,7 @@ class Telling:
         return self.call(call_id, name, _text(item.get("namespace")), arguments, _text(item.get("id")))
 
     def _response_completed(self, event: b.RawResponseCompleted) -> list[Event]:
-        if event.usage is not None and not self._speech.over:
+        if event.usage is not None:
             self._usage = _add(self._usage, event.usage)
         self.whole, self._answered = self._answered and not self.batch.shown, False
         return []

@@ -88,6 +88,14 @@ class OpeningTests(SynchronousTestCase):
             scene.reply("thread", {"thread": {"id": THREAD}})
             self.assertEqual((scene.commands, scene.thread.state), ([CLOSE], "closed"))
 
+    def test_a_turn_begun_before_there_is_a_thread_is_none_of_its_turns(self) -> None:
+        scene = Scene()
+        scene.take(scene.thread.open(ASKED))
+        scene.hear(turn_started("turn_0"))
+        scene.reply("thread", {"thread": {"id": THREAD}})
+        scene.reply("turn", {"turn": {"id": TURN}})
+        self.assertEqual(fold(scene.hear(delta("m", "a")).events).text, "a")
+
     def test_a_refused_injection_stops_the_turn_that_was_asked_for_with_it(self) -> None:
         scene = Scene()
         scene.take(scene.thread.open(ASKED))
@@ -153,8 +161,9 @@ class AnswerTests(SynchronousTestCase):
             scene.hear(turn_done("failed", turn_id=turn_id))
         self.assertEqual((scene.events, scene.thread.state), ([], "running"))
 
-    def test_echoes_of_the_input_and_unknown_messages_are_not_told(self) -> None:
+    def test_echoes_of_the_input_unknown_messages_and_items_without_ids_are_not_told(self) -> None:
         scene = Scene.running().hear(raw("message", role="user", content=[]), told("new/thing"))
+        scene.hear(raw("reasoning", summary=[]), raw("function_call", name="weather", arguments=""))
         self.assertEqual((scene.events, scene.thread.unexpected), ([], 0))
 
     def test_what_has_the_wrong_shape_is_counted_and_the_answer_goes_on(self) -> None:

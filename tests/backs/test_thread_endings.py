@@ -121,4 +121,5 @@ UNDER_WAY = (
     # More is to come after a comment, and after the first item of the next response.
     (message_done("m", "I will look.", "commentary"), response_done()),
     (message_done("m", "a"), response_done(), started("reasoning", "rs_2")),
+    (message_done("m", "a"), response_done(), started("contextCompaction", "x"), response_done()),
 )

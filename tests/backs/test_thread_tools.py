@@ -20,6 +20,7 @@ from tests.support.scene import (
     result,
     tool_call,
     turn_done,
+    turn_started,
 )
 
 USAGE = e.Usage(input_tokens=10, cached_tokens=3, output_tokens=5, reasoning_tokens=1)
@@ -90,6 +91,20 @@ class ToolTests(SynchronousTestCase):
         scene.hear(raw_call("c1"), tool_call(1, "c1"), response_done())
         self.assertEqual((scene.commands, scene.thread.waiting), ([answered(0, "old")], {"c1"}))
 
+    def test_a_call_id_used_again_in_a_later_answer_is_not_given_the_old_result(self) -> None:
+        scene = Scene.suspended("c1")
+        scene.take(scene.thread.resume(WITH_TOOL, (result("c1", "old"),)))
+        scene.hear(message_done("m", "Cold."), response_done(), turn_done())
+        scene.take(scene.thread.extend(WITH_TOOL, ()))
+        scene.commands.clear()
+        scene.hear(turn_started(), tool_call(1, "c1"))
+        self.assertEqual((scene.commands, scene.events[-1]), ([], e.CallClosed(0)))
+
+    def test_a_call_that_comes_after_the_batch_was_complete_is_declined(self) -> None:
+        scene = Scene.suspended("c1").hear(raw_call("c9"), tool_call(0, "c9"))
+        self.assertEqual((scene.thread.waiting, scene.events), ({"c1"}, []))
+        self.assertEqual([type(command) for command in scene.commands], [Decline])
+
     def test_calls_come_one_at_a_time_if_the_client_wants_no_parallel_ones(self) -> None:
         scene = Scene.suspended("c1", "c2", turn=ONE_AT_A_TIME).hear(tool_call(0, "c2"))
         self.assertEqual(scene.thread.waiting, {"c1"})
@@ -158,7 +173,9 @@ class ToolTests(SynchronousTestCase):
 
     def test_a_models_own_namespace_around_the_clients_tools_is_not_shown(self) -> None:
         item = {"id": "fc", "call_id": "c1", "name": "weather", "namespace": "functions", "arguments": "{}"}
-        scene = Scene.running(WITH_TOOL).hear(raw("function_call", **item))
+        namesake = Tool("weather", namespace="mine")
+        scene = Scene.running(evolve(WITH_TOOL, tools=(namesake, *WITH_TOOL.tools)))
+        scene.hear(raw("function_call", **item))
         self.assertEqual(scene.events[1], e.CallOpened(0, "fc", "c1", "weather"))
 
     def test_a_custom_tools_call_is_told_as_its_raw_input(self) -> None:
