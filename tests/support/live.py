@@ -131,7 +131,9 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("CODEX")}
+        # Measuring coverage would only slow it: twistd ends by a signal, and nothing would be saved.
+        unwanted = ("CODEX", "COVERAGE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         kept.pop("STATE_DIRECTORY", None)
         return kept | {"HOME": str(self.folder / "home"), "XDG_STATE_HOME": str(self.folder / "state")}
 
