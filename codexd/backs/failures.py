@@ -72,6 +72,14 @@ def translate(error: TurnError) -> Fault:
     return fault("model_failed")
 
 
+def rejection(message: str) -> Fault:
+    """Give the Fault a rejected call amounts to: the child has one code for all, only words differ."""
+    if "not found" in message:
+        # A thread it unloaded without a word: nothing the client did, and a fresh try gets a fresh thread.
+        return fault("child_died", "The model's thread was lost.")
+    return fault("invalid_prompt", message)
+
+
 def _named(name: str, message: str) -> Fault:
     kind = BY_NAME.get(name)
     if kind is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from codexd.backs import bindings as b
-from codexd.backs import profile
+from codexd.backs import failures, profile
 from codexd.backs.batch import Batch
 from codexd.backs.commands import Answer, Ask, Command, Decline, Input, Output, Rejected, Replied, Tag
 from codexd.backs.items import content_items
@@ -263,7 +263,7 @@ class Thread:
     def _rejected(self, message: Rejected) -> list[Output]:
         if message.tag == "close":
             return []
-        why = fault("model_failed") if message.timed_out else fault("invalid_prompt", message.message)
+        why = fault("model_failed") if message.timed_out else failures.rejection(message.message)
         said = self._telling.break_off(why)
         # The turn was asked for in one breath with the injection, and its reply may be all that is late.
         may_run = message.tag == "inject" or (message.tag == "turn" and self._turn_id is not None)

@@ -184,6 +184,8 @@ class Worker:
         thread_id = message.params.get("threadId")
         session = self._located.get(thread_id) if type(thread_id) is str else None
         if type(message) is Notification:
+            if message.method not in b.EVENTS:
+                self._metrics.count("child_notification_ignored")
             if session is not None:
                 session.receive(message)
             elif message.method == "turn/started":

@@ -31,9 +31,8 @@ COUNTERS: Final = {
     "watchdog_too_long": "Turns failed because they took too long.",
     "child_started": "Children started.",
     "child_ended": "Children that ended unasked.",
-    "child_killed": "Children that had to be killed.",
     "child_line_malformed": "Lines from a child that were not JSON-RPC.",
-    "child_notification_unknown": "Notifications from a child that are not known.",
+    "child_notification_ignored": "Notifications from a child that codexd does not know or has no use for.",
     "child_request_declined": "Requests of a child that were declined or not known.",
     "child_call_late": "Calls to a child that missed their deadline.",
 }

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import TurnError
-from codexd.backs.failures import incomplete, translate
+from codexd.backs.failures import incomplete, rejection, translate
 from codexd.neutral.fault import fault
 
 ENVELOPE = '{"error":{"message":"Invalid schema.","type":"invalid_request_error","code":"invalid_schema"}}'
@@ -94,6 +94,10 @@ class TranslateTests(SynchronousTestCase):
 
 
 class IncompleteTests(SynchronousTestCase):
+    def test_a_rejected_call_is_the_requests_fault_unless_the_thread_was_lost(self) -> None:
+        self.assertEqual(rejection("duplicate dynamic tool name: a").kind, "invalid_prompt")
+        self.assertEqual(rejection("thread not found: 0-1").kind, "child_died")
+
     def test_an_answer_that_was_cut_short_is_no_failure(self) -> None:
         said = "Incomplete response returned, reason: "
         self.assertEqual(incomplete(TurnError(said + "max_output_tokens", "other")), "length")

@@ -70,6 +70,11 @@ class MessageTests(WorkerTestCase):
         self.assertEqual(asked.listener.events, before)
         self.assertEqual(self.codex.figure("internal_error"), 0)
 
+    def test_notifications_that_nobody_here_knows_are_counted(self) -> None:
+        for line in (b'{"method":"future/thing","params":{"threadId":"t"}}', b'{"method":"thread/closed"}'):
+            self.codex.process.tell(line + b"\n")
+        self.assertEqual(self.codex.figure("child_notification_ignored"), 1)
+
     def test_two_answers_at_once_get_each_their_own(self) -> None:
         self.codex.process.held = True
         first, second = self.codex.begin(turn("say: one two")), self.codex.begin(turn("say: three"))
