@@ -98,6 +98,15 @@ class NamingTests(BackendTestCase):
         self.assertIn("scripted", [card.id for card in self.backend.models()])
         self.assertEqual(self.codex.figure("child_call_late"), 2)
 
+    def test_a_child_that_dies_while_it_is_asked_for_them_does_not_end_the_asking(self) -> None:
+        self.codex.server.deaf = {"model/list"}
+        self.codex.reactor.pump([1.0] * 301)
+        self.codex.process.exit(1)
+        self.codex.reactor.advance(1)
+        self.codex.server.offers = (Offered("new"),)
+        self.codex.reactor.pump([1.0] * 300)
+        self.assertEqual([card.id for card in self.backend.models()], ["fast", "new"])
+
     def test_a_new_child_tells_anew(self) -> None:
         self.codex.reactor.make_server = lambda: FakeAppServer()
         self.codex.process.exit(1)

@@ -99,9 +99,11 @@ class SuspendedTests(KeepingTestCase):
                 "others": (*given[:-1], evolve(last, call_id="other")),
                 "twice": (*given, last),
             }[change]
+            threads = self.codex.threads
             self.codex.ask(evolve(PARALLEL, items=items))
+            self.codex.reactor.advance(0)
             self.assertEqual(self.starts(), before + 2, change)
-            self.assertEqual(self.codex.figure("turns_waiting"), 0)
+            self.assertEqual((self.codex.figure("turns_waiting"), self.codex.threads), (0, threads), change)
 
     def test_results_with_something_more_said_are_replayed(self) -> None:
         asked = self.codex.ask(turn("call: f {}", tools=(TOOL,)))

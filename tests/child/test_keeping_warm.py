@@ -88,6 +88,13 @@ class WarmTests(KeepingTestCase):
         self.wait(31)
         self.assertEqual(self.codex.threads, 0)
 
+    def test_nor_is_one_that_was_cut_at_its_very_end(self) -> None:
+        self.codex.server.habits = Habits(loses=frozenset({"item/completed"}))
+        asked = self.codex.ask(turn("say: abcdx", sampling=Sampling(stop=("xy",), max_tokens=1)))
+        self.codex.reactor.advance(0)
+        self.assertEqual((asked.kind, asked.reply.text), ("length", "abcd"))
+        self.assertEqual((self.figures("threads_warm"), self.codex.threads), ([0], 0))
+
     def test_it_is_kept_for_a_while(self) -> None:
         first = self.codex.ask(turn("say: one"))
         self.wait(301)

@@ -272,5 +272,5 @@ def _heard(asked: Asked) -> object:
 class LawTests(SynchronousTestCase):
     def test_whatever_happens_every_answer_ends_once_and_nothing_is_left_behind(self) -> None:
         run_state_machine_as_test(
-            BackendMachine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+            BackendMachine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
         )
