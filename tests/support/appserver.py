@@ -4,7 +4,7 @@ It says what the real one was seen to say, in that order; `tests/live/test_fake_
 that. Its model is a callable, by default the script of `codexd.scripted.script`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from itertools import count
 
 from attrs import frozen
@@ -66,9 +66,9 @@ class FakeAppServer:
         self.verbosity: str | None = None
         self.paced = paced
         self.deaf: set[str] = set()
-        self.calls: list[tuple[str, Json]] = []
+        self.calls: MutableSequence[tuple[str, Json]] = []
         self.replies: dict[jsonrpc.Id, jsonrpc.Message] = {}
-        self.bodies: list[Json] = []
+        self.bodies: MutableSequence[Json] = []
         self.threads: dict[str, Thread] = {}
         self.turns: dict[str, Turn] = {}
         self._model = model
