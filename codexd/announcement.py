@@ -1,14 +1,17 @@
 """What the daemon says of itself when it starts: whose models answer, and a line to try it with."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from twisted.internet.endpoints import _parse as parse_endpoint
 
 from codexd import __version__
 from codexd.settings import Http
 
-_BODY = '{"model":"scripted","messages":[{"role":"user","content":"say: hello from codexd"}]}'
+# Where endpoints listen that are not told where, and how this machine calls who listens everywhere.
+_ANYWHERE: Final = {"tcp": "0.0.0.0", "tcp6": "::"}  # noqa: S104
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+_BODY: Final = '{"model":"scripted","messages":[{"role":"user","content":"say: hello from codexd"}]}'
 
 
 def announcement(http: Http, serving: Literal["scripted", "account"], home: Path) -> tuple[str, ...]:
@@ -25,9 +28,11 @@ def announcement(http: Http, serving: Literal["scripted", "account"], home: Path
 
 
 def _url(endpoint: str) -> str | None:
-    """Give the base URL of a TCP endpoint."""
-    arguments, options = parse_endpoint(endpoint)
-    if arguments[0] != "tcp" or len(arguments) < 2:
+    """Give the base URL by which this machine may call a TCP endpoint; None where its port is not known."""
+    (kind, *arguments), options = parse_endpoint(endpoint)
+    port = options.get("port", next(iter(arguments), "0"))
+    if kind not in _ANYWHERE or port == "0":
         return None
-    host = options.get("interface", "") or "127.0.0.1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{arguments[1]}"
+    host = options.get("interface") or _ANYWHERE[kind]
+    host = _LOOPBACK.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,220 @@
+"""The daemon put together, over a network and processes that are in memory."""
+
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Application, IService
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorProcess, IReactorTCP, IReactorTime
+from twisted.internet.testing import MemoryReactor
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.python.usage import Options as TwistdOptions
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from codexd.options import Options
+from codexd.service import Daemon, makeService
+from codexd.settings import Codex, Http, Settings
+from tests.support.codex import CodexReactor
+from tests.support.web import Connection, Response, chat
+
+
+class DaemonReactor(CodexReactor, MemoryReactor):  # type: ignore[misc]
+    """Processes, ports and time, all in memory.
+
+    Attributes:
+        taken: ports that cannot be listened on.
+        closed: ports that are listened on no more.
+    """
+
+    def __init__(self) -> None:
+        MemoryReactor.__init__(self)
+        CodexReactor.__init__(self)
+        self.taken: set[int] = set()
+        self.closed: list[int] = []
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        if port in self.taken:
+            raise CannotListenError(interface, port, OSError("in use"))
+        listening = super().listenTCP(port, factory, backlog, interface)
+        listening.stopListening = lambda: self.closed.append(port)
+        return listening
+
+    @property
+    def ports(self) -> dict[int, Any]:
+        """The factories by the ports they were listened with; 0 is the scripted model's."""
+        return {port: factory for port, factory, *_ in self.tcpServers}
+
+
+class DaemonTestCase(SynchronousTestCase):
+    http = Http()
+
+    def setUp(self) -> None:
+        self.home = Path(self.mktemp()).absolute()
+        self.home.mkdir()
+        self.reactor = DaemonReactor()
+        self.log: list[LogEvent] = []
+        self.daemon = self.make()
+
+    def make(self, **codex: Any) -> Daemon:
+        environ = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "SECRET": "x"}
+        settings = Settings(http=self.http, codex=Codex(binary="/bin/sh", **codex))
+        return Daemon(settings, environ, self.reactor)
+
+    def start(self) -> None:
+        self.daemon.startService()
+        self.reactor.advance(0)
+
+    def connect(self) -> Connection:
+        return Connection(self.reactor.ports[11435])
+
+    def ask(self, method: str, path: str, body: Any = None) -> Response:
+        connection = self.connect()
+        connection.ask(method, path, body)
+        self.reactor.advance(0)
+        return connection.response
+
+
+class StartTests(DaemonTestCase):
+    def test_it_is_a_service_that_does_nothing_before_it_starts(self) -> None:
+        verifyObject(IService, self.daemon)
+        self.assertEqual((self.reactor.tcpServers, self.reactor.processes), ([], []))
+        for interface in (IReactorTCP, IReactorTime, IReactorProcess):
+            verifyObject(interface, self.reactor)
+
+    def test_it_answers_probes_before_its_children_are_up(self) -> None:
+        self.daemon.startService()
+        self.assertEqual(self.ready_without_time(), 503)
+        self.reactor.advance(0)
+        self.assertEqual(self.ask("GET", "/readyz").status, 200)
+
+    def ready_without_time(self) -> int:
+        connection = self.connect()
+        connection.ask("GET", "/readyz")
+        return connection.response.status
+
+    def test_a_question_goes_all_the_way_and_back(self) -> None:
+        self.start()
+        messages = [{"role": "user", "content": "say: hello there"}]
+        response = self.ask("POST", "/v1/chat/completions", chat(model="scripted", messages=messages))
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.json["choices"][0]["message"]["content"], "hello there")
+        streamed = chat(model="scripted", messages=messages, stream=True)
+        self.assertEqual(self.ask("POST", "/v1/chat/completions", streamed).events[-1], "[DONE]")
+
+    def test_without_a_login_the_scripted_model_answers_from_the_loopback_only(self) -> None:
+        self.start()
+        (interface,) = [server[3] for server in self.reactor.tcpServers if server[0] == 0]
+        self.assertEqual(interface, "127.0.0.1")
+        self.assertIn('model_provider="scripted"', self.reactor.child.command[1])  # type: ignore[operator]
+
+    def test_with_a_login_the_account_answers(self) -> None:
+        login = self.home / ".codex"
+        login.mkdir()
+        (login / "auth.json").write_text("{}")
+        self.start()
+        self.assertNotIn(0, self.reactor.ports)
+        command = self.reactor.child.command
+        self.assertNotIn('model_provider="scripted"', command[1])  # type: ignore[operator]
+        self.assertEqual(command[2]["CODEX_HOME"], str(login))  # type: ignore[index]
+
+    def test_children_see_no_more_of_the_environment_than_they_need(self) -> None:
+        self.start()
+        self.assertNotIn("SECRET", self.reactor.child.command[2])  # type: ignore[operator]
+
+    def test_where_it_listens_is_known(self) -> None:
+        self.start()
+        self.assertEqual([address.port for address in self.daemon.addresses], [11435])  # type: ignore[attr-defined]
+
+    def test_a_port_that_is_taken_ends_it_with_a_word(self) -> None:
+        self.reactor.taken.add(11435)
+        with self.assertRaises(SystemExit) as ended:
+            self.daemon.startService()
+        self.assertIn("cannot listen on tcp:11435:interface=127.0.0.1", str(ended.exception))
+        self.assertEqual(self.reactor.processes, [])
+
+    def test_it_says_whose_models_answer(self) -> None:
+        globalLogPublisher.addObserver(self.log.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.log.append)
+        self.start()
+        said = [formatEvent(event) for event in self.log]
+        self.assertTrue(any("scripted model" in line for line in said), said)
+        self.assertTrue(any(line.startswith("Try: curl http://127.0.0.1:11435/") for line in said), said)
+
+
+class StopTests(DaemonTestCase):
+    def begin(self, said: str) -> Connection:
+        connection = self.connect()
+        messages = [{"role": "user", "content": said}]
+        connection.ask("POST", "/v1/chat/completions", chat(model="scripted", messages=messages, stream=True))
+        self.reactor.advance(0)
+        return connection
+
+    def test_idle_it_stops_at_once(self) -> None:
+        self.start()
+        stopped = self.daemon.stopService()
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.living, [])
+        self.assertEqual(sorted(self.reactor.closed), [0, 11435])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_running_answers_may_finish_before_the_children_go(self) -> None:
+        self.start()
+        self.reactor.child.server.paced = True
+        running = self.begin("say: one two")
+        stopped = self.daemon.stopService()
+        self.assertNoResult(stopped)
+        refused = self.ask("POST", "/v1/chat/completions", chat(model="scripted"))
+        self.assertEqual((refused.status, refused.error["code"]), (503, "shutting_down"))
+        self.assertEqual(self.ask("GET", "/readyz").status, 503)
+        self.assertEqual(len(self.reactor.living), 1)
+        self.reactor.child.catch_up()
+        self.assertEqual(running.response.events[-1], "[DONE]")
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.living, [])
+
+    def test_one_that_does_not_finish_is_told_so_and_the_model_stopped(self) -> None:
+        self.start()
+        running = self.begin("stall: one")
+        stopped = self.daemon.stopService()
+        self.reactor.pump([1.0] * 9)
+        self.assertNoResult(stopped)
+        self.reactor.advance(1)
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+        self.assertEqual(running.response.events[-1]["error"]["code"], "shutting_down")
+        self.assertEqual(len(self.reactor.child.server.asked("turn/interrupt")), 1)
+
+    def test_before_it_started_there_is_nothing_to_stop(self) -> None:
+        self.successResultOf(self.daemon.stopService())
+
+
+class MakeServiceTests(DaemonTestCase):
+    def options(self, **twistd: Any) -> Options:
+        options = Options({"HOME": str(self.home)})
+        options.parseOptions(["--codex", "/bin/sh"])
+        options.parent = TwistdOptions()
+        options.parent.update(twistd)
+        return options
+
+    def observer(self, **twistd: Any) -> object:
+        daemon = makeService(self.options(**twistd))
+        application = Application("codexd")
+        before = application.getComponent(ILogObserver, None)
+        daemon.setServiceParent(application)
+        after = application.getComponent(ILogObserver, None)
+        return None if after is before else after
+
+    def test_it_makes_the_daemon_of_the_options(self) -> None:
+        daemon = makeService(self.options())
+        self.assertIsInstance(daemon, Daemon)
+        self.assertEqual(daemon._settings.codex.binary, "/bin/sh")  # type: ignore[attr-defined]
+
+    def test_in_the_foreground_the_log_has_our_form(self) -> None:
+        self.assertIsNotNone(self.observer(nodaemon=True))
+
+    def test_where_twistd_was_told_of_a_log_that_is_where_it_goes(self) -> None:
+        for twistd in ({}, *({"nodaemon": True, name: "x"} for name in ("logger", "logfile", "syslog"))):
+            self.assertIsNone(self.observer(**twistd), twistd)
