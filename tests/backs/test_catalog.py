@@ -37,6 +37,11 @@ class CatalogTests(SynchronousTestCase):
         for model in self.models(plain(self.original)):
             self.assertEqual([model[name] for name in LEAKS if model.get(name)], [], model["slug"])
 
+    def test_no_model_has_long_tool_results_cut(self) -> None:
+        self.assertTrue(all("limit" in model["truncation_policy"] for model in self.models(self.original)))
+        for model in self.models(plain(self.original)):
+            self.assertGreater(model["truncation_policy"]["limit"], 10**7, model["slug"])
+
     def test_models_keep_their_names_limits_and_efforts(self) -> None:
         for before, after in zip(self.models(self.original), self.models(plain(self.original)), strict=True):
             self.assertEqual(before.keys(), after.keys())

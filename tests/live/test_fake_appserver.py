@@ -205,6 +205,18 @@ class FakeAppServerTests(TestCase):
 
         await self.hold_to(story)
 
+    async def test_a_long_result_is_not_cut(self) -> None:
+        long = "a long result " * 20_000
+
+        async def story(talk: Talk, setup: Json) -> None:
+            given = {"type": "function_call_output", "call_id": "c1", "output": long}
+            call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+            talk.turn(await talk.start(**setup), user("go"), call, given, user("call: f {}"))
+            talk.reply(await talk.called(), text(long))
+            await talk.done()
+
+        await self.hold_to(story)
+
     async def test_a_silent_turn_is_interrupted(self) -> None:
         async def story(talk: Talk, setup: Json) -> None:
             thread = await talk.start(**setup)
