@@ -1,6 +1,5 @@
 """`make bench`: what codexd costs, over the real child and over one that answers at once."""
 
-import os
 import statistics
 import sys
 import tempfile
@@ -120,9 +119,7 @@ def _cpu_of_deltas(pid: int, child: int, port: int, answers: int) -> tuple[float
 
 def _first_text(state: Path, port: int) -> tuple[float, float]:
     """Give the median seconds to the first text through codexd and without it, taken in turns."""
-    workspace = state / "codexd" / "workspace"
-    catalog = state / "codexd" / "model-catalog.json"
-    direct = Direct(bundled_codex_path(), state / "home", workspace, catalog, os.environ["PATH"])
+    direct = Direct(bundled_codex_path(), state / "home", state / "codexd")
     client = load.Client(port, MODEL)
     through, without = [], []
     for number in range(120):

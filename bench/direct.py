@@ -1,5 +1,6 @@
 """The same child, driven without codexd: what an answer takes when nothing stands in between."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -7,24 +8,27 @@ from pathlib import Path
 from codexd import __version__
 from codexd.backs import bindings, profile
 from codexd.backs.profile import Profile
+from codexd.child.launch import Launch
 from codexd.neutral.turn import Message, TextPart, Turn
+from codexd.settings import Codex
 from codexd.wire import json, jsonrpc
 
 
 class Direct:
-    """A child on blocking pipes."""
+    """A child on blocking pipes, started exactly as codexd starts it: its environment costs it time, too."""
 
-    def __init__(self, binary: Path, home: Path, workspace: Path, catalog: Path, path: str) -> None:
-        flags = ("-c", "thread_unload_delay_secs=0", "-c", f'model_catalog_json="{catalog}"')
+    def __init__(self, binary: Path, home: Path, state: Path) -> None:
+        how = Launch(binary, home, state, os.environ, Codex())
+        command = how.command(state / "model-catalog.json")
         self._child = subprocess.Popen(
-            (str(binary), "app-server", *flags),
+            (command.executable, *command.arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": path, "CODEX_HOME": str(home)},
-            cwd=workspace,
+            env=dict(command.environment),
+            cwd=command.directory,
         )
-        self._workspace = workspace
+        self._workspace = how.workspace
         self._id = 0
         self._settle(
             self._ask(bindings.Initialize(bindings.ClientInfo("codexd", __version__), _CAPABILITIES))

@@ -6,7 +6,7 @@ Field names are the wire's. The tests hold every class here against the schema t
 
 from typing import Any, Final, Literal, TypeVar
 
-from attrs import AttrsInstance, asdict, field, frozen
+from attrs import AttrsInstance, field, fields, frozen
 from cattrs import BaseValidationError, Converter
 
 from codexd.wire.json import Json
@@ -120,11 +120,13 @@ METHODS: Final[dict[type, str]] = {
 
 def encode(call: AttrsInstance) -> dict[str, Json]:
     """Give a call's params; what is None is left out."""
-    return {
-        name: encode(value) if name in ("clientInfo", "capabilities") else value
-        for name, value in asdict(call, recurse=False).items()
-        if value is not None
-    }
+    values = ((name, getattr(call, name)) for name in _FIELDS[type(call)])
+    given = ((name, value) for name, value in values if value is not None)
+    return {name: encode(value) if type(value) in _NESTED else value for name, value in given}
+
+
+_NESTED: Final = frozenset((ClientInfo, Capabilities))
+_FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in (*METHODS, *_NESTED)}
 
 
 # What the child answers.

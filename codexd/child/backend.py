@@ -64,7 +64,7 @@ class AppServer:
         route = self.catalog.resolve(turn.model)
         turn = _routed(turn, route)
         alias = self._aliases.get(route.alias, _NO_ALIAS)
-        key = keys(turn, repr(alias))
+        key = keys(turn, alias.name)
         return self._go_on(turn, key, sink) or self._open(turn, alias, key, sink)
 
     def models(self) -> tuple[ModelCard, ...]:

@@ -25,9 +25,14 @@ _COMMANDS = frozenset((t.Ask, t.Answer, t.Decline))
 
 
 class Host(Protocol):
-    """The child a session lives on."""
+    """The child a session lives on.
+
+    Attributes:
+        running: how many answers are under way; sessions count theirs.
+    """
 
     peer: Peer
+    running: int
 
     @property
     def full(self) -> bool:
@@ -136,6 +141,7 @@ class Session:
 
     def _start(self, run: Run, outputs: list[t.Output]) -> None:
         self.run = run
+        self.host.running += 1
         commands = [output for output in outputs if type(output) in _COMMANDS]
         events = [output for output in outputs if type(output) not in _COMMANDS]
         self._perform(commands)
@@ -206,4 +212,5 @@ class Session:
     def _let_go(self) -> None:
         run, self.run = self.run, None
         if run is not None:
+            self.host.running -= 1
             self.release(run)

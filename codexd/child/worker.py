@@ -32,6 +32,7 @@ class Worker:
     Attributes:
         peer: the child's JSON-RPC; a fresh one for each child.
         greeting: what the child told of itself; None unless it is up.
+        running: how many answers are under way.
     """
 
     _log = Logger()
@@ -56,6 +57,7 @@ class Worker:
         self._child = ChildProcess()
         self.peer = self._make_peer(self._child)
         self._complaints = Complaints(name, codex.log_stderr)
+        self.running = 0
         self._sessions: set[Session] = set()
         self._located: dict[str, Session] = {}
         self._touched: set[Run] = set()
@@ -75,11 +77,6 @@ class Worker:
     def ready(self) -> bool:
         """Tell whether the child is up."""
         return self.greeting is not None
-
-    @property
-    def running(self) -> int:
-        """How many answers are under way."""
-        return sum(session.run is not None for session in self._sessions)
 
     @property
     def full(self) -> bool:
