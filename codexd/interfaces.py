@@ -16,6 +16,7 @@ class IEventSink(Interface):
     def flush() -> None:
         """Nothing more comes in this turn of the reactor: write what is waiting, in one piece.
 
+        It follows whatever was received outside `begin`, always; nobody else writes it.
         Unlike `receive` it may call back: `hold`, `release` and `cancel` of the handle come from here, and an
         answer that ends may let the same client's next request begin another turn.
         """

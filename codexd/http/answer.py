@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -68,7 +67,6 @@ class Answer:
         self._starting = True
         self._over = self._hopeless = self._ended = False
         self._held: tuple[ITurnHandle, ...] = ()
-        self._soon: IDelayedCall | None = None
         self._heartbeat: Heartbeat | None = None
         stamp = house.stamp(exchange.turn.model)
         self._shape: Shape = (
@@ -93,8 +91,7 @@ class Answer:
             if not self._over:
                 self._begin_one(choice, sink)
         self._starting = False
-        if self._over:
-            self.flush()
+        self.flush()
         return self._done
 
     def _begin_one(self, choice: int, sink: Sink) -> None:
@@ -119,8 +116,6 @@ class Answer:
                 taking(self, event, choice)
         except Exception:
             self._broke()
-        if self._soon is None:
-            self._soon = self._house.clock.callLater(0, self.flush)
 
     def _began(self, event: e.Began, choice: int) -> None:
         if self._record.first_event_seconds is None:
@@ -182,7 +177,6 @@ class Answer:
         """Write what is waiting, and end what is over."""
         if self._starting or self._ended:
             return
-        self._stop_waiting()
         try:
             if self._shape.flush() and self._heartbeat is not None:
                 self._heartbeat.touch()
@@ -260,7 +254,6 @@ class Answer:
     def _let_go(self) -> None:
         """Stop everything that would still act, the model first. Idempotent."""
         self._over = self._ended = True
-        self._stop_waiting()
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self.release()
@@ -271,11 +264,6 @@ class Answer:
 
     def _running(self) -> Iterator[ITurnHandle]:
         return (handle for handle, sink in zip(self._handles, self._sinks, strict=False) if not sink.over)
-
-    def _stop_waiting(self) -> None:
-        soon, self._soon = self._soon, None
-        if soon is not None and soon.active():
-            soon.cancel()
 
 
 _TAKES: Final[dict[type, Callable[[Answer, Any, int], None]]] = {

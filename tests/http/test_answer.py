@@ -143,7 +143,7 @@ class TestTheEnd(AnswerCase):
         self.web.clock.callLater(15, lambda: turn.say(e.Began(), e.Ended("stop")))
         turn = self.ask_stream()
         self.web.clock.advance(15)
-        self.web.clock.advance(0)
+        turn.tell()
         self.assertEqual(self.texts()[-1], "[DONE]")
         self.assertEqual(self.texts().count("[DONE]"), 1)
 

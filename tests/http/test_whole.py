@@ -22,12 +22,6 @@ class TestWhole(AnswerCase):
         self.assertEqual(response.json["usage"]["prompt_tokens"], USAGE.input_tokens)
         self.nothing_left()
 
-    def test_an_end_that_nobody_flushes_is_seen_in_the_next_turn_of_the_reactor(self) -> None:
-        (turn,) = self.ask()
-        turn.say(*hello())
-        self.web.clock.advance(0)
-        self.assertEqual(self.connection.response.status, 200)
-
     def test_a_failure_is_an_error_however_late(self) -> None:
         (turn,) = self.ask()
         turn.tell(*hello()[:-2], e.Failed(fault("child_died")))
