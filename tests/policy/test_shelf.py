@@ -3,7 +3,13 @@
 from attrs import define
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.policy.shelf import Shelf
@@ -99,5 +105,8 @@ class ShelfMachine(RuleBasedStateMachine):
         assert all((key in self.shelf) == any(kept.key == key for kept in self.kept) for key in "abc")
 
 
-ShelfMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-ShelfMachineTests = ShelfMachine.TestCase
+class ShelfLawTests(SynchronousTestCase):
+    def test_every_thing_put_comes_back_exactly_once(self) -> None:
+        run_state_machine_as_test(
+            ShelfMachine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+        )
