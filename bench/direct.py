@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from attrs import AttrsInstance
+
 from codexd import __version__
 from codexd.backs import bindings, profile
 from codexd.backs.profile import Profile
@@ -60,7 +62,7 @@ class Direct:
         self._child.stdin.write(data)
         self._child.stdin.flush()
 
-    def _ask(self, params: bindings.AttrsInstance) -> int:
+    def _ask(self, params: AttrsInstance) -> int:
         self._id += 1
         method = bindings.METHODS[type(params)]
         self._write(jsonrpc.encode_request(self._id, method, bindings.encode(params)))
