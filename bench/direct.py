@@ -43,7 +43,7 @@ class Direct:
         began = time.perf_counter()
         started = self._settle(self._ask(profile.thread_start(turn, Profile(False, str(self._workspace)))))
         thread = started["thread"]["id"]
-        self._ask(profile.inject(thread, turn.items))
+        self._ask(bindings.InjectItems(thread, profile.shown(turn, turn.items)))
         self._ask(profile.turn_start(thread, turn))
         self._until("item/agentMessage/delta")
         first = time.perf_counter() - began

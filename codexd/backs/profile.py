@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.backs.bindings import InjectItems, ThreadStart, TurnStart
+from codexd.backs.bindings import ThreadStart, TurnStart
 from codexd.backs.items import dynamic_tools, raw_items
 from codexd.neutral.turn import Item, Message, TextPart, Tool, Turn
 from codexd.wire import json
@@ -99,13 +99,13 @@ def _plain_config(profile: Profile) -> dict[str, Json]:
     return _PLAIN | off
 
 
-def inject(thread_id: str, items: tuple[Item, ...]) -> InjectItems:
-    """Give the `thread/inject_items` of a history or the rest of one.
+def shown(turn: Turn, items: tuple[Item, ...]) -> tuple[Json, ...]:
+    """Give a history, or the rest of one, as `thread/inject_items` takes it for this turn.
 
     Raises:
         Refused: when the model cannot be shown one of them.
     """
-    return InjectItems(thread_id, raw_items(items))
+    return raw_items((*items, *obligations(turn)))
 
 
 def turn_start(thread_id: str, turn: Turn) -> TurnStart:

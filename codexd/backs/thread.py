@@ -19,6 +19,7 @@ from codexd.backs.telling import TOLD, Telling
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.wire import json
+from codexd.wire.json import Json
 from codexd.wire.jsonrpc import Id, Notification, Request
 
 __all__ = ["Answer", "Ask", "Command", "Decline", "Input", "Output", "Rejected", "Replied", "Tag", "Thread"]
@@ -51,6 +52,7 @@ class Thread:
         self._profile = setup
         self._turn_id: str | None = None
         self._turn = Turn("", ())
+        self._raw: tuple[Json, ...] = ()
         self._telling = Telling(self._turn)
         self._settled = Batch()
         self._compacted = False
@@ -69,7 +71,7 @@ class Thread:
         Raises:
             Refused: when the model cannot be shown the history.
         """
-        profile.inject("", turn.items)
+        self._raw = profile.shown(turn, turn.items)
         self._tell_of(turn)
         self.state = "opening"
         return [Ask("thread", profile.thread_start(turn, self._profile))]
@@ -80,11 +82,11 @@ class Thread:
         Raises:
             Refused: when the model cannot be shown the rest.
         """
-        asks = self._asks(turn, rest)
+        raw = profile.shown(turn, rest)
         self._tell_of(turn)
         self._settled = Batch()
         self._turn_id = None
-        return asks
+        return self._asks(raw)
 
     def resume(self, turn: Turn, results: tuple[ToolResult, ...]) -> list[Output]:
         """Go on with the suspended turn, given the results of all the calls it waits for.
@@ -92,7 +94,7 @@ class Thread:
         Raises:
             Refused: when the model cannot be shown one of them.
         """
-        profile.inject("", results)
+        profile.shown(turn, results)
         batch = self._telling.batch
         outputs: list[Output] = [
             _answer(request, result) for result in results for request in batch.answer(result)
@@ -255,7 +257,8 @@ class Thread:
     def _created(self, started: b.ThreadStarted) -> list[Output]:
         self.id, self.sources = started.thread.id, tuple(started.instructionSources)
         if self.state == "opening":
-            return self._asks(self._turn, self._turn.items)
+            raw, self._raw = self._raw, ()
+            return self._asks(raw)
         # Nobody waits for it any more.
         self.state = "closed"
         return [Ask("close", b.Unsubscribe(self.id))]
@@ -277,12 +280,11 @@ class Thread:
         self._turn = turn
         self._telling = Telling(turn, batch)
 
-    def _asks(self, turn: Turn, items: tuple[Item, ...]) -> list[Output]:
+    def _asks(self, raw: tuple[Json, ...]) -> list[Output]:
         assert self.id is not None
-        inject = profile.inject(self.id, (*items, *profile.obligations(turn)))
         self.state = "running"
-        start = Ask("turn", profile.turn_start(self.id, turn))
-        return [Ask("inject", inject), start] if inject.items else [start]
+        start = Ask("turn", profile.turn_start(self.id, self._turn))
+        return [Ask("inject", b.InjectItems(self.id, raw)), start] if raw else [start]
 
     def _started(self, message: b.TurnAccepted | b.TurnStarted) -> list[Output]:
         if self._turn_id is not None or self.state not in ("running", "aborting"):

@@ -63,7 +63,7 @@ CALLS = (
     b.ModelList("next"),
     profile.thread_start(TURN, profile.Profile(False, "/empty", mcp_servers=("x",))),
     profile.thread_start(TURN, profile.Profile(True, "/work", "workspace-write")),
-    profile.inject(THREAD, TURN.items),
+    b.InjectItems(THREAD, profile.shown(TURN, TURN.items)),
     profile.turn_start(THREAD, TURN),
     profile.turn_start(THREAD, Turn("m1", ())),
     b.TurnInterrupt(THREAD, "turn"),

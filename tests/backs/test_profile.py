@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import encode
-from codexd.backs.profile import Profile, inject, obligations, offered, thread_start, turn_start
+from codexd.backs.profile import Profile, obligations, offered, shown, thread_start, turn_start
 from codexd.neutral.turn import Format, Message, TextPart, Thinking, Tool, ToolChoice, Turn
 from codexd.wire import json
 from tests.support.binary import says
@@ -71,9 +71,9 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_homes_verbosity_is_undone_unless_the_client_has_one(self) -> None:
         home = evolve(PLAIN, home_verbosity=True)
-        for asked, shown in ((None, "medium"), ("high", "high")):
+        for asked, given in ((None, "medium"), ("high", "high")):
             config = thread_start(evolve(WITH_TOOL, verbosity=asked), home).config
-            self.assertEqual(config["model_verbosity"], shown)
+            self.assertEqual(config["model_verbosity"], given)
 
     def test_every_feature_switched_off_is_one_the_pinned_binary_has(self) -> None:
         listed = says(Path(self.mktemp()).absolute(), "features", "list").decode()
@@ -117,7 +117,7 @@ class TurnTests(SynchronousTestCase):
             self.assertNotIn("serviceTier", encode(turn_start(THREAD, evolve(WITH_TOOL, service_tier=tier))))
 
     def test_a_history_is_injected_item_by_item(self) -> None:
-        self.assertEqual(len(inject(THREAD, (HELLO, HELLO)).items), 2)
+        self.assertEqual(len(shown(WITH_TOOL, (HELLO, HELLO))), 2)
 
 
 class ToolChoiceTests(SynchronousTestCase):
