@@ -54,6 +54,9 @@ class AppServer:
         self._metrics = metrics
         self._keeping = Keeping(settings.turns, clock, metrics)
         self._warned: set[str] = set()
+        workers = [worker for pool in pools.values() for worker in pool.workers]
+        metrics.watch("children_up", lambda: sum(worker.ready for worker in workers))
+        metrics.watch("turns_running", lambda: sum(worker.running for worker in workers))
 
     # IModelBackend
 
@@ -85,16 +88,12 @@ class AppServer:
             self._keeping.lose(worker)
         elif worker in self._pools["plain"].workers:
             self.catalog = evolve(self.catalog, offers=worker.greeting.offers)
-        workers = [worker for pool in self._pools.values() for worker in pool.workers]
-        self._metrics.level("children_up", sum(worker.ready for worker in workers))
 
     def sweep(self) -> None:
         """Look at the clock for everything that waits."""
         for pool in self._pools.values():
             pool.sweep(self._settings.turns)
         self._keeping.sweep()
-        running = sum(worker.running for pool in self._pools.values() for worker in pool.workers)
-        self._metrics.level("turns_running", running)
 
     def relieve(self) -> None:
         """Free what memory can be freed in the children."""

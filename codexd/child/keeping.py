@@ -32,6 +32,8 @@ class Keeping:
             turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
         )
         self._windows: dict[str, int] = {}
+        metrics.watch("turns_waiting", lambda: len(self._suspended))
+        metrics.watch("threads_warm", lambda: len(self._warm))
 
     def window(self, model: str) -> int:
         """Give a model's context window in tokens, as one of its threads last told it."""
@@ -63,7 +65,6 @@ class Keeping:
             self._let_go(self._warm.put((run.keys.thread, digest), session, now), "affinity_evicted")
         else:
             return False
-        self._show()
         return True
 
     def sweep(self) -> None:
@@ -71,18 +72,15 @@ class Keeping:
         now = self._clock.seconds()
         self._let_go(self._suspended.expire(now), "turn_expired")
         self._let_go(self._warm.expire(now), "affinity_evicted")
-        self._show()
 
     def relieve(self) -> None:
         """Let go of every warm thread: the children take too much memory."""
         self._let_go(self._warm.discard(lambda _: True), "affinity_evicted")
-        self._show()
 
     def lose(self, host: Host) -> None:
         """A child is gone, and its threads with it."""
         for shelf in (self._suspended, self._warm):
             shelf.discard(lambda session: session.host is host)
-        self._show()
 
     def _waiting(self, turn: Turn, keys: Keys) -> Found | None:
         """Find the suspended turn that waits for exactly these results."""
@@ -115,9 +113,7 @@ class Keeping:
         return None
 
     def _take(self, shelf: Shelf[Session], key: tuple[bytes, bytes]) -> Session | None:
-        session = shelf.take(key, self._clock.seconds())
-        self._show()
-        return session
+        return shelf.take(key, self._clock.seconds())
 
     def _sound(self, session: Session, rest: tuple[Item, ...]) -> bool:
         """Tell whether the thread still holds the history as it was given, and can take the rest."""
@@ -130,7 +126,3 @@ class Keeping:
         for session in sessions:
             self._metrics.count(counter)
             session.close()
-
-    def _show(self) -> None:
-        self._metrics.level("turns_waiting", len(self._suspended))
-        self._metrics.level("threads_warm", len(self._warm))

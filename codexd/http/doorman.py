@@ -29,10 +29,10 @@ class Doorman:
     def __init__(self, clock: IReactorTime, drain_seconds: float, metrics: Metrics) -> None:
         self._clock = clock
         self._drain_seconds = drain_seconds
-        self._metrics = metrics
         self._inside: set[Guest] = set()
         self._waiting: list[Deferred[None]] = []
         self.closed = False
+        metrics.watch("requests_running", lambda: len(self._inside))
 
     def enter(self, guest: Guest) -> None:
         """Let an answer begin.
@@ -43,12 +43,10 @@ class Doorman:
         if self.closed:
             raise Refused(fault("shutting_down"))
         self._inside.add(guest)
-        self._metrics.level("requests_running", len(self._inside))
 
     def leave(self, guest: Guest) -> None:
         """Note that an answer is gone. Idempotent."""
         self._inside.discard(guest)
-        self._metrics.level("requests_running", len(self._inside))
         if self.closed and not self._inside:
             self._tell()
 

@@ -3,6 +3,7 @@
 Rooms below count and set by name, from the tables here, and need not know Prometheus.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -112,6 +113,14 @@ class Metrics:
             KeyError: when the table does not have it.
         """
         self._gauges[name].set(value)
+
+    def watch(self, name: str, read: Callable[[], float]) -> None:
+        """Have a gauge of the table GAUGES read whenever it is looked at, and never in between.
+
+        Raises:
+            KeyError: when the table does not have it.
+        """
+        self._gauges[name].set_function(read)
 
     def request(self, record: Record) -> None:
         """Count a request that is over."""

@@ -34,6 +34,14 @@ class TestMetrics(SynchronousTestCase):
         self.assertRaises(KeyError, self.metrics.count, "affinity_hits")
         self.assertRaises(KeyError, self.metrics.level, "affinity_hit", 1)
 
+    def test_a_watched_gauge_is_read_when_it_is_looked_at(self) -> None:
+        metrics, things = Metrics(), [1, 2]
+        metrics.watch("threads_warm", lambda: len(things))
+        things.append(3)
+        self.assertIn(b"\ncodexd_threads_warm 3.0\n", metrics.render())
+        with self.assertRaises(KeyError):
+            metrics.watch("threads", lambda: 0)
+
     def test_two_daemons_in_one_process_do_not_share_figures(self) -> None:
         self.metrics.count("affinity_hit")
         self.assertEqual(figures(Metrics())["codexd_affinity_hit_total"], 0.0)

@@ -204,8 +204,10 @@ class Codex:
 
     def figure(self, name: str) -> float:
         """Give a metric by the name the rooms know it by."""
-        known = self.metrics._counters if name in COUNTERS else self.metrics._gauges
-        return float(known[name]._value.get())  # type: ignore[index]
+        sample = f"codexd_{name}_total" if name in COUNTERS else f"codexd_{name}"
+        found = self.metrics._registry.get_sample_value(sample)
+        assert found is not None, name
+        return found
 
     @property
     def threads(self) -> int:
