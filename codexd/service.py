@@ -35,19 +35,14 @@ def makeService(options: Options) -> IService:
     """Make the daemon (twisted.application.service.IServiceMaker)."""
     from twisted.internet import reactor
 
-    _spare_the_collector()
+    # What was imported stays: the collector need not look at it again and again.
+    gc.freeze()
     twistd = getattr(options, "parent", None) or {}
     elsewhere = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
     observer = None
     if twistd.get("nodaemon") and not elsewhere:
         observer = observing(options.settings.log, sys.stdout)
     return Daemon(options.settings, os.environ, reactor, observer)
-
-
-def _spare_the_collector() -> None:
-    """What was imported stays, and an answer makes few cycles: to look for them at every turn is waste."""
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 class Daemon(MultiService):
