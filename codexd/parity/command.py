@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
         The exit status: 0 when all is as it should be, 1 when something differs or could not be recorded, 2
         for arguments that are not understood.
     """
-    options = _parser().parse_args(argv)
+    options = _parser().parse_intermixed_args(argv)
     unknown = sorted(set(options.scenarios) - {scenario.name for scenario in SCENARIOS})
     if unknown:
         _complain(f"no scenario {', '.join(unknown)}; `codexd parity list` shows them")
