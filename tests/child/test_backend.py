@@ -18,7 +18,7 @@ from tests.support.listener import TOOL, after, answered, turn
 
 ALIASES = (
     Model("fast", model="scripted", effort="low"),
-    Model("helper", model="scripted", profile="agent", workspace="/work/space", sandbox="workspace-write"),
+    Model("helper", model="scripted", profile="agent", workspace="/srv/space", sandbox="workspace-write"),
 )
 BINARY = FilePart("data:application/pdf;base64,AAAA", "x.pdf")
 
@@ -200,7 +200,7 @@ class AgentTests(BackendTestCase):
     def test_an_agent_is_codex_with_its_own_prompt_and_workspace(self) -> None:
         self.codex.ask(turn("say: hi", model="helper", instructions="be nice"))
         (start,) = self.codex.reactor.children[1].server.asked("thread/start")
-        self.assertEqual((start["cwd"], start["sandbox"]), ("/work/space", "workspace-write"))
+        self.assertEqual((start["cwd"], start["sandbox"]), ("/srv/space", "workspace-write"))
         self.assertEqual(start["developerInstructions"], "be nice")
         self.assertNotIn("baseInstructions", start)
         self.assertNotIn("environments", start)
