@@ -3,9 +3,9 @@
 import os
 import signal
 
+from codexd.wire.sse import Frame
 from tests.support import chat_stream
 from tests.support.live import CHAT, LiveTestCase, Setup
-from tests.support.loopback import Call
 from tests.support.system import until
 
 
@@ -16,14 +16,15 @@ class WorkersTests(LiveTestCase):
         daemon = self.own().start().await_ready()
         until(lambda: daemon.metric("codexd_children_up") == 2, "both up")
         self.assertEqual(daemon.metric("codexd_child_ended_total"), 0)
-        streams = [daemon.call(CHAT, daemon.question("slow: 60", stream=True)) for _ in range(4)]
-        until(lambda: daemon.metric("codexd_turns_running") == 4, "all under way")
+        calls = [daemon.call(CHAT, daemon.question("slow: 60", stream=True)) for _ in range(4)]
+        streams = [call.frames() for call in calls]
+        first = [next(stream) for stream in streams]
         os.kill(daemon.children[0], signal.SIGKILL)
-        ends = [self.end(stream) for stream in streams]
+        ends = [self.end([frame, *stream]) for frame, stream in zip(first, streams, strict=True)]
         self.assertEqual(sorted(ends), ["child_died", "child_died", "done", "done"])
 
-    def end(self, stream: Call) -> str:
-        data = b"".join(b"data: " + frame.data + b"\n\n" for frame in stream.frames())
+    def end(self, frames: list[Frame]) -> str:
+        data = b"".join(b"data: " + frame.data + b"\n\n" for frame in frames)
         seen = chat_stream.read(data)
         return seen.error["code"] if seen.error else "done" if seen.done else "cut"
 
