@@ -60,7 +60,8 @@ class SuspensionTests(SuspensionTestCase):
     def test_results_resume_the_turn_that_waits_for_them(self) -> None:
         daemon = self.daemon
         waiting = daemon.metric("codexd_turns_waiting")
-        history = self.begin(daemon)
+        # A question of its own: one that another test left waiting would make room for its like.
+        history = self.begin(daemon, 'call: look {"at":"shore"}\ncall: look {"at":"sand"}')
         self.assertEqual(daemon.metric("codexd_turns_waiting"), waiting + 1)
         before = daemon.asked
         answer, way = self.go_on(daemon, history)
