@@ -165,7 +165,8 @@ class Daemon:
 
     def replaced(self, child: int) -> bool:
         """Tell whether another child than this one is ready."""
-        return bool(self.children) and child not in self.children and self.ready
+        others = self.children  # looked at once: it may be dying right now
+        return bool(others) and child not in others and self.ready
 
     @property
     def log(self) -> str:
