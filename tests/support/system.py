@@ -38,6 +38,8 @@ def start(command: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
 def _die_with_parent() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A shell's background job is born deaf to Ctrl-C; a daemon of ours is not to be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def runs(pid: int) -> bool:
