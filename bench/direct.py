@@ -21,7 +21,7 @@ class Direct:
 
     def __init__(self, binary: Path, home: Path, state: Path) -> None:
         how = Launch(binary, home, state, os.environ, Codex())
-        command = how.command(state / "model-catalog.json")
+        command = how.command(next(state.glob("model-catalog-*.json")))
         self._child = subprocess.Popen(
             (command.executable, *command.arguments),
             stdin=subprocess.PIPE,

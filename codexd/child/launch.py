@@ -1,7 +1,9 @@
 """How a child is started: its environment, its flags, its model catalog."""
 
+import os
 import shutil
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,9 +103,8 @@ async def prepare_catalog(how: Launch, reactor: Any) -> Path | None:
     The reactor provides IReactorProcess and IReactorTime.
     """
     make = catalog.plain if how.provider is None else catalog.scripted
-    path = how.state / "model-catalog.json"
     try:
-        path.write_bytes(make(await output(how.catalog_command(), reactor)))
+        return _keep(how.state, make(await output(how.catalog_command(), reactor)))
     except (OSError, catalog.NoCatalog, TimeoutError) as error:
         _log.warn(
             "No model catalog from {binary} ({why}): the model may be shown tools of Codex's own",
@@ -111,6 +112,14 @@ async def prepare_catalog(how: Launch, reactor: Any) -> Path | None:
             why=str(error),
         )
         return None
+
+
+def _keep(state: Path, made: bytes) -> Path:
+    """Write a catalog under a name of its content: daemons that share the directory may differ in theirs."""
+    path = state / f"model-catalog-{blake2b(made, digest_size=8).hexdigest()}.json"
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_bytes(made)
+    part.replace(path)
     return path
 
 

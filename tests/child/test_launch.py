@@ -111,6 +111,16 @@ class CatalogTests(SynchronousTestCase):
         (model,) = json.decode(path.read_bytes())["models"]
         self.assertEqual((model["slug"], model["visibility"]), ("scripted", "list"))
 
+    def test_daemons_that_share_the_directory_keep_theirs_apart(self) -> None:
+        own = self.successResultOf(self.prepare())
+        scripted = self.successResultOf(self.prepare("http://127.0.0.1:8/v1"))
+        again = self.successResultOf(self.prepare())
+        assert own is not None
+        self.assertEqual(own, again)
+        self.assertNotEqual(own, scripted)
+        self.assertEqual(json.decode(own.read_bytes())["models"][0]["slug"], "gpt")
+        self.assertEqual(len(list(self.state.iterdir())), 2)
+
     def test_a_binary_that_prints_none_is_used_without(self) -> None:
         for printed in (None, b"error: unknown command", b'{"models": []}'):
             self.reactor.catalog = printed
