@@ -1,8 +1,10 @@
 """Where the rim meets: what a back end offers, what it is given, what it gives back."""
 
+from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from codexd.neutral.event import Event
+from codexd.neutral.kept import KeptConversation, KeptItem, KeptResponse, Recalled, Wanted
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.turn import Turn
 
@@ -54,3 +56,64 @@ class IModelBackend(Interface):
 
     def ready() -> bool:
         """Tell whether a turn begun now could run."""
+
+
+class IResponseStore(Interface):
+    """Keeps answers and conversations. What it has acknowledged is still there after a crash.
+
+    Everything belongs to its owner: to anybody else it does not exist. Calls take effect in the order in
+    which they were made. A Deferred that fails does so with Refused(`store_failed`).
+    """
+
+    def keep(response: KeptResponse, frames: bytes = b"") -> "Deferred[None]":
+        """Keep an answer, in the place of what was kept of it before; fires when it is safe.
+
+        When one of a conversation is over its input and output are put at the end of that, once.
+
+        Args:
+            response: what to keep.
+            frames: the whole stream it was, for `stream=true` on a background answer; empty changes nothing.
+        """
+
+    def response(owner: str, id: str) -> "Deferred[KeptResponse | None]":
+        """Give an answer as it was kept last."""
+
+    def frames(owner: str, id: str) -> "Deferred[bytes]":
+        """Give the stream that was kept with an answer; empty if none was."""
+
+    def recall(wanted: Wanted) -> "Deferred[Recalled]":
+        """Give what a request goes on from, all of it read at one moment.
+
+        A response's history is all that came before it, its input and its output, also where ancestors were
+        deleted since. Calls and thoughts that were cut short are in it as they were kept.
+        """
+
+    def input_items(owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
+        """Give what the model was shown for an answer, oldest first: its history and its own input."""
+
+    def delete(owner: str, id: str) -> "Deferred[bool]":
+        """Delete an answer; what goes on from it keeps its history. Tells whether there was one."""
+
+    def unfinished() -> "Deferred[tuple[KeptResponse, ...]]":
+        """List the answers of all owners that are not over: after a start, those the last end cut."""
+
+    def converse(conversation: KeptConversation, items: tuple[KeptItem, ...] = ()) -> "Deferred[None]":
+        """Keep a conversation, in the place of what was kept of it before, and add items at its end."""
+
+    def conversation(owner: str, id: str) -> "Deferred[KeptConversation | None]":
+        """Give a conversation."""
+
+    def conversation_items(owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
+        """List a conversation's items, oldest first."""
+
+    def take_out(owner: str, id: str, item: str) -> "Deferred[bool]":
+        """Take one item out of a conversation; tells whether it was there."""
+
+    def end_conversation(owner: str, id: str) -> "Deferred[bool]":
+        """Delete a conversation; answers that were given in it stay. Tells whether there was one."""
+
+    def prune(before: float, most: int) -> "Deferred[int]":
+        """Delete what was made before a Unix time in seconds, and the oldest of what is more than `most`.
+
+        Answers that are not over stay. Tells how many answers were deleted.
+        """

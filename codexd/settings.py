@@ -150,6 +150,34 @@ class Turns:
 
 
 @frozen
+class Responses:
+    """What /v1/responses and /v1/conversations keep, and how they speak.
+
+    Attributes:
+        store: the SQLite file that keeps answers and conversations; `:memory:` forgets them at the end. Left
+            out: `responses.sqlite3` in codexd's state directory.
+        keep_seconds: how long an answer or an unused conversation is kept.
+        keep_limit: how many answers are kept; the oldest make room.
+        prune_seconds: how often what is too old or too much is deleted.
+        sync: wait for the disk with every answer, so that it survives a power cut as well as a crash.
+        background_limit: how many answers may run in the background at once.
+        hosted_tools: a hosted tool that Codex cannot run is an error, or is dropped with a note.
+        compatibility: further habits for clients that need them: `tool-events` adds
+            `response.output_tool_call.*` and `response.done` to streams, `tool-messages` reads input messages
+            of role `tool`. A request's `x-codexd-compatibility` header chooses for itself.
+    """
+
+    store: str | None = None
+    keep_seconds: Seconds = 30 * 86400.0
+    keep_limit: Count = 100_000
+    prune_seconds: Seconds = 300.0
+    sync: bool = False
+    background_limit: Count = 32
+    hosted_tools: Literal["refuse", "drop"] = "refuse"
+    compatibility: tuple[Literal["tool-events", "tool-messages"], ...] = ()
+
+
+@frozen
 class Model:
     """An alias: a name clients may ask for, and what it stands for.
 
@@ -205,5 +233,6 @@ class Settings:
     http: Http = Http()
     codex: Codex = Codex()
     turns: Turns = Turns()
+    responses: Responses = Responses()
     models: Models = Models()
     log: Log = Log()

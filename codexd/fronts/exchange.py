@@ -1,4 +1,8 @@
-"""What every front end gives the rim: one decoded request that can write its own answer."""
+"""What every front end gives the rim: a body read as a Draft, and the Exchange that it becomes.
+
+A draft names what the request goes on from; given that, it is a decoded request that can write its own
+answer, and write it down to be kept.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,8 +10,26 @@ from typing import Protocol
 from attrs import frozen
 
 from codexd.neutral.event import Event
+from codexd.neutral.kept import KeptResponse, Recalled, Standing, Wanted
 from codexd.neutral.reply import Reply
 from codexd.neutral.turn import Turn
+
+
+@frozen
+class Terms:
+    """On whose behalf a body is read, and how they want to be spoken to.
+
+    Attributes:
+        principal: whose request it is.
+        modes: compatibility modes that are on (`responses.compatibility`).
+        drop_hosted: hosted tools that cannot be run are dropped with a note, not refused.
+        show_reasoning: Chat shows reasoning as `reasoning_content`.
+    """
+
+    principal: str
+    modes: frozenset[str] = frozenset()
+    drop_hosted: bool = False
+    show_reasoning: bool = True
 
 
 @frozen
@@ -18,7 +40,8 @@ class Stamp:
         token: hexadecimal, unguessable; `chatcmpl-<token>`, `resp_<token>`.
         created: Unix time in whole seconds.
         model: echoed as `model`.
-        clock: Unix time in seconds when asked, for `completed_at`; None leaves that null.
+        clock: Unix time in seconds when asked, for `completed_at`; None leaves that null. It stands still
+            once it was asked, so that the answer and what is kept of it say the same.
     """
 
     token: str
@@ -43,6 +66,31 @@ class Encoder(Protocol):
         ...
 
 
+class QueuedEncoder(Encoder, Protocol):
+    """An encoder whose stream can begin before the model does."""
+
+    def queued(self) -> list[bytes]:
+        """Give the frames that say the answer was accepted; before the first `feed`, if at all."""
+        ...
+
+
+class Keeping(Protocol):
+    """How an answer is kept."""
+
+    @property
+    def background(self) -> bool:
+        """Whether the answer goes on without its client."""
+        ...
+
+    def encoder(self, stamp: Stamp) -> QueuedEncoder:
+        """Make the writer of the stream that is kept with a background answer."""
+        ...
+
+    def write(self, reply: Reply, stamp: Stamp, standing: Standing = "over") -> KeptResponse:
+        """Write down how the answer stands."""
+        ...
+
+
 class Exchange(Protocol):
     """One decoded request of one dialect."""
 
@@ -61,6 +109,11 @@ class Exchange(Protocol):
         """Whether the answer is to be streamed."""
         ...
 
+    @property
+    def keeping(self) -> Keeping | None:
+        """How the one answer is kept; None for answers that are not."""
+        ...
+
     def encoder(self, stamp: Stamp) -> Encoder:
         """Make the writer of a streamed answer."""
         ...
@@ -68,3 +121,37 @@ class Exchange(Protocol):
     def render(self, replies: tuple[Reply, ...], stamp: Stamp) -> bytes:
         """Write the whole answer as one JSON body; no reply here has a fault."""
         ...
+
+
+class Draft(Protocol):
+    """A body, read as far as it can be without what it goes on from."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What it goes on from."""
+        ...
+
+    def complete(self, recalled: Recalled) -> Exchange:
+        """Read the rest.
+
+        Raises:
+            Refused: for whatever is wrong with the request, such as `previous_response_not_found`.
+        """
+        ...
+
+
+@frozen
+class Settled:
+    """A draft of a request that goes on from nothing (`Draft`)."""
+
+    exchange: Exchange
+    wanted: Wanted
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> "Settled":
+        """Make the draft of an exchange."""
+        return cls(exchange, Wanted(exchange.turn.principal))
+
+    def complete(self, recalled: Recalled) -> Exchange:
+        """Give the exchange."""
+        return self.exchange

@@ -8,12 +8,14 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts import models
+from codexd.fronts.exchange import Terms
 from codexd.http.answer import Answer
 from codexd.http.doors import Door
 from codexd.http.guard import Guard
 from codexd.http.house import House
 from codexd.http.request import Request
 from codexd.neutral.fault import Refused, fault
+from codexd.neutral.kept import Recalled
 from codexd.observe.metrics import CONTENT_TYPE
 
 _SHOWN: Final = 64  # characters of a model's name that are remembered
@@ -42,7 +44,8 @@ class Desk:
         record.principal = self.guard.admit(request)
         if self.house.doorman.closed:
             raise Refused(fault("shutting_down"))
-        exchange = door.decode(self.guard.body(request), record.principal)
+        terms = Terms(record.principal, show_reasoning=self.house.settings.reasoning_content)
+        exchange = door.read(self.guard.body(request), terms).complete(Recalled())
         record.model = _harmless(exchange.turn.model)
         record.stream = exchange.stream
         return Answer(self.house, request, exchange).begin()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from codexd.fronts import chat, responses
-from codexd.fronts.exchange import Exchange
+from codexd.fronts.exchange import Draft, Settled, Terms
 
 
 @frozen
@@ -14,11 +14,11 @@ class Door:
 
     Attributes:
         front: the dialect's name, for the log.
-        decode: reads a body for a principal; raises Refused.
+        read: reads a body on these terms; raises Refused.
     """
 
     front: str
-    decode: Callable[[bytes, str], Exchange]
+    read: Callable[[bytes, Terms], Draft]
 
 
 @frozen
@@ -33,13 +33,15 @@ class Doors:
     chat: Door
     responses: Door
 
-    @classmethod
-    def hung(cls, show_reasoning: bool) -> "Doors":
-        """Make the doors; `show_reasoning` lets Chat show it as `reasoning_content`."""
 
-        def decode_chat(body: bytes, principal: str) -> Exchange:
-            if chat.is_responses_shaped(body):
-                return chat.adopt(body, responses.decode(body, principal).turn, show_reasoning)
-            return chat.decode(body, principal, show_reasoning)
+def _chat(body: bytes, terms: Terms) -> Draft:
+    if chat.is_responses_shaped(body):
+        return Settled.of(chat.adopt(body, responses.decode(body, terms).turn, terms.show_reasoning))
+    return Settled.of(chat.decode(body, terms))
 
-        return cls(Door("chat", decode_chat), Door("responses", responses.decode))
+
+def _responses(body: bytes, terms: Terms) -> Draft:
+    return Settled.of(responses.decode(body, terms))
+
+
+DOORS = Doors(Door("chat", _chat), Door("responses", _responses))

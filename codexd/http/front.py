@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from codexd.http.app import Routes
 from codexd.http.desk import Desk
 from codexd.http.doorman import Doorman
-from codexd.http.doors import Doors
+from codexd.http.doors import DOORS
 from codexd.http.gate import Gate
 from codexd.http.guard import Guard
 from codexd.http.house import House
@@ -57,7 +57,6 @@ class Front:
         cors = Cors.allowing(settings.cors_origins)
         guard = Guard(KeyRing(settings.api_keys), cors, settings.max_body_bytes)
         desk = Desk(guard, House(backend, doorman, journal, clock, settings, now))
-        doors = Doors.hung(settings.reasoning_content)
-        routes = Routes(desk, doors, Probes(backend, doorman))
+        routes = Routes(desk, DOORS, Probes(backend, doorman))
         gate = Gate(routes.app.resource(), cors)
         return cls(Site(gate, guard, journal, clock, settings.idle_seconds), doorman)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import cache
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
@@ -41,5 +42,5 @@ class House:
         return Limits(http.max_queue_bytes, http.hold_seconds, http.stall_seconds)
 
     def stamp(self, model: str) -> Stamp:
-        """Make the stamp of a new answer."""
-        return Stamp(secrets.token_hex(12), int(self.now()), model, self.now)
+        """Make the stamp of a new answer; its clock stands still once it was asked."""
+        return Stamp(secrets.token_hex(12), int(self.now()), model, cache(self.now))

@@ -21,6 +21,7 @@ class Fault:
         param: the request field at fault, as a path such as `messages[0].role`.
         retry_after_seconds: when it is worth trying again (RFC 9110, Retry-After).
         should_retry: OpenAI SDKs' `x-should-retry`; None lets the SDK decide by status.
+        note: what the log adds to the kind: ids and names that tell nothing of what was said.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Fault:
     param: str | None = None
     retry_after_seconds: float | None = None
     should_retry: bool | None = None
+    note: str | None = None
 
 
 class Refused(Exception):
@@ -73,7 +75,16 @@ _FAULTS: Final = {
         _invalid("wrong_value", "invalid_value"),
         _invalid("unsupported", "unsupported_parameter"),
         _invalid("orphan_tool_output", "invalid_value"),
+        _invalid("tool_output_empty", "tool_output_empty", "A tool message must say something."),
+        _invalid("attachments", "attachments_not_supported", "Attachments are not supported here."),
+        _invalid("hosted_tool", "unsupported_tool"),
+        # What was kept, or was not.
         _invalid("previous_response_not_found", "previous_response_not_found"),
+        _invalid("response_running", "response_in_progress", "The response is not finished yet."),
+        _invalid("not_background", "invalid_value"),
+        _invalid("response_not_found", None, "No response of this id was found.", 404),
+        _invalid("conversation_not_found", None, "No conversation of this id was found.", 404),
+        _invalid("item_not_found", None, "No item of this id was found.", 404),
         _invalid("invalid_prompt", "invalid_prompt", "The model's provider refused the request."),
         _invalid(
             "context_length_exceeded",
@@ -128,6 +139,9 @@ _FAULTS: Final = {
         ),
         # Our own doing, or that of what stands behind us.
         _server("internal", 500, "The server failed to handle the request.", should_retry=False),
+        _server("store_failed", 500, "The answer could not be kept.", should_retry=False),
+        _server("cancelled", 500, "The response was cancelled.", should_retry=False),
+        _server("interrupted", 503, "The server was restarted during the response.", retry_after_seconds=1.0),
         _server("model_failed", 502, "The model's provider failed."),
         _server("model_refused_us", 502, "The model's provider did not accept this server's account."),
         _server("stream_cut", 502, "The model's stream ended before its answer was complete."),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import chat, responses
-from codexd.fronts.exchange import Exchange, Stamp
+from codexd.fronts.exchange import Exchange, Stamp, Terms
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
 from codexd.wire import json
@@ -40,10 +40,11 @@ EXCHANGES: tuple[Exchange, ...] = (
             ASKED
             | {"messages": [{"role": "user", "content": "hi"}], "stream_options": {"include_usage": True}}
         ),
-        "p",
-        True,
+        Terms("p"),
     ),
-    responses.decode(json.encode(ASKED | {"input": "hi", "include": ["reasoning.encrypted_content"]}), "p"),
+    responses.decode(
+        json.encode(ASKED | {"input": "hi", "include": ["reasoning.encrypted_content"]}), Terms("p")
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from codexd.fronts import responses
+from codexd.fronts.exchange import Terms
 from codexd.fronts.responses.exchange import ResponsesExchange
 from codexd.neutral.fault import Fault, Refused
 from codexd.neutral.turn import (
@@ -21,6 +22,8 @@ from codexd.neutral.turn import (
     Turn,
 )
 from codexd.wire.json import Json, decode, encode
+
+SOMEONE = Terms("someone")
 
 
 def as_request(turn: Turn) -> Json:
@@ -147,7 +150,7 @@ def _format(form: Format) -> Json:
 
 def ask(**fields: Any) -> ResponsesExchange:
     """Decode a request that has a model and an input, and these fields."""
-    return responses.decode(encode({"model": "m", "input": "hi", **fields}), "someone")
+    return responses.decode(encode({"model": "m", "input": "hi", **fields}), SOMEONE)
 
 
 def turn_of(**fields: Any) -> Turn:
@@ -158,7 +161,7 @@ def turn_of(**fields: Any) -> Turn:
 def fault_of(body: Json) -> Fault:
     """Give what a request is refused for; bytes are sent as they are."""
     try:
-        responses.decode(body if isinstance(body, bytes) else encode(body), "someone")
+        responses.decode(body if isinstance(body, bytes) else encode(body), SOMEONE)
     except Refused as refused:
         return refused.fault
     raise AssertionError("it was accepted")

@@ -17,6 +17,7 @@ class ChatExchange:
     style: Style
     choices: int = 1
     stream: bool = False
+    keeping: None = None
 
     def encoder(self, stamp: Stamp) -> ChatEncoder:
         """Make the writer of a streamed answer."""

@@ -9,6 +9,7 @@ from codexd.fronts import reading, vocabulary
 from codexd.fronts.chat.answer import Style
 from codexd.fronts.chat.exchange import ChatExchange
 from codexd.fronts.chat.history import history
+from codexd.fronts.exchange import Terms
 from codexd.fronts.reading import Fields
 from codexd.neutral.turn import Thinking, Tool, ToolChoice, Turn
 from codexd.wire import json
@@ -45,13 +46,12 @@ _KNOWN: Final = frozenset(
 )
 
 
-def decode(body: bytes, principal: str, show_reasoning: bool) -> ChatExchange:
+def decode(body: bytes, terms: Terms) -> ChatExchange:
     """Read a request body; unknown fields are never refused, only named in `Turn.ignored`.
 
     Args:
         body: the JSON text, decompressed.
-        principal: whose turn it is.
-        show_reasoning: whether the answer may hold `reasoning_content`.
+        terms: on whose behalf, and whether the answer may hold `reasoning_content`.
 
     Raises:
         Refused: with a fault of status 400 that names the field.
@@ -67,11 +67,11 @@ def decode(body: bytes, principal: str, show_reasoning: bool) -> ChatExchange:
         tool_choice=offer.choice,
         parallel_tool_calls=fields.flag("parallel_tool_calls", True) and not offer.legacy,
         sampling=vocabulary.sampling(fields, "max_completion_tokens", "max_tokens"),
-        thinking=_thinking(fields, show_reasoning),
+        thinking=_thinking(fields, terms.show_reasoning),
         format=vocabulary.answer_format(fields, "response_format"),
         verbosity=fields.choice("verbosity", vocabulary.VERBOSITIES),
         service_tier=fields.text("service_tier"),
-        principal=principal,
+        principal=terms.principal,
         ignored=fields.ignored(_KNOWN) + offer.ignored,
     )
     return ChatExchange(
@@ -82,7 +82,7 @@ def decode(body: bytes, principal: str, show_reasoning: bool) -> ChatExchange:
             include_usage=_include_usage(fields),
             legacy_functions=offer.legacy,
             functions_only=offer.flat_customs,
-            show_reasoning=show_reasoning,
+            show_reasoning=terms.show_reasoning,
             service_tier=_echoed_tier(turn),
         ),
     )

@@ -18,6 +18,7 @@ class ResponsesExchange:
     stream: bool
     echo: Echo
     choices: int = 1
+    keeping: None = None
 
     def encoder(self, stamp: Stamp) -> ResponsesEncoder:
         """Make the writer of a streamed answer."""

@@ -9,6 +9,7 @@ accepted; as nothing is stored yet, the Response says `store: false`.
 from typing import Final
 
 from codexd.fronts import reading, vocabulary
+from codexd.fronts.exchange import Terms
 from codexd.fronts.reading import Fields
 from codexd.fronts.responses import history, tools
 from codexd.fronts.responses.echo import Extras, echo
@@ -41,21 +42,21 @@ _ABSENT: Final = {
 }
 
 
-def decode(body: bytes, principal: str) -> ResponsesExchange:
+def decode(body: bytes, terms: Terms) -> ResponsesExchange:
     """Read a request's body.
 
     Args:
         body: JSON, already decompressed and limited in size.
-        principal: whose request it is.
+        terms: on whose behalf, and in which modes.
 
     Raises:
         Refused: `malformed_json`, `missing`, `wrong_type`, `wrong_value`, `unsupported` or
             `orphan_tool_output`, with the path of the field at fault as `param`.
     """
-    return decode_object(reading.body(body), principal)
+    return decode_object(reading.body(body), terms)
 
 
-def decode_object(fields: Fields, principal: str) -> ResponsesExchange:
+def decode_object(fields: Fields, terms: Terms) -> ResponsesExchange:
     """Read a body that was parsed already, as where a client sends this shape to the Chat door.
 
     Raises:
@@ -81,7 +82,7 @@ def decode_object(fields: Fields, principal: str) -> ResponsesExchange:
         vocabulary.answer_format(text, "format"),
         text.choice("verbosity", vocabulary.VERBOSITIES),
         fields.text("service_tier"),
-        principal,
+        terms.principal,
         ignored[: reading.MAX_IGNORED],
     )
     return ResponsesExchange(turn, fields.flag("stream", False), echo(turn, extras))

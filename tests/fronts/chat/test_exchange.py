@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.chat import ChatExchange, decode
 from codexd.fronts.chat.answer import Style
-from codexd.fronts.exchange import Encoder, Exchange, Stamp
+from codexd.fronts.exchange import Encoder, Exchange, Stamp, Terms
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
 from codexd.neutral.turn import Message, TextPart, Turn
@@ -122,7 +122,7 @@ class RoundTripTests(SynchronousTestCase):
     @given(exchanges())
     def test_what_a_client_asks_is_what_is_read(self, exchange: ChatExchange) -> None:
         body = write(exchange)
-        self.assertEqual(decode(body, exchange.turn.principal, show_reasoning=True), exchange)
+        self.assertEqual(decode(body, Terms(exchange.turn.principal)), exchange)
 
     def test_an_exchange_is_what_the_rim_expects(self) -> None:
         exchange: Exchange = ChatExchange(TURN, Style())

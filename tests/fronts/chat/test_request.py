@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.chat import ChatExchange, adopt, decode, is_responses_shaped
 from codexd.fronts.chat.answer import Style
+from codexd.fronts.exchange import Terms
 from codexd.neutral.fault import Refused
 from codexd.neutral.turn import (
     Format,
@@ -33,7 +34,7 @@ F = Tool("f", "", '{"type":"object"}')
 
 def ask(**fields: Any) -> ChatExchange:
     """Read a request that has what it must and these fields."""
-    return decode(json.encode({"model": "m", "messages": [USER], **fields}), "somebody", show_reasoning=True)
+    return decode(json.encode({"model": "m", "messages": [USER], **fields}), Terms("somebody"))
 
 
 class RequestTests(SynchronousTestCase):
@@ -42,12 +43,12 @@ class RequestTests(SynchronousTestCase):
 
     def test_a_summary_is_asked_for_where_it_is_shown_and_nowhere_else(self) -> None:
         body = json.encode({"model": "m", "messages": [USER]})
-        self.assertEqual(decode(body, "p", show_reasoning=False).turn.thinking, Thinking())
-        self.assertEqual(decode(body, "p", show_reasoning=True).turn.thinking, SHOWN)
+        self.assertEqual(decode(body, Terms("p", show_reasoning=False)).turn.thinking, Thinking())
+        self.assertEqual(decode(body, Terms("p")).turn.thinking, SHOWN)
 
     def test_model_and_messages_must_be_there(self) -> None:
         for body, param in ((b"{}", "model"), (b'{"model":null}', "model"), (b'{"model":"m"}', "messages")):
-            found = refusal(lambda body=body: decode(body, "p", show_reasoning=True))
+            found = refusal(lambda body=body: decode(body, Terms("p")))
             self.assertEqual((found.kind, found.param), ("missing", param))
 
     def test_every_field_with_a_meaning_is_read(self) -> None:
@@ -144,7 +145,7 @@ class RequestTests(SynchronousTestCase):
     def test_reasoning_is_shown_as_the_server_says(self) -> None:
         body = json.encode({"model": "m", "messages": [USER]})
         for show in (True, False):
-            self.assertIs(decode(body, "p", show_reasoning=show).style.show_reasoning, show)
+            self.assertIs(decode(body, Terms("p", show_reasoning=show)).style.show_reasoning, show)
 
 
 class LegacyFunctionTests(SynchronousTestCase):
@@ -306,7 +307,7 @@ class AnyBodyTests(SynchronousTestCase):
     def assert_read_or_refused(self, body: bytes) -> None:
         """Check that nothing but Refused is raised, and that as the client's fault."""
         try:
-            decode(body, "p", show_reasoning=True)
+            decode(body, Terms("p"))
         except Refused as refused:
             self.assertEqual(refused.fault.status, 400)
             json.encode(refused.fault.message)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import reading, responses
+from codexd.fronts.exchange import Terms
 from codexd.fronts.responses.request import KNOWN
 from codexd.neutral.fault import Refused
 from codexd.neutral.turn import (
@@ -23,7 +24,7 @@ from codexd.neutral.turn import (
 )
 from codexd.wire.json import encode
 from tests.support import responses_turns
-from tests.support.responses_requests import as_request, ask, fault_of, turn_of
+from tests.support.responses_requests import SOMEONE, as_request, ask, fault_of, turn_of
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 
@@ -33,7 +34,7 @@ class RoundTripTests(SynchronousTestCase):
 
     @given(responses_turns.turns())
     def test_a_turn_said_as_a_request_is_read_as_the_same_turn(self, asked: Turn) -> None:
-        heard = responses.decode(encode(as_request(asked)), asked.principal).turn
+        heard = responses.decode(encode(as_request(asked)), Terms(asked.principal)).turn
         self.assertEqual(heard, asked)
 
 
@@ -48,7 +49,7 @@ class FuzzTests(SynchronousTestCase):
 
     def refused_or_read(self, body: bytes) -> None:
         try:
-            responses.decode(body, "someone")
+            responses.decode(body, SOMEONE)
         except Refused as refused:
             self.assertEqual(refused.fault.status, 400)
 
@@ -204,7 +205,7 @@ class ParameterTests(SynchronousTestCase):
 
     def test_a_parsed_body_reads_the_same(self) -> None:
         fields = reading.body(b'{"model":"m","input":"hi"}')
-        self.assertEqual(responses.decode_object(fields, "a").turn, evolve(turn_of(), principal="a"))
+        self.assertEqual(responses.decode_object(fields, Terms("a")).turn, evolve(turn_of(), principal="a"))
 
 
 class CodexTests(SynchronousTestCase):
