@@ -74,7 +74,7 @@ def unsupported(path: str, why: str) -> NoReturn:
 class Fields:
     """One JSON object of a request; `path` is where it stands, such as `messages[0]`."""
 
-    _value: dict[str, Any]
+    value: dict[str, Any]
     path: str = ""
 
     def at(self, name: str) -> str:
@@ -83,15 +83,15 @@ class Fields:
 
     def raw(self, name: str) -> json.Json:
         """Give a field as it came; None when absent."""
-        return self._value.get(name)
+        return self.value.get(name)
 
     def has(self, name: str) -> bool:
         """Tell whether a field is there and not null."""
-        return self._value.get(name) is not None
+        return self.value.get(name) is not None
 
     def ignored(self, known: Collection[str]) -> tuple[str, ...]:
         """Name the fields that ask for something and are not `known`: plainly named, and not too many."""
-        asked = (name for name, value in self._value.items() if name not in known and _asks(value))
+        asked = (name for name, value in self.value.items() if name not in known and _asks(value))
         return tuple(self.at(name) for name in asked if _PLAIN_NAME.fullmatch(name))[:MAX_IGNORED]
 
     def text(self, name: str) -> str | None:
@@ -105,7 +105,7 @@ class Fields:
 
     def number(self, name: str, low: float, high: float) -> float | None:
         """Read a number between two limits, both included."""
-        value = self._value.get(name)
+        value = self.value.get(name)
         if value is None:
             return None
         if type(value) not in (int, float):
@@ -116,7 +116,7 @@ class Fields:
 
     def integer(self, name: str, low: int, high: int) -> int | None:
         """Read an integer between two limits, both included; `5.0` is one."""
-        value = self._value.get(name)
+        value = self.value.get(name)
         if value is None:
             return None
         if type(value) is not int and not (type(value) is float and value.is_integer()):
@@ -169,7 +169,7 @@ class Fields:
         return self._required(name, self.array(name))
 
     def _typed(self, name: str, wanted: type[_T], expected: str) -> _T | None:
-        value = self._value.get(name)
+        value = self.value.get(name)
         if value is None or type(value) is wanted:
             return value
         wrong_type(self.at(name), expected, value)

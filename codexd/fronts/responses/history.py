@@ -1,20 +1,26 @@
-"""The `input` of a Responses request: a string, or items; to the neutral history.
+"""The `input` of a Responses request, and what was kept that it goes on from; to the neutral history.
 
-Clients replay output items as they came, further members included: what is not understood is passed over. An
-item of an unknown type is named in `ignored`, not refused.
+What was kept is read by the reader that read it when it came. So to go on from a response and to send the
+whole of it again come to the same history. An item of an unknown type is named in `ignored`, not refused.
 """
 
-from collections.abc import Callable
-from typing import Final, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from attrs import Factory, define
 
-from codexd.fronts.reading import Fields, entry, missing, unsupported, wrong_type
-from codexd.fronts.vocabulary import parts
+from codexd.fronts.reading import Fields, entry, missing, wrong_type
+from codexd.fronts.responses.items import READERS, kind, whole
 from codexd.neutral.fault import Refused, fault
-from codexd.neutral.turn import Item, Message, Reasoning, Role, TextPart, ToolCall, ToolResult
+from codexd.neutral.kept import KeptItem, Recalled
+from codexd.neutral.turn import Item, ToolCall, ToolResult
+from codexd.wire import json
 
-ROLES: Final = ("user", "assistant", "system", "developer")
+_SHOWN: Final = 128
+"""How much of an unknown id is repeated to whoever asked for it."""
+
+_NEEDS_ITS_END: Final = frozenset(("function_call", "custom_tool_call", "reasoning"))
+_REFERENCE: Final = "item_reference"
 
 
 @define
@@ -23,21 +29,47 @@ class History:
 
     Attributes:
         items: what was understood, in order.
-        ignored: the paths of the items that were not.
+        own: the request's own items as they are to be kept: references replaced by what they name.
+        ignored: the paths of the items that were not understood.
     """
 
     items: list[Item] = Factory(list)
+    own: list[dict[str, Any]] = Factory(list)
     ignored: list[str] = Factory(list)
+    _known: Mapping[str, KeptItem] = Factory(dict)
     _called: set[str] = Factory(set)
     _passed_over: set[str] = Factory(set)
 
+    def recall(self, kept: KeptItem) -> None:
+        """Read an item that was kept; a call or a thought that was cut short there never was."""
+        item = Fields(json.decode(kept.body))
+        if whole(item) or kind(item) not in _NEEDS_ITS_END:
+            self._read(item)
+
     def take(self, item: Fields) -> None:
-        """Read the next item.
+        """Read the next item of the request itself.
 
         Raises:
-            Refused: when it is malformed, or a tool's output for a call that was never made.
+            Refused: when it is malformed, a tool's output for a call that was never made, or a reference to
+                nothing (`item_not_found`).
         """
-        read = _ITEMS.get(_kind(item))
+        if kind(item) == _REFERENCE:
+            named = self._named(item.required_name("id"))
+            self.own.append(json.decode(named.body))
+            self.recall(named)
+            return
+        self._read(item)
+        self.own.append(item.value)
+
+    def _named(self, id: str) -> KeptItem:
+        found = self._known.get(id)
+        if found is None:
+            message = f"Item with id '{id[:_SHOWN]}' not found."
+            raise Refused(fault("item_not_found", message, param="input"))
+        return found
+
+    def _read(self, item: Fields) -> None:
+        read = READERS.get(kind(item))
         if read is None:
             self._pass_over(item)
             return
@@ -50,110 +82,59 @@ class History:
         self.items.append(taken)
 
     def _pass_over(self, item: Fields) -> None:
-        self.ignored.append(item.path)
+        self._ignore(item)
         call_id = item.raw("call_id")
         if isinstance(call_id, str):
             self._passed_over.add(call_id)
 
     def _unasked(self, item: Fields, call_id: str) -> None:
-        """Refuse a result without its call; one whose call was passed over goes the same way."""
-        if call_id in self._passed_over:
-            self.ignored.append(item.path)
+        """Refuse a result without its call; one whose call was passed over, or deleted, goes the same way."""
+        if call_id in self._passed_over or not item.path:
+            self._ignore(item)
             return
         message = "No tool call of this 'call_id' comes before this output."
         raise Refused(fault("orphan_tool_output", message, param=item.at("call_id")))
 
+    def _ignore(self, item: Fields) -> None:
+        """Name an item of this request: what was kept has no path in it, and was named when it came."""
+        if item.path:
+            self.ignored.append(item.path)
 
-def read(fields: Fields) -> History:
-    """Read `input`.
+
+def read(fields: Fields, recalled: Recalled) -> History:
+    """Read `input`, after what was recalled for it.
 
     Raises:
         Refused: with the path of the item at fault, such as `input[3].call_id`.
     """
-    history = History()
+    history = History(known=recalled.items)
+    for kept in recalled.history or ():
+        history.recall(kept)
+    for item in _items(fields):
+        history.take(item)
+    return history
+
+
+def references(fields: Fields) -> tuple[str, ...]:
+    """Name the items that `input` refers to.
+
+    Raises:
+        Refused: as `read` does, for what is no item or has no id.
+    """
+    named = (item.required_name("id") for item in _items(fields) if kind(item) == _REFERENCE)
+    return tuple(dict.fromkeys(named))
+
+
+def _items(fields: Fields) -> Iterator[Fields]:
+    """Give the items one by one; a string is one user message."""
     value = fields.raw("input")
     if value is None:
         missing("input")
     if isinstance(value, str):
-        history.items.append(Message("user", (TextPart(value),)))
+        text = [{"type": "input_text", "text": value}]
+        yield Fields({"type": "message", "role": "user", "content": text}, "input")
     elif isinstance(value, list):
         for index, one in enumerate(value):
-            history.take(entry("input", index, one))
+            yield entry("input", index, one)
     else:
         wrong_type("input", "a string or an array of items", value)
-    return history
-
-
-def _kind(item: Fields) -> str:
-    """Tell an item's type; a message and a reference may leave it out."""
-    bare = "item_reference" if item.has("id") and not item.has("role") else "message"
-    return item.text("type") or bare
-
-
-def _whole(item: Fields) -> bool:
-    return item.raw("status") not in ("incomplete", "in_progress")
-
-
-def _message(item: Fields) -> Message:
-    role = cast(Role, item.required_choice("role", ROLES))
-    return Message(role, parts(item, "content"), item.text("phase"), item.text("id"), _whole(item))
-
-
-def _function_call(item: Fields) -> ToolCall:
-    return ToolCall(
-        item.required_name("call_id"),
-        item.required_name("name"),
-        item.required_text("arguments"),
-        namespace=item.text("namespace"),
-        id=item.text("id"),
-        complete=_whole(item),
-    )
-
-
-def _custom_call(item: Fields) -> ToolCall:
-    return ToolCall(
-        item.required_name("call_id"),
-        item.required_name("name"),
-        item.required_text("input"),
-        "custom",
-        item.text("namespace"),
-        item.text("id"),
-        _whole(item),
-    )
-
-
-def _function_result(item: Fields) -> ToolResult:
-    return ToolResult(item.required_name("call_id"), parts(item, "output"))
-
-
-def _custom_result(item: Fields) -> ToolResult:
-    return ToolResult(item.required_name("call_id"), parts(item, "output"), "custom")
-
-
-def _texts(item: Fields, name: str) -> tuple[str, ...]:
-    return tuple(part.required_text("text") for part in item.objects(name))
-
-
-def _reasoning(item: Fields) -> Reasoning:
-    return Reasoning(
-        _texts(item, "summary"),
-        _texts(item, "content"),
-        item.text("encrypted_content"),
-        item.text("id"),
-        _whole(item),
-    )
-
-
-def _reference(item: Fields) -> Item:
-    unsupported(item.path, "Responses are not stored here; send the item itself instead of a reference.")
-
-
-_ITEMS: Final[dict[str, Callable[[Fields], Item]]] = {
-    "message": _message,
-    "function_call": _function_call,
-    "function_call_output": _function_result,
-    "custom_tool_call": _custom_call,
-    "custom_tool_call_output": _custom_result,
-    "reasoning": _reasoning,
-    "item_reference": _reference,
-}

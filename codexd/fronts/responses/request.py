@@ -14,6 +14,7 @@ from codexd.fronts.reading import Fields
 from codexd.fronts.responses import history, tools
 from codexd.fronts.responses.echo import Extras, echo
 from codexd.fronts.responses.exchange import ResponsesExchange
+from codexd.neutral.kept import Recalled
 from codexd.neutral.turn import Turn
 
 _ASKED: Final = ("model", "input", "instructions", "stream", "stream_options", "text", "service_tier")
@@ -64,7 +65,7 @@ def decode_object(fields: Fields, terms: Terms) -> ResponsesExchange:
     """
     model = fields.required_name("model")
     _refuse_state(fields)
-    said = history.read(fields)
+    said = history.read(fields, Recalled())
     toolbox = tools.read(fields)
     extras, unused = _extras(fields)
     text = fields.object("text") or Fields({}, "text")

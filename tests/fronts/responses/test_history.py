@@ -1,7 +1,13 @@
 """codexd.fronts.responses.history: input items to the neutral history."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.fronts.reading import Fields
+from codexd.fronts.responses import history
+from codexd.neutral.fault import Fault, Refused
+from codexd.neutral.kept import KeptItem, Recalled
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
@@ -13,9 +19,11 @@ from codexd.neutral.turn import (
     TextPart,
     ToolCall,
     ToolResult,
+    Turn,
 )
-from codexd.wire.json import Json
-from tests.support.responses_requests import turn_of
+from codexd.wire.json import Json, encode
+from tests.support import responses_turns
+from tests.support.responses_requests import as_request, turn_of
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 
@@ -141,3 +149,113 @@ class InputTests(SynchronousTestCase):
         )
         self.assertEqual(asked.items, (Message("user", (TextPart("a"),)),))
         self.assertEqual(asked.ignored, ("input[0]", "input[2]", "input[3]"))
+
+
+def kept(*bodies: Json) -> tuple[KeptItem, ...]:
+    """Give items as they are kept; those without an id of their own get one."""
+    return tuple(
+        KeptItem(body.get("id") or f"item_{index}", encode(body)) for index, body in enumerate(bodies)
+    )
+
+
+def read(input: Json, *before: Json) -> history.History:
+    """Read an input that goes on from these items, each of which it may refer to."""
+    items = kept(*before)
+    recalled = Recalled(items, items={item.id: item for item in items})
+    return history.read(Fields({"input": input}), recalled)
+
+
+def refused(input: Json, *before: Json) -> Fault:
+    """Give what such an input is refused for."""
+    try:
+        read(input, *before)
+    except Refused as refused:
+        return refused.fault
+    raise AssertionError("it was accepted")
+
+
+class RecalledTests(SynchronousTestCase):
+    """To go on from what was kept is to send it again."""
+
+    @given(responses_turns.histories().map(list), st.data())
+    def test_a_history_that_was_kept_is_the_one_that_is_replayed(
+        self, said: list[Item], data: st.DataObject
+    ) -> None:
+        bodies = as_request(Turn("m", tuple(said)))["input"]
+        for body in bodies:
+            body.pop("status", None)
+        split = data.draw(st.integers(0, len(bodies)))
+        resumed = read(bodies[split:], *bodies[:split])
+        self.assertEqual(resumed.items, read(bodies).items)
+        self.assertEqual(resumed.own, bodies[split:])
+
+    def test_a_call_or_a_thought_that_was_cut_short_is_left_out_and_a_message_stays(self) -> None:
+        thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+        message = {"type": "message", "role": "assistant", "content": "a"}
+        cut = [item | {"status": "incomplete"} for item in (thought, CALL, message)]
+        self.assertEqual(
+            read("hi", *cut).items,
+            [Message("assistant", (TextPart("a"),), complete=False), Message("user", (TextPart("hi"),))],
+        )
+        output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
+        self.assertEqual(refused([output], *cut).kind, "orphan_tool_output")
+
+    def test_an_output_may_answer_a_call_that_was_kept(self) -> None:
+        output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
+        said = read([output], CALL).items
+        self.assertEqual(said, [ToolCall("call_1", "f", "{}"), ToolResult("call_1", (TextPart("b"),))])
+
+    def test_a_kept_output_whose_call_was_deleted_is_left_out(self) -> None:
+        output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
+        found = read("hi", output)
+        self.assertEqual((found.items, found.ignored), ([Message("user", (TextPart("hi"),))], []))
+
+    def test_what_was_passed_over_when_it_came_is_passed_over_without_a_word(self) -> None:
+        shell = {"type": "local_shell_call", "call_id": "sh", "action": {}}
+        output = {"type": "local_shell_call_output", "call_id": "sh", "output": "b"}
+        self.assertEqual(read([], shell, output).ignored, [])
+        self.assertEqual(read([output], shell).ignored, ["input[0]"])
+
+
+class ReferenceTests(SynchronousTestCase):
+    """An item may be named instead of sent."""
+
+    def test_a_reference_is_the_item_that_it_names(self) -> None:
+        message = {"type": "message", "id": "msg_1", "role": "assistant", "content": "a"}
+        known = Recalled((), items={item.id: item for item in kept(message)})
+        for reference in ({"type": "item_reference", "id": "msg_1"}, {"id": "msg_1"}):
+            fields = Fields({"input": [reference]})
+            found = history.read(fields, known)
+            self.assertEqual(found.items, [Message("assistant", (TextPart("a"),), id="msg_1")])
+            self.assertEqual(found.own, [message])
+            self.assertEqual(history.references(fields), ("msg_1",))
+
+    def test_an_output_may_answer_a_call_that_is_named(self) -> None:
+        known = Recalled((), items={"fc_1": KeptItem("fc_1", encode(CALL))})
+        output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
+        found = history.read(Fields({"input": [{"id": "fc_1"}, output]}), known)
+        self.assertEqual(len(found.items), 2)
+
+    def test_a_reference_to_nothing_is_not_found(self) -> None:
+        for id, shown in (("msg_2", "msg_2"), ("m" * 200, "m" * 128)):
+            fault = refused([{"type": "item_reference", "id": id}])
+            self.assertEqual((fault.kind, fault.status, fault.param), ("item_not_found", 404, "input"))
+            self.assertEqual(fault.message, f"Item with id '{shown}' not found.")
+        self.assertEqual(refused([{"type": "item_reference"}]).param, "input[0].id")
+
+    def test_only_references_are_named_each_once(self) -> None:
+        said = [{"id": "a"}, {"role": "user", "content": "x", "id": "b"}, {"id": "c"}, {"id": "a"}]
+        self.assertEqual(history.references(Fields({"input": said})), ("a", "c"))
+        self.assertEqual(history.references(Fields({"input": "a"})), ())
+
+
+class OwnTests(SynchronousTestCase):
+    """What is to be kept of a request's own input."""
+
+    def test_a_string_is_kept_as_a_user_message(self) -> None:
+        text = [{"type": "input_text", "text": "hi"}]
+        self.assertEqual(read("hi").own, [{"type": "message", "role": "user", "content": text}])
+
+    def test_items_are_kept_as_they_came_known_or_not(self) -> None:
+        said = [{"role": "user", "content": "a", "x": 1}, {"type": "web_search_call", "id": "ws_1"}]
+        self.assertEqual(read(said, CALL).own, said)

@@ -115,8 +115,6 @@ class RefusalTests(SynchronousTestCase):
             "input[0].call_id",
             {"input": [{"type": "custom_tool_call_output", "call_id": "call_1", "output": "x"}, CALL]},
         ),
-        ("unsupported", "input[0]", {"input": [{"type": "item_reference", "id": "msg_1"}]}),
-        ("unsupported", "input[0]", {"input": [{"id": "msg_1"}]}),
         ("unsupported", "previous_response_id", {"previous_response_id": "r"}),
         ("unsupported", "conversation", {"conversation": {"id": "c"}}),
         ("unsupported", "background", {"background": True}),
