@@ -41,6 +41,8 @@ class KeptResponse:
         previous: the response it goes on from (`previous_response_id`).
         conversation: the conversation it belongs to; never together with `previous`.
         background: it goes on without a client, can be cancelled, and its stream can be taken up again.
+        seen: how far its conversation had come when it was asked (`Recalled.seen`); None stands for how far
+            it has come when the answer is first kept.
     """
 
     id: str
@@ -53,6 +55,7 @@ class KeptResponse:
     previous: str | None = None
     conversation: str | None = None
     background: bool = False
+    seen: int | None = None
 
 
 @frozen
@@ -102,8 +105,10 @@ class Recalled:
         history: what the response or the conversation amounts to, oldest first; None when there is none such.
         standing: of the response that was wanted.
         items: the referenced items that were found, by id.
+        seen: how far the wanted conversation has come; to be kept with the answer (`KeptResponse.seen`).
     """
 
     history: tuple[KeptItem, ...] | None = ()
     standing: Standing = "over"
     items: Mapping[str, KeptItem] = Factory(dict)
+    seen: int | None = None
