@@ -54,6 +54,15 @@ class _Answer:
         return ()
 
 
+H = TypeVar("H", _Answer, _Conversation)
+
+
+def _latest(holders: list[H], owner: str, id: str | None) -> H | None:
+    """Find what goes by this id: what is there, else what was deleted last."""
+    named = [h for h in reversed(holders) if (h.kept.owner, h.kept.id) == (owner, id)]
+    return min(named, key=lambda h: h.gone, default=None)
+
+
 @implementer(IResponseStore)
 class FakeStore:
     """Keeps answers and conversations while it lives.
@@ -84,7 +93,7 @@ class FakeStore:
     def release(self) -> None:
         """Answer what waits, in order, and what comes from now on at once."""
         self._held = False
-        while self._waiting:
+        while self._waiting and not self._held:
             self._waiting.pop(0)()
 
     def fail(self, calls: int = 1) -> None:
@@ -168,7 +177,9 @@ class FakeStore:
     def take_out(self, owner: str, id: str, item: str) -> "Deferred[bool]":
         def work() -> bool:
             room = self._room(owner, id)
-            places = [place for place, kept in room.items.items() if kept.id == item] if room else []
+            if room is None:
+                return False
+            places = [place for place, kept in room.items.items() if kept.id == item]
             for place in places:
                 del room.items[place]
                 room.touched = self._now()
@@ -229,16 +240,8 @@ class FakeStore:
 
     def _linked(self, response: KeptResponse) -> _Answer:
         """Settle what an answer goes on from: also what was deleted while it was being made."""
-        parents = [
-            a for a in self._answers if (a.kept.owner, a.kept.id) == (response.owner, response.previous)
-        ]
-        rooms = [
-            c
-            for c in self._conversations
-            if (c.kept.owner, c.kept.id) == (response.owner, response.conversation)
-        ]
-        parent = min(parents, key=lambda a: (a.gone, -self._answers.index(a)), default=None)
-        room = min(rooms, key=lambda c: (c.gone, -self._conversations.index(c)), default=None)
+        parent = _latest(self._answers, response.owner, response.previous)
+        room = _latest(self._conversations, response.owner, response.conversation)
         seen = room.seen if room is not None and response.seen is None else response.seen
         return _Answer(evolve(response, seen=seen), parent, room)
 
