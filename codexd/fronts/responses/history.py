@@ -7,13 +7,15 @@ whole of it again come to the same history. An item of an unknown type is named 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 
+from codexd.fronts.modes import TOOL_MESSAGES
 from codexd.fronts.reading import Fields, entry, missing, wrong_type
+from codexd.fronts.responses import results
 from codexd.fronts.responses.items import READERS, kind, whole
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.kept import KeptItem, Recalled
-from codexd.neutral.turn import Item, ToolCall, ToolResult
+from codexd.neutral.turn import CallKind, Item, ToolCall, ToolResult
 from codexd.wire import json
 
 _SHOWN: Final = 128
@@ -29,7 +31,8 @@ class History:
 
     Attributes:
         items: what was understood, in order.
-        own: the request's own items as they are to be kept: references replaced by what they name.
+        own: the request's own items as they are to be kept: in OpenAI's words, and references replaced by
+            what they name.
         ignored: the paths of the items that were not understood.
     """
 
@@ -37,14 +40,15 @@ class History:
     own: list[dict[str, Any]] = Factory(list)
     ignored: list[str] = Factory(list)
     _known: Mapping[str, KeptItem] = Factory(dict)
-    _called: set[str] = Factory(set)
+    _tool_messages: bool = False
+    _called: dict[str, CallKind] = Factory(dict)
     _passed_over: set[str] = Factory(set)
 
     def recall(self, kept: KeptItem) -> None:
         """Read an item that was kept; a call or a thought that was cut short there never was."""
         item = Fields(json.decode(kept.body))
         if whole(item) or kind(item) not in _NEEDS_ITS_END:
-            self._read(item)
+            self._read(item, tool_messages=True)
 
     def take(self, item: Fields) -> None:
         """Read the next item of the request itself.
@@ -58,8 +62,7 @@ class History:
             self.own.append(json.decode(named.body))
             self.recall(named)
             return
-        self._read(item)
-        self.own.append(item.value)
+        self.own.append(_told(item, self._read(item, self._tool_messages)))
 
     def _named(self, id: str) -> KeptItem:
         found = self._known.get(id)
@@ -68,18 +71,32 @@ class History:
             raise Refused(fault("item_not_found", message, param="input"))
         return found
 
-    def _read(self, item: Fields) -> None:
-        read = READERS.get(kind(item))
+    def _read(self, item: Fields, tool_messages: bool) -> Item | None:
+        of_tool = tool_messages and results.is_tool_message(item)
+        read = results.read if of_tool else READERS.get(kind(item))
         if read is None:
             self._pass_over(item)
-            return
-        taken = read(item)
-        if isinstance(taken, ToolResult) and taken.call_id not in self._called:
-            self._unasked(item, taken.call_id)
-            return
+            return None
+        taken: Item | None = read(item)
         if isinstance(taken, ToolCall):
-            self._called.add(taken.call_id)
-        self.items.append(taken)
+            self._called[taken.call_id] = taken.kind
+        elif isinstance(taken, ToolResult):
+            taken = self._answering(taken, item)
+        if taken is not None:
+            self.items.append(taken)
+        return taken
+
+    def _answering(self, result: ToolResult, item: Fields) -> ToolResult | None:
+        """Give a result the kind of its call; if that was passed over, or deleted, so is the result."""
+        called = self._called.get(result.call_id)
+        if called is not None:
+            return evolve(result, kind=called)
+        if result.call_id in self._passed_over or not item.path:
+            self._ignore(item)
+            return None
+        name = "tool_call_id" if results.is_tool_message(item) else "call_id"
+        message = f"No tool call of this '{name}' comes before this output."
+        raise Refused(fault("orphan_tool_output", message, param=item.at(name)))
 
     def _pass_over(self, item: Fields) -> None:
         self._ignore(item)
@@ -87,27 +104,24 @@ class History:
         if isinstance(call_id, str):
             self._passed_over.add(call_id)
 
-    def _unasked(self, item: Fields, call_id: str) -> None:
-        """Refuse a result without its call; one whose call was passed over, or deleted, goes the same way."""
-        if call_id in self._passed_over or not item.path:
-            self._ignore(item)
-            return
-        message = "No tool call of this 'call_id' comes before this output."
-        raise Refused(fault("orphan_tool_output", message, param=item.at("call_id")))
-
     def _ignore(self, item: Fields) -> None:
         """Name an item of this request: what was kept has no path in it, and was named when it came."""
         if item.path:
             self.ignored.append(item.path)
 
 
-def read(fields: Fields, recalled: Recalled) -> History:
+def read(fields: Fields, recalled: Recalled, modes: frozenset[str] = frozenset()) -> History:
     """Read `input`, after what was recalled for it.
+
+    Args:
+        fields: the request.
+        recalled: what it goes on from, and what it refers to.
+        modes: compatibility modes that are on; what was kept is read whatever they are.
 
     Raises:
         Refused: with the path of the item at fault, such as `input[3].call_id`.
     """
-    history = History(known=recalled.items)
+    history = History(known=recalled.items, tool_messages=TOOL_MESSAGES in modes)
     for kept in recalled.history or ():
         history.recall(kept)
     for item in _items(fields):
@@ -123,6 +137,13 @@ def references(fields: Fields) -> tuple[str, ...]:
     """
     named = (item.required_name("id") for item in _items(fields) if kind(item) == _REFERENCE)
     return tuple(dict.fromkeys(named))
+
+
+def _told(item: Fields, taken: Item | None) -> dict[str, Any]:
+    """Give an item in OpenAI's words, which has none for tool messages."""
+    if isinstance(taken, ToolResult) and results.is_tool_message(item):
+        return results.as_item(taken)
+    return item.value
 
 
 def _items(fields: Fields) -> Iterator[Fields]:

@@ -65,7 +65,7 @@ def decode_object(fields: Fields, terms: Terms) -> ResponsesExchange:
     """
     model = fields.required_name("model")
     _refuse_state(fields)
-    said = history.read(fields, Recalled())
+    said = history.read(fields, Recalled(), terms.modes)
     toolbox = tools.read(fields)
     extras, unused = _extras(fields)
     text = fields.object("text") or Fields({}, "text")
