@@ -79,7 +79,7 @@ def decode(body: bytes, terms: Terms) -> ChatExchange:
         choices=fields.integer("n", 1, MAX_CHOICES) or 1,
         stream=fields.flag("stream", False),
         style=Style(
-            include_usage=_include_usage(fields),
+            include_usage=include_usage(fields),
             legacy_functions=offer.legacy,
             functions_only=offer.flat_customs,
             show_reasoning=terms.show_reasoning,
@@ -110,7 +110,7 @@ def adopt(body: bytes, turn: Turn, show_reasoning: bool) -> ChatExchange:
     """
     fields = reading.body(body)
     style = Style(
-        include_usage=_include_usage(fields),
+        include_usage=include_usage(fields),
         functions_only=True,
         show_reasoning=show_reasoning,
         service_tier=_echoed_tier(turn),
@@ -118,7 +118,8 @@ def adopt(body: bytes, turn: Turn, show_reasoning: bool) -> ChatExchange:
     return ChatExchange(turn, stream=fields.flag("stream", False), style=style)
 
 
-def _include_usage(fields: Fields) -> bool:
+def include_usage(fields: Fields) -> bool:
+    """Tell whether a stream is to end with a usage chunk (`stream_options.include_usage`)."""
     options = fields.object("stream_options")
     return options is not None and options.flag("include_usage", False)
 

@@ -1,0 +1,86 @@
+"""The body of a legacy answer that is not streamed."""
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.completions.answer import Style, completion
+from codexd.fronts.exchange import Stamp
+from codexd.neutral.event import Usage
+from codexd.neutral.reply import Reply
+from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart
+from codexd.wire import json
+
+STAMP = Stamp("00ff", 1700000000, "some-model")
+
+
+def said(*texts: str) -> tuple[Message, ...]:
+    """Give one assistant message a text."""
+    return tuple(Message("assistant", (TextPart(text),)) for text in texts)
+
+
+def body(*replies: Reply, echoed: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Write and read back."""
+    style = Style(echoed or ("",) * len(replies))
+    found: dict[str, Any] = json.decode(completion(replies, style, STAMP))
+    return found
+
+
+def text(reply: Reply) -> str:
+    """Give the text alone."""
+    found: str = body(reply)["choices"][0]["text"]
+    return found
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_an_answer_has_every_member_of_the_contract(self) -> None:
+        self.assertEqual(
+            body(Reply(said("hi"), "length", Usage(10, 4, 3, 6, 2))),
+            {
+                "id": "cmpl-00ff",
+                "object": "text_completion",
+                "created": 1700000000,
+                "model": "some-model",
+                "system_fingerprint": None,
+                "choices": [{"text": "hi", "index": 0, "logprobs": None, "finish_reason": "length"}],
+                "usage": {
+                    "prompt_tokens": 10,
+                    "completion_tokens": 6,
+                    "total_tokens": 16,
+                    "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0, "cache_write_tokens": 3},
+                    "completion_tokens_details": {
+                        "reasoning_tokens": 2,
+                        "audio_tokens": 0,
+                        "accepted_prediction_tokens": 0,
+                        "rejected_prediction_tokens": 0,
+                    },
+                },
+            },
+        )
+
+    def test_messages_are_told_one_after_the_other_and_thoughts_are_not(self) -> None:
+        reply = Reply((*said("a"), Reasoning(("hm",)), *said("b")), "stop", reasoning=("hm",))
+        self.assertEqual(text(reply), "ab")
+
+    def test_a_refusal_is_text_as_there_is_no_other_place_for_it(self) -> None:
+        refused = Message("assistant", (TextPart("well, "), RefusalPart("no")))
+        self.assertEqual(text(Reply((refused,), "stop")), "well, no")
+
+    def test_each_choice_repeats_what_it_is_to_repeat(self) -> None:
+        answer = body(Reply(said("b")), Reply(said("d")), echoed=("a", "c"))
+        self.assertEqual([choice["text"] for choice in answer["choices"]], ["ab", "cd"])
+        self.assertEqual([choice["index"] for choice in answer["choices"]], [0, 1])
+
+    def test_every_finish_is_one_that_the_dialect_has(self) -> None:
+        for finish, shown in (
+            ("stop", "stop"),
+            ("length", "length"),
+            ("content_filter", "content_filter"),
+            ("tool_calls", "stop"),
+        ):
+            reply = Reply(said("a"), finish)  # type: ignore[arg-type]
+            self.assertEqual(body(reply)["choices"][0]["finish_reason"], shown)
+
+    def test_usage_is_of_all_choices(self) -> None:
+        answer = body(Reply((), "stop", Usage(5, 1, 1, 2, 1)), Reply((), "stop", Usage(6, 0, 0, 3, 0)))
+        self.assertEqual(answer["usage"]["total_tokens"], 16)

@@ -1,0 +1,132 @@
+"""Legacy Completions bodies."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.completions import CompletionsExchange, decode
+from codexd.fronts.completions.answer import Style
+from codexd.fronts.exchange import Terms
+from codexd.neutral.fault import Refused
+from codexd.neutral.turn import Sampling, Thinking
+from codexd.wire import json
+from tests.fronts.test_reading import refusal
+from tests.support.completions import asking, prompt_of
+
+
+def ask(**fields: Any) -> CompletionsExchange:
+    """Read a request that has what it must and these fields."""
+    return decode(json.encode({"model": "m", "prompt": "hi", **fields}), Terms("somebody"))
+
+
+class PromptTests(SynchronousTestCase):
+    def test_a_prompt_is_one_user_message(self) -> None:
+        self.assertEqual(ask(), CompletionsExchange(asking("hi"), Style(("",))))
+
+    def test_several_prompts_are_several_turns_each_n_times_in_a_row(self) -> None:
+        exchange = ask(prompt=["a", "b"], n=2)
+        self.assertEqual([prompt_of(turn) for turn in exchange.turns], ["a", "a", "b", "b"])
+        self.assertEqual(exchange.choices, 4)
+
+    def test_a_list_of_one_prompt_is_that_prompt(self) -> None:
+        self.assertEqual(ask(prompt=["hi"]), ask())
+
+    def test_an_empty_prompt_is_one_too(self) -> None:
+        self.assertEqual(ask(prompt="").turns, asking(""))
+
+    def test_each_choice_repeats_its_own_prompt_where_asked(self) -> None:
+        self.assertEqual(ask(prompt=["a", "b"], n=2, echo=True).style, Style(("a", "a", "b", "b")))
+
+    def test_token_ids_are_refused_in_both_their_forms(self) -> None:
+        for prompt in ([1, 2], [[1, 2], [3]], ["a", 1], [[]]):
+            found = refusal(lambda prompt=prompt: ask(prompt=prompt))
+            self.assertEqual((found.kind, found.param, found.status), ("unsupported", "prompt", 400))
+            self.assertIn("Token ids", found.message)
+
+    def test_there_may_be_eight_choices_and_no_more(self) -> None:
+        self.assertEqual(ask(prompt=["a", "b"], n=4).choices, 8)
+        for prompt, n, param in ((["a"] * 3, 3, "n"), (["a"] * 9, 1, "prompt"), ("a", 9, "n")):
+            found = refusal(lambda prompt=prompt, n=n: ask(prompt=prompt, n=n))
+            self.assertEqual((found.kind, found.param), ("wrong_value", param))
+
+
+class RequestTests(SynchronousTestCase):
+    def test_model_and_prompt_must_be_there(self) -> None:
+        for body, param in ((b"{}", "model"), (b'{"model":"m"}', "prompt")):
+            found = refusal(lambda body=body: decode(body, Terms("p")))
+            self.assertEqual((found.kind, found.param), ("missing", param))
+
+    def test_every_field_with_a_meaning_is_read(self) -> None:
+        exchange = ask(
+            stream=True,
+            stream_options={"include_usage": True},
+            temperature=1,
+            top_p=0.5,
+            presence_penalty=-1,
+            frequency_penalty=2,
+            seed=7,
+            max_tokens=9,
+            stop=["x", "y"],
+            reasoning_effort="low",
+            best_of=1,
+            suffix="",
+        )
+        sampling = Sampling(1.0, 0.5, -1.0, 2.0, 7, 9, ("x", "y"))
+        turns = asking("hi", sampling=sampling, thinking=Thinking("low"))
+        self.assertEqual(exchange, CompletionsExchange(turns, Style(("",), True), True))
+
+    def test_an_answer_is_as_long_as_it_gets_where_no_limit_is_asked_for(self) -> None:
+        self.assertIsNone(ask().turn.sampling.max_tokens)
+
+    def test_what_is_wrong_or_cannot_be_had_is_refused_by_name(self) -> None:
+        for fields, kind, param in (
+            ({"prompt": {}}, "wrong_type", "prompt"),
+            ({"prompt": 1}, "wrong_type", "prompt"),
+            ({"prompt": None}, "missing", "prompt"),
+            ({"prompt": []}, "wrong_value", "prompt"),
+            ({"prompt": ["a", None]}, "wrong_type", "prompt[1]"),
+            ({"prompt": ["a", True]}, "wrong_type", "prompt[1]"),
+            ({"suffix": "end"}, "unsupported", "suffix"),
+            ({"suffix": 1}, "wrong_type", "suffix"),
+            ({"best_of": 1, "n": 2}, "wrong_value", "best_of"),
+            ({"best_of": "2"}, "wrong_type", "best_of"),
+            ({"echo": "yes"}, "wrong_type", "echo"),
+            ({"n": 0}, "wrong_value", "n"),
+            ({"max_tokens": 0}, "wrong_value", "max_tokens"),
+            ({"stream": 1}, "wrong_type", "stream"),
+            ({"stream_options": {"include_usage": 1}}, "wrong_type", "stream_options.include_usage"),
+            ({"stop": ["a"] * 5}, "wrong_value", "stop"),
+            ({"model": ""}, "wrong_value", "model"),
+        ):
+            found = refusal(lambda fields=fields: ask(**fields))
+            self.assertEqual((found.kind, found.param, found.status), (kind, param, 400), fields)
+
+    def test_fields_without_a_meaning_here_are_named_and_never_refused(self) -> None:
+        without = {"logprobs": 5, "logit_bias": {"50256": -100}, "user": "u", "tools": [{}], "best_of": 3}
+        self.assertEqual(ask(**without).turn.ignored, tuple(without))
+
+    def test_a_best_of_that_leaves_no_choice_is_not_named(self) -> None:
+        for fields in ({"best_of": 2, "n": 2}, {"best_of": None}, {"best_of": 1}):
+            self.assertEqual(ask(**fields).turn.ignored, (), fields)
+
+
+NAMES = ("model", "prompt", "n", "best_of", "echo", "suffix", "stream", "stream_options", "stop", "logprobs")
+scalars = st.none() | st.booleans() | st.integers(-9, 2**64 - 1) | st.floats() | st.text(max_size=3)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class AnyBodyTests(SynchronousTestCase):
+    @given(st.dictionaries(st.sampled_from(NAMES), values, max_size=6))
+    def test_any_object_is_read_or_refused(self, fields: dict[str, Any]) -> None:
+        for body in (fields, {"model": "m", **fields}, {**fields, "model": "m", "prompt": "hi"}):
+            try:
+                decode(json.encode(body), Terms("p"))
+            except Refused as refused:
+                self.assertEqual(refused.fault.status, 400)
+                json.encode(refused.fault.message)

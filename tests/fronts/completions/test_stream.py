@@ -1,0 +1,120 @@
+"""The chunks of a streamed legacy answer, to the letter."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.completions.answer import Style
+from codexd.fronts.completions.stream import CompletionsEncoder
+from codexd.fronts.exchange import Stamp
+from codexd.neutral import event as e
+from codexd.neutral.fault import fault
+from tests.support.chat_stream import read
+
+STAMP = Stamp("00ff", 1700000000, "some-model")
+HEAD = (
+    b'data: {"id":"cmpl-00ff","object":"text_completion","created":1700000000,'
+    b'"model":"some-model","system_fingerprint":null,"choices":[{"text":'
+)
+TAIL = b',"index":0,"logprobs":null,"finish_reason":null}]}\n\n'
+PLAIN = Style(("",))
+
+
+def told(*events: e.Event, style: Style = PLAIN) -> list[bytes]:
+    """Give the frames of these events of the first choice."""
+    encoder = CompletionsEncoder(style, STAMP)
+    return [frame for event in events for frame in encoder.feed(event)]
+
+
+def pieces(*events: e.Event, style: Style = PLAIN) -> list[str]:
+    """Give the texts of these events after the beginning."""
+    chunks = read(b"".join(told(e.Began(), *events, style=style))).chunks
+    return [choice["text"] for chunk in chunks for choice in chunk["choices"]]
+
+
+class TextTests(SynchronousTestCase):
+    def test_a_piece_of_text_is_one_chunk(self) -> None:
+        frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, '"\0\n'))
+        self.assertEqual(frames, [HEAD + b'"a"' + TAIL, HEAD + b'"\\"\\u0000\\n"' + TAIL])
+
+    def test_the_prompt_comes_first_where_it_is_to_be_repeated(self) -> None:
+        said = (e.MessageOpened(0, "m"), e.TextDelta(0, "b"))
+        self.assertEqual(pieces(*said, style=Style(("a",))), ["a", "b"])
+
+    def test_an_empty_piece_is_no_chunk(self) -> None:
+        self.assertEqual(pieces(e.MessageOpened(0, "m"), e.TextDelta(0, ""), e.RefusalDelta(0, "")), [])
+
+    def test_a_refusal_is_text(self) -> None:
+        said = (e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.RefusalDelta(0, "no"))
+        self.assertEqual(pieces(*said), ["a", "no"])
+
+    def test_thoughts_and_calls_are_not_shown(self) -> None:
+        unsaid = (
+            e.ReasoningOpened(0, "r"),
+            e.SummaryDelta(0, 0, "a"),
+            e.ThoughtDelta(0, 0, "b"),
+            e.ReasoningClosed(0),
+            e.CallOpened(1, "i", "c", "f"),
+            e.CallDelta(1, "{}"),
+            e.CallClosed(1),
+        )
+        self.assertEqual(pieces(*unsaid), [])
+
+    def test_a_second_message_waits_until_the_first_is_whole(self) -> None:
+        found = pieces(
+            e.MessageOpened(0, "m"),
+            e.MessageOpened(1, "n"),
+            e.TextDelta(1, "later"),
+            e.RefusalDelta(1, "no"),
+            e.TextDelta(0, "first"),
+            e.MessageClosed(0),
+            e.TextDelta(1, "now"),
+        )
+        self.assertEqual(found, ["first", "later", "no", "now"])
+
+    def test_each_choice_has_its_own_index_and_prompt(self) -> None:
+        encoder = CompletionsEncoder(Style(("a", "b")), STAMP)
+        chunks = read(b"".join([*encoder.feed(e.Began(), 1), *encoder.feed(e.Began(), 0)])).chunks
+        told = [(choice["index"], choice["text"]) for chunk in chunks for choice in chunk["choices"]]
+        self.assertEqual(told, [(1, "b"), (0, "a")])
+
+
+class EndTests(SynchronousTestCase):
+    def test_one_finish_chunk_without_text_then_done(self) -> None:
+        frames = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
+        finish = TAIL.replace(b'"finish_reason":null', b'"finish_reason":"length"')
+        self.assertEqual(frames, [HEAD + b'""' + finish, b"data: [DONE]\n\n"])
+
+    def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
+        said = (e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.MessageClosed(0))
+        counted = e.UsageReported(e.Usage(10, 4, 3, 6, 2))
+        seen = read(b"".join(told(*said, counted, e.Ended("stop"), style=Style(("",), True))))
+        *before, last = seen.chunks
+        self.assertEqual([chunk["usage"] for chunk in before], [None, None])
+        self.assertEqual((last["choices"], last["usage"]["total_tokens"]), ([], 16))
+        self.assertTrue(seen.done)
+
+    def test_usage_is_not_mentioned_where_it_was_not_asked_for(self) -> None:
+        chunks = read(b"".join(told(e.Began(), e.UsageReported(e.Usage(1)), e.Ended("stop")))).chunks
+        self.assertEqual([chunk for chunk in chunks if "usage" in chunk], [])
+
+    def test_done_comes_after_the_last_choice_and_usage_is_of_all(self) -> None:
+        encoder = CompletionsEncoder(Style(("", ""), True), STAMP)
+        for choice in (0, 1):
+            encoder.feed(e.Began(), choice)
+            encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
+        self.assertEqual(len(encoder.feed(e.Ended("stop"), 1)), 1)
+        seen = read(b"".join(encoder.feed(e.Ended("length"), 0)))
+        self.assertTrue(seen.done)
+        self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
+
+    def test_a_failure_is_an_error_line_and_the_last_one(self) -> None:
+        encoder = CompletionsEncoder(Style(("", "")), STAMP)
+        encoder.feed(e.Began(), 0)
+        error = b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
+        self.assertEqual(encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0), [error + b"\n\n"])
+        for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
+            self.assertEqual(encoder.feed(event, 1), [])
+
+    def test_a_keep_alive_is_a_comment(self) -> None:
+        frame = CompletionsEncoder(PLAIN, STAMP).keepalive()
+        self.assertTrue(frame.startswith(b":"))
+        self.assertEqual(read(frame + frame).chunks, [])

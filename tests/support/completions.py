@@ -1,0 +1,79 @@
+"""A legacy Completions client: writes requests, and puts the pieces of a stream together."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import strategies as st
+
+from codexd.fronts.chat.request import MAX_CHOICES
+from codexd.fronts.completions import CompletionsExchange
+from codexd.fronts.completions.answer import Style
+from codexd.fronts.vocabulary import EFFORTS
+from codexd.neutral.turn import Message, TextPart, Thinking, Turn
+from codexd.wire import json
+from tests.support.chat_turns import samplings
+from tests.support.sentences import texts
+
+
+def asking(*prompts: str, **turn: Any) -> tuple[Turn, ...]:
+    """Give the turns that ask these prompts of `m`."""
+    asked = Turn(**{"model": "m", "items": (), "principal": "somebody", **turn})
+    return tuple(evolve(asked, items=(Message("user", (TextPart(prompt),)),)) for prompt in prompts)
+
+
+@st.composite
+def exchanges(draw: st.DrawFn) -> CompletionsExchange:
+    """Give a whole request."""
+    prompts = draw(st.lists(texts(), min_size=1, max_size=3))
+    times = draw(st.integers(1, MAX_CHOICES // len(prompts)))
+    each = [prompt for prompt in prompts for _ in range(times)]
+    efforts = st.builds(Thinking, st.none() | st.sampled_from(EFFORTS))
+    turns = asking(*each, model=draw(texts(1)), sampling=draw(samplings), thinking=draw(efforts))
+    echoed = draw(st.sampled_from((tuple(each), ("",) * len(each))))
+    return CompletionsExchange(turns, Style(echoed, draw(st.booleans())), draw(st.booleans()))
+
+
+def write(exchange: CompletionsExchange, times: int) -> bytes:
+    """Write the body that asks for this exchange, each prompt `times` times."""
+    turn, sampling = exchange.turn, exchange.turn.sampling
+    prompts = [prompt_of(one) for one in exchange.turns][::times]
+    body = {
+        "model": turn.model,
+        "prompt": prompts[0] if len(prompts) == 1 else prompts,
+        "n": times,
+        "best_of": times,
+        "echo": any(exchange.style.echoed),
+        "stream": exchange.stream,
+        "stream_options": {"include_usage": exchange.style.include_usage},
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "seed": sampling.seed,
+        "max_tokens": sampling.max_tokens,
+        "stop": list(sampling.stop),
+        "reasoning_effort": turn.thinking.effort,
+    }
+    return json.encode(body)
+
+
+def prompt_of(turn: Turn) -> str:
+    """Give the prompt that a turn asks."""
+    (message,) = turn.items
+    assert isinstance(message, Message)
+    (part,) = message.parts
+    assert isinstance(part, TextPart)
+    return part.text
+
+
+def merge(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Put the chunks of a stream together to the body it would have been."""
+    heads = [{**chunk, "choices": None, "usage": None} for chunk in chunks]
+    assert all(head == heads[0] for head in heads), "an envelope that changes"
+    choices: dict[int, dict[str, Any]] = {}
+    for piece in (piece for chunk in chunks for piece in chunk["choices"]):
+        before = choices.get(piece["index"], {"text": "", "finish_reason": None})
+        assert before["finish_reason"] is None, "a choice that goes on after its finish"
+        choices[piece["index"]] = piece | {"text": before["text"] + piece["text"]}
+    usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), None)
+    return {**heads[0], "choices": [choices[index] for index in sorted(choices)], "usage": usage}
