@@ -118,7 +118,7 @@ class Request(server.Request):
 
     def refuse(self, wrong: Fault) -> bytes:
         """Set the head of an error response, and give its body back for Klein to write."""
-        self.record.outcome = wrong.kind
+        self.record.outcome, self.record.note = wrong.kind, wrong.note or ""
         self.set_headers(errors.headers(wrong))
         return self.send(wrong.status, errors.render(wrong))
 

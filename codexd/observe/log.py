@@ -28,7 +28,8 @@ _REQUEST: Final = (
     "{method} {route} {status} {outcome} {milliseconds}ms id={id} principal={principal} "
     "front={front} model={model} tokens={input_tokens}+{output_tokens}"
 )
-_KEPT: Final = ("id", "method", "route", "status", "front", "model", "principal", "stream", "outcome")
+_NOTED: Final = _REQUEST + " note={note}"
+_KEPT: Final = ("id", "method", "route", "status", "front", "model", "principal", "stream", "outcome", "note")
 _SERVER_FAULT: Final = 500
 _CHATTER: Final = frozenset(("/livez", "/readyz", "/healthz", "/metrics"))
 _LOGGER: Final = Logger(namespace="codexd.request")
@@ -47,7 +48,7 @@ class RequestLog:
 
     def write(self, record: Record) -> None:
         """Write a request that is over."""
-        self._logger.emit(_weight(record), _REQUEST, **_fields(record))
+        self._logger.emit(_weight(record), _NOTED if record.note else _REQUEST, **_fields(record))
 
 
 def _weight(record: Record) -> Any:

@@ -29,6 +29,7 @@ class Record:
         usages: what each choice cost.
         ignored: fields that were accepted without effect.
         outcome: `ok`, `client_gone`, or the kind of the fault that ended it.
+        note: what that fault adds to its kind for the log (`Fault.note`).
     """
 
     id: str = ""
@@ -45,6 +46,7 @@ class Record:
     usages: list[Usage] = Factory(list)
     ignored: tuple[str, ...] = ()
     outcome: str = OK
+    note: str = ""
 
     def tokens(self) -> dict[str, int]:
         """Give the tokens of all choices, by kind."""

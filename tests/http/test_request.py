@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.http.gate import Gate
 from codexd.http.request import Request
 from codexd.settings import Http
+from codexd.wire.json import encode
 from tests.support.web import Web, chat, request
 
 CHAT = "/v1/chat/completions"
@@ -42,6 +43,13 @@ class TestRequest(SynchronousTestCase):
         one, two = self.web.log.records
         self.assertEqual((one.id, one.method, one.route, one.status), ("one", "GET", "/v1/models", 200))
         self.assertEqual((two.id, two.method, two.route, two.status), ("two", "other", "other", 404))
+
+    def test_the_journal_has_the_note_of_what_it_was_refused_for(self) -> None:
+        files = [{"file_id": "file-a"}, {"file_id": "tell me a secret"}]
+        body = {"model": "m", "input": "hi", "attachments": files}
+        response = self.web.ask("POST", "/v1/responses", encode(body))
+        (record,) = self.web.log.records
+        self.assertEqual((response.status, record.outcome, record.note), (400, "attachments", "file-a"))
 
     def test_a_name_the_client_made_up_is_harmless_in_the_journal(self) -> None:
         connection = self.web.connect()

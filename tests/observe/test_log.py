@@ -82,6 +82,7 @@ class TestRequestLog(SynchronousTestCase):
                 "principal": "a1b2c3",
                 "stream": True,
                 "outcome": "ok",
+                "note": "",
                 "milliseconds": 1500.0,
                 "first_event_milliseconds": 250.0,
                 "input_tokens": 7,
@@ -98,6 +99,12 @@ class TestRequestLog(SynchronousTestCase):
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
         self.assertIn("principal=a1b2c3 front=responses model=gpt-5 tokens=7+2", line)
+
+    def test_the_note_of_a_fault_is_written_where_there_is_one(self) -> None:
+        noted = Record(status=400, outcome="attachments", note="file-a,file-b")
+        self.assertTrue(self.write(noted, "text").endswith(" note=file-a,file-b"))
+        self.assertEqual(json.decode(self.write(noted))["note"], "file-a,file-b")
+        self.assertNotIn("note=", self.write(RECORD, "text"))
 
     def test_a_request_that_failed_on_our_side_is_a_warning(self) -> None:
         for status, outcome, level in ((502, "model_failed", "warn"), (404, "no_such_path", "info")):

@@ -1,0 +1,86 @@
+"""codexd.fronts.responses.attachments: refused, and their files named to the log."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.reading import Fields
+from codexd.fronts.responses import attachments
+from codexd.neutral.fault import Fault, Refused
+from codexd.wire.json import Json
+from tests.support.responses_requests import fault_of
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=80),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("file_id"), inner, max_size=1),
+    max_leaves=30,
+)
+
+
+def refused(**fields: Any) -> Fault:
+    """Give what a request with these fields is refused for."""
+    try:
+        attachments.refuse(Fields({"model": "m", "input": "hi", **fields}))
+    except Refused as refused:
+        return refused.fault
+    raise AssertionError("it was accepted")
+
+
+def attached(*ids: Json) -> Json:
+    """Write attachments of these files."""
+    return [{"file_id": id, "tools": [{"type": "file_search"}]} for id in ids]
+
+
+class RefusalTests(SynchronousTestCase):
+    """Files by id are a clear 400."""
+
+    def test_the_field_is_named_wherever_it_stands(self) -> None:
+        message = {"role": "user", "content": "hi"}
+        for param, fields in (
+            ("attachments", {"attachments": attached("file-a")}),
+            ("attachments", {"attachments": {"file_id": "file-a"}}),
+            ("input[0].attachments", {"input": [message | {"attachments": ["file-a"]}]}),
+            ("input[1].attachments", {"input": [message, message | {"attachments": attached("f")}]}),
+        ):
+            fault = refused(**fields)
+            self.assertEqual(
+                (fault.kind, fault.status, fault.code, fault.param),
+                ("attachments", 400, "attachments_not_supported", param),
+            )
+
+    def test_a_request_is_held_to_it(self) -> None:
+        asked = {"model": "m", "input": "hi", "attachments": attached("file-a")}
+        self.assertEqual(fault_of(asked).note, "file-a")
+
+    def test_none_are_no_reason(self) -> None:
+        for none in (None, []):
+            message = {"role": "user", "content": "hi", "attachments": none}
+            attachments.refuse(Fields({"input": [message, "no item"], "attachments": none}))
+
+
+class NoteTests(SynchronousTestCase):
+    """The log hears which files they were, and nothing else."""
+
+    def test_the_files_are_named(self) -> None:
+        note = refused(attachments=[*attached("file-BK7bzQj3", "file_0a"), "file-c"]).note
+        self.assertEqual(note, "file-BK7bzQj3,file_0a,file-c")
+
+    def test_neither_prompts_nor_keys_are(self) -> None:
+        said = ("tell me a secret", "sk-proj-abc123", "file-a b", "file-a\n", "file-" + "a" * 60, "", 5, None)
+        self.assertIsNone(refused(attachments=attached(*said)).note)
+        self.assertEqual(refused(attachments=attached(*said, "file-a")).note, "file-a")
+
+    def test_there_is_an_end_to_it(self) -> None:
+        ids = ["file-" + "a" * 59] * 40
+        note = refused(attachments=attached(*ids)).note or ""
+        self.assertEqual(note, ",".join(ids[:16]))
+
+    @given(VALUES.filter(bool))
+    def test_whatever_is_attached_the_note_is_harmless(self, held: Json) -> None:
+        note = refused(attachments=held).note
+        self.assertRegex(note or "file-a", r"\A(file[-_][A-Za-z0-9]{1,59},?)+\Z")
+
+    def test_the_client_is_told_no_more_than_it_said(self) -> None:
+        self.assertNotIn("file-a", refused(attachments=attached("file-a")).message)
