@@ -1,0 +1,61 @@
+"""Requests for embeddings, which are passed on."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts import embeddings
+from codexd.fronts.embeddings import MAX_INPUTS
+from codexd.neutral.fault import Refused
+from codexd.wire import json
+from tests.fronts.test_reading import refusal
+
+BODY = b'{"input": ["a", "b"],\n "model": "small", "dimensions": 8, "x": {"y": 1.50}}'
+
+scalars = st.none() | st.booleans() | st.integers(-9, 2**64 - 1) | st.floats() | st.text(max_size=3)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+
+
+class EmbeddingsTests(SynchronousTestCase):
+    def test_the_model_is_read_and_the_body_kept_as_it_came(self) -> None:
+        found = embeddings.decode(BODY)
+        self.assertEqual((found.model, found.renamed("small")), ("small", BODY))
+
+    def test_the_upstream_gets_its_own_name_for_the_model_and_all_else(self) -> None:
+        renamed = embeddings.decode(BODY).renamed("nomic-embed-text")
+        self.assertEqual(json.decode(renamed), json.decode(BODY) | {"model": "nomic-embed-text"})
+
+    def test_every_form_of_input_goes_through(self) -> None:
+        for value in ("a", ["a"], [1, 2], [[1], [2]], ["a"] * MAX_INPUTS):
+            embeddings.decode(json.encode({"model": "m", "input": value}))
+
+    def test_what_is_missing_or_too_much_is_refused_by_name(self) -> None:
+        for fields, kind, param in (
+            ({}, "missing", "input"),
+            ({"input": "a"}, "missing", "model"),
+            ({"input": "a", "model": ""}, "wrong_value", "model"),
+            ({"input": "a", "model": 1}, "wrong_type", "model"),
+            ({"input": {}}, "wrong_type", "input"),
+            ({"input": 0}, "wrong_type", "input"),
+            ({"input": ""}, "wrong_value", "input"),
+            ({"input": []}, "wrong_value", "input"),
+            ({"input": [1] * (MAX_INPUTS + 1)}, "wrong_value", "input"),
+        ):
+            found = refusal(lambda fields=fields: embeddings.decode(json.encode(fields)))
+            self.assertEqual((found.kind, found.param, found.status), (kind, param, 400), fields)
+
+    def test_a_model_without_embeddings_is_the_clients_mistake(self) -> None:
+        found = embeddings.unavailable()
+        self.assertEqual((found.status, found.param, found.should_retry), (400, "model", False))
+
+    @given(st.dictionaries(st.sampled_from(("model", "input", "user")), values))
+    def test_any_object_is_passed_on_or_refused(self, fields: dict[str, Any]) -> None:
+        for body in (fields, {**fields, "model": "m", "input": "a"}):
+            try:
+                found = embeddings.decode(json.encode(body))
+            except Refused as refused:
+                self.assertEqual(refused.fault.status, 400)
+            else:
+                self.assertEqual(json.decode(found.renamed("other"))["model"], "other")
