@@ -6,9 +6,9 @@ from functools import cache
 from inspect import cleandoc
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from attrs import NOTHING, Attribute, fields, frozen
+from attrs import NOTHING, Attribute, fields, frozen, has
 
-from codexd.settings import Model, Range, Settings
+from codexd.settings import Range, Settings
 
 _WORDS: Final = {str: "text", bool: "true or false", int: "whole number", float: "number"}
 
@@ -49,21 +49,26 @@ class Entry:
     @property
     def only_in_toml(self) -> bool:
         """Tell whether it is a list of tables, which a variable cannot spell."""
-        return bool(self.kind == tuple[Model, ...])
+        return _is_tables(self.kind)
 
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """List every setting in the order of the tree, without what an alias is made of."""
-    return tuple(
-        entry for table in fields(Settings) for entry in _entries(table.name + ".", table.type or object)
-    )
+    """List every setting in the order of the tree, without what a list's tables are made of."""
+    found: list[Entry] = []
+    for listed in _entries("", Settings):
+        found += [listed] if listed.only_in_toml else _entries(listed.key + ".", listed.kind)
+    return tuple(found)
 
 
 @cache
-def alias_entries() -> tuple[Entry, ...]:
-    """List what one `[[models.alias]]` table is made of."""
-    return tuple(_entries("models.alias.", Model))
+def parts(entry: Entry) -> tuple[Entry, ...]:
+    """List what one table of a list of tables, such as `[[models.alias]]`, is made of."""
+    return tuple(_entries(entry.key + ".", get_args(entry.kind)[0]))
+
+
+def _is_tables(kind: Any) -> bool:
+    return get_origin(kind) is tuple and has(get_args(kind)[0])
 
 
 def bare(kind: Any) -> Any:
@@ -79,7 +84,7 @@ def in_words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(get_args(kind))
     if get_origin(kind) is tuple:
-        return "list of tables" if kind == tuple[Model, ...] else f"list of {in_words(get_args(kind)[0])}"
+        return "list of tables" if _is_tables(kind) else f"list of {in_words(get_args(kind)[0])}"
     return _WORDS.get(kind, "text")
 
 
@@ -97,7 +102,7 @@ def _entries(prefix: str, table: type) -> Iterator[Entry]:
             key=prefix + field.name,
             kind=field.type,
             default=_default(field),
-            meaning=meanings[field.name],
+            meaning=meanings.get(field.name, ""),
             secret=not field.repr,
         )
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from operator import attrgetter
 from textwrap import fill
+from typing import Any
 
 from attrs import NOTHING, AttrsInstance, fields
 
 from codexd.configuration import Loaded
-from codexd.configuration.catalogue import Entry, alias_entries, entries, in_words
-from codexd.settings import Model, Settings
+from codexd.configuration.catalogue import Entry, entries, in_words, parts
+from codexd.settings import Settings
 from codexd.wire import json
 
 _REDACTED = "***"
@@ -21,7 +23,7 @@ def commented_toml() -> str:
         "# Flags win over CODEXD_* variables, those over this file; `codexd check-config` shows the result.",
     ]
     for table, group in _tables():
-        lines += ["", f"[{table}]"]
+        lines += ["", f"[{table}]"] if table else []
         for entry in sorted(group, key=lambda entry: entry.only_in_toml):
             lines += _commented_tables(entry) if entry.only_in_toml else _commented(entry)
     return "\n".join(lines) + "\n"
@@ -29,11 +31,10 @@ def commented_toml() -> str:
 
 def markdown() -> str:
     """Write the manual's tables of settings."""
-    parts = [
-        f"### `[{table}]`\n\n{_markdown_table(group)}"
-        for table, group in (*_tables(), ("[models.alias]", alias_entries()))
-    ]
-    return "\n\n".join(parts) + "\n"
+    sections = [f"### `[{table}]`\n\n{_markdown_table(group)}" for table, group in _tables() if table]
+    for entry in _lists():
+        sections.append(f"### `[[{entry.key}]]`\n\n{_sentence(entry)}\n\n{_markdown_table(parts(entry))}")
+    return "\n\n".join(sections) + "\n"
 
 
 def in_force(loaded: Loaded) -> str:
@@ -42,8 +43,9 @@ def in_force(loaded: Loaded) -> str:
     blocks = []
     for table, group in _tables():
         rows = [_row(entry, loaded.settings, origins) for entry in group if not entry.only_in_toml]
-        blocks.append("\n".join([f"[{table}]", *(row for row in rows if row)]))
-    blocks += [_alias_block(alias, origins.get("models.alias", "")) for alias in loaded.settings.models.alias]
+        blocks += ["\n".join([f"[{table}]", *(row for row in rows if row)])] if table else []
+    for entry in _lists():
+        blocks += [_block(entry, one, origins) for one in _value(entry, loaded.settings)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -63,16 +65,31 @@ def _tables() -> Iterator[tuple[str, tuple[Entry, ...]]]:
         yield table, tuple(group)
 
 
+def _lists() -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries() if entry.only_in_toml)
+
+
+def _value(entry: Entry, settings: Settings) -> Any:
+    return attrgetter(entry.key)(settings)
+
+
 def _commented(entry: Entry) -> Iterator[str]:
-    kind = in_words(entry.kind)
-    text = f"{_sentence(entry)} ({kind})" if kind.startswith("one of") else _sentence(entry)
-    yield fill(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+    yield from _explained(entry)
     yield f"#{entry.name} = {_default(entry)}"
 
 
+def _explained(entry: Entry) -> Iterator[str]:
+    kind = in_words(entry.kind)
+    text = f"{_sentence(entry)} ({kind})" if kind.startswith("one of") else _sentence(entry)
+    yield fill(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
 def _commented_tables(entry: Entry) -> Iterator[str]:
-    yield f"\n#[[{entry.key}]]"
-    for part in alias_entries():
+    yield ""
+    if not entry.table:
+        yield from _explained(entry)
+    yield f"#[[{entry.key}]]"
+    for part in parts(entry):
         yield from _commented(part)
 
 
@@ -98,7 +115,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 
 def _row(entry: Entry, settings: Settings, origins: dict[str, str]) -> str:
-    value = getattr(getattr(settings, entry.table), entry.name)
+    value = _value(entry, settings)
     if value is None:
         return ""
     if entry.secret:
@@ -107,9 +124,9 @@ def _row(entry: Entry, settings: Settings, origins: dict[str, str]) -> str:
     return f"{entry.name} = {toml(value)}" + (f"  # {origin}" if origin else "")
 
 
-def _alias_block(alias: Model, origin: str) -> str:
-    rows = [f"{name} = {toml(value)}" for name, value in _given(alias)]
-    return "\n".join([f"[[models.alias]]  # {origin}", *rows])
+def _block(entry: Entry, one: AttrsInstance, origins: dict[str, str]) -> str:
+    rows = [f"{name} = {toml(value)}" for name, value in _given(one)]
+    return "\n".join([f"[[{entry.key}]]  # {origins.get(entry.key, '')}", *rows])
 
 
 def _given(value: AttrsInstance) -> Iterator[tuple[str, object]]:

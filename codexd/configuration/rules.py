@@ -9,6 +9,9 @@ from typing import Final
 from codexd.settings import Settings
 
 _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
+_HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_ADDRESS: Final = re.compile(rf"https?://{_HOST}(?::\d{{1,5}})?(?:/[^\s?#@]*)?", re.IGNORECASE)
+_PROXY: Final = re.compile(rf"http://{_HOST}:\d{{1,5}}/?", re.IGNORECASE)
 
 
 def problems(settings: Settings) -> tuple[str, ...]:
@@ -81,6 +84,27 @@ def _agents_have_a_workspace(settings: Settings) -> Iterator[str]:
             yield f'models.alias {alias.name!r}: workspace is for profile = "agent"; a plain model has none'
 
 
+def _upstreams_are_told_apart(settings: Settings) -> Iterator[str]:
+    for name, count in Counter(upstream.name for upstream in settings.upstream).items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            yield f"upstream: {name!r} is no name; take up to 64 letters, digits, '.', '_' and '-'"
+        elif count > 1:
+            yield f"upstream: {count} are named {name!r}; names must differ"
+
+
+def _upstreams_can_be_reached(settings: Settings) -> Iterator[str]:
+    for upstream in settings.upstream:
+        where = f"upstream {upstream.name!r}"
+        if not _ADDRESS.fullmatch(upstream.base_url):
+            yield f"{where}: base_url must be http://HOST/PATH or https://HOST/PATH without key or query"
+        if upstream.proxy is not None and not _PROXY.fullmatch(upstream.proxy):
+            yield f"{where}: proxy must be http://HOST:PORT"
+        if upstream.key_env is not None and upstream.key_file is not None:
+            yield f"{where}: key_env and key_file both give its key; keep one"
+        if upstream.retry_first_seconds > upstream.retry_cap_seconds:
+            yield f"{where}: retry_first_seconds must not be above retry_cap_seconds"
+
+
 _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _listen_is_an_endpoint,
     _strangers_need_a_key,
@@ -88,4 +112,6 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _back_off_grows,
     _aliases_are_unique,
     _agents_have_a_workspace,
+    _upstreams_are_told_apart,
+    _upstreams_can_be_reached,
 )

@@ -60,12 +60,22 @@ def from_toml(text: str, name: str) -> Iterator[Choice]:
     if problems := [*_misplaced(document, name)]:
         raise Misconfigured(*problems)
     for table, content in document.items():
-        yield from (Choice(f"{table}.{key}", value, name) for key, value in content.items())
+        if table in _lists():
+            yield Choice(table, content, name)
+        else:
+            yield from (Choice(f"{table}.{key}", value, name) for key, value in content.items())
+
+
+def _lists() -> list[str]:
+    """Name the lists of tables that stand at the top, such as `[[upstream]]`."""
+    return [entry.key for entry in entries() if not entry.table]
 
 
 def _misplaced(document: Mapping[str, object], name: str) -> Iterator[str]:
-    tables = list(dict.fromkeys(entry.table for entry in entries()))
+    tables = list(dict.fromkeys(entry.table or entry.key for entry in entries()))
     for key, content in document.items():
+        if key in _lists():
+            continue
         if key not in tables:
             what = "table" if isinstance(content, dict) else "key"
             yield f"{key}: unknown {what}{suggestion(key, tables)} ({name})"

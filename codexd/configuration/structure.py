@@ -45,8 +45,11 @@ def structure(choices: Sequence[Choice]) -> Settings:
 def _nested(choices: Iterable[Choice]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for choice in choices:
-        table, _, name = choice.key.partition(".")
-        tree.setdefault(table, {})[name] = choice.value
+        table, dot, name = choice.key.partition(".")
+        if dot:
+            tree.setdefault(table, {})[name] = choice.value
+        else:
+            tree[table] = choice.value
     return tree
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from attrs import evolve
 from hypothesis import given
@@ -30,7 +31,7 @@ def loaded(
 def written(settings: Settings) -> str:
     lines = []
     for entry in entries():
-        value = getattr(getattr(settings, entry.table), entry.name)
+        value = attrgetter(entry.key)(settings)
         if value is not None and not entry.only_in_toml:
             lines.append(f"{entry.key} = {toml(value)}")
     return "\n".join(lines)

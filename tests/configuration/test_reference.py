@@ -30,7 +30,7 @@ class CommittedTests(SynchronousTestCase):
 class CommentedTomlTests(SynchronousTestCase):
     def test_it_names_every_setting(self) -> None:
         for entry in entries():
-            self.assertRegex(commented_toml(), rf"(?m)^#(\[\[models\.)?{entry.name}( = |\]\])")
+            self.assertRegex(commented_toml(), rf"(?m)^#(\[\[(models\.)?)?{entry.name}( = |\]\])")
 
     def test_as_it_is_it_changes_nothing(self) -> None:
         self.assertEqual(read_back(commented_toml()), Settings())
@@ -49,7 +49,14 @@ class CommentedTomlTests(SynchronousTestCase):
 class InForceTests(SynchronousTestCase):
     def test_what_it_shows_can_be_read_back(self) -> None:
         alias = {"name": "a", "profile": "agent", "workspace": "/w"}
-        chosen = [Choice("codex.workers", 3, "--workers"), Choice("models.alias", [alias], "f.toml")]
+        upstreams = [
+            {"name": name, "base_url": "http://localhost/v1", "models": ["m"]} for name in ("x", "y")
+        ]
+        chosen = [
+            Choice("codex.workers", 3, "--workers"),
+            Choice("models.alias", [alias], "f.toml"),
+            Choice("upstream", upstreams, "f.toml"),
+        ]
         loaded = load(chosen)
         self.assertEqual(read_back(in_force(loaded)), loaded.settings)
 

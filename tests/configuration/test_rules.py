@@ -5,7 +5,7 @@ from hypothesis.strategies import ip_addresses
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.rules import loopback, problems
-from codexd.settings import Codex, Http, Model, Models, Settings
+from codexd.settings import Codex, Http, Model, Models, Settings, Upstream
 
 
 def with_aliases(*aliases: Model) -> Settings:
@@ -88,3 +88,25 @@ class RuleTests(SynchronousTestCase):
         self.assertIn("needs workspace", self.only(with_aliases(Model("a", profile="agent"))))
         self.assertIn('is for profile = "agent"', self.only(with_aliases(Model("a", workspace="/w"))))
         self.assertEqual(problems(with_aliases(Model("a", profile="agent", workspace="/w"))), ())
+
+    def test_upstreams_are_told_apart_by_their_names(self) -> None:
+        twice = Settings(upstream=(Upstream("a", "http://x/v1"), Upstream("a", "http://y/v1")))
+        self.assertEqual(self.only(twice), "upstream: 2 are named 'a'; names must differ")
+        self.assertIn("'a b' is no name", self.only(Settings(upstream=(Upstream("a b", "http://x/v1"),))))
+
+    def test_an_upstreams_address_is_one_of_http_and_holds_no_key(self) -> None:
+        for address in ("http://localhost:11434/v1", "https://api.example.org", "HTTP://[::1]:8080/v1/"):
+            self.assertEqual(problems(Settings(upstream=(Upstream("a", address),))), (), address)
+        for address in ("", "ftp://x/v1", "http://", "http://user:key@x/v1", "http://x/v1?key=1", "x/v1"):
+            self.assertIn("base_url must be", self.only(Settings(upstream=(Upstream("a", address),))))
+
+    def test_a_proxy_is_an_http_one(self) -> None:
+        for proxy in ("socks5://x:1", "https://x:1", "http://x", "http://user:key@x:1"):
+            broken = Upstream("a", "http://x/v1", proxy=proxy)
+            self.assertIn("proxy must be", self.only(Settings(upstream=(broken,))))
+
+    def test_an_upstream_has_one_key_and_waits_that_grow(self) -> None:
+        two_keys = Upstream("a", "http://x/v1", key_env="KEY", key_file="/key")
+        self.assertIn("key_env and key_file", self.only(Settings(upstream=(two_keys,))))
+        shrinking = Upstream("a", "http://x/v1", retry_first_seconds=5, retry_cap_seconds=1)
+        self.assertIn("retry_first_seconds", self.only(Settings(upstream=(shrinking,))))

@@ -18,6 +18,10 @@ class TomlTests(SynchronousTestCase):
         expected = [Choice("http.listen", ["tcp:1"], "a.toml"), Choice("log.level", "warn", "a.toml")]
         self.assertEqual(choices, expected)
 
+    def test_a_list_of_tables_at_the_top_is_one_choice(self) -> None:
+        choices = list(from_toml('[[upstream]]\nname = "a"\n[[upstream]]\nname = "b"\n', "a.toml"))
+        self.assertEqual(choices, [Choice("upstream", [{"name": "a"}, {"name": "b"}], "a.toml")])
+
     def test_what_is_not_toml_is_told_with_its_place(self) -> None:
         error = self.assertRaises(Misconfigured, list, from_toml("[http\n", "a.toml"))
         self.assertRegex(str(error), r"^a\.toml: not TOML: .*line 1")

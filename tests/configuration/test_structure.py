@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.sources import Choice, Misconfigured
 from codexd.configuration.structure import structure
-from codexd.settings import Model, Settings
+from codexd.settings import Model, Settings, Upstream
 
 
 class StructureTests(SynchronousTestCase):
@@ -21,6 +21,10 @@ class StructureTests(SynchronousTestCase):
     def test_aliases_are_tables(self) -> None:
         settings = structure([Choice("models.alias", [{"name": "a", "effort": "low"}], "")])
         self.assertEqual(settings.models.alias, (Model(name="a", effort="low"),))
+
+    def test_upstreams_are_tables_at_the_top(self) -> None:
+        settings = structure([Choice("upstream", [{"name": "a", "base_url": "http://localhost/v1"}], "")])
+        self.assertEqual(settings.upstream, (Upstream("a", "http://localhost/v1"),))
 
     def test_an_unknown_key_is_told_with_the_nearest_one(self) -> None:
         self.assertEqual(
@@ -45,6 +49,8 @@ class StructureTests(SynchronousTestCase):
             ("models.alias", {"name": "a"}, "models.alias: must be a list, not a table"),
             ("models.alias", ["a"], "models.alias[0]: must be a table, not text"),
             ("models.alias", [{}], "models.alias[0].name: missing"),
+            ("upstream", {"name": "a"}, "upstream: must be a list, not a table"),
+            ("upstream", [{"name": "a"}], "upstream[0].base_url: missing"),
         ]
         for key, value, problem in cases:
             self.assertEqual(self.problems(key, value), (f"{problem} (a.toml)",))
