@@ -146,6 +146,7 @@ _FAULTS: Final = {
         _server("model_refused_us", 502, "The model's provider did not accept this server's account."),
         _server("stream_cut", 502, "The model's stream ended before its answer was complete."),
         _server("tool_choice_unmet", 502, "The model did not call the tool it was required to call."),
+        _server("unreachable", 503, "The model's provider cannot be reached.", retry_after_seconds=5.0),
         _server("not_ready", 503, "The model is not ready yet.", retry_after_seconds=1.0),
         _server("overloaded", 503, "The model's provider is overloaded.", retry_after_seconds=5.0),
         _server("child_died", 503, "The model process ended during the request.", retry_after_seconds=1.0),
