@@ -1,7 +1,12 @@
 """Faults in OpenAI's envelope: `{"error": {"message", "type", "param", "code"}}`, all four always there."""
 
-from codexd.neutral.fault import Fault
+from typing import Final
+
+from codexd.neutral.fault import Fault, fault
 from codexd.wire.json import Json, encode
+
+_SHOWN: Final = 128
+"""How much of an unknown id is repeated to whoever asked for it."""
 
 
 def envelope(fault: Fault) -> Json:
@@ -32,3 +37,8 @@ def headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     if fault.status == 401:
         found.append((b"www-authenticate", b'Bearer realm="codexd"'))
     return tuple(found)
+
+
+def absent(kind: str, what: str, id: str, param: str | None = None) -> Fault:
+    """Give the fault for something that is not kept, or is somebody else's, in OpenAI's words."""
+    return fault(kind, f"{what} with id '{id[:_SHOWN]}' not found.", param=param)

@@ -7,6 +7,7 @@ from codexd.fronts import responses
 from codexd.fronts.exchange import Terms
 from codexd.fronts.responses.exchange import ResponsesExchange
 from codexd.neutral.fault import Fault, Refused
+from codexd.neutral.kept import Recalled
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
@@ -150,7 +151,7 @@ def _format(form: Format) -> Json:
 
 def ask(**fields: Any) -> ResponsesExchange:
     """Decode a request that has a model and an input, and these fields."""
-    return responses.decode(encode({"model": "m", "input": "hi", **fields}), SOMEONE)
+    return responses.read(encode({"model": "m", "input": "hi", **fields}), SOMEONE).complete(Recalled())
 
 
 def turn_of(**fields: Any) -> Turn:
@@ -161,7 +162,8 @@ def turn_of(**fields: Any) -> Turn:
 def fault_of(body: Json) -> Fault:
     """Give what a request is refused for; bytes are sent as they are."""
     try:
-        responses.decode(body if isinstance(body, bytes) else encode(body), SOMEONE)
+        data = body if isinstance(body, bytes) else encode(body)
+        responses.read(data, SOMEONE).complete(Recalled())
     except Refused as refused:
         return refused.fault
     raise AssertionError("it was accepted")

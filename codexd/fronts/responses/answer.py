@@ -3,7 +3,7 @@
 The shapes satisfy both OpenAI's own types and the Open Responses schema, which wants every member present.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from attrs import frozen
@@ -138,6 +138,9 @@ def error(fault: Fault) -> Json:
     return {"code": code, "message": message, "type": fault.type}
 
 
+CANCELLED: Final = "cancelled"
+"""Both a Response's status and the fault that comes to it."""
+
 # How an answer's end is told: the Response's status, and why it is incomplete.
 _ENDS: Final[dict[e.Finish | None, tuple[str, str | None]]] = {
     None: ("in_progress", None),
@@ -149,8 +152,15 @@ _ENDS: Final[dict[e.Finish | None, tuple[str, str | None]]] = {
 
 
 def status(reply: Reply) -> str:
-    """Give the Response's status; it also names the stream's terminal event, `response.<status>`."""
-    return "failed" if reply.fault is not None else _ENDS[reply.finish][0]
+    """Give the Response's status."""
+    if reply.fault is None:
+        return _ENDS[reply.finish][0]
+    return CANCELLED if reply.fault.kind == CANCELLED else "failed"
+
+
+def terminal(status: str) -> bytes:
+    """Give the last event of a stream whose Response ends like this: OpenAI has none for a cancelled one."""
+    return b"response.incomplete" if status == CANCELLED else b"response." + status.encode()
 
 
 def _cost(reply: Reply) -> Json:
@@ -160,9 +170,27 @@ def _cost(reply: Reply) -> Json:
     return None if reply.usage is None else usage(reply.usage)
 
 
-def response(reply: Reply, stamp: Stamp, echo: Echo) -> bytes:
-    """Write the whole Response object (OpenAI `Response`, Open Responses `ResponseResource`) as it stands."""
-    stands = status(reply)
+def response(reply: Reply, stamp: Stamp, echo: Echo, queued: bool = False) -> bytes:
+    """Write the whole Response object (OpenAI `Response`, Open Responses `ResponseResource`) as it stands.
+
+    Args:
+        reply: the answer so far.
+        stamp: what makes it this one.
+        echo: what it repeats of its request.
+        queued: it has not begun.
+    """
+    output = (encode(item(one, echo.sealed)) for one in reply.items)
+    return whole(body(reply, stamp, echo, queued), output)
+
+
+def whole(body: bytes, output: Iterable[bytes]) -> bytes:
+    """Put a Response together from its `body` and the items of its output."""
+    return b'%b,"output":[%b]}' % (body[:-1], b",".join(output))
+
+
+def body(reply: Reply, stamp: Stamp, echo: Echo, queued: bool = False) -> bytes:
+    """Write the Response object but for its output, as it is kept; the arguments are those of `response`."""
+    stands = "queued" if queued else status(reply)
     reason = _ENDS[reply.finish][1]
     shown = {
         "id": f"resp_{stamp.token}",
@@ -170,10 +198,9 @@ def response(reply: Reply, stamp: Stamp, echo: Echo) -> bytes:
         "created_at": stamp.created,
         "completed_at": stamp.now() if stands == "completed" else None,
         "status": stands,
-        "error": None if reply.fault is None else error(reply.fault),
+        "error": error(reply.fault) if stands == "failed" and reply.fault is not None else None,
         "incomplete_details": None if reason is None else {"reason": reason},
         "model": stamp.model,
-        "output": [item(output, echo.sealed) for output in reply.items],
         "usage": _cost(reply),
     }
     return encode(shown)[:-1] + b"," + echo.members[1:]

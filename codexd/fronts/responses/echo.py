@@ -1,11 +1,11 @@
 """What a Response repeats of its request: each member there, OpenAI's default if nothing was said."""
 
 from itertools import groupby
-from typing import Final
 
 from attrs import frozen
 
 from codexd.fronts.responses.answer import Echo
+from codexd.fronts.responses.state import State
 from codexd.neutral.turn import Format, Tool, ToolChoice, Turn
 from codexd.wire.json import Json, encode, fragment
 
@@ -14,6 +14,7 @@ from codexd.wire.json import Json, encode, fragment
 class Extras:
     """Request fields that a Response repeats and the neutral language does not know."""
 
+    state: State
     metadata: tuple[tuple[str, str], ...] = ()
     truncation: str = "disabled"
     top_logprobs: int = 0
@@ -25,10 +26,7 @@ class Extras:
 
 
 def echo(turn: Turn, extras: Extras) -> Echo:
-    """Encode the repeated members once.
-
-    Nothing is stored yet: `store` says false whatever was asked, `previous_response_id` is null.
-    """
+    """Encode the repeated members once."""
     drawn = turn.sampling
     members = {
         "instructions": turn.instructions,
@@ -51,10 +49,16 @@ def echo(turn: Turn, extras: Extras) -> Echo:
         "prompt_cache_key": extras.prompt_cache_key,
         "user": extras.user,
     }
-    return Echo(encode(members | _STATELESS), extras.sealed)
+    return Echo(encode(members | _state(extras.state)), extras.sealed)
 
 
-_STATELESS: Final = {"store": False, "background": False, "previous_response_id": None}
+def _state(state: State) -> dict[str, Json]:
+    return {
+        "store": state.store,
+        "background": state.background,
+        "previous_response_id": state.previous,
+        "conversation": None if state.conversation is None else {"id": state.conversation},
+    }
 
 
 def _tier(turn: Turn) -> str:

@@ -5,6 +5,7 @@ from attrs import frozen
 from codexd.fronts.exchange import Stamp
 from codexd.fronts.responses import answer
 from codexd.fronts.responses.answer import Echo
+from codexd.fronts.responses.keeping import ResponsesKeeping
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.neutral.reply import Reply
 from codexd.neutral.turn import Turn
@@ -17,8 +18,8 @@ class ResponsesExchange:
     turn: Turn
     stream: bool
     echo: Echo
+    keeping: ResponsesKeeping | None = None
     choices: int = 1
-    keeping: None = None
 
     def encoder(self, stamp: Stamp) -> ResponsesEncoder:
         """Make the writer of a streamed answer."""

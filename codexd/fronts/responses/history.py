@@ -24,6 +24,9 @@ _SHOWN: Final = 128
 _NEEDS_ITS_END: Final = frozenset(("function_call", "custom_tool_call", "reasoning"))
 _REFERENCE: Final = "item_reference"
 
+# What `input` may be left out beside.
+_BEFORE: Final = ("previous_response_id", "conversation")
+
 
 @define
 class History:
@@ -149,13 +152,13 @@ def _told(item: Fields, taken: Item | None) -> dict[str, Any]:
 def _items(fields: Fields) -> Iterator[Fields]:
     """Give the items one by one; a string is one user message."""
     value = fields.raw("input")
-    if value is None:
+    if value is None and not any(fields.has(name) for name in _BEFORE):
         missing("input")
     if isinstance(value, str):
         text = [{"type": "input_text", "text": value}]
         yield Fields({"type": "message", "role": "user", "content": text}, "input")
-    elif isinstance(value, list):
-        for index, one in enumerate(value):
+    elif isinstance(value, list | None):
+        for index, one in enumerate(value or ()):
             yield entry("input", index, one)
     else:
         wrong_type("input", "a string or an array of items", value)

@@ -1,9 +1,7 @@
-"""A body of `POST /v1/responses` to an Exchange.
+"""What a body of `POST /v1/responses` asks, given what it goes on from; to an Exchange.
 
 Lenient where nothing is lost: unknown fields, item types and hosted tools are accepted and named in
-`Turn.ignored`. Strict where the answer would be a different one: state that is not here yet (a previous
-response, a conversation, background work, a stored prompt) is a 400 that names the field. `store` is
-accepted; as nothing is stored yet, the Response says `store: false`.
+`Turn.ignored`. Strict where the answer would be a different one.
 """
 
 from typing import Final
@@ -12,8 +10,13 @@ from codexd.fronts import reading, vocabulary
 from codexd.fronts.exchange import Terms
 from codexd.fronts.reading import Fields
 from codexd.fronts.responses import history, tools
+from codexd.fronts.responses.answer import Echo
 from codexd.fronts.responses.echo import Extras, echo
 from codexd.fronts.responses.exchange import ResponsesExchange
+from codexd.fronts.responses.history import History
+from codexd.fronts.responses.keeping import ResponsesKeeping
+from codexd.fronts.responses.kept import SEALED
+from codexd.fronts.responses.state import State
 from codexd.neutral.kept import Recalled
 from codexd.neutral.turn import Turn
 
@@ -34,40 +37,24 @@ _LABELS: Final = ("metadata", "user", "safety_identifier", "prompt_cache_key", "
 _STATE: Final = ("store", "background", "previous_response_id", "conversation", "prompt")
 KNOWN: Final = frozenset((*_ASKED, *_TOOLS, *_DRAW, *_LIMITS, *_SHOWN, *_LABELS, *_STATE))
 
-_SEALED: Final = "reasoning.encrypted_content"
 
-_ABSENT: Final = {
-    "previous_response_id": "Responses are not stored here; send the whole conversation as 'input' instead.",
-    "conversation": "Conversations are not stored here; send the whole conversation as 'input' instead.",
-    "prompt": "Stored prompts are not kept here; send 'instructions' and 'input' instead.",
-}
-
-
-def decode(body: bytes, terms: Terms) -> ResponsesExchange:
-    """Read a request's body.
+def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> ResponsesExchange:
+    """Read a body, all of it.
 
     Args:
-        body: JSON, already decompressed and limited in size.
+        fields: the body.
         terms: on whose behalf, and in which modes.
+        state: what it says of what is kept, read already.
+        recalled: what it goes on from, which was held against what it wanted.
 
     Raises:
-        Refused: `malformed_json`, `missing`, `wrong_type`, `wrong_value`, `unsupported` or
+        Refused: `missing`, `wrong_type`, `wrong_value`, `unsupported`, `item_not_found` or
             `orphan_tool_output`, with the path of the field at fault as `param`.
     """
-    return decode_object(reading.body(body), terms)
-
-
-def decode_object(fields: Fields, terms: Terms) -> ResponsesExchange:
-    """Read a body that was parsed already, as where a client sends this shape to the Chat door.
-
-    Raises:
-        Refused: as `decode` does.
-    """
     model = fields.required_name("model")
-    _refuse_state(fields)
-    said = history.read(fields, Recalled(), terms.modes)
+    said = history.read(fields, recalled, terms.modes)
     toolbox = tools.read(fields)
-    extras, unused = _extras(fields)
+    extras, unused = _extras(fields, state)
     text = fields.object("text") or Fields({}, "text")
     fields.object("stream_options")
     ignored = (*unused, *toolbox.ignored, *said.ignored, *fields.ignored(KNOWN))
@@ -86,21 +73,21 @@ def decode_object(fields: Fields, terms: Terms) -> ResponsesExchange:
         terms.principal,
         ignored[: reading.MAX_IGNORED],
     )
-    return ResponsesExchange(turn, fields.flag("stream", False), echo(turn, extras))
+    repeated = echo(turn, extras)
+    keeping = _keeping(terms.principal, state, repeated, said, recalled) if state.store else None
+    return ResponsesExchange(turn, fields.flag("stream", False), repeated, keeping)
 
 
-def _refuse_state(fields: Fields) -> None:
-    for name, why in _ABSENT.items():
-        if fields.has(name):
-            reading.unsupported(name, why)
-    if fields.flag("background", False):
-        reading.unsupported("background", "Background responses are not available here.")
+def _keeping(owner: str, state: State, echo: Echo, said: History, recalled: Recalled) -> ResponsesKeeping:
+    taken = frozenset(item.id for item in recalled.history or ())
+    return ResponsesKeeping(owner, state, echo, tuple(said.own), taken, recalled.seen)
 
 
-def _extras(fields: Fields) -> tuple[Extras, list[str]]:
+def _extras(fields: Fields, state: State) -> tuple[Extras, list[str]]:
     """Read what is only repeated in the Response, and name what of it has no effect."""
     sealed, unused = _include(fields)
     extras = Extras(
+        state,
         vocabulary.metadata(fields),
         fields.choice("truncation", ("auto", "disabled")) or "disabled",
         fields.integer("top_logprobs", 0, 20) or 0,
@@ -111,7 +98,6 @@ def _extras(fields: Fields) -> tuple[Extras, list[str]]:
         sealed,
     )
     idle = {
-        "store": fields.has("store") and fields.flag("store", False),
         "truncation": extras.truncation == "auto",
         "top_logprobs": extras.top_logprobs > 0,
         "max_tool_calls": extras.max_tool_calls is not None,
@@ -125,4 +111,4 @@ def _include(fields: Fields) -> tuple[bool, list[str]]:
     for index, one in enumerate(asked):
         if not isinstance(one, str):
             reading.wrong_type(f"include[{index}]", "a string", one)
-    return _SEALED in asked, [f"include[{index}]" for index, one in enumerate(asked) if one != _SEALED]
+    return SEALED in asked, [f"include[{index}]" for index, one in enumerate(asked) if one != SEALED]

@@ -52,6 +52,12 @@ class ResponsesEncoder:
         self._fold = Fold()
         self._items: dict[int, _OpenItem] = {}
         self._sequence = 0
+        self._queued = False
+
+    def queued(self) -> list[bytes]:
+        """Give the frames that say the answer was accepted (`codexd.fronts.exchange.QueuedEncoder`)."""
+        self._queued = True
+        return [self._lifecycle(b"response.created", Reply()), self._lifecycle(b"response.queued", Reply())]
 
     def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
         """Give the frames this event amounts to, one an element; a Responses answer has only choice 0."""
@@ -68,7 +74,11 @@ class ResponsesEncoder:
     # The answer's beginning and end.
 
     def _began(self, event: e.Event) -> list[bytes]:
-        return [self._lifecycle(b"created", Reply()), self._lifecycle(b"in_progress", Reply())]
+        running = (
+            [b"response.in_progress"] if self._queued else [b"response.created", b"response.in_progress"]
+        )
+        self._queued = False
+        return [self._lifecycle(stage, Reply()) for stage in running]
 
     def _counted(self, event: e.UsageReported) -> list[bytes]:
         return []
@@ -77,11 +87,12 @@ class ResponsesEncoder:
         # Comments may have spent the HTTP status before the model began: then even a failure begins properly.
         begun = [] if self._sequence else self._began(event)
         reply = self._fold.reply()
-        return [*begun, self._lifecycle(answer.status(reply).encode(), reply)]
+        self._queued = False
+        return [*begun, self._lifecycle(answer.terminal(answer.status(reply)), reply)]
 
-    def _lifecycle(self, stage: bytes, reply: Reply) -> bytes:
-        snapshot = answer.response(reply, self._stamp, self._echo)
-        return self._event(b"response." + stage, b',"response":' + snapshot)
+    def _lifecycle(self, event: bytes, reply: Reply) -> bytes:
+        snapshot = answer.response(reply, self._stamp, self._echo, self._queued)
+        return self._event(event, b',"response":' + snapshot)
 
     # Items.
 

@@ -96,7 +96,7 @@ class ResponseTests(SynchronousTestCase):
         "safety_identifier": "s",
         "prompt_cache_key": "c",
         "user": "u",
-        "store": True,
+        "store": False,
     }
 
     def test_every_required_member_is_there_with_its_type_whatever_was_asked(self) -> None:
@@ -142,16 +142,16 @@ class ResponseTests(SynchronousTestCase):
                 "safety_identifier": None,
                 "prompt_cache_key": None,
                 "user": None,
-                "store": False,
+                "store": True,
                 "background": False,
                 "previous_response_id": None,
+                "conversation": None,
             },
         )
 
-    def test_what_was_asked_is_repeated_and_hosted_tools_and_storage_are_not_pretended(self) -> None:
+    def test_what_was_asked_is_repeated_and_hosted_tools_are_not_pretended(self) -> None:
         shown = rendered(STOPPED, **self.everything)
         asked = dict(self.everything)
-        asked |= {"store": False}
         asked["text"] = {
             "format": {
                 "type": "json_schema",
