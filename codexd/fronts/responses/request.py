@@ -9,7 +9,7 @@ from typing import Final
 from codexd.fronts import reading, vocabulary
 from codexd.fronts.exchange import Terms
 from codexd.fronts.reading import Fields
-from codexd.fronts.responses import history, tools
+from codexd.fronts.responses import attachments, history, tools
 from codexd.fronts.responses.answer import Echo
 from codexd.fronts.responses.echo import Extras, echo
 from codexd.fronts.responses.exchange import ResponsesExchange
@@ -52,6 +52,7 @@ def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> 
             `orphan_tool_output`, with the path of the field at fault as `param`.
     """
     model = fields.required_name("model")
+    attachments.refuse(fields)
     said = history.read(fields, recalled, terms.modes)
     toolbox = tools.read(fields)
     extras, unused = _extras(fields, state)
