@@ -6,7 +6,7 @@ from attrs import frozen
 
 from codexd.fronts.responses.answer import Echo
 from codexd.fronts.responses.state import State
-from codexd.neutral.turn import Format, Tool, ToolChoice, Turn
+from codexd.neutral.turn import Format, Thinking, Tool, ToolChoice, Turn
 from codexd.wire.json import Json, encode, fragment
 
 
@@ -34,7 +34,7 @@ def echo(turn: Turn, extras: Extras) -> Echo:
         "tool_choice": _choice(turn.tool_choice, turn.tools),
         "parallel_tool_calls": turn.parallel_tool_calls,
         "text": _text(turn),
-        "reasoning": {"effort": turn.thinking.effort, "summary": turn.thinking.summary},
+        "reasoning": _reasoning(turn.thinking),
         "temperature": _or(drawn.temperature, 1.0),
         "top_p": _or(drawn.top_p, 1.0),
         "presence_penalty": _or(drawn.presence_penalty, 0.0),
@@ -59,6 +59,11 @@ def _state(state: State) -> dict[str, Json]:
         "previous_response_id": state.previous,
         "conversation": None if state.conversation is None else {"id": state.conversation},
     }
+
+
+def _reasoning(asked: Thinking) -> Json:
+    """Repeat what was asked of reasoning; `none` is Codex's word for no summary, OpenAI's is null."""
+    return {"effort": asked.effort, "summary": None if asked.summary == "none" else asked.summary}
 
 
 def _tier(turn: Turn) -> str:
