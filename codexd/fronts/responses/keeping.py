@@ -9,6 +9,7 @@ from codexd.fronts.exchange import Stamp
 from codexd.fronts.reading import Fields
 from codexd.fronts.responses import answer
 from codexd.fronts.responses.answer import Echo
+from codexd.fronts.responses.extended import encoder
 from codexd.fronts.responses.items import kind
 from codexd.fronts.responses.state import State
 from codexd.fronts.responses.stream import ResponsesEncoder
@@ -41,6 +42,7 @@ class ResponsesKeeping:
         own: the request's own items, references resolved.
         taken: the ids of the history before them.
         seen: how far the conversation had come (`Recalled.seen`).
+        extended: its stream has the further events of mode `tool-events`.
     """
 
     owner: str
@@ -49,6 +51,7 @@ class ResponsesKeeping:
     own: tuple[dict[str, Any], ...]
     taken: frozenset[str] = frozenset()
     seen: int | None = None
+    extended: bool = False
 
     @property
     def background(self) -> bool:
@@ -57,7 +60,7 @@ class ResponsesKeeping:
 
     def encoder(self, stamp: Stamp) -> ResponsesEncoder:
         """Make the writer of the stream that is kept with a background answer."""
-        return ResponsesEncoder(stamp, self.echo)
+        return encoder(stamp, self.echo, self.extended)
 
     def write(self, reply: Reply, stamp: Stamp, standing: Standing = "over") -> KeptResponse:
         """Write down how the answer stands; what is shown of it is the snapshot that its stream ends with."""
