@@ -8,7 +8,17 @@ from collections.abc import Iterable
 from typing import Final
 
 from codexd.neutral.event import Usage
-from codexd.neutral.turn import Item, Message, Reasoning, RefusalPart, TextPart, ToolCall, ToolResult, Turn
+from codexd.neutral.turn import (
+    Item,
+    Message,
+    Reasoning,
+    RefusalPart,
+    Search,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 
 BYTES_PER_TOKEN: Final = 4
 
@@ -42,3 +52,5 @@ def _texts(items: Iterable[Item]) -> Iterable[str]:
                 yield arguments
             case Reasoning(content=content):
                 yield from content
+            case Search(action=action):
+                yield action or ""

@@ -21,6 +21,7 @@ from codexd.neutral.turn import (
     Part,
     Reasoning,
     RefusalPart,
+    Search,
     TextPart,
     Tool,
     ToolCall,
@@ -105,10 +106,22 @@ def _result(item: ToolResult) -> Json:
     return {"type": "function_call_output", "call_id": item.call_id, "output": output}
 
 
+def _search(item: Search) -> Json:
+    if not item.complete:
+        return None
+    raw: dict[str, Json] = {"type": "web_search_call", "status": "completed"}
+    if item.id is not None:
+        raw["id"] = item.id
+    if item.action is not None:
+        raw["action"] = json.fragment(item.action)
+    return raw
+
+
 _RAW: Final[dict[type, Callable[[Any], Json]]] = {
     Message: _message,
     Reasoning: _reasoning,
     ToolCall: _call,
+    Search: _search,
     ToolResult: _result,
 }
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from codexd.backs.estimate import BYTES_PER_TOKEN
 from codexd.neutral import event as e
-from codexd.neutral.turn import Sampling
+from codexd.neutral.turn import JsonText, Sampling
 
 
 class Limits:
@@ -58,7 +58,7 @@ class Limits:
         closes = _CLOSES.get(type(event))
         if closes is not None:
             self._open[event.index] = closes  # type: ignore[union-attr]
-        elif isinstance(event, e.MessageClosed | e.ReasoningClosed | e.CallClosed):
+        elif isinstance(event, e.Closed):
             self._open.pop(event.index, None)
         return [event]
 
@@ -71,10 +71,10 @@ class Limits:
             return [*self._say(index, text[:cut]), *self._release_all(), *self._end("stop")]
         if text[-1:] not in self._begun_by:
             self._held[index] = ""
-            return self._say(index, text)
+            return self._say(index, text, event.logprobs)
         keep = max(_overlap(text, stop) for stop in self._stops)
         self._held[index] = text[len(text) - keep :]
-        return self._say(index, text[: len(text) - keep])
+        return self._say(index, text[: len(text) - keep], event.logprobs)
 
     def _thought(self, event: e.SummaryDelta | e.ThoughtDelta) -> list[e.Event]:
         fitting, over = self._fit(event.text)
@@ -87,9 +87,9 @@ class Limits:
     def _release_all(self) -> list[e.Event]:
         return [event for index in sorted(self._held) for event in self._release(index)]
 
-    def _say(self, index: int, text: str) -> list[e.Event]:
+    def _say(self, index: int, text: str, logprobs: JsonText | None = None) -> list[e.Event]:
         fitting, over = self._fit(text)
-        said: list[e.Event] = [e.TextDelta(index, fitting)] if fitting else []
+        said: list[e.Event] = [e.TextDelta(index, fitting, logprobs)] if fitting or logprobs else []
         return said + self._end("length") if over else said
 
     def _fit(self, text: str) -> tuple[str, bool]:
@@ -115,6 +115,7 @@ _CLOSES: Final[dict[type, Any]] = {
     e.MessageOpened: lambda index, complete: e.MessageClosed(index, complete),
     e.ReasoningOpened: lambda index, complete: e.ReasoningClosed(index, None, complete),
     e.CallOpened: lambda index, complete: e.CallClosed(index, complete),
+    e.SearchOpened: lambda index, complete: e.SearchClosed(index, None, complete),
 }
 
 

@@ -133,8 +133,17 @@ class Run:
 
 def _ignored(turn: Turn) -> tuple[str, ...]:
     """Name the sampling parameters the app-server's protocol has no place for."""
-    sampling = turn.sampling
-    return tuple(name for name in _UNKNOWN if getattr(sampling, name) is not None)
+    asked = {name: getattr(turn.sampling, name) for name in _UNKNOWN}
+    return tuple(name for name, value in asked.items() if value is not None and value is not False)
 
 
-_UNKNOWN: Final = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
+_UNKNOWN: Final = (
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+)

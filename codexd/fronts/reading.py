@@ -6,6 +6,7 @@ share beyond plain fields (tools, sampling, parts ...) is in vocabulary.py.
 
 import re
 from collections.abc import Collection
+from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
 from attrs import frozen
@@ -91,8 +92,15 @@ class Fields:
 
     def ignored(self, known: Collection[str]) -> tuple[str, ...]:
         """Name the fields that ask for something and are not `known`: plainly named, and not too many."""
+        return tuple(self.at(name) for name in self._unknown(known))
+
+    def rest(self, known: Collection[str]) -> str:
+        """Give the same fields as an object of their own, as JSON text."""
+        return json.encode({name: self.value[name] for name in self._unknown(known)}).decode()
+
+    def _unknown(self, known: Collection[str]) -> list[str]:
         asked = (name for name, value in self.value.items() if name not in known and _asks(value))
-        return tuple(self.at(name) for name in asked if _PLAIN_NAME.fullmatch(name))[:MAX_IGNORED]
+        return list(islice(filter(_PLAIN_NAME.fullmatch, asked), MAX_IGNORED))
 
     def text(self, name: str) -> str | None:
         """Read a string."""

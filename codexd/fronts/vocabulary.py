@@ -40,6 +40,13 @@ def _text_part(part: Fields) -> Part:
     return TextPart(part.required_text("text"))
 
 
+def _said_part(part: Fields) -> Part:
+    """Read what an assistant said, with what the provider noted on it."""
+    noted = tuple(_text_of(one.value) for one in part.objects("annotations"))
+    tokens = part.array("logprobs")
+    return TextPart(part.required_text("text"), noted, _text_of(tokens) if tokens else None)
+
+
 def _refusal_part(part: Fields) -> Part:
     return RefusalPart(part.required_text("refusal"))
 
@@ -80,7 +87,7 @@ def _no_file_id(part: Fields) -> None:
 _PARTS: Final[dict[str, Callable[[Fields], Part]]] = {
     "text": _text_part,
     "input_text": _text_part,
-    "output_text": _text_part,
+    "output_text": _said_part,
     "refusal": _refusal_part,
     "image_url": _image_part,
     "input_image": _image_part,
@@ -117,9 +124,13 @@ def tool_name(fields: Fields, name: str = "name") -> str:
     return value
 
 
-def schema_text(fields: Fields, name: str) -> JsonText | None:
-    """Take a JSON Schema object as text, its keys in their order."""
-    return None if fields.object(name) is None else json.encode(fields.raw(name)).decode()
+def json_text(fields: Fields, name: str) -> JsonText | None:
+    """Take an object as text, its keys in their order: a JSON Schema, what a search did."""
+    return None if fields.object(name) is None else _text_of(fields.raw(name))
+
+
+def _text_of(value: json.Json) -> JsonText:
+    return json.encode(value).decode()
 
 
 def function_tool(tool: Fields, namespace: str | None = None) -> Tool:
@@ -128,7 +139,7 @@ def function_tool(tool: Fields, namespace: str | None = None) -> Tool:
     return Tool(
         tool_name(body),
         body.text("description") or "",
-        schema_text(body, "parameters") or "{}",
+        json_text(body, "parameters") or "{}",
         body.flag("strict", False) if body.has("strict") else None,
         namespace=namespace,
     )
@@ -201,8 +212,14 @@ def named(body: Fields, declared: Collection[str]) -> str:
 # Parameters.
 
 
-def sampling(fields: Fields, *limits: str) -> Sampling:
-    """Read the parameters of the draw; `limits` are the names a token limit may have, first one first."""
+def sampling(fields: Fields, *limits: str, logprobs: bool = False) -> Sampling:
+    """Read the parameters of the draw.
+
+    Args:
+        fields: the body.
+        limits: the names a token limit may have, first one first.
+        logprobs: whether log probabilities are asked for, which each dialect says in its own way.
+    """
     found = [fields.integer(name, 1, 2**53) for name in limits]
     return Sampling(
         fields.number("temperature", 0, 2),
@@ -212,6 +229,9 @@ def sampling(fields: Fields, *limits: str) -> Sampling:
         fields.integer("seed", -(2**63), 2**63 - 1),
         next((limit for limit in found if limit is not None), None),
         stop(fields),
+        logprobs,
+        fields.integer("top_logprobs", 0, 20),
+        json_text(fields, "logit_bias"),
     )
 
 
@@ -251,7 +271,7 @@ def answer_format(fields: Fields, name: str) -> Format:
     body = asked.object("json_schema") or asked
     strict = body.flag("strict", False) if body.has("strict") else None
     label = tool_name(body) if body.has("name") else None
-    return Format("json_schema", schema_text(body, "schema"), label, strict, body.text("description"))
+    return Format("json_schema", json_text(body, "schema"), label, strict, body.text("description"))
 
 
 def metadata(fields: Fields) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import frozen
 
 from codexd.neutral.fault import Fault
-from codexd.neutral.turn import CallKind
+from codexd.neutral.turn import CallKind, JsonText
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -46,10 +46,23 @@ class MessageOpened:
 
 @frozen
 class TextDelta:
-    """A piece of the open message's text."""
+    """A piece of the open message's text.
+
+    `logprobs` are OpenAI's token entries, where they were asked for: an array that is not empty. Those of a
+    text are those of its pieces, one after the other.
+    """
 
     index: int
     text: str
+    logprobs: JsonText | None = None
+
+
+@frozen
+class Annotated:
+    """Something was noted on the open message's text, by its own characters (OpenAI's Responses object)."""
+
+    index: int
+    annotation: JsonText
 
 
 @frozen
@@ -132,6 +145,23 @@ class CallClosed:
 
 
 @frozen
+class SearchOpened:
+    """The model's provider begins to search the web."""
+
+    index: int
+    id: str
+
+
+@frozen
+class SearchClosed:
+    """The search is over; `action` is what it did (OpenAI's object)."""
+
+    index: int
+    action: JsonText | None = None
+    complete: bool = True
+
+
+@frozen
 class UsageReported:
     """What the answer cost. At most once, and only the end follows."""
 
@@ -152,7 +182,7 @@ class Failed:
     fault: Fault
 
 
-Opened = MessageOpened | ReasoningOpened | CallOpened
+Opened = MessageOpened | ReasoningOpened | CallOpened | SearchOpened
 Delta = TextDelta | RefusalDelta | SummaryDelta | ThoughtDelta | CallDelta
-Closed = MessageClosed | ReasoningClosed | CallClosed
-Event = Began | Opened | Delta | Closed | UsageReported | Ended | Failed
+Closed = MessageClosed | ReasoningClosed | CallClosed | SearchClosed
+Event = Began | Opened | Delta | Annotated | Closed | UsageReported | Ended | Failed

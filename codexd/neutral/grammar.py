@@ -24,11 +24,13 @@ _OPENS: Final[dict[type, str]] = {
     e.MessageOpened: "message",
     e.ReasoningOpened: "reasoning",
     e.CallOpened: "call",
+    e.SearchOpened: "search",
 }
 
 # What an open item may do, and what it is afterwards; None closes it.
 _GROWS: Final[dict[tuple[str, type], str | None]] = {
     ("message", e.TextDelta): "message",
+    ("message", e.Annotated): "message",
     ("message", e.RefusalDelta): "refusal",
     ("message", e.MessageClosed): None,
     ("refusal", e.RefusalDelta): "refusal",
@@ -38,6 +40,7 @@ _GROWS: Final[dict[tuple[str, type], str | None]] = {
     ("reasoning", e.ReasoningClosed): None,
     ("call", e.CallDelta): "call",
     ("call", e.CallClosed): None,
+    ("search", e.SearchClosed): None,
 }
 
 

@@ -10,9 +10,9 @@ from attrs import define, field, frozen
 
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
-from codexd.neutral.turn import Message, Part, Reasoning, RefusalPart, TextPart, ToolCall
+from codexd.neutral.turn import JsonText, Message, Part, Reasoning, RefusalPart, Search, TextPart, ToolCall
 
-Output = Message | Reasoning | ToolCall
+Output = Message | Reasoning | ToolCall | Search
 
 
 @frozen
@@ -33,13 +33,13 @@ class Reply:
     @property
     def text(self) -> str:
         """All text said, of all messages, in order."""
-        return "".join(
-            part.text
-            for item in self.items
-            if isinstance(item, Message)
-            for part in item.parts
-            if isinstance(part, TextPart)
-        )
+        return "".join(part.text for part in self.texts)
+
+    @property
+    def texts(self) -> tuple[TextPart, ...]:
+        """The texts of all messages, in order, with what belongs to them."""
+        messages = (item for item in self.items if isinstance(item, Message))
+        return tuple(part for message in messages for part in message.parts if isinstance(part, TextPart))
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -53,10 +53,13 @@ class _Growing:
 
     opened: e.Opened
     text: list[str] = field(factory=list)
+    annotations: list[JsonText] = field(factory=list)
+    logprobs: list[JsonText] = field(factory=list)
     refusal: list[str] = field(factory=list)
     summary: list[list[str]] = field(factory=list)
     content: list[list[str]] = field(factory=list)
     encrypted: str | None = None
+    action: JsonText | None = None
     complete: bool = False
 
 
@@ -64,11 +67,17 @@ def _join(parts: list[list[str]]) -> tuple[str, ...]:
     return tuple("".join(part) for part in parts)
 
 
+def joined(arrays: Iterable[JsonText]) -> JsonText | None:
+    """Make one JSON array of several, none of which is empty; None when there are none."""
+    inside = ",".join(array[1:-1] for array in arrays)
+    return f"[{inside}]" if inside else None
+
+
 def _message(item: _Growing) -> Message:
     assert isinstance(item.opened, e.MessageOpened)
     parts: list[Part] = []
-    if item.text or not item.refusal:
-        parts.append(TextPart("".join(item.text)))
+    if item.text or item.annotations or not item.refusal:
+        parts.append(TextPart("".join(item.text), tuple(item.annotations), joined(item.logprobs)))
     if item.refusal:
         parts.append(RefusalPart("".join(item.refusal)))
     return Message("assistant", tuple(parts), item.opened.phase, item.opened.id, item.complete)
@@ -92,10 +101,15 @@ def _call(item: _Growing) -> ToolCall:
     )
 
 
+def _search(item: _Growing) -> Search:
+    return Search(item.opened.id, item.action, item.complete)
+
+
 _WHOLE: Final[dict[type, Callable[[_Growing], Output]]] = {
     e.MessageOpened: _message,
     e.ReasoningOpened: _reasoning,
     e.CallOpened: _call,
+    e.SearchOpened: _search,
 }
 
 
@@ -129,7 +143,16 @@ class Fold:
     def _opened(self, event: e.Opened) -> None:
         self._items.append(_Growing(event))
 
-    def _text(self, event: e.TextDelta | e.CallDelta) -> None:
+    def _text(self, event: e.TextDelta) -> None:
+        growing = self._items[event.index]
+        growing.text.append(event.text)
+        if event.logprobs is not None:
+            growing.logprobs.append(event.logprobs)
+
+    def _annotated(self, event: e.Annotated) -> None:
+        self._items[event.index].annotations.append(event.annotation)
+
+    def _argued(self, event: e.CallDelta) -> None:
         self._items[event.index].text.append(event.text)
 
     def _refusal(self, event: e.RefusalDelta) -> None:
@@ -152,6 +175,8 @@ class Fold:
         growing.complete = event.complete
         if isinstance(event, e.ReasoningClosed):
             growing.encrypted = event.encrypted
+        elif isinstance(event, e.SearchClosed):
+            growing.action = event.action
 
     def _counted(self, event: e.UsageReported) -> None:
         self._usage = event.usage
@@ -168,14 +193,17 @@ _TAKES: Final[dict[type, Callable[[Fold, Any], None]]] = {
     e.MessageOpened: Fold._opened,
     e.ReasoningOpened: Fold._opened,
     e.CallOpened: Fold._opened,
+    e.SearchOpened: Fold._opened,
     e.TextDelta: Fold._text,
-    e.CallDelta: Fold._text,
+    e.Annotated: Fold._annotated,
+    e.CallDelta: Fold._argued,
     e.RefusalDelta: Fold._refusal,
     e.SummaryDelta: Fold._summary,
     e.ThoughtDelta: Fold._thought,
     e.MessageClosed: Fold._closed,
     e.ReasoningClosed: Fold._closed,
     e.CallClosed: Fold._closed,
+    e.SearchClosed: Fold._closed,
     e.UsageReported: Fold._counted,
     e.Ended: Fold._ended,
     e.Failed: Fold._failed,

@@ -13,9 +13,17 @@ CallKind = Literal["function", "custom"]
 
 @frozen
 class TextPart:
-    """A piece of text inside a message or a tool result."""
+    """A piece of text inside a message or a tool result.
+
+    Attributes:
+        text: what is said.
+        annotations: what the provider noted on it, an object each (OpenAI Responses: `url_citation` ...).
+        logprobs: an array of OpenAI's token entries; None when nobody asked for them.
+    """
 
     text: str
+    annotations: tuple[JsonText, ...] = ()
+    logprobs: JsonText | None = None
 
 
 @frozen
@@ -88,6 +96,15 @@ class ToolCall:
 
 
 @frozen
+class Search:
+    """A web search that the model's provider ran. `action` is what it did, once known (OpenAI's object)."""
+
+    id: str | None = None
+    action: JsonText | None = None
+    complete: bool = True
+
+
+@frozen
 class ToolResult:
     """What the client's tool gave back. `success` False passes the failure on to the model."""
 
@@ -97,7 +114,7 @@ class ToolResult:
     success: bool = True
 
 
-Item = Message | Reasoning | ToolCall | ToolResult
+Item = Message | Reasoning | ToolCall | Search | ToolResult
 
 
 @frozen
@@ -118,6 +135,33 @@ class Tool:
 
 
 @frozen
+class Place:
+    """Roughly where a user is (OpenAI `user_location`): an ISO country, names, an IANA time zone."""
+
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    timezone: str | None = None
+
+
+@frozen
+class WebSearch:
+    """The provider's own web search, offered to the model.
+
+    Attributes:
+        context_size: how much of what is found the model sees; None is the provider's default.
+        domains: the only ones to search in; empty means all.
+        place: where the user is.
+        live: pages are fetched anew; False allows only what the provider has stored of them.
+    """
+
+    context_size: Literal["low", "medium", "high"] | None = None
+    domains: tuple[str, ...] = ()
+    place: Place | None = None
+    live: bool = True
+
+
+@frozen
 class ToolChoice:
     """Which tools the model may or must call; `names` narrows the offer (named, or allowed_tools)."""
 
@@ -127,7 +171,11 @@ class ToolChoice:
 
 @frozen
 class Sampling:
-    """Parameters of the draw; None is the model's default. `max_tokens` counts output tokens."""
+    """Parameters of the draw; None is the model's default.
+
+    `max_tokens` counts output tokens. `logprobs` asks for each token's log probability, and for those of
+    `top_logprobs` others in its place. `logit_bias` is an object of biases by token.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -136,6 +184,9 @@ class Sampling:
     seed: int | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    logit_bias: JsonText | None = None
 
 
 @frozen
@@ -161,8 +212,12 @@ class Format:
 class Turn:
     """One answer asked of a model, with the whole history it is to see.
 
-    `principal` names whose turn it is: no thread, suspended or warm, is ever shared across principals.
-    `ignored` names request fields that were accepted but have no meaning behind this door.
+    Attributes:
+        principal: whose turn it is: no thread, suspended or warm, is ever shared across principals.
+        ignored: the request fields that were accepted but have no meaning behind this door.
+        web_search: the provider's own web search, if the client offers it to the model.
+        truncation: `auto` lets the beginning of a history that is too long be left out.
+        extra: an object of those request fields nobody here knows, for providers that may.
     """
 
     model: str
@@ -178,3 +233,6 @@ class Turn:
     service_tier: str | None = None
     principal: str = "anonymous"
     ignored: tuple[str, ...] = ()
+    web_search: WebSearch | None = None
+    truncation: Literal["disabled", "auto"] = "disabled"
+    extra: JsonText = "{}"

@@ -1,8 +1,9 @@
 """Which earlier conversation a request goes on with: fingerprints of histories.
 
 A history is read in blocks: each user or developer message, each tool result, and each unbroken run of the
-assistant's items. A run counts by what every dialect sends back of it, its text and its calls: reasoning
-and item ids get lost on the way through some clients and do not count, nor does a run of nothing else.
+assistant's items. A run counts by what every dialect sends back of it, its text and its calls: reasoning,
+searches, annotations and item ids get lost on the way through some clients and do not count, nor does a run
+of nothing else.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from codexd.neutral.turn import (
     Part,
     Reasoning,
     RefusalPart,
+    Search,
     TextPart,
     ToolCall,
     ToolResult,
@@ -65,6 +67,7 @@ def keys(turn: Turn, profile: str) -> Keys:
         repr(turn.verbosity),
         repr(turn.thinking),
         repr(turn.service_tier),
+        repr(turn.web_search),
     )
     return Keys(thread, _digest(thread, repr(turn.format)), prefixes(turn.items))
 
@@ -116,7 +119,9 @@ def _blocks(items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
 
 
 def _by_assistant(item: Item) -> bool:
-    return isinstance(item, ToolCall | Reasoning) or (isinstance(item, Message) and item.role == "assistant")
+    return isinstance(item, ToolCall | Reasoning | Search) or (
+        isinstance(item, Message) and item.role == "assistant"
+    )
 
 
 def _words(block: tuple[Item, ...]) -> Iterator[str]:

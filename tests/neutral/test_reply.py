@@ -18,7 +18,10 @@ def halved(events: tuple[e.Event, ...]) -> list[e.Event]:
         if isinstance(event, e.Delta):
             middle = len(event.text) // 2
             found.append(attrs.evolve(event, text=event.text[:middle]))
-            found.append(attrs.evolve(event, text=event.text[middle:]))
+            rest: dict[str, object] = {"text": event.text[middle:]}
+            if isinstance(event, e.TextDelta):
+                rest["logprobs"] = None
+            found.append(attrs.evolve(event, **rest))
         else:
             found.append(event)
     return found

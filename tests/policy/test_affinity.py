@@ -23,6 +23,7 @@ from codexd.neutral.turn import (
     ToolChoice,
     ToolResult,
     Turn,
+    WebSearch,
 )
 from codexd.policy.affinity import extended, keys, prefixes, results, whole
 
@@ -56,10 +57,16 @@ FIXED: dict[str, object] = {
     "verbosity": "low",
     "thinking": Thinking("high"),
     "service_tier": "flex",
+    "web_search": WebSearch(),
     "principal": "somebody else",
 }
 # Whatever another answer on the same thread may have otherwise.
-FREE: dict[str, object] = {"sampling": Sampling(stop=("x",)), "ignored": ("seed",)}
+FREE: dict[str, object] = {
+    "sampling": Sampling(stop=("x",)),
+    "ignored": ("seed",),
+    "truncation": "auto",
+    "extra": '{"user":"u"}',
+}
 
 
 def said(items: tuple[Item, ...]) -> tuple[Item, ...]:

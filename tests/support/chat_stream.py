@@ -58,8 +58,11 @@ def _empty(index: int) -> dict[str, Any]:
 
 def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
     assert choice["finish_reason"] is None, "a choice that goes on after its finish"
-    assert piece["logprobs"] is None
     message, delta = choice["message"], dict(piece["delta"])
+    if piece["logprobs"] is not None:
+        weighed = choice["logprobs"] = choice["logprobs"] or {"content": [], "refusal": None}
+        weighed["content"] += piece["logprobs"]["content"]
+        assert piece["logprobs"]["refusal"] is None
     role = delta.pop("role", None)
     assert (role is None) == bool(message), "the role comes first and once"
     if role is not None:
@@ -68,6 +71,8 @@ def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
         _add_call(message.setdefault("tool_calls", []), dict(call))
     if "function_call" in delta:
         _add_texts(message.setdefault("function_call", {}), delta.pop("function_call"))
+    if "annotations" in delta:
+        message.setdefault("annotations", []).extend(delta.pop("annotations"))
     for name in TEXTS:
         if name in delta:
             message[name] = message.get(name, "") + delta.pop(name)

@@ -24,6 +24,8 @@ GROWS = {
 }
 PARTS = {"response.content_part": "content_index", "response.reasoning_summary_part": "summary_index"}
 
+SEARCHES = {None: "in_progress", "in_progress": "searching", "searching": "completed"}
+
 
 class OutOfOrder(AssertionError):
     """The stream breaks a rule of the contract."""
@@ -56,18 +58,31 @@ def accumulate(events: Iterable[Json]) -> Json:
             held = "summary" if "summary" in kind else "content"
             items[event["output_index"]].setdefault(held, []).append(deepcopy(event["part"]))
         elif kind in GROWS:
-            held, counter, member = GROWS[kind]
-            item = items[event["output_index"]]
-            grown = item if held is None else item[held][event[counter]]
-            grown[member] += event["delta"]
+            _add(items[event["output_index"]], event)
+        elif kind == "response.output_text.annotation.added":
+            _annotate(items[event["output_index"]], event)
     for item in items.values():
         _leave(item)
     return response | {"output": [items[index] for index in sorted(items)]}
 
 
+def _add(item: Json, event: Json) -> None:
+    held, counter, member = GROWS[event["type"]]
+    grown = item if held is None else item[held][event[counter]]
+    grown[member] += event["delta"]
+    if "logprobs" in grown:
+        grown["logprobs"] += event["logprobs"]
+
+
+def _annotate(item: Json, event: Json) -> None:
+    noted = item["content"][event["content_index"]]["annotations"]
+    _must(event["annotation_index"] == len(noted), "annotations are numbered from 0 without gaps")
+    noted.append(event["annotation"])
+
+
 def _settle(item: Json, done: Json) -> None:
-    """Take from the finished item what no delta tells: its status and its seal."""
-    item |= {name: done[name] for name in ("status", "encrypted_content") if name in done}
+    """Take from the finished item what no delta tells: its status, its seal, what a search did."""
+    item |= {name: done[name] for name in ("status", "encrypted_content", "action") if name in done}
 
 
 def _leave(item: Json) -> None:
@@ -86,6 +101,7 @@ class _Item:
     id: str
     texts: dict[tuple[str, int], str] = Factory(dict)
     open: set[tuple[str, int]] = Factory(set)
+    stage: str | None = None
     done: bool = False
 
 
@@ -142,6 +158,13 @@ def _follow(event: Json, items: list[_Item], finished: dict[int, Json]) -> None:
 
 def _grow(event: Json, item: _Item) -> None:
     family, _, stage = event["type"].rpartition(".")
+    if family == "response.web_search_call":
+        _must(stage == SEARCHES[item.stage], "a search is in progress, searches, is completed")
+        item.stage = stage
+        return
+    if family == "response.output_text.annotation":
+        _must(("content_index", event["content_index"]) in item.open, "annotations are of an open part")
+        return
     if family in PARTS:
         place = (PARTS[family], event[PARTS[family]])
         whole = event["part"].get("text", event["part"].get("refusal"))

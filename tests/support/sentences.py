@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, fault, kinds
+from codexd.wire.json import encode
 
 T = TypeVar("T")
 Script = tuple[e.Event, ...]
@@ -65,10 +66,36 @@ def faults() -> st.SearchStrategy[Fault]:
     return st.sampled_from(kinds()).map(fault)
 
 
+def tokens() -> st.SearchStrategy[str]:
+    """Give the log probabilities of one piece of text."""
+    token = st.builds(
+        lambda text, sureness: {
+            "token": text,
+            "logprob": sureness,
+            "bytes": [*text.encode()],
+            "top_logprobs": [],
+        },
+        texts(),
+        st.sampled_from((0.0, -0.5, -9999.0)),
+    )
+    return st.lists(token, min_size=1, max_size=2).map(lambda some: encode(some).decode())
+
+
+def annotations() -> st.SearchStrategy[str]:
+    """Give one annotation; Chat knows only those of the web."""
+    places = st.fixed_dictionaries({"start_index": st.integers(0, 9), "end_index": st.integers(0, 9)})
+    cited = places.map(lambda at: {"type": "url_citation", "url": "https://a.org", "title": "a", **at})
+    other = st.just({"type": "file_citation", "file_id": "file_1", "filename": "a", "index": 0})
+    return (cited | other).map(lambda noted: encode(noted).decode())
+
+
 @st.composite
 def messages(draw: st.DrawFn) -> Script:
-    """Give one message: text, then perhaps a refusal."""
-    said = [e.TextDelta(0, text) for text in draw(pieces())]
+    """Give one message: text, noted on and weighed, then perhaps a refusal."""
+    weights = st.none() | tokens()
+    said: list[e.Event] = [e.TextDelta(0, text, draw(weights)) for text in draw(pieces())]
+    for noted in draw(st.lists(annotations(), max_size=2)):
+        said.insert(draw(st.integers(0, len(said))), e.Annotated(0, noted))
     refused = [e.RefusalDelta(0, text) for text in draw(st.just([]) | pieces(2))]
     phase = draw(st.none() | st.sampled_from(("commentary", "final_answer")))
     return (e.MessageOpened(0, "msg", phase), *said, *refused, e.MessageClosed(0, draw(st.booleans())))
@@ -107,6 +134,17 @@ def calls(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> S
 
 
 @st.composite
+def searches(draw: st.DrawFn) -> Script:
+    """Give one web search."""
+    actions = (
+        {"type": "search", "query": "a", "queries": ["a"]},
+        {"type": "open_page", "url": "https://a.org"},
+    )
+    action = draw(st.none() | st.sampled_from(actions).map(lambda action: encode(action).decode()))
+    return (e.SearchOpened(0, "ws"), e.SearchClosed(0, action, draw(st.booleans())))
+
+
+@st.composite
 def merged(draw: st.DrawFn, runs: Sequence[Sequence[T]]) -> list[tuple[int, T]]:
     """Give the members of several runs, each with its run's number; each run keeps its own order."""
     left = {number: list(run) for number, run in enumerate(runs) if run}
@@ -134,7 +172,7 @@ def _numbered(spoken: list[tuple[int, e.Event]]) -> list[e.Event]:
 
 
 def _items(kinds: tuple[str, ...]) -> st.SearchStrategy[list[Script]]:
-    return st.lists(st.one_of(messages(), thoughts(), calls(kinds)), max_size=4)
+    return st.lists(st.one_of(messages(), thoughts(), calls(kinds), searches()), max_size=4)
 
 
 @st.composite

@@ -7,14 +7,15 @@ from attrs import frozen
 
 from codexd.fronts.exchange import Stamp
 from codexd.neutral.event import Finish, Usage
-from codexd.neutral.reply import Reply
-from codexd.neutral.turn import CallKind, Message, RefusalPart, ToolCall
+from codexd.neutral.reply import Reply, joined
+from codexd.neutral.turn import CallKind, JsonText, Message, RefusalPart, ToolCall
 from codexd.wire import json
 from codexd.wire.json import Json
 
 PARAGRAPH: Final = "\n\n"
 """What stands between two parts of `reasoning_content`."""
 
+_PLACES: Final = ("start_index", "end_index")
 _TEXT_OF: Final[dict[CallKind, str]] = {"function": "arguments", "custom": "input"}
 
 
@@ -105,7 +106,7 @@ def _choice(index: int, reply: Reply, style: Style) -> Json:
     return {
         "index": index,
         "message": _message(reply, style),
-        "logprobs": None,
+        "logprobs": logprobs(joined(part.logprobs for part in reply.texts if part.logprobs)),
         "finish_reason": style.finish(reply.finish),
     }
 
@@ -120,6 +121,9 @@ def _message(reply: Reply, style: Style) -> Json:
         "content": None if not text and (calls or refusal) else text,
         "refusal": refusal or None,
     }
+    noted = _annotations(reply)
+    if noted:
+        message["annotations"] = noted
     thoughts = PARAGRAPH.join(part for part in reply.reasoning if part)
     if style.show_reasoning and thoughts:
         message["reasoning_content"] = thoughts
@@ -128,6 +132,34 @@ def _message(reply: Reply, style: Style) -> Json:
     elif calls:
         message["tool_calls"] = [_call(call, style) for call in calls]
     return message
+
+
+def logprobs(tokens: JsonText | None) -> Json:
+    """Write a choice's `logprobs`: there are none of refusals."""
+    return None if tokens is None else {"content": json.fragment(tokens), "refusal": None}
+
+
+def annotation(noted: JsonText, before: int) -> Json | None:
+    """Write a `url_citation`, the only kind Chat has.
+
+    Args:
+        noted: the annotation as Responses has it.
+        before: how many characters of `content` stand before the message it belongs to.
+    """
+    found = json.decode(noted)
+    if found.get("type") != "url_citation":
+        return None
+    cited = {name: value for name, value in found.items() if name != "type"}
+    places = {name: cited[name] + before for name in _PLACES if isinstance(cited.get(name), int)}
+    return {"type": "url_citation", "url_citation": cited | places}
+
+
+def _annotations(reply: Reply) -> list[Json]:
+    written, before = [], 0
+    for part in reply.texts:
+        written += [annotation(noted, before) for noted in part.annotations]
+        before += len(part.text)
+    return [one for one in written if one is not None]
 
 
 def _call(call: ToolCall, style: Style) -> Json:

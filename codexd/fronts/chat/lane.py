@@ -6,9 +6,9 @@ from the folded answer; so who began first finishes first.
 
 from typing import Generic, TypeVar
 
-from codexd.neutral.event import RefusalDelta, SummaryDelta, TextDelta, ThoughtDelta
+from codexd.neutral.event import Annotated, RefusalDelta, SummaryDelta, TextDelta, ThoughtDelta
 
-Spoken = TextDelta | RefusalDelta | SummaryDelta | ThoughtDelta
+Spoken = TextDelta | Annotated | RefusalDelta | SummaryDelta | ThoughtDelta
 K = TypeVar("K")
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from codexd.fronts import errors
-from codexd.fronts.chat.answer import PARAGRAPH, Style, envelope, usage_object
+from codexd.fronts.chat.answer import PARAGRAPH, Style, annotation, envelope, logprobs, usage_object
 from codexd.fronts.chat.lane import Lane, Spoken
 from codexd.fronts.exchange import Stamp
 from codexd.neutral import event as e
+from codexd.neutral.turn import JsonText
 from codexd.wire import json, sse
 from codexd.wire.json import Json, encode
 
@@ -28,16 +29,34 @@ PartKey = tuple[int, type, int]
 
 
 class _Choice:
-    """One choice as it is being written: the frames around its texts and who has which lane."""
+    """One choice as it is being written: the frames around its texts and who has which lane.
+
+    Attributes:
+        speaker: the message whose text was written last.
+        before: how many characters of `content` stand before that message's.
+        written: the pieces of that message's text.
+        noted: the annotations, which are told at the end: to the SDKs, a second list of them is an error.
+    """
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.text: Frame = (b"", b"")
         self.messages: Lane[int] = Lane()
+        self.speaker: int | None = None
+        self.before = 0
+        self.noted: list[Json] = []
+        self.written: list[str] = []
         self.parts: Lane[PartKey] = Lane()
         self.open_parts: set[PartKey] = set()
         self.shown_part: PartKey | None = None
         self.calls: dict[int, Frame | None] = {}
+
+    def turn_to(self, message: int) -> None:
+        """Note whose text is written from here on."""
+        if message != self.speaker:
+            self.speaker = message
+            self.before += sum(map(len, self.written))
+            self.written.clear()
 
 
 class ChatEncoder:
@@ -76,10 +95,11 @@ class ChatEncoder:
             encode({**envelope("chat.completion.chunk", self._style, self._stamp, choices), **counted})
         )
 
-    def _delta(self, choice: _Choice, delta: Json, finish: str | None = None) -> bytes:
-        return self._chunk(
-            [{"index": choice.index, "delta": delta, "logprobs": None, "finish_reason": finish}]
-        )
+    def _delta(
+        self, choice: _Choice, delta: Json, finish: str | None = None, tokens: JsonText | None = None
+    ) -> bytes:
+        shown = {"index": choice.index, "delta": delta, "logprobs": logprobs(tokens), "finish_reason": finish}
+        return self._chunk([shown])
 
     def _around(self, choice: _Choice, delta: Json) -> Frame:
         before, _, after = self._delta(choice, delta).partition(_MARK)
@@ -95,6 +115,8 @@ class ChatEncoder:
 
     def _message_opened(self, choice: _Choice, event: e.MessageOpened) -> list[bytes]:
         choice.messages.enter(event.index)
+        if choice.messages.current == event.index:
+            choice.turn_to(event.index)
         return []
 
     def _text(self, choice: _Choice, event: e.TextDelta) -> list[bytes]:
@@ -102,21 +124,33 @@ class ChatEncoder:
         if event.index != choice.messages.current:
             choice.messages.wait(event.index, event)
             return []
+        if event.logprobs is not None:
+            return self._tell(choice, [event])
         before, after = choice.text
+        choice.written.append(event.text)
         return [before + encode(event.text) + after] if event.text else []
 
-    def _refusal(self, choice: _Choice, event: e.RefusalDelta) -> list[bytes]:
+    def _aside(self, choice: _Choice, event: e.RefusalDelta | e.Annotated) -> list[bytes]:
         if event.index != choice.messages.current:
             choice.messages.wait(event.index, event)
             return []
         return self._tell(choice, [event])
 
     def _message_closed(self, choice: _Choice, event: e.MessageClosed) -> list[bytes]:
-        return self._tell(choice, choice.messages.leave(event.index))
+        frames = self._tell(choice, choice.messages.leave(event.index))
+        if choice.messages.current is not None:
+            choice.turn_to(choice.messages.current)
+        return frames
 
     def _tell(self, choice: _Choice, due: Iterable[Spoken]) -> list[bytes]:
-        """Write pieces whose turn it is; an empty one is nothing."""
-        return [self._delta(choice, _DELTAS[type(event)](choice, event)) for event in due if event.text]
+        """Write pieces whose turn it is."""
+        return [frame for event in due for frame in self._piece(choice, event)]
+
+    def _piece(self, choice: _Choice, event: Spoken) -> list[bytes]:
+        """Write one piece; an empty one is nothing."""
+        delta = _DELTAS[type(event)](choice, event)
+        tokens = event.logprobs if isinstance(event, e.TextDelta) else None
+        return [self._delta(choice, delta, tokens=tokens)] if delta else []
 
     # Reasoning.
 
@@ -179,7 +213,8 @@ class ChatEncoder:
 
     def _ended(self, choice: _Choice, event: e.Ended) -> list[bytes]:
         """Finish a choice; with the last one the stream is whole."""
-        frames = [self._delta(choice, {}, self._style.finish(event.finish))]
+        frames = [self._delta(choice, {"annotations": choice.noted})] if choice.noted else []
+        frames.append(self._delta(choice, {}, self._style.finish(event.finish)))
         self._left -= 1
         if self._left:
             return frames
@@ -194,15 +229,26 @@ class ChatEncoder:
 
 
 def _content(choice: _Choice, event: e.TextDelta) -> Json:
-    return {"content": event.text}
+    choice.turn_to(event.index)
+    choice.written.append(event.text)
+    return {"content": event.text} if event.text or event.logprobs else {}
+
+
+def _noted(choice: _Choice, event: e.Annotated) -> Json:
+    choice.turn_to(event.index)
+    noted = annotation(event.annotation, choice.before)
+    choice.noted += [] if noted is None else [noted]
+    return {}
 
 
 def _declined(choice: _Choice, event: e.RefusalDelta) -> Json:
-    return {"refusal": event.text}
+    return {"refusal": event.text} if event.text else {}
 
 
 def _thought(choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> Json:
     """Give a piece of reasoning, after a blank line if it begins another part than was shown last."""
+    if not event.text:
+        return {}
     key = (event.index, type(event), event.part)
     begins = choice.shown_part not in (None, key)
     choice.shown_part = key
@@ -211,6 +257,7 @@ def _thought(choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> Json:
 
 _DELTAS: Final[dict[type, Callable[[_Choice, Any], Json]]] = {
     e.TextDelta: _content,
+    e.Annotated: _noted,
     e.RefusalDelta: _declined,
     e.SummaryDelta: _thought,
     e.ThoughtDelta: _thought,
@@ -220,7 +267,8 @@ _WRITES: Final[dict[type, Callable[[ChatEncoder, _Choice, Any], list[bytes]]]] =
     e.Began: ChatEncoder._began,
     e.MessageOpened: ChatEncoder._message_opened,
     e.TextDelta: ChatEncoder._text,
-    e.RefusalDelta: ChatEncoder._refusal,
+    e.Annotated: ChatEncoder._aside,
+    e.RefusalDelta: ChatEncoder._aside,
     e.MessageClosed: ChatEncoder._message_closed,
     e.ReasoningOpened: ChatEncoder._nothing,
     e.SummaryDelta: ChatEncoder._part,
@@ -229,6 +277,8 @@ _WRITES: Final[dict[type, Callable[[ChatEncoder, _Choice, Any], list[bytes]]]] =
     e.CallOpened: ChatEncoder._call_opened,
     e.CallDelta: ChatEncoder._arguments,
     e.CallClosed: ChatEncoder._nothing,
+    e.SearchOpened: ChatEncoder._nothing,
+    e.SearchClosed: ChatEncoder._nothing,
     e.UsageReported: ChatEncoder._counted,
     e.Ended: ChatEncoder._ended,
     e.Failed: ChatEncoder._failed,

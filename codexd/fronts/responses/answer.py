@@ -12,8 +12,8 @@ from codexd.fronts.exchange import Stamp
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
 from codexd.neutral.reply import Output, Reply
-from codexd.neutral.turn import Message, Part, Reasoning, RefusalPart, TextPart, ToolCall
-from codexd.wire.json import Json, encode
+from codexd.neutral.turn import JsonText, Message, Part, Reasoning, RefusalPart, Search, TextPart, ToolCall
+from codexd.wire.json import Json, encode, fragment
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
@@ -31,16 +31,6 @@ class Echo:
     sealed: bool = False
 
 
-def output_text(text: str) -> Json:
-    """Give a message's text part."""
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-
-
-def refusal(text: str) -> Json:
-    """Give a message's refusal part."""
-    return {"type": "refusal", "refusal": text}
-
-
 def summary_text(text: str) -> Json:
     """Give one paragraph of a reasoning summary."""
     return {"type": "summary_text", "text": text}
@@ -51,9 +41,22 @@ def reasoning_text(text: str) -> Json:
     return {"type": "reasoning_text", "text": text}
 
 
-def _part(part: Part) -> Json:
-    assert isinstance(part, TextPart | RefusalPart), "models answer in text"
-    return (refusal if isinstance(part, RefusalPart) else output_text)(part.text)
+def said(part: Part) -> Json:
+    """Give one part of a message."""
+    if isinstance(part, RefusalPart):
+        return {"type": "refusal", "refusal": part.text}
+    assert isinstance(part, TextPart), "models answer in text"
+    return {
+        "type": "output_text",
+        "text": part.text,
+        "annotations": [fragment(one) for one in part.annotations],
+        "logprobs": tokens(part.logprobs),
+    }
+
+
+def tokens(logprobs: JsonText | None) -> Json:
+    """Give log probabilities, of which there are always some: perhaps none."""
+    return [] if logprobs is None else fragment(logprobs)
 
 
 def _message(message: Message, status: ItemStatus, sealed: bool) -> Json:
@@ -62,7 +65,7 @@ def _message(message: Message, status: ItemStatus, sealed: bool) -> Json:
         "type": "message",
         "status": status,
         "role": "assistant",
-        "content": [_part(part) for part in message.parts],
+        "content": [said(part) for part in message.parts],
     }
     return shown if message.phase is None else shown | {"phase": message.phase}
 
@@ -94,10 +97,17 @@ def _call(call: ToolCall, status: ItemStatus, sealed: bool) -> Json:
     return shown if call.namespace is None else shown | {"namespace": call.namespace}
 
 
+def _search(search: Search, status: ItemStatus, sealed: bool) -> Json:
+    # OpenAI's types want an action of every search, one that has not told it yet included.
+    action = {"type": "search"} if search.action is None else fragment(search.action)
+    return {"id": search.id, "type": "web_search_call", "status": status, "action": action}
+
+
 _ITEMS: Final[dict[type, Callable[[Any, ItemStatus, bool], Json]]] = {
     Message: _message,
     Reasoning: _reasoning,
     ToolCall: _call,
+    Search: _search,
 }
 
 

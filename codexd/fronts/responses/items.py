@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from codexd.fronts.reading import Fields
-from codexd.fronts.vocabulary import parts
-from codexd.neutral.turn import Item, Message, Reasoning, Role, ToolCall, ToolResult
+from codexd.fronts.vocabulary import json_text, parts
+from codexd.neutral.turn import Item, Message, Reasoning, Role, Search, ToolCall, ToolResult
 
 ROLES: Final = ("user", "assistant", "system", "developer")
 
@@ -75,6 +75,10 @@ def _reasoning(item: Fields) -> Reasoning:
     )
 
 
+def _search(item: Fields) -> Search:
+    return Search(item.text("id"), json_text(item, "action"), item.raw("status") in (None, "completed"))
+
+
 READERS: Final[dict[str, Callable[[Fields], Item]]] = {
     "message": _message,
     "function_call": _function_call,
@@ -82,4 +86,5 @@ READERS: Final[dict[str, Callable[[Fields], Item]]] = {
     "custom_tool_call": _custom_call,
     "custom_tool_call_output": _custom_result,
     "reasoning": _reasoning,
+    "web_search_call": _search,
 }

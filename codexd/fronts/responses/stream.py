@@ -15,8 +15,8 @@ from codexd.fronts.responses.answer import Echo
 from codexd.fronts.responses.strands import CALLS, STRANDS, Strand
 from codexd.neutral import event as e
 from codexd.neutral.reply import Fold, Output, Reply
-from codexd.neutral.turn import Message, Reasoning, ToolCall
-from codexd.wire.json import encode
+from codexd.neutral.turn import JsonText, Message, Reasoning, Search, ToolCall
+from codexd.wire.json import Json, encode
 from codexd.wire.sse import comment, frame
 
 
@@ -30,6 +30,7 @@ class _Run:
     event: bytes
     head: bytes
     tail: bytes
+    annotations: int = 0
 
 
 @define
@@ -106,6 +107,17 @@ class ResponsesEncoder:
         call = ToolCall(event.call_id, event.name, "", event.kind, event.namespace, event.id)
         return self._added(event, call) + self._start(event.index, e.CallDelta, CALLS[event.kind])
 
+    def _search_opened(self, event: e.SearchOpened) -> list[bytes]:
+        frames = self._added(event, Search(event.id))
+        return frames + [self._searched(event.index, stage) for stage in (b"in_progress", b"searching")]
+
+    def _search_closed(self, event: e.SearchClosed) -> list[bytes]:
+        frames = [self._searched(event.index, b"completed")] if event.complete else []
+        return frames + self._closed(event)
+
+    def _searched(self, index: int, stage: bytes) -> bytes:
+        return self._event(b"response.web_search_call." + stage, self._items[index].place)
+
     def _added(self, event: e.Opened, empty: Output) -> list[bytes]:
         place = b',"item_id":%b,"output_index":%d' % (encode(event.id), event.index)
         self._items[event.index] = _OpenItem(place)
@@ -115,7 +127,7 @@ class ResponsesEncoder:
     def _message_closed(self, event: e.MessageClosed) -> list[bytes]:
         # A message without a word has one empty part, as its fold has.
         silent = not self._items[event.index].runs
-        frames = self._start(event.index, e.TextDelta, STRANDS[e.TextDelta]) if silent else []
+        frames = self._start_text(event.index) if silent else []
         return frames + self._closed(event)
 
     def _closed(self, event: e.Closed) -> list[bytes]:
@@ -130,11 +142,27 @@ class ResponsesEncoder:
 
     # What grows inside an item.
 
-    def _said(self, event: e.TextDelta | e.CallDelta) -> list[bytes]:
-        run = self._items[event.index].runs.get(type(event))
-        if run is not None:
-            return [self._grown(run, event.text)]
-        return self._start(event.index, e.TextDelta, STRANDS[e.TextDelta]) + self._said(event)
+    def _said(self, event: e.TextDelta) -> list[bytes]:
+        run = self._items[event.index].runs.get(e.TextDelta)
+        if run is None:
+            return self._start_text(event.index) + self._said(event)
+        if event.logprobs is not None:
+            return [self._weighed(run, event.text, event.logprobs)]
+        return [self._grown(run, event.text)]
+
+    def _start_text(self, index: int) -> list[bytes]:
+        return self._start(index, e.TextDelta, STRANDS[e.TextDelta])
+
+    def _annotated(self, event: e.Annotated) -> list[bytes]:
+        run = self._items[event.index].runs.get(e.TextDelta)
+        if run is None:
+            return self._start_text(event.index) + self._annotated(event)
+        number, run.annotations = run.annotations, run.annotations + 1
+        members = b',"annotation_index":%d,"annotation":%b' % (number, event.annotation.encode())
+        return [self._event(b"response.output_text.annotation.added", run.place + members)]
+
+    def _argued(self, event: e.CallDelta) -> list[bytes]:
+        return [self._grown(self._items[event.index].runs[e.CallDelta], event.text)]
 
     def _refused(self, event: e.RefusalDelta) -> list[bytes]:
         runs = self._items[event.index].runs
@@ -162,29 +190,35 @@ class ResponsesEncoder:
         place = item.place if framing is None else b'%b,"%b":%d' % (item.place, framing.counter, part)
         event = b"response.%b.delta" % strand.event
         head = b'{"type":"%b"%b,"delta":' % (event, place)
-        run = _Run(strand, part, place, event, head, strand.extra + b',"sequence_number":')
-        item.runs[kind] = run
-        return self._framed(b"added", run, "")
+        tail = _logprobs(strand, None) + b',"sequence_number":'
+        item.runs[kind] = run = _Run(strand, part, place, event, head, tail)
+        return self._framed(b"added", run, None if framing is None else framing.empty)
 
     def _grown(self, run: _Run, text: str) -> bytes:
         number = self._sequence
         self._sequence = number + 1
         return frame(b"%b%b%b%d}" % (run.head, encode(text), run.tail, number), run.event)
 
+    def _weighed(self, run: _Run, text: str, logprobs: JsonText) -> bytes:
+        members = b'%b,"delta":%b%b' % (run.place, encode(text), _logprobs(run.strand, logprobs))
+        return self._event(run.event, members)
+
     def _finished(self, index: int, run: _Run) -> list[bytes]:
         item = self._fold.item(index)
-        strand = run.strand
-        text = strand.text(item, run.part)
-        members = b'%b,"%b":%b%b' % (run.place, strand.whole, encode(text), strand.extra)
+        strand, framing = run.strand, run.strand.framing
+        text = encode(strand.text(item, run.part))
+        weighed = None if strand.logprobs is None else strand.logprobs(item, run.part)
+        members = b'%b,"%b":%b%b' % (run.place, strand.whole, text, _logprobs(strand, weighed))
         if isinstance(item, ToolCall):
             members += b',"name":' + encode(item.name)  # older SDKs want it
-        return [self._event(b"response.%b.done" % strand.event, members), *self._framed(b"done", run, text)]
+        whole = None if framing is None else framing.part(item, run.part)
+        return [self._event(b"response.%b.done" % strand.event, members), *self._framed(b"done", run, whole)]
 
-    def _framed(self, stage: bytes, run: _Run, text: str) -> list[bytes]:
+    def _framed(self, stage: bytes, run: _Run, part: Json) -> list[bytes]:
         framing = run.strand.framing
         if framing is None:
             return []
-        members = run.place + b',"part":' + encode(framing.part(text))
+        members = run.place + b',"part":' + encode(part)
         return [self._event(b"response.%b.%b" % (framing.event, stage), members)]
 
     def _event(self, name: bytes, members: bytes = b"") -> bytes:
@@ -193,10 +227,16 @@ class ResponsesEncoder:
         return frame(b'{"type":"%b"%b,"sequence_number":%d}' % (name, members, number), name)
 
 
+def _logprobs(strand: Strand, logprobs: JsonText | None) -> bytes:
+    """Give the member that OpenAI's types require of events of a text, if it is one."""
+    return b"" if strand.logprobs is None else b',"logprobs":' + encode(answer.tokens(logprobs))
+
+
 _WRITES: Final[dict[type, Callable[[ResponsesEncoder, Any], list[bytes]]]] = {
     e.Began: ResponsesEncoder._began,
     e.MessageOpened: ResponsesEncoder._message_opened,
     e.TextDelta: ResponsesEncoder._said,
+    e.Annotated: ResponsesEncoder._annotated,
     e.RefusalDelta: ResponsesEncoder._refused,
     e.MessageClosed: ResponsesEncoder._message_closed,
     e.ReasoningOpened: ResponsesEncoder._reasoning_opened,
@@ -204,8 +244,10 @@ _WRITES: Final[dict[type, Callable[[ResponsesEncoder, Any], list[bytes]]]] = {
     e.ThoughtDelta: ResponsesEncoder._thought,
     e.ReasoningClosed: ResponsesEncoder._closed,
     e.CallOpened: ResponsesEncoder._call_opened,
-    e.CallDelta: ResponsesEncoder._said,
+    e.CallDelta: ResponsesEncoder._argued,
     e.CallClosed: ResponsesEncoder._closed,
+    e.SearchOpened: ResponsesEncoder._search_opened,
+    e.SearchClosed: ResponsesEncoder._search_closed,
     e.UsageReported: ResponsesEncoder._counted,
     e.Ended: ResponsesEncoder._over,
     e.Failed: ResponsesEncoder._over,

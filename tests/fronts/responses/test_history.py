@@ -141,7 +141,7 @@ class InputTests(SynchronousTestCase):
     def test_unknown_items_are_named_and_passed_over_with_their_outputs(self) -> None:
         asked = turn_of(
             input=[
-                {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+                {"type": "file_search_call", "id": "fs_1", "status": "completed"},
                 {"role": "user", "content": "a"},
                 {"type": "local_shell_call", "call_id": "sh", "action": {}},
                 {"type": "function_call_output", "call_id": "sh", "output": "b"},
