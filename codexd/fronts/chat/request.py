@@ -10,8 +10,9 @@ from codexd.fronts.chat.answer import Style
 from codexd.fronts.chat.exchange import ChatExchange
 from codexd.fronts.chat.history import history
 from codexd.fronts.exchange import Terms
+from codexd.fronts.hosted import Hosted
 from codexd.fronts.reading import Fields
-from codexd.neutral.turn import Thinking, Tool, ToolChoice, Turn
+from codexd.neutral.turn import Thinking, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire import json
 
 MAX_CHOICES: Final = 8
@@ -26,6 +27,7 @@ _KNOWN: Final = frozenset(
         "stream_options",
         "tools",
         "tool_choice",
+        "web_search_options",
         "functions",
         "function_call",
         "parallel_tool_calls",
@@ -34,6 +36,9 @@ _KNOWN: Final = frozenset(
         "presence_penalty",
         "frequency_penalty",
         "seed",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
         "stop",
         "max_completion_tokens",
         "max_tokens",
@@ -58,7 +63,7 @@ def decode(body: bytes, terms: Terms) -> ChatExchange:
     """
     fields = reading.body(body)
     model = fields.required_name("model")
-    offer = _offer(fields)
+    offer = _offer(fields, terms.drop_hosted)
     vocabulary.metadata(fields)
     turn = Turn(
         model=model,
@@ -66,13 +71,17 @@ def decode(body: bytes, terms: Terms) -> ChatExchange:
         tools=offer.tools,
         tool_choice=offer.choice,
         parallel_tool_calls=fields.flag("parallel_tool_calls", True) and not offer.legacy,
-        sampling=vocabulary.sampling(fields, "max_completion_tokens", "max_tokens"),
+        sampling=vocabulary.sampling(
+            fields, "max_completion_tokens", "max_tokens", logprobs=fields.flag("logprobs", False)
+        ),
         thinking=_thinking(fields, terms.show_reasoning),
         format=vocabulary.answer_format(fields, "response_format"),
         verbosity=fields.choice("verbosity", vocabulary.VERBOSITIES),
         service_tier=fields.text("service_tier"),
         principal=terms.principal,
         ignored=fields.ignored(_KNOWN) + offer.ignored,
+        web_search=offer.web_search,
+        extra=fields.rest(_KNOWN),
     )
     return ChatExchange(
         turn,
@@ -146,21 +155,29 @@ class _Offer:
 
     tools: tuple[Tool, ...]
     choice: ToolChoice
+    web_search: WebSearch | None
     ignored: tuple[str, ...]
     legacy: bool
     flat_customs: bool
 
 
-def _offer(fields: Fields) -> _Offer:
+def _offer(fields: Fields, drop_hosted: bool) -> _Offer:
     entries = fields.objects("tools")
     read = [(entry, vocabulary.tool(entry)) for entry in entries]
     functions = [(entry, vocabulary.function_tool(entry)) for entry in fields.objects("functions")]
     tools = _distinct([*read, *functions])
+    hosted = Hosted(drop_hosted)
+    for entry, tool in read:
+        if tool is None:
+            hosted.take(entry)
+    hosted.options(fields)
     legacy = bool(functions) and not entries
+    choice = _choice(fields, [tool.name for tool in tools], legacy, hosted)
     return _Offer(
         tools,
-        _choice(fields, [tool.name for tool in tools], legacy),
-        tuple(entry.path for entry, tool in read if tool is None)[: reading.MAX_IGNORED],
+        choice,
+        hosted.search,
+        tuple(hosted.ignored[: reading.MAX_IGNORED]),
         legacy,
         any(tool.kind == "custom" and not entry.has("custom") for entry, tool in read if tool is not None),
     )
@@ -177,10 +194,10 @@ def _distinct(read: Iterable[tuple[Fields, Tool | None]]) -> tuple[Tool, ...]:
     return tuple(found.values())
 
 
-def _choice(fields: Fields, declared: list[str], legacy: bool) -> ToolChoice:
+def _choice(fields: Fields, declared: list[str], legacy: bool, hosted: Hosted) -> ToolChoice:
     """Read `tool_choice`, or `function_call` where the tools came as `functions`."""
     if not legacy:
-        return vocabulary.tool_choice(fields, declared)
+        return hosted.choice(fields, declared)
     if not isinstance(fields.raw("function_call"), dict):
         return ToolChoice("none" if fields.choice("function_call", ("none", "auto")) == "none" else "auto")
     return ToolChoice("required", (vocabulary.named(fields.required_object("function_call"), declared),))

@@ -1,13 +1,14 @@
 """What a body of `POST /v1/responses` asks, given what it goes on from; to an Exchange.
 
-Lenient where nothing is lost: unknown fields, item types and hosted tools are accepted and named in
-`Turn.ignored`. Strict where the answer would be a different one.
+Lenient where nothing is lost: unknown fields and item types are accepted and named in `Turn.ignored`. Strict
+where the answer would be a different one.
 """
 
-from typing import Final
+from typing import Final, Literal, cast
 
 from codexd.fronts import reading, vocabulary
 from codexd.fronts.exchange import Terms
+from codexd.fronts.modes import TOOL_EVENTS
 from codexd.fronts.reading import Fields
 from codexd.fronts.responses import attachments, history, tools
 from codexd.fronts.responses.answer import Echo
@@ -17,6 +18,7 @@ from codexd.fronts.responses.history import History
 from codexd.fronts.responses.keeping import ResponsesKeeping
 from codexd.fronts.responses.kept import SEALED
 from codexd.fronts.responses.state import State
+from codexd.fronts.responses.tools import Toolbox
 from codexd.neutral.kept import Recalled
 from codexd.neutral.turn import Turn
 
@@ -37,6 +39,9 @@ _LABELS: Final = ("metadata", "user", "safety_identifier", "prompt_cache_key", "
 _STATE: Final = ("store", "background", "previous_response_id", "conversation", "prompt")
 KNOWN: Final = frozenset((*_ASKED, *_TOOLS, *_DRAW, *_LIMITS, *_SHOWN, *_LABELS, *_STATE))
 
+_LOGPROBS: Final = "message.output_text.logprobs"
+_HAD: Final = (SEALED, _LOGPROBS)
+
 
 def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> ResponsesExchange:
     """Read a body, all of it.
@@ -54,8 +59,8 @@ def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> 
     model = fields.required_name("model")
     attachments.refuse(fields)
     said = history.read(fields, recalled, terms.modes)
-    toolbox = tools.read(fields)
-    extras, unused = _extras(fields, state)
+    toolbox = tools.read(fields, terms.drop_hosted)
+    extras, unused = _extras(fields, state, toolbox)
     text = fields.object("text") or Fields({}, "text")
     fields.object("stream_options")
     ignored = (*unused, *toolbox.ignored, *said.ignored, *fields.ignored(KNOWN))
@@ -66,25 +71,32 @@ def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> 
         toolbox.tools,
         toolbox.choice,
         fields.flag("parallel_tool_calls", True),
-        vocabulary.sampling(fields, "max_output_tokens"),
+        vocabulary.sampling(
+            fields, "max_output_tokens", logprobs=_LOGPROBS in (fields.array("include") or ())
+        ),
         vocabulary.thinking(fields),
         vocabulary.answer_format(text, "format"),
         text.choice("verbosity", vocabulary.VERBOSITIES),
         fields.text("service_tier"),
         terms.principal,
         ignored[: reading.MAX_IGNORED],
+        toolbox.web_search,
+        cast(Literal["auto", "disabled"], extras.truncation),
+        fields.rest(KNOWN),
     )
     repeated = echo(turn, extras)
-    keeping = _keeping(terms.principal, state, repeated, said, recalled) if state.store else None
-    return ResponsesExchange(turn, fields.flag("stream", False), repeated, keeping)
+    keeping = _keeping(terms, state, repeated, said, recalled) if state.store else None
+    extended = TOOL_EVENTS in terms.modes
+    return ResponsesExchange(turn, fields.flag("stream", False), repeated, keeping, extended)
 
 
-def _keeping(owner: str, state: State, echo: Echo, said: History, recalled: Recalled) -> ResponsesKeeping:
+def _keeping(terms: Terms, state: State, echo: Echo, said: History, recalled: Recalled) -> ResponsesKeeping:
     taken = frozenset(item.id for item in recalled.history or ())
-    return ResponsesKeeping(owner, state, echo, tuple(said.own), taken, recalled.seen)
+    extended = TOOL_EVENTS in terms.modes
+    return ResponsesKeeping(terms.principal, state, echo, tuple(said.own), taken, recalled.seen, extended)
 
 
-def _extras(fields: Fields, state: State) -> tuple[Extras, list[str]]:
+def _extras(fields: Fields, state: State, toolbox: Toolbox) -> tuple[Extras, list[str]]:
     """Read what is only repeated in the Response, and name what of it has no effect."""
     sealed, unused = _include(fields)
     extras = Extras(
@@ -99,17 +111,17 @@ def _extras(fields: Fields, state: State) -> tuple[Extras, list[str]]:
         sealed,
     )
     idle = {
-        "truncation": extras.truncation == "auto",
-        "top_logprobs": extras.top_logprobs > 0,
-        "max_tool_calls": extras.max_tool_calls is not None,
+        "store": fields.flag("store", False) and not state.store,
+        # OpenAI counts the calls of hosted tools only.
+        "max_tool_calls": extras.max_tool_calls is not None and toolbox.web_search is not None,
     }
     return extras, [name for name, is_so in idle.items() if is_so] + unused
 
 
 def _include(fields: Fields) -> tuple[bool, list[str]]:
-    """Read `include`; whatever is not the sealed reasoning is not to be had, which is no error."""
+    """Read `include`; whatever is neither the sealed reasoning nor how sure a text is, is not to be had."""
     asked = fields.array("include") or []
     for index, one in enumerate(asked):
         if not isinstance(one, str):
             reading.wrong_type(f"include[{index}]", "a string", one)
-    return SEALED in asked, [f"include[{index}]" for index, one in enumerate(asked) if one != SEALED]
+    return SEALED in asked, [f"include[{index}]" for index, one in enumerate(asked) if one not in _HAD]

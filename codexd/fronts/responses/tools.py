@@ -1,66 +1,56 @@
 """The tools of a Responses request: flat functions and custom tools, namespaces of them, hosted ones."""
 
-import re
-from typing import Final
-
 from attrs import evolve, frozen
 
 from codexd.fronts import vocabulary
+from codexd.fronts.hosted import Hosted
 from codexd.fronts.reading import Fields
-from codexd.neutral.turn import Tool, ToolChoice
-
-_HOSTED: Final = re.compile(r"[a-z0-9_]{1,64}")
-_CHOICES: Final = ("function", "custom", "allowed_tools")
+from codexd.neutral.turn import Tool, ToolChoice, WebSearch
 
 
 @frozen
 class Toolbox:
-    """What the client offers: its own tools, which of them to call, and what was left out."""
+    """What the client offers: its own tools, which of them to call, a web search, and what was left out."""
 
     tools: tuple[Tool, ...]
     choice: ToolChoice
+    web_search: WebSearch | None
     ignored: tuple[str, ...]
 
 
-def read(fields: Fields) -> Toolbox:
-    """Read `tools` and `tool_choice`; hosted tools (web_search ...) are accepted and named as ignored.
+def read(fields: Fields, drop_hosted: bool) -> Toolbox:
+    """Read `tools` and `tool_choice`.
+
+    Args:
+        fields: the body.
+        drop_hosted: hosted tools that cannot be run are dropped, not refused.
 
     Raises:
         Refused: with the path of the tool at fault, such as `tools[0].name`.
     """
     tools: list[Tool] = []
-    ignored: list[str] = []
+    hosted = Hosted(drop_hosted)
     for one in fields.objects("tools"):
         if one.raw("type") == "namespace":
-            _namespace(one, tools, ignored)
+            tools += _namespace(one, hosted)
         else:
-            _take(vocabulary.tool(one), one, tools, ignored)
-    return Toolbox(tuple(tools), _choice(fields, tools, ignored), tuple(ignored))
+            tools += _taken(vocabulary.tool(one), one, hosted)
+    choice = hosted.choice(fields, [tool.name for tool in tools])
+    return Toolbox(tuple(tools), choice, hosted.search, tuple(hosted.ignored))
 
 
-def _namespace(group: Fields, tools: list[Tool], ignored: list[str]) -> None:
+def _namespace(group: Fields, hosted: Hosted) -> list[Tool]:
     """Read a `namespace` tool, Codex's way to group the tools of one server."""
     name = vocabulary.tool_name(group)
     description = group.text("description") or ""
+    tools: list[Tool] = []
     for one in group.objects("tools"):
-        tool = vocabulary.tool(one, name)
-        described = None if tool is None else evolve(tool, namespace_description=description)
-        _take(described, one, tools, ignored)
+        tools += _taken(vocabulary.tool(one, name), one, hosted)
+    return [evolve(tool, namespace_description=description) for tool in tools]
 
 
-def _take(tool: Tool | None, one: Fields, tools: list[Tool], ignored: list[str]) -> None:
-    if tool is not None:
-        tools.append(tool)
-        return
-    kind = one.required_text("type")
-    ignored.append(f"{one.path} ({kind})" if _HOSTED.fullmatch(kind) else one.path)
-
-
-def _choice(fields: Fields, tools: list[Tool], ignored: list[str]) -> ToolChoice:
-    """Read `tool_choice`; to choose a hosted tool is to choose what is not there, so the model is free."""
-    if isinstance(fields.raw("tool_choice"), dict):
-        asked = fields.required_object("tool_choice")
-        if asked.required_text("type") not in _CHOICES:
-            ignored.append(asked.path)
-            return ToolChoice()
-    return vocabulary.tool_choice(fields, [tool.name for tool in tools])
+def _taken(tool: Tool | None, one: Fields, hosted: Hosted) -> list[Tool]:
+    """Give the tool if it is the client's own."""
+    if tool is None:
+        hosted.take(one)
+    return [] if tool is None else [tool]

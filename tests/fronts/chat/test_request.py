@@ -21,6 +21,7 @@ from codexd.neutral.turn import (
     ToolChoice,
     ToolResult,
     Turn,
+    WebSearch,
 )
 from codexd.wire import json
 from tests.fronts.test_reading import refusal
@@ -115,28 +116,39 @@ class RequestTests(SynchronousTestCase):
 
     def test_fields_without_a_meaning_here_are_named_and_never_refused(self) -> None:
         without = {
-            "logit_bias": {"50256": -100},
-            "logprobs": True,
-            "top_logprobs": 5,
             "user": "u",
             "store": True,
             "metadata": {"a": "b"},
             "prediction": {"type": "content", "content": "x"},
             "modalities": ["text", "audio"],
             "audio": {"voice": "alloy", "format": "wav"},
-            "web_search_options": {},
             "safety_identifier": "s",
             "prompt_cache_key": "k",
             "chat_template_kwargs": {"enable_thinking": False},
         }
-        self.assertEqual(ask(**without).turn.ignored, tuple(without))
+        turn = ask(**without).turn
+        self.assertEqual(turn.ignored, tuple(without))
+        self.assertEqual(json.decode(turn.extra), without)
 
     def test_what_asks_for_nothing_is_not_named(self) -> None:
         self.assertEqual(ask(logprobs=False, store=False, user=None).turn.ignored, ())
 
-    def test_tools_of_unknown_types_are_left_out_and_named(self) -> None:
-        turn = ask(tools=[{"type": "web_search"}, TOOL, {"type": "mcp", "server_url": "https://a"}]).turn
-        self.assertEqual((turn.tools, turn.ignored), ((F,), ("tools[0]", "tools[2]")))
+    def test_hosted_tools_are_refused_or_dropped_by_name(self) -> None:
+        tools = [{"type": "mcp", "server_url": "https://a"}, TOOL]
+        fault = refusal(lambda: ask(tools=tools))
+        self.assertEqual((fault.kind, fault.param), ("hosted_tool", "tools[0].type"))
+        body = json.encode({"model": "m", "messages": [USER], "tools": tools, "tool_choice": tools[0]})
+        turn = decode(body, Terms("p", drop_hosted=True)).turn
+        self.assertEqual((turn.tools, turn.tool_choice), ((F,), ToolChoice()))
+        self.assertEqual(turn.ignored, ("tools[0] (mcp)", "tool_choice (mcp)"))
+
+    def test_a_web_search_may_be_a_tool_or_options(self) -> None:
+        for fields in (
+            {"tools": [{"type": "web_search"}, TOOL]},
+            {"web_search_options": {}, "tools": [TOOL]},
+        ):
+            turn = ask(**fields).turn
+            self.assertEqual((turn.web_search, turn.tools, turn.ignored), (WebSearch(), (F,), ()))
 
     def test_an_auto_tier_is_answered_as_the_default_one(self) -> None:
         exchange = ask(service_tier="auto")

@@ -2,16 +2,15 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.turn import (
-    Tool,
-    ToolChoice,
-)
+from codexd.fronts.reading import Fields
+from codexd.fronts.responses.tools import read as tools_of
+from codexd.neutral.turn import Tool, ToolChoice, WebSearch
 from codexd.wire.json import encode
-from tests.support.responses_requests import turn_of
+from tests.support.responses_requests import fault_of, turn_of
 
 
 class ToolTests(SynchronousTestCase):
-    """The client's own tools are offered; hosted ones are named as ignored."""
+    """The client's own tools are offered; for hosted ones there is one rule."""
 
     def test_functions_may_be_flat_or_nested_and_custom_tools_keep_their_grammar(self) -> None:
         schema = {"type": "object", "properties": {"b": {}, "a": {}}}
@@ -36,19 +35,19 @@ class ToolTests(SynchronousTestCase):
         inner = [{"type": "function", "name": "f"}, {"type": "web_search"}]
         asked = turn_of(tools=[{"type": "namespace", "name": "mcp", "description": "d", "tools": inner}])
         self.assertEqual(asked.tools, (Tool("f", namespace="mcp", namespace_description="d"),))
-        self.assertEqual(asked.ignored, ("tools[0].tools[1] (web_search)",))
+        self.assertEqual(asked.web_search, WebSearch())
 
-    def test_hosted_tools_and_a_choice_of_one_are_ignored_by_name(self) -> None:
-        hosted = [
-            {"type": "web_search"},
-            {"type": "file_search", "vector_store_ids": []},
-            {"type": "a\r\nb: c"},
-        ]
-        asked = turn_of(tools=hosted, tool_choice={"type": "web_search"})
-        self.assertEqual((asked.tools, asked.tool_choice), ((), ToolChoice()))
-        self.assertEqual(
-            asked.ignored, ("tools[0] (web_search)", "tools[1] (file_search)", "tools[2]", "tool_choice")
-        )
+    def test_a_hosted_tool_is_refused_where_it_stands_or_dropped_by_name(self) -> None:
+        inner = [{"type": "function", "name": "f"}, {"type": "mcp"}]
+        offered = [{"type": "file_search"}, {"type": "namespace", "name": "n", "tools": inner}]
+        for tools, param in ((offered, "tools[0].type"), (offered[1:], "tools[0].tools[1].type")):
+            fault = fault_of({"model": "m", "input": "hi", "tools": tools})
+            self.assertEqual((fault.kind, fault.param), ("hosted_tool", param))
+        asked = Fields({"tools": offered, "tool_choice": {"type": "file_search"}})
+        box = tools_of(asked, drop_hosted=True)
+        self.assertEqual((box.tools, box.choice), ((Tool("f", namespace="n"),), ToolChoice()))
+        ignored = ("tools[0] (file_search)", "tools[1].tools[1] (mcp)", "tool_choice (file_search)")
+        self.assertEqual(box.ignored, ignored)
 
     def test_each_form_of_tool_choice(self) -> None:
         tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
