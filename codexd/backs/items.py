@@ -34,7 +34,7 @@ ROLES: Final = {"system": "developer", "developer": "developer", "user": "user",
 
 # A custom tool's input is one text; the child only knows functions, so it travels as this one argument.
 INPUT: Final = "input"
-_CUSTOM_SCHEMA: Final = json.encode(
+CUSTOM_SCHEMA: Final = json.encode(
     {
         "type": "object",
         "properties": {
@@ -83,7 +83,7 @@ def _reasoning(item: Reasoning) -> Json:
 def _call(item: ToolCall) -> Json:
     arguments = item.arguments
     if item.kind == "custom":
-        arguments = json.encode({INPUT: arguments}).decode()
+        arguments = custom_arguments(arguments)
     raw: dict[str, Json] = {
         "type": "function_call",
         "call_id": item.call_id,
@@ -135,11 +135,15 @@ def _part(part: Part, kind: str) -> Json:
         case AudioPart(data, format):
             return {"type": "input_audio", "audio_url": f"data:audio/{format};base64,{data}"}
         case FilePart():
-            return {"type": kind, "text": _file_text(part)}
+            return {"type": kind, "text": file_text(part)}
 
 
-def _file_text(part: FilePart) -> str:
-    """Give a text file's content, named; the child has no form for any other file."""
+def file_text(part: FilePart) -> str:
+    """Give a text file's content, named, for a model that has no form for any other file.
+
+    Raises:
+        Refused: `unsupported` for another file, `wrong_value` for one that is not what it says.
+    """
     head, _, body = part.data.partition(",")
     if not head.startswith(("data:text/", "data:application/json")):
         raise Refused(fault("unsupported", "Only text files can be shown to this model.", param="input_file"))
@@ -168,7 +172,7 @@ def _content(part: Part) -> Json:
         case AudioPart(data, format):
             return {"type": "inputAudio", "audioUrl": f"data:audio/{format};base64,{data}"}
         case FilePart():
-            return {"type": "inputText", "text": _file_text(part)}
+            return {"type": "inputText", "text": file_text(part)}
         case TextPart(text) | RefusalPart(text):
             return {"type": "inputText", "text": text}
 
@@ -195,10 +199,20 @@ def dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
 def _tool(tool: Tool) -> Json:
     description, schema = tool.description, json.fragment(tool.parameters)
     if tool.kind == "custom":
-        schema = json.fragment(_CUSTOM_SCHEMA)
-        if tool.grammar is not None:
-            description = f"{description}\n\nThe input must follow this format:\n{tool.grammar}".strip()
+        description, schema = custom_description(tool), json.fragment(CUSTOM_SCHEMA)
     return {"type": "function", "name": tool.name, "description": description, "inputSchema": schema}
+
+
+def custom_description(tool: Tool) -> str:
+    """Say what a custom tool does and takes, where it has to be a function."""
+    if tool.grammar is None:
+        return tool.description
+    return f"{tool.description}\n\nThe input must follow this format:\n{tool.grammar}".strip()
+
+
+def custom_arguments(text: str) -> str:
+    """Make a function call's arguments of a custom tool's raw input."""
+    return json.encode({INPUT: text}).decode()
 
 
 def custom_input(arguments: str) -> str:
