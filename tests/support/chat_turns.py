@@ -110,6 +110,9 @@ samplings = st.builds(
     st.none() | st.integers(-(2**63), 2**63 - 1),
     st.none() | st.integers(1, 2**53),
     st.lists(texts(1), max_size=4).map(tuple),
+    st.booleans(),
+    st.none() | st.integers(0, 20),
+    st.none() | schemas,
 )
 formats = st.builds(Format, st.sampled_from(("text", "json_object"))) | st.builds(
     Format,

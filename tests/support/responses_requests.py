@@ -16,6 +16,7 @@ from codexd.neutral.turn import (
     Message,
     Reasoning,
     RefusalPart,
+    Search,
     TextPart,
     Tool,
     ToolCall,
@@ -39,9 +40,13 @@ def as_request(turn: Turn) -> Json:
         "temperature": turn.sampling.temperature,
         "top_p": turn.sampling.top_p,
         "max_output_tokens": turn.sampling.max_tokens,
+        "top_logprobs": turn.sampling.top_logprobs,
+        "include": ["message.output_text.logprobs"] if turn.sampling.logprobs else [],
         "reasoning": {"effort": turn.thinking.effort, "summary": turn.thinking.summary},
         "text": {"format": _format(turn.format), "verbosity": turn.verbosity},
         "service_tier": turn.service_tier,
+        "truncation": turn.truncation,
+        **decode(turn.extra),
     }
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -81,6 +86,19 @@ def _call(call: ToolCall) -> Json:
     }
 
 
+def _search(search: Search) -> Json:
+    action = None if search.action is None else decode(search.action)
+    return {"type": "web_search_call", "id": search.id, "status": _status(search), "action": action}
+
+
+def _text(part: TextPart) -> Json:
+    if not part.annotations and part.logprobs is None:
+        return {"type": "input_text", "text": part.text}
+    annotations = [decode(one) for one in part.annotations]
+    logprobs = None if part.logprobs is None else decode(part.logprobs)
+    return {"type": "output_text", "text": part.text, "annotations": annotations, "logprobs": logprobs}
+
+
 def _result(result: ToolResult) -> Json:
     return {
         "type": "function_call_output" if result.kind == "function" else "custom_tool_call_output",
@@ -89,13 +107,19 @@ def _result(result: ToolResult) -> Json:
     }
 
 
-def _status(item: Message | Reasoning | ToolCall) -> str:
+def _status(item: Message | Reasoning | ToolCall | Search) -> str:
     return "completed" if item.complete else "incomplete"
 
 
-_ITEMS: dict[type, Any] = {Message: _message, Reasoning: _reasoning, ToolCall: _call, ToolResult: _result}
+_ITEMS: dict[type, Any] = {
+    Message: _message,
+    Reasoning: _reasoning,
+    ToolCall: _call,
+    Search: _search,
+    ToolResult: _result,
+}
 _PARTS: dict[type, Any] = {
-    TextPart: lambda part: {"type": "input_text", "text": part.text},
+    TextPart: _text,
     RefusalPart: lambda part: {"type": "refusal", "refusal": part.text},
     ImagePart: lambda part: {"type": "input_image", "image_url": part.url, "detail": part.detail},
     FilePart: lambda part: {"type": "input_file", "file_data": part.data, "filename": part.filename},

@@ -16,6 +16,7 @@ from codexd.neutral.turn import (
     Reasoning,
     RefusalPart,
     Sampling,
+    Search,
     TextPart,
     Thinking,
     Tool,
@@ -25,6 +26,7 @@ from codexd.neutral.turn import (
     Turn,
 )
 from codexd.wire.json import encode
+from tests.support.sentences import annotations, tokens
 
 texts = st.text(max_size=20)
 ids = st.text("abcdefghij_0123456789", min_size=1, max_size=12)
@@ -41,6 +43,7 @@ grammars = st.builds(
 )
 parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(TextPart, texts),
+    st.builds(TextPart, texts, st.lists(annotations(), max_size=2).map(tuple), st.none() | tokens()),
     st.builds(RefusalPart, texts),
     st.builds(
         ImagePart,
@@ -67,6 +70,7 @@ thoughts = st.builds(
     st.none() | ids,
     st.booleans(),
 )
+searches = st.builds(Search, st.none() | ids, st.none() | schemas, st.booleans())
 kinds = st.sampled_from(("function", "custom"))
 calls = st.builds(ToolCall, ids, names, texts, kinds, st.none() | names, st.none() | ids, st.booleans())
 
@@ -74,7 +78,7 @@ calls = st.builds(ToolCall, ids, names, texts, kinds, st.none() | names, st.none
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Any, ...]:
     """Items in any order, each result somewhere after its call."""
-    items: list[Any] = draw(st.lists(st.one_of(messages, thoughts, calls), max_size=6))
+    items: list[Any] = draw(st.lists(st.one_of(messages, thoughts, calls, searches), max_size=6))
     for call in [item for item in items if isinstance(item, ToolCall)]:
         if draw(st.booleans()):
             after = draw(st.integers(items.index(call) + 1, len(items)))
@@ -128,7 +132,13 @@ def turns(draw: st.DrawFn) -> Turn:
         tools,
         draw(choices(tools)),
         draw(st.booleans()),
-        Sampling(draw(numbers), draw(numbers), max_tokens=draw(st.none() | st.integers(1, 10**6))),
+        Sampling(
+            draw(numbers),
+            draw(numbers),
+            max_tokens=draw(st.none() | st.integers(1, 10**6)),
+            logprobs=draw(st.booleans()),
+            top_logprobs=draw(st.none() | st.integers(0, 20)),
+        ),
         Thinking(
             draw(st.none() | st.sampled_from(EFFORTS)),
             draw(st.none() | st.sampled_from(SUMMARIES)),
@@ -136,4 +146,5 @@ def turns(draw: st.DrawFn) -> Turn:
         draw(formats),
         draw(st.none() | st.sampled_from(VERBOSITIES)),
         draw(st.none() | st.sampled_from(("auto", "default", "flex", "priority"))),
+        truncation=draw(st.sampled_from(("disabled", "auto"))),
     )
