@@ -17,6 +17,7 @@ COUNTERS: Final = {
     "client_gone": "Answers given up because their client left.",
     "reader_cut": "Streams cut because their client did not read.",
     "reader_held": "Times a model was held for a slow reader.",
+    "background_started": "Answers begun in the background.",
     "malformed_request": "Requests that were not valid HTTP.",
     "internal_error": "Exceptions of the daemon's own making.",
     "affinity_hit": "Requests continued on a warm thread.",
@@ -36,16 +37,21 @@ COUNTERS: Final = {
     "child_notification_ignored": "Notifications from a child that codexd does not know or has no use for.",
     "child_request_declined": "Requests of a child that were declined or not known.",
     "child_call_late": "Calls to a child that missed their deadline.",
+    "store_writes": "Changes to what is kept that were made safe.",
+    "store_failures": "Calls to the store that failed, as on a full disk.",
+    "responses_pruned": "Kept answers deleted for age or count.",
 }
 """What may be counted: name to help text; shown as `codexd_<name>_total`."""
 
 GAUGES: Final = {
     "requests_running": "Requests being answered.",
+    "background_running": "Answers running in the background.",
     "turns_running": "Turns running in children.",
     "turns_waiting": "Turns suspended for their tools' results.",
     "threads_warm": "Threads kept warm for their conversation's next request.",
     "children_up": "Children that are up.",
     "children_resident_bytes": "Resident memory of all children.",
+    "responses_kept": "Answers that are kept.",
 }
 """What may be set: name to help text; shown as `codexd_<name>`."""
 
@@ -90,6 +96,12 @@ class Metrics:
             registry=registry,
             buckets=_SECONDS,
         )
+        self._background = Counter(
+            "codexd_background_ended",
+            "Answers in the background that are over.",
+            ("outcome",),
+            registry=registry,
+        )
         self._tokens = Counter("codexd_tokens", "Tokens used.", ("kind",), registry=registry)
         self._ignored = Counter(
             "codexd_ignored_params",
@@ -128,6 +140,14 @@ class Metrics:
         self._durations.labels(record.route).observe(record.seconds)
         if record.first_event_seconds is not None:
             self._first_events.labels(record.route).observe(record.first_event_seconds)
+        self._spend(record)
+
+    def background(self, record: Record) -> None:
+        """Count an answer in the background that is over."""
+        self._background.labels(record.outcome).inc()
+        self._spend(record)
+
+    def _spend(self, record: Record) -> None:
         for kind, amount in record.tokens().items():
             self._tokens.labels(kind).inc(amount)
         for param in record.ignored:

@@ -1,0 +1,44 @@
+"""How a connection is made ready before anything is asked of it."""
+
+import sqlite3
+from typing import Final
+
+from codexd.store.schema import check, migrate
+
+IN_MEMORY: Final = ":memory:"
+
+# In this order: how pages are given back is fixed by the first page, which the journal's mode writes.
+# What is deleted is overwritten where that costs no further page. Savepoints and sorting stay in memory.
+_PRAGMAS: Final = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA foreign_keys = ON;
+PRAGMA secure_delete = FAST;
+PRAGMA temp_store = MEMORY;
+"""
+
+# What requests under way go on from: should it be deleted meanwhile, it stays until they are through.
+_LENT: Final = """
+CREATE TEMP TABLE lent_response (number INTEGER PRIMARY KEY, until REAL NOT NULL);
+CREATE TEMP TABLE lent_conversation (number INTEGER PRIMARY KEY, until REAL NOT NULL);
+"""
+
+
+def prepare(connection: sqlite3.Connection, sync: bool = False) -> None:
+    """Make a new connection one of the store's: its settings, the newest tables, nothing lent.
+
+    Args:
+        connection: with `isolation_level=None`, so that transactions are only where they are asked for.
+        sync: wait for the disk at every commit (`PRAGMA synchronous`: FULL, else NORMAL).
+
+    Raises:
+        Unusable: when the file is another program's, or a newer codexd's.
+        sqlite3.Error: when it is no database.
+    """
+    connection.execute("PRAGMA busy_timeout = 5000")
+    check(connection)
+    connection.executescript(_PRAGMAS)
+    connection.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
+    migrate(connection)
+    connection.executescript(_LENT)

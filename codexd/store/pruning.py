@@ -1,0 +1,62 @@
+"""What is too old or too much is deleted, some at a time, and the pages are given back."""
+
+import sqlite3
+from itertools import takewhile
+from typing import Final
+
+from attrs import frozen
+
+from codexd.store.answers import number_kept
+from codexd.store.tombstones import hide_conversation, hide_response, take_back
+
+BATCH: Final = 500
+"""How many answers and conversations are deleted in one go: others wait meanwhile."""
+
+_PAGES: Final = 4096
+"""How many free pages are given back in one go."""
+
+_OLDEST: Final = """
+SELECT number, created FROM response WHERE gone = 0 AND standing = 'over' ORDER BY created, number LIMIT ?
+"""
+_UNUSED: Final = """
+SELECT number FROM conversation WHERE gone = 0 AND touched < ? AND NOT EXISTS (
+    SELECT 1 FROM response WHERE room = conversation.number AND gone = 0 AND standing <> 'over'
+) LIMIT ?
+"""
+
+
+@frozen
+class Pruned:
+    """What one go came to.
+
+    Attributes:
+        answers: how many were deleted.
+        more: there may be more to do.
+    """
+
+    answers: int
+    more: bool
+
+
+def prune(connection: sqlite3.Connection, before: float, most: int, now: float, batch: int = BATCH) -> Pruned:
+    """Delete some of what `IResponseStore.prune` is to delete, oldest first.
+
+    Args:
+        connection: the store's.
+        before: Unix time in seconds; answers made and conversations last used before it go.
+        most: how many answers stay.
+        now: Unix time in seconds.
+        batch: how many answers, and how many conversations, at most.
+    """
+    take_back(connection, now)
+    spare = number_kept(connection) - most
+    oldest = connection.execute(_OLDEST, (batch,)).fetchall()
+    due = tuple(takewhile(lambda row: row[0] < spare or row[1][1] < before, enumerate(oldest)))
+    for _, (number, _created) in due:
+        hide_response(connection, number)
+    unused = connection.execute(_UNUSED, (before, batch)).fetchall()
+    for (number,) in unused:
+        hide_conversation(connection, number)
+    # Fetched to the end: every row of this is one page.
+    connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+    return Pruned(len(due), batch in (len(due), len(unused)))
