@@ -1,4 +1,4 @@
-"""What both dialects say alike: content parts, tools, sampling, thinking, the shape of the answer.
+"""What both dialects say alike: tools, sampling, thinking, the shape of the answer. Content is in content.py.
 
 Chat nests what Responses writes flat: `{"type": "function", "function": {"name": ...}}` against
 `{"type": "function", "name": ...}`. Every reader takes both, as Cursor sends flat tools to the Chat door.
@@ -8,17 +8,11 @@ import re
 from collections.abc import Callable, Collection
 from typing import Final, Literal, cast
 
-from codexd.fronts.reading import Fields, entry, missing, unsupported, wrong_type, wrong_value
+from codexd.fronts.reading import Fields, wrong_type, wrong_value
 from codexd.neutral.turn import (
-    AudioPart,
-    FilePart,
     Format,
-    ImagePart,
     JsonText,
-    Part,
-    RefusalPart,
     Sampling,
-    TextPart,
     Thinking,
     Tool,
     ToolChoice,
@@ -30,87 +24,6 @@ SUMMARIES: Final = ("auto", "concise", "detailed", "none")
 VERBOSITIES: Final = ("low", "medium", "high")
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_URL: Final = re.compile(r"(?:https?://|data:)", re.IGNORECASE)
-
-
-# Content.
-
-
-def _text_part(part: Fields) -> Part:
-    return TextPart(part.required_text("text"))
-
-
-def _said_part(part: Fields) -> Part:
-    """Read what an assistant said, with what the provider noted on it."""
-    noted = tuple(_text_of(one.value) for one in part.objects("annotations"))
-    tokens = part.array("logprobs")
-    return TextPart(part.required_text("text"), noted, _text_of(tokens) if tokens else None)
-
-
-def _refusal_part(part: Fields) -> Part:
-    return RefusalPart(part.required_text("refusal"))
-
-
-def _image_part(part: Fields) -> Part:
-    """Read Chat's `image_url: {url, detail}` and Responses' `image_url: "..."` beside `detail`."""
-    _no_file_id(part)
-    nested = part.object("image_url") if isinstance(part.raw("image_url"), dict) else None
-    url = part.required_name("image_url") if nested is None else nested.required_name("url")
-    if not _URL.match(url):
-        where = part.at("image_url") if nested is None else nested.at("url")
-        wrong_value(where, "expected an http, https or data URL")
-    return ImagePart(url, (nested or part).choice("detail", ("low", "high", "auto", "original")))
-
-
-def _audio_part(part: Fields) -> Part:
-    audio = part.required_object("input_audio")
-    return AudioPart(audio.required_name("data"), audio.required_choice("format", ("wav", "mp3")))
-
-
-def _file_part(part: Fields) -> Part:
-    """Read Chat's `file: {...}` and Responses' flat form; bare base64 becomes a `data:` URL."""
-    file = part.object("file") or part
-    _no_file_id(file)
-    data = file.text("file_data") or file.text("file_url")
-    if not data:
-        missing(file.at("file_data"))
-    if not _URL.match(data):
-        data = "data:application/octet-stream;base64," + data
-    return FilePart(data, file.text("filename"))
-
-
-def _no_file_id(part: Fields) -> None:
-    if part.has("file_id"):
-        unsupported(part.at("file_id"), "Uploaded files are not kept here; send the file inline.")
-
-
-_PARTS: Final[dict[str, Callable[[Fields], Part]]] = {
-    "text": _text_part,
-    "input_text": _text_part,
-    "output_text": _said_part,
-    "refusal": _refusal_part,
-    "image_url": _image_part,
-    "input_image": _image_part,
-    "input_audio": _audio_part,
-    "file": _file_part,
-    "input_file": _file_part,
-}
-
-
-def parts(fields: Fields, name: str) -> tuple[Part, ...]:
-    """Read content: a string is one text part, null and `[]` are none, an array is its parts."""
-    value = fields.raw(name)
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (TextPart(value),)
-    if not isinstance(value, list):
-        wrong_type(fields.at(name), "a string or an array of parts", value)
-    return tuple(_part(entry(fields.at(name), index, one)) for index, one in enumerate(value))
-
-
-def _part(part: Fields) -> Part:
-    return _PARTS[part.required_choice("type", _PARTS)](part)
 
 
 # Tools.

@@ -8,58 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.fronts import vocabulary
 from codexd.fronts.reading import Fields
 from codexd.neutral.turn import (
-    AudioPart,
-    FilePart,
     Format,
-    ImagePart,
-    RefusalPart,
     Sampling,
-    TextPart,
     Thinking,
     Tool,
     ToolChoice,
 )
 from tests.fronts.test_reading import refusal
 
-PICTURE = "data:image/png;base64,AA=="
 LARK = {"syntax": "lark", "definition": "start: /a/"}
 FLAT_LARK = '{"type":"grammar","syntax":"lark","definition":"start: /a/"}'
-
-PARTS = (
-    ({"type": "text", "text": "a"}, TextPart("a")),
-    ({"type": "input_text", "text": ""}, TextPart("")),
-    ({"type": "output_text", "text": "a", "annotations": [], "logprobs": None}, TextPart("a")),
-    ({"type": "refusal", "refusal": "no"}, RefusalPart("no")),
-    ({"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}, ImagePart(PICTURE, "low")),
-    ({"type": "image_url", "image_url": "https://a/b.png"}, ImagePart("https://a/b.png")),
-    ({"type": "input_image", "image_url": PICTURE, "detail": "high"}, ImagePart(PICTURE, "high")),
-    ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}, AudioPart("AA==", "wav")),
-    (
-        {"type": "file", "file": {"file_data": "data:a/b;base64,AA==", "filename": "a"}},
-        FilePart("data:a/b;base64,AA==", "a"),
-    ),
-    ({"type": "input_file", "file_data": "AA=="}, FilePart("data:application/octet-stream;base64,AA==")),
-    ({"type": "input_file", "file_url": "https://a/b.pdf"}, FilePart("https://a/b.pdf")),
-)
-
-WRONG_PARTS = (
-    ({"text": "a"}, "missing", "content[0].type"),
-    ({"type": "video"}, "wrong_value", "content[0].type"),
-    ({"type": 1}, "wrong_type", "content[0].type"),
-    ({"type": "text"}, "missing", "content[0].text"),
-    ({"type": "text", "text": {}}, "wrong_type", "content[0].text"),
-    ({"type": "image_url"}, "missing", "content[0].image_url"),
-    ({"type": "image_url", "image_url": {}}, "missing", "content[0].image_url.url"),
-    ({"type": "image_url", "image_url": {"url": "AA=="}}, "wrong_value", "content[0].image_url.url"),
-    ({"type": "input_image", "image_url": "file:///etc/passwd"}, "wrong_value", "content[0].image_url"),
-    ({"type": "image_url", "image_url": {"url": PICTURE, "detail": "x"}}, "wrong_value", None),
-    ({"type": "input_image", "file_id": "file-1"}, "unsupported", "content[0].file_id"),
-    ({"type": "file", "file": {"file_id": "file-1"}}, "unsupported", "content[0].file.file_id"),
-    ({"type": "file", "file": {}}, "missing", "content[0].file.file_data"),
-    ({"type": "input_audio", "input_audio": {"data": "AA=="}}, "missing", None),
-    ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "midi"}}, "wrong_value", None),
-    ("text", "wrong_type", "content[0]"),
-)
 
 TOOLS = (
     (
@@ -202,22 +160,6 @@ class VocabularyTests(SynchronousTestCase):
         """Check what is complained of, and where unless that is said elsewhere."""
         found = refusal(act)
         self.assertEqual((found.kind, found.param), (kind, found.param if param is None else param))
-
-    def test_every_form_of_a_content_part_is_read(self) -> None:
-        for written, part in PARTS:
-            self.assertEqual(vocabulary.parts(Fields({"content": [written]}), "content"), (part,))
-
-    def test_content_may_be_a_string_or_empty_in_every_way(self) -> None:
-        for written, parts in (("a", (TextPart("a"),)), ("", (TextPart(""),)), ([], ()), (None, ())):
-            self.assertEqual(vocabulary.parts(Fields({"content": written}), "content"), parts)
-
-    def test_a_wrong_part_is_refused_at_its_place(self) -> None:
-        for written, kind, param in WRONG_PARTS:
-            fields = Fields({"content": [written]})
-            self.assert_refused(lambda fields=fields: vocabulary.parts(fields, "content"), kind, param)
-        self.assert_refused(
-            lambda: vocabulary.parts(Fields({"content": 1}), "content"), "wrong_type", "content"
-        )
 
     def test_tools_are_read_nested_and_flat(self) -> None:
         for written, tool in TOOLS:

@@ -5,8 +5,8 @@ from typing import Final
 
 from attrs import define, field
 
+from codexd.fronts.content import parts
 from codexd.fronts.reading import Fields, entry, missing, wrong_value
-from codexd.fronts.vocabulary import parts
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.turn import CallKind, Item, Message, RefusalPart, Role, TextPart, ToolCall, ToolResult
 

@@ -7,8 +7,9 @@ over.
 from collections.abc import Callable
 from typing import Final, cast
 
+from codexd.fronts.content import parts
 from codexd.fronts.reading import Fields
-from codexd.fronts.vocabulary import json_text, parts
+from codexd.fronts.vocabulary import json_text
 from codexd.neutral.turn import Item, Message, Reasoning, Role, Search, ToolCall, ToolResult
 
 ROLES: Final = ("user", "assistant", "system", "developer")
