@@ -1,4 +1,4 @@
-"""What a message or a tool's result holds, in both dialects: a string, or parts: text, images, files, audio."""
+"""What a message or a tool's result holds, in both dialects: a string, or text, images, files and audio."""
 
 import re
 from collections.abc import Callable

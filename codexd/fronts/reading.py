@@ -1,7 +1,7 @@
 """Strict reading of a request's fields: every complaint is a Fault that names the field.
 
 `null` is the same as absent. Values are never quoted in messages: they may be prompts. What both dialects
-share beyond plain fields (tools, sampling, parts ...) is in vocabulary.py.
+share beyond plain fields is in content.py (text, images, files) and vocabulary.py (tools, sampling ...).
 """
 
 import re
