@@ -20,6 +20,7 @@ from codexd import home
 from codexd.announcement import announcement
 from codexd.child.children import Children
 from codexd.child.launch import Launch
+from codexd.configuration import Misconfigured
 from codexd.http.front import Front
 from codexd.observe.journal import Journal
 from codexd.observe.log import RequestLog, observing
@@ -27,6 +28,9 @@ from codexd.observe.metrics import Metrics
 from codexd.options import Options
 from codexd.scripted.server import ScriptedModel, scripted_site
 from codexd.settings import Settings
+from codexd.store.executor import PoolExecutor
+from codexd.store.file import located
+from codexd.store.service import Connect, Store
 
 __all__ = ["Daemon", "Options", "makeService"]
 
@@ -48,14 +52,16 @@ def makeService(options: Options) -> IService:
 class Daemon(MultiService):
     """Everything of one codexd.
 
-    It listens before its children are up, so that probes are answered from the start, and stops in the
-    other order: the door closes, running answers may finish, then the children go.
+    The store opens first. It listens before its children are up, so that probes are answered from the start,
+    and stops in the other order: the door closes, running answers may finish, then the children go, and when
+    nothing is left to be kept the store closes.
 
     Args:
         environ: where CODEX_HOME and what the children may see come from.
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
         observer: where the log goes, if twistd was not told.
         model: the scripted model to answer with, if it does; for whoever wants to see what it was asked.
+        connect: makes what runs the store's SQL.
 
     Attributes:
         addresses: where it listens for clients, once started: the real ports where a free one was asked for.
@@ -70,6 +76,7 @@ class Daemon(MultiService):
         reactor: Any,
         observer: ILogObserver | None = None,
         model: ScriptedModel | None = None,
+        connect: Connect = PoolExecutor,
     ) -> None:
         super().__init__()
         self.addresses: list[IAddress] = []
@@ -78,7 +85,9 @@ class Daemon(MultiService):
         self._reactor = reactor
         self._observer = observer
         self._model = model
+        self._connect = connect
         self._metrics = Metrics()
+        self._store: Store | None = None
         self._front: Front | None = None
         self._ports: list[IListeningPort] = []
 
@@ -89,8 +98,13 @@ class Daemon(MultiService):
         super().setServiceParent(parent)
 
     def startService(self) -> None:
-        """Listen, and start the children."""
+        """Open the store, listen, and start the children.
+
+        Raises:
+            SystemExit: when the store cannot be used or an endpoint not be listened on.
+        """
         settings = self._settings
+        self._store = store = self._open()
         found = home.codex_home(settings.codex, self._environ)
         scripted = home.serving(settings.codex, found) == "scripted"
         how = Launch(
@@ -104,11 +118,11 @@ class Daemon(MultiService):
         children = Children(settings, how, self._reactor, random.random, self._metrics)
         self._front = Front.built(
             children.backend,
-            settings.http,
+            store,
+            settings,
             Journal(self._metrics, RequestLog()),
             self._reactor,
             time.time,
-            settings.codex.drain_seconds,
         )
         for description in settings.http.listen:
             self._listen(description, self._front.site)
@@ -123,10 +137,23 @@ class Daemon(MultiService):
         await maybeDeferred(super().stopService)
         for port in self._ports:
             await maybeDeferred(port.stopListening)
+        if self._store is not None:
+            await self._store.stopService()
 
     def stopService(self) -> "Deferred[None]":
-        """Let running answers finish, then stop the children, then listen no more."""
+        """Let running answers finish, then stop the children, then listen no more, then close the store."""
         return Deferred.fromCoroutine(self._stop())
+
+    def _open(self) -> Store:
+        """Open the store; without it nothing may be promised to anybody."""
+        settings = self._settings.responses
+        try:
+            path = located(settings, home.own_home(self._environ).parent)
+            store = Store(settings, path, self._reactor, self._metrics, connect=self._connect)
+            store.startService()
+        except Misconfigured as error:
+            raise SystemExit(f"codexd: {error}") from error
+        return store
 
     def _provide(self) -> str:
         """Start the scripted model on a free port of the loopback; give its base URL."""

@@ -16,6 +16,7 @@ from codexd.options import Options
 from codexd.service import Daemon, makeService
 from codexd.settings import Codex, Http, Settings
 from tests.support.codex import CodexReactor
+from tests.support.tables import InlineExecutor
 from tests.support.web import Connection, Response, chat
 
 
@@ -59,7 +60,7 @@ class DaemonTestCase(SynchronousTestCase):
     def make(self, **codex: Any) -> Daemon:
         environ = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "SECRET": "x"}
         settings = Settings(http=self.http, codex=Codex(binary="/bin/sh", **codex))
-        return Daemon(settings, environ, self.reactor)
+        return Daemon(settings, environ, self.reactor, connect=InlineExecutor)
 
     def start(self) -> None:
         self.daemon.startService()

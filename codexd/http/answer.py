@@ -9,46 +9,21 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from codexd.fronts.exchange import Exchange
+from codexd.fronts.exchange import Exchange, Stamp
+from codexd.http.heading import set_heading
 from codexd.http.heartbeat import Heartbeat
 from codexd.http.house import House
+from codexd.http.kept import Kept
 from codexd.http.request import Request
 from codexd.http.shape import Shape
+from codexd.http.sink import Sink
 from codexd.http.streamed import Streamed
 from codexd.http.whole import Whole
-from codexd.interfaces import IEventSink, ITurnHandle
+from codexd.interfaces import ITurnHandle
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, Refused, fault
 from codexd.observe.record import CLIENT_GONE, OK
-
-_VERSION: Final = b"2020-10-01"  # of OpenAI's API, as it says itself
-
-
-@implementer(IEventSink)
-class Sink:
-    """Takes one choice's events, up to its end and no further.
-
-    Attributes:
-        over: the end has come.
-    """
-
-    __slots__ = ("_answer", "_choice", "over")
-
-    def __init__(self, answer: "Answer", choice: int) -> None:
-        self._answer = answer
-        self._choice = choice
-        self.over = False
-
-    def receive(self, event: e.Event) -> None:
-        """Take the next event."""
-        if not self.over:
-            self._answer.take(event, self._choice)
-
-    def flush(self) -> None:
-        """Write what is waiting."""
-        self._answer.flush()
 
 
 class Answer:
@@ -65,15 +40,20 @@ class Answer:
         self._done: Deferred[bytes | None] = Deferred(self._client_gone)
         self._error: Fault | None = None
         self._starting = True
-        self._over = self._hopeless = self._ended = False
+        self._over = self._hopeless = self._keeping = self._ended = self._dismissed = False
         self._held: tuple[ITurnHandle, ...] = ()
         self._heartbeat: Heartbeat | None = None
-        stamp = house.stamp(exchange.turn.model)
-        self._shape: Shape = (
+        self._shape = self._shaped(house.stamp(exchange.turn.model))
+
+    def _shaped(self, stamp: Stamp) -> Shape:
+        house, request, exchange = self._house, self._request, self._exchange
+        shape: Shape = (
             Streamed(request, exchange.encoder(stamp), house.clock, house.limits, self)
             if exchange.stream
             else Whole(request, exchange, stamp, self)
         )
+        keeping = exchange.keeping
+        return shape if keeping is None else Kept(shape, keeping, stamp, house, self)
 
     def begin(self) -> Deferred[bytes | None]:
         """Ask the back end; fires when all is over, with the body that is still to be written, if any.
@@ -159,7 +139,7 @@ class Answer:
 
     def _silence(self) -> None:
         """Keep the client's patience: open the stream if nothing has, and say something meaningless."""
-        if self._over:
+        if self._over and not self._keeping:
             return  # the flush that ends it is on its way
         try:
             if not self._shape.opened:
@@ -181,7 +161,10 @@ class Answer:
             if self._shape.flush() and self._heartbeat is not None:
                 self._heartbeat.touch()
             if self._over:
-                self._end()
+                self._stop_model()
+                self._keeping = not (self._hopeless or self._error or self._shape.kept())
+                if not (self._keeping or self._ended):
+                    self._end()
         except Exception:
             self._broke()
             self._hopeless = self._shape.opened
@@ -195,20 +178,21 @@ class Answer:
             self._settle(self._request.refuse(self._error))
         else:
             self._shape.end(self._settle)
+            self._hurry()
 
     def _settle(self, body: bytes | None) -> None:
         self._done.callback(body)
         self._house.doorman.leave(self)
 
+    def not_kept(self, wrong: Fault) -> None:
+        """Fail: the store did (kept.Waiter)."""
+        self._fail(wrong)
+        self.flush()
+
     def head(self) -> None:
         """Set the headers that every answer has (shape.Host)."""
-        request, record = self._request, self._record
         reported = (name for handle in self._handles for name in handle.ignored)
-        record.ignored = tuple(dict.fromkeys((*self._exchange.turn.ignored, *reported)))
-        request.setHeader(b"openai-processing-ms", b"%d" % request.milliseconds())
-        request.setHeader(b"openai-version", _VERSION)
-        if record.ignored:
-            request.setHeader(b"x-codexd-ignored", ", ".join(record.ignored).encode())
+        set_heading(self._request, (*self._exchange.turn.ignored, *reported))
 
     def hold(self) -> None:
         """Hold the model: this client is behind (outlet.Keeper)."""
@@ -230,11 +214,15 @@ class Answer:
         self._hang_up()
 
     def dismiss(self) -> None:
-        """Fail, as the daemon stops (doorman.Guest); a client that will not hear it now is cut."""
+        """Fail, as the daemon stops (doorman.Guest); a client that will not hear it then is cut."""
+        self._dismissed = True
         if not self._over:
             self._fail(fault("shutting_down"))
         self.flush()
-        if not self._done.called:
+        self._hurry()
+
+    def _hurry(self) -> None:
+        if self._dismissed and self._ended and not self._done.called:
             self._hang_up()
 
     def _client_gone(self, done: Deferred[bytes | None]) -> None:
@@ -254,8 +242,11 @@ class Answer:
     def _let_go(self) -> None:
         """Stop everything that would still act, the model first. Idempotent."""
         self._over = self._ended = True
+        self._stop_model()
         if self._heartbeat is not None:
             self._heartbeat.stop()
+
+    def _stop_model(self) -> None:
         self.release()
         for handle in self._running():
             handle.cancel()

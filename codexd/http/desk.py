@@ -8,12 +8,14 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts import models
-from codexd.fronts.exchange import Terms
+from codexd.fronts.exchange import Draft, Exchange
+from codexd.fronts.modes import HEADER
 from codexd.http.answer import Answer
 from codexd.http.doors import Door
 from codexd.http.guard import Guard
 from codexd.http.house import House
 from codexd.http.request import Request
+from codexd.http.works import Works
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.kept import Recalled
 from codexd.observe.metrics import CONTENT_TYPE
@@ -28,10 +30,12 @@ class Desk:
     Attributes:
         guard: tells who asks and reads bodies.
         house: what answers need.
+        works: takes answers in the background.
     """
 
     guard: Guard
     house: House
+    works: Works
 
     def answer(self, request: Request, door: Door) -> Deferred[bytes | None]:
         """Begin an answer.
@@ -39,20 +43,30 @@ class Desk:
         Raises:
             Refused: for whatever is wrong with the request.
         """
-        record = request.record
-        record.front = door.front
-        record.principal = self.guard.admit(request)
+        request.record.front = door.front
+        terms = self.house.terms(self.guard.admit(request), request.getHeader(HEADER))
         if self.house.doorman.closed:
             raise Refused(fault("shutting_down"))
-        terms = Terms(record.principal, show_reasoning=self.house.settings.reasoning_content)
-        exchange = door.read(self.guard.body(request), terms).complete(Recalled())
+        draft = door.read(self.guard.body(request), terms)
+        if draft.wanted.nothing:
+            return self._begin(request, draft.complete(Recalled()))
+        return Deferred.fromCoroutine(self._go_on(request, draft))
+
+    async def _go_on(self, request: Request, draft: Draft) -> bytes | None:
+        store = await self.house.memory()
+        return await self._begin(request, draft.complete(await store.recall(draft.wanted)))
+
+    def _begin(self, request: Request, exchange: Exchange) -> Deferred[bytes | None]:
+        record, keeping = request.record, exchange.keeping
         record.model = _harmless(exchange.turn.model)
         record.stream = exchange.stream
+        if keeping is not None and keeping.background:
+            return Deferred.fromCoroutine(self.works.answer(request, exchange, keeping))
         return Answer(self.house, request, exchange).begin()
 
     def models(self, request: Request) -> bytes:
         """List the models."""
-        request.record.principal = self.guard.admit(request)
+        self.guard.admit(request)
         return request.send(200, models.render(self.house.backend.models()))
 
     def model(self, request: Request, id: str) -> bytes:
@@ -61,12 +75,12 @@ class Desk:
         Raises:
             Refused: `unknown_model`.
         """
-        request.record.principal = self.guard.admit(request)
+        self.guard.admit(request)
         return request.send(200, models.render_one(self.house.backend.models(), id))
 
     def metrics(self, request: Request) -> bytes:
         """Show the figures."""
-        request.record.principal = self.guard.admit(request)
+        self.guard.admit(request)
         return request.send(200, self.house.journal.metrics.render(), CONTENT_TYPE)
 
     def failed(self, request: Request, failure: Failure) -> bytes:

@@ -5,6 +5,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from codexd.http.moment import Moment
 from codexd.neutral.fault import Refused, fault
 from codexd.observe.metrics import Metrics
 
@@ -30,7 +31,7 @@ class Doorman:
         self._clock = clock
         self._drain_seconds = drain_seconds
         self._inside: set[Guest] = set()
-        self._waiting: list[Deferred[None]] = []
+        self._empty = Moment()
         self.closed = False
         metrics.watch("requests_running", lambda: len(self._inside))
 
@@ -52,14 +53,12 @@ class Doorman:
 
     def close(self) -> Deferred[None]:
         """Let nobody in any more, dismiss after a while who is still inside, and fire when all are gone."""
-        gone: Deferred[None] = Deferred(self._waiting.remove)
-        self._waiting.append(gone)
         if not self.closed:
             self.closed = True
             self._deadline = self._clock.callLater(self._drain_seconds, self._dismiss)
         if not self._inside:
             self._tell()
-        return gone
+        return self._empty.wait()
 
     def _dismiss(self) -> None:
         for guest in tuple(self._inside):
@@ -68,6 +67,4 @@ class Doorman:
     def _tell(self) -> None:
         if self._deadline.active():
             self._deadline.cancel()
-        waiting, self._waiting = self._waiting, []
-        for gone in waiting:
-            gone.callback(None)
+        self._empty.happen()

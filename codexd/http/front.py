@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from codexd.http.app import Routes
+from codexd.http.archive import Archive
+from codexd.http.conversations import Conversations
 from codexd.http.desk import Desk
 from codexd.http.doorman import Doorman
 from codexd.http.doors import DOORS
@@ -14,11 +17,12 @@ from codexd.http.guard import Guard
 from codexd.http.house import House
 from codexd.http.probes import Probes
 from codexd.http.site import Site
-from codexd.interfaces import IModelBackend
+from codexd.http.works import Works, recover
+from codexd.interfaces import IModelBackend, IResponseStore
 from codexd.observe.journal import Journal
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import Cors
-from codexd.settings import Http
+from codexd.settings import Settings
 
 
 @frozen
@@ -27,36 +31,47 @@ class Front:
 
     Attributes:
         site: to listen with.
-        doorman: to be closed before the back end is.
+        doorman: to be closed before the back end is, and the store after both.
+        recovered: fires when the store is read for what the last end of the daemon cut.
     """
 
     site: Site
     doorman: Doorman
+    recovered: Deferred[None]
 
     @classmethod
     def built(
         cls,
         backend: IModelBackend,
-        settings: Http,
+        store: IResponseStore,
+        settings: Settings,
         journal: Journal,
         clock: IReactorTime,
         now: Callable[[], float],
-        drain_seconds: float,
     ) -> "Front":
         """Put the front together.
 
         Args:
             backend: who answers.
-            settings: of the front; `api_keys` holds all keys.
+            store: where answers are kept; it may still be opening.
+            settings: all of them; `http.api_keys` holds all keys.
             journal: where requests are written down.
             clock: for timers and durations.
             now: Unix time in seconds.
-            drain_seconds: how long answers may take to finish once the doorman closes.
         """
-        doorman = Doorman(clock, drain_seconds, journal.metrics)
-        cors = Cors.allowing(settings.cors_origins)
-        guard = Guard(KeyRing(settings.api_keys), cors, settings.max_body_bytes)
-        desk = Desk(guard, House(backend, doorman, journal, clock, settings, now))
-        routes = Routes(desk, DOORS, Probes(backend, doorman))
+        http = settings.http
+        doorman = Doorman(clock, settings.codex.drain_seconds, journal.metrics)
+        cors = Cors.allowing(http.cors_origins)
+        guard = Guard(KeyRing(http.api_keys), cors, http.max_body_bytes)
+        house = House(backend, store, doorman, journal, clock, http, settings.responses, now)
+        works = Works(house)
+        routes = Routes(
+            Desk(guard, house, works),
+            Archive(guard, house, works),
+            Conversations(guard, house),
+            DOORS,
+            Probes(backend, doorman),
+        )
         gate = Gate(routes.app.resource(), cors)
-        return cls(Site(gate, guard, journal, clock, settings.idle_seconds), doorman)
+        site = Site(gate, guard, journal, clock, http.idle_seconds)
+        return cls(site, doorman, Deferred.fromCoroutine(recover(house)))

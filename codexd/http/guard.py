@@ -45,7 +45,7 @@ class Guard:
         return STRANGER_BODY_BYTES if request.principal is None else self.max_body_bytes
 
     def admit(self, request: Request) -> str:
-        """Give the id of who asks.
+        """Give the id of who asks, and note it in the record.
 
         Without keys only this machine can ask, but so can any page that is open in its browser: those are
         kept from spending the account, also with the requests that browsers send without a preflight.
@@ -57,6 +57,7 @@ class Guard:
             raise Refused(fault("foreign_page"))
         if request.principal is None:
             raise Refused(fault("invalid_api_key"))
+        request.record.principal = request.principal.id
         return request.principal.id
 
     def body(self, request: Request) -> bytes:

@@ -4,15 +4,17 @@ import secrets
 from collections.abc import Callable
 from functools import cache
 
-from attrs import frozen
+from attrs import Factory, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.fronts.exchange import Stamp
+from codexd.fronts import modes
+from codexd.fronts.exchange import Stamp, Terms
 from codexd.http.doorman import Doorman
-from codexd.interfaces import IModelBackend
+from codexd.http.moment import Moment
+from codexd.interfaces import IModelBackend, IResponseStore
 from codexd.observe.journal import Journal
 from codexd.policy.flow import Limits
-from codexd.settings import Http
+from codexd.settings import Http, Responses
 
 
 @frozen
@@ -21,19 +23,25 @@ class House:
 
     Attributes:
         backend: who answers.
+        store: where answers and conversations are kept.
         doorman: lets answers in, and out.
         journal: told of clients that left and of readers that were cut.
         clock: for timers and durations.
         settings: of the front.
+        responses: what is kept, and how.
         now: Unix time in seconds.
+        recovered: what the last end of the daemon cut is marked as such in the store.
     """
 
     backend: IModelBackend
+    store: IResponseStore
     doorman: Doorman
     journal: Journal
     clock: IReactorTime
     settings: Http
+    responses: Responses
     now: Callable[[], float]
+    recovered: Moment = Factory(Moment)
 
     @property
     def limits(self) -> Limits:
@@ -41,6 +49,32 @@ class House:
         http = self.settings
         return Limits(http.max_queue_bytes, http.hold_seconds, http.stall_seconds)
 
+    def token(self) -> str:
+        """Make what tells a new answer or conversation from all others, and cannot be guessed."""
+        return secrets.token_hex(12)
+
     def stamp(self, model: str) -> Stamp:
         """Make the stamp of a new answer; its clock stands still once it was asked."""
-        return Stamp(secrets.token_hex(12), int(self.now()), model, cache(self.now))
+        return Stamp(self.token(), int(self.now()), model, cache(self.now))
+
+    def terms(self, principal: str, compatibility: str | None) -> Terms:
+        """Give the terms on which somebody's request is read.
+
+        Args:
+            principal: whose request it is.
+            compatibility: its `x-codexd-compatibility`.
+
+        Raises:
+            Refused: `wrong_value` for a mode that there is not.
+        """
+        return Terms(
+            principal,
+            modes.chosen(compatibility, frozenset(self.responses.compatibility)),
+            self.responses.hosted_tools == "drop",
+            self.settings.reasoning_content,
+        )
+
+    async def memory(self) -> IResponseStore:
+        """Give the store to read from, once nothing in it looks as if it still ran that does not."""
+        await self.recovered.wait()
+        return self.store

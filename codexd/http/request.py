@@ -13,7 +13,7 @@ from codexd.http.channel import Channel
 from codexd.http.identity import request_id
 from codexd.http.path import canonical
 from codexd.neutral.fault import Fault, fault
-from codexd.observe.record import Record
+from codexd.observe.record import CLIENT_GONE, OK, Record
 from codexd.policy.auth import Principal
 
 if TYPE_CHECKING:
@@ -97,6 +97,11 @@ class Request(server.Request):
         """Give one name for all: routes do not depend on the Host header, which may hold anything."""
         return b"codexd"
 
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """Give the parameters of the URL's query, each with its values in order."""
+        return {_text(name): [_text(value) for value in values] for name, values in self.args.items()}
+
     def at(self, route: str) -> "Request":
         """Note which route it took, for the journal."""
         self.record.route = route
@@ -151,4 +156,10 @@ class Request(server.Request):
         """Write down a request whose client left before its answer was whole."""
         super().connectionLost(reason)
         if self._arrived:
+            if self.record.outcome == OK:
+                self.record.outcome = CLIENT_GONE
             self.site.close(self)
+
+
+def _text(part: bytes) -> str:
+    return part.decode("utf-8", "replace")

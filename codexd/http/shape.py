@@ -1,4 +1,4 @@
-"""What an answer and the shape it is written in (streamed.py, whole.py) know of each other."""
+"""What an answer and the shape it is written in (streamed.py, whole.py, kept.py) know of each other."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -19,13 +19,12 @@ class Host(Keeper, Protocol):
 
 
 class Shape(Protocol):
-    """How an answer is written.
+    """How an answer is written."""
 
-    Attributes:
-        opened: the status is 200, and from here on a failure is told inside the answer.
-    """
-
-    opened: bool
+    @property
+    def opened(self) -> bool:
+        """Whether the status is 200, and from here on a failure is told inside the answer."""
+        ...
 
     def feed(self, event: Event, choice: int) -> None:
         """Take one event of one choice."""
@@ -37,6 +36,10 @@ class Shape(Protocol):
 
     def flush(self) -> bool:
         """Write what is there, in one piece; tell whether anything was."""
+        ...
+
+    def kept(self) -> bool:
+        """Tell whether all that is to be kept is; what is not is begun to be, and the answer told of it."""
         ...
 
     def end(self, settle: Settle) -> None:

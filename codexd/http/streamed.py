@@ -1,21 +1,14 @@
 """The shape of a streamed answer: the first event opens the stream, frames leave in one write a turn."""
 
-from typing import Final
-
 from twisted.internet.interfaces import IReactorTime
 
 from codexd.fronts.exchange import Encoder
+from codexd.http.heading import STREAM
 from codexd.http.outlet import Outlet
 from codexd.http.request import Request
 from codexd.http.shape import Host, Settle
 from codexd.neutral.event import Event
 from codexd.policy import flow
-
-_HEADERS: Final = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-)
 
 
 class Streamed:
@@ -55,6 +48,10 @@ class Streamed:
         self._way_out().write(frames)
         return True
 
+    def kept(self) -> bool:
+        """Tell that there is nothing to keep."""
+        return True
+
     def end(self, settle: Settle) -> None:
         """Settle once the client has taken everything; there is no body left to write then."""
         self._way_out().close(lambda: settle(None))
@@ -68,8 +65,7 @@ class Streamed:
     def _way_out(self) -> Outlet:
         if self._outlet is None:
             self._request.setResponseCode(200)
-            for name, value in _HEADERS:
-                self._request.setHeader(name, value)
+            self._request.set_headers(STREAM)
             self._host.head()
             self._outlet = Outlet(self._request, self._clock, self._limits, self._host)
         return self._outlet

@@ -34,6 +34,10 @@ class Whole:
         """Write nothing yet."""
         return False
 
+    def kept(self) -> bool:
+        """Tell that there is nothing to keep."""
+        return True
+
     def end(self, settle: Settle) -> None:
         """Settle with the body."""
         body = self._exchange.render(tuple(fold.reply() for fold in self._folds), self._stamp)

@@ -16,7 +16,8 @@ class Record:
 
     Attributes:
         id: its `x-request-id`.
-        method: the HTTP method; anything unusual is `other`.
+        method: the HTTP method; anything unusual is `other`, an answer's own end in the background is
+            `background`.
         began: when it came, on the reactor's clock.
         route: the route's template; `other` where none matched.
         status: the HTTP status; 499 when the client left before there was one.

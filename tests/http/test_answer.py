@@ -253,7 +253,7 @@ class TestClientsThatLeave(AnswerCase):
 
 class TestTheJournal(AnswerCase):
     def test_it_knows_when_the_first_event_came_and_what_the_answer_cost(self) -> None:
-        turn = self.ask_stream(logit_bias={"1": 1})
+        turn = self.ask_stream(prediction={})
         self.web.clock.advance(0.25)
         turn.tell(e.Began())
         self.web.clock.advance(1)
@@ -261,7 +261,7 @@ class TestTheJournal(AnswerCase):
         (record,) = self.web.log.records
         self.assertEqual((record.first_event_seconds, record.seconds), (0.25, 1.25))
         self.assertEqual(record.tokens()["output"], USAGE.output_tokens)
-        self.assertEqual(record.ignored, ("logit_bias",))
+        self.assertEqual(record.ignored, ("prediction",))
 
     def test_the_first_event_is_that_of_the_first_choice_that_speaks(self) -> None:
         first, second = self.ask(n=2)

@@ -18,7 +18,7 @@ class TestStreamed(AnswerCase):
 
     def test_its_head_says_so(self) -> None:
         self.web.backend.ignored = ("temperature", "seed")
-        turn = self.ask_stream(logit_bias={"1": 1})
+        turn = self.ask_stream(prediction={})
         self.web.clock.advance(0.25)
         turn.tell(e.Began())
         response = self.connection.response
@@ -30,7 +30,7 @@ class TestStreamed(AnswerCase):
         self.assertEqual(headers["x-request-id"], "one")
         self.assertEqual(headers["openai-processing-ms"], "250")
         self.assertEqual(headers["openai-version"], "2020-10-01")
-        self.assertEqual(headers["x-codexd-ignored"], "logit_bias, temperature, seed")
+        self.assertEqual(headers["x-codexd-ignored"], "prediction, temperature, seed")
         self.assertNotIn("content-length", headers)
 
     def test_nothing_ignored_is_not_reported(self) -> None:

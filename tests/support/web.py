@@ -13,9 +13,10 @@ from codexd.observe.journal import Journal
 from codexd.observe.log import RequestLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.record import Record
-from codexd.settings import Http
+from codexd.settings import Codex, Http, Responses, Settings
 from codexd.wire import json
 from tests.support.backend import FakeBackend
+from tests.support.store import FakeStore
 
 BUFFER_BYTES = 2**16  # a transport that holds more than this says that it is full
 NOW = 1_700_000_000.0
@@ -254,7 +255,13 @@ class MemoryLog(RequestLog):
 class Web:
     """The front as the service puts it together, with a fake back end behind it."""
 
-    def __init__(self, settings: Http = Http(), drain_seconds: float = 10.0) -> None:  # noqa: B008
+    def __init__(
+        self,
+        http: Http = Http(),  # noqa: B008
+        drain_seconds: float = 10.0,
+        responses: Responses = Responses(),  # noqa: B008
+        store: FakeStore | None = None,
+    ) -> None:
         self.clock = MemoryReactorClock()
         self.clock.advance(NOW)
         self.backend = FakeBackend()
@@ -262,7 +269,9 @@ class Web:
         self.log = MemoryLog()
         self.journal = Journal(self.metrics, self.log)
         clock = self.clock
-        front = Front.built(self.backend, settings, self.journal, clock, clock.seconds, drain_seconds)
+        self.store = store or FakeStore(clock.seconds)
+        settings = Settings(http, Codex(drain_seconds=drain_seconds), responses=responses)
+        front = Front.built(self.backend, self.store, settings, self.journal, clock, clock.seconds)
         self.site, self.doorman = front.site, front.doorman
         self.site.doStart()
 
