@@ -146,7 +146,8 @@ def file_text(part: FilePart) -> str:
     """
     head, _, body = part.data.partition(",")
     if not head.startswith(("data:text/", "data:application/json")):
-        raise Refused(fault("unsupported", "Only text files can be shown to this model.", param="input_file"))
+        message = "Only text files that are sent inline can be shown to this model."
+        raise Refused(fault("unsupported", message, param="input_file"))
     try:
         text = _decoded(body) if head.endswith(";base64") else unquote(body, errors="strict")
     except (binascii.Error, UnicodeDecodeError):
