@@ -15,12 +15,14 @@ from codexd.neutral.turn import (
     Format,
     Message,
     Reasoning,
+    Sampling,
     TextPart,
     Thinking,
     Tool,
     ToolCall,
     ToolResult,
     Turn,
+    WebSearch,
 )
 from codexd.wire.json import encode
 from tests.support import responses_turns
@@ -169,8 +171,14 @@ class ParameterTests(SynchronousTestCase):
             include=["reasoning.encrypted_content", "web_search_call.results"],
             frobnicate={},
         )
-        named = ("truncation", "top_logprobs", "max_tool_calls", "include[1]", "frobnicate")
+        named = ("include[1]", "frobnicate")
         self.assertEqual(asked.ignored, named)
+        self.assertEqual(asked.extra, '{"frobnicate":{}}')
+
+    def test_what_only_some_models_can_do_is_asked_of_them_all(self) -> None:
+        asked = turn_of(truncation="auto", top_logprobs=2, include=["message.output_text.logprobs"])
+        self.assertEqual((asked.truncation, asked.sampling), ("auto", Sampling(logprobs=True, top_logprobs=2)))
+        self.assertEqual(asked.ignored, ())
 
     def test_labels_and_empty_things_are_no_news(self) -> None:
         asked = turn_of(
@@ -264,7 +272,7 @@ class CodexTests(SynchronousTestCase):
                 ),
                 thinking=Thinking("medium", "auto"),
                 principal="someone",
-                ignored=("tools[2] (web_search)",),
+                web_search=WebSearch(live=False),
             ),
         )
         self.assertEqual((answer.stream, answer.echo.sealed), (True, True))
