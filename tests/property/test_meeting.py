@@ -1,7 +1,7 @@
 """Law 4, meeting: the same sentence gives the same client bytes, whichever back end it came from.
 
 One back end is the app-server's translator, to which the sentence is dictated as its child would say it;
-the other is one that speaks the neutral language itself. Both front doors must not tell them apart.
+the other is one that speaks the neutral language itself. No front door may tell them apart.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts import chat, responses
+from codexd.fronts import chat, completions, responses
 from codexd.fronts.exchange import Exchange, Stamp, Terms
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
@@ -45,6 +45,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     responses.decode(
         json.encode(ASKED | {"input": "hi", "include": ["reasoning.encrypted_content"]}), Terms("p")
     ),
+    completions.decode(json.encode(ASKED | {"prompt": "hi", "echo": True}), Terms("p")),
 )
 
 

@@ -28,7 +28,9 @@ def exchanges(draw: st.DrawFn) -> CompletionsExchange:
     times = draw(st.integers(1, MAX_CHOICES // len(prompts)))
     each = [prompt for prompt in prompts for _ in range(times)]
     efforts = st.builds(Thinking, st.none() | st.sampled_from(EFFORTS))
-    turns = asking(*each, model=draw(texts(1)), sampling=draw(samplings), thinking=draw(efforts))
+    alternatives = draw(st.none() | st.integers(0, 5))
+    sampling = evolve(draw(samplings), logprobs=alternatives is not None, top_logprobs=alternatives)
+    turns = asking(*each, model=draw(texts(1)), sampling=sampling, thinking=draw(efforts))
     echoed = draw(st.sampled_from((tuple(each), ("",) * len(each))))
     return CompletionsExchange(turns, Style(echoed, draw(st.booleans())), draw(st.booleans()))
 
@@ -51,6 +53,8 @@ def write(exchange: CompletionsExchange, times: int) -> bytes:
         "frequency_penalty": sampling.frequency_penalty,
         "seed": sampling.seed,
         "max_tokens": sampling.max_tokens,
+        "logprobs": sampling.top_logprobs,
+        "logit_bias": None if sampling.logit_bias is None else json.decode(sampling.logit_bias),
         "stop": list(sampling.stop),
         "reasoning_effort": turn.thinking.effort,
     }
@@ -72,8 +76,16 @@ def merge(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     assert all(head == heads[0] for head in heads), "an envelope that changes"
     choices: dict[int, dict[str, Any]] = {}
     for piece in (piece for chunk in chunks for piece in chunk["choices"]):
-        before = choices.get(piece["index"], {"text": "", "finish_reason": None})
+        before = choices.get(piece["index"], {"text": "", "logprobs": None, "finish_reason": None})
         assert before["finish_reason"] is None, "a choice that goes on after its finish"
-        choices[piece["index"]] = piece | {"text": before["text"] + piece["text"]}
+        weighed = _longer(before["logprobs"], piece["logprobs"])
+        choices[piece["index"]] = piece | {"text": before["text"] + piece["text"], "logprobs": weighed}
     usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), None)
     return {**heads[0], "choices": [choices[index] for index in sorted(choices)], "usage": usage}
+
+
+def _longer(weighed: dict[str, Any] | None, more: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Put the lists of two `logprobs` together."""
+    if weighed is None or more is None:
+        return more if weighed is None else weighed
+    return {name: weighed[name] + more[name] for name in weighed}

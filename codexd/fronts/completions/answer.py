@@ -1,14 +1,15 @@
 """The objects of a legacy answer: a chunk of its stream has the very shape of its whole."""
 
+from itertools import accumulate
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from codexd.fronts.chat.answer import usage_object
 from codexd.fronts.exchange import Stamp
 from codexd.neutral.event import Finish
-from codexd.neutral.reply import Reply
-from codexd.neutral.turn import Message, RefusalPart, TextPart
+from codexd.neutral.reply import Reply, joined
+from codexd.neutral.turn import JsonText, Message, RefusalPart, TextPart
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -46,17 +47,53 @@ def envelope(stamp: Stamp, choices: Json) -> dict[str, Json]:
     }
 
 
-def choice(index: int, text: Json, finish: Finish | None = None) -> Json:
+def piece(index: int, text: Json, logprobs: Json = None, finish: Finish | None = None) -> Json:
     """Write one choice, or a piece of it."""
-    return {"text": text, "index": index, "logprobs": None, "finish_reason": _FINISHES[finish]}
+    return {"text": text, "index": index, "logprobs": logprobs, "finish_reason": _FINISHES[finish]}
+
+
+@define
+class Scale:
+    """Writes the log probabilities of one choice's tokens, which follow each other in its text.
+
+    Attributes:
+        offset: where in the text, in characters, the next token begins.
+    """
+
+    offset: int
+
+    def weigh(self, tokens: JsonText | None) -> Json:
+        """Write legacy `logprobs` of the next tokens; a token is always among its own alternatives."""
+        if tokens is None:
+            return None
+        entries = json.decode(tokens)
+        said = [entry["token"] for entry in entries]
+        offsets = list(accumulate(map(len, said), initial=self.offset))
+        self.offset = offsets.pop()
+        return {
+            "tokens": said,
+            "token_logprobs": [entry["logprob"] for entry in entries],
+            "top_logprobs": [_alternatives(entry) for entry in entries],
+            "text_offset": offsets,
+        }
+
+
+def _alternatives(entry: Json) -> Json:
+    candidates = (*(entry.get("top_logprobs") or ()), entry)
+    return {candidate["token"]: candidate["logprob"] for candidate in candidates}
 
 
 def completion(replies: tuple[Reply, ...], style: Style, stamp: Stamp) -> bytes:
     """Write the body of an answer that is not streamed; one reply is one choice."""
     told = zip(style.echoed, replies, strict=True)
-    choices = [choice(index, said + _text(reply), reply.finish) for index, (said, reply) in enumerate(told)]
+    choices = [_choice(index, echoed, reply) for index, (echoed, reply) in enumerate(told)]
     usage = usage_object(reply.usage for reply in replies if reply.usage is not None)
     return json.encode({**envelope(stamp, choices), "usage": usage})
+
+
+def _choice(index: int, echoed: str, reply: Reply) -> Json:
+    tokens = joined(part.logprobs for part in reply.texts if part.logprobs)
+    return piece(index, echoed + _text(reply), Scale(len(echoed)).weigh(tokens), reply.finish)
 
 
 def _text(reply: Reply) -> str:

@@ -10,7 +10,7 @@ from codexd.fronts.completions.answer import Style
 from codexd.fronts.completions.exchange import CompletionsExchange
 from codexd.fronts.exchange import Terms
 from codexd.fronts.reading import Fields
-from codexd.neutral.turn import Message, TextPart, Thinking, Turn
+from codexd.neutral.turn import Message, Sampling, TextPart, Thinking, Turn
 
 _KNOWN: Final = frozenset(
     (
@@ -27,11 +27,16 @@ _KNOWN: Final = frozenset(
         "presence_penalty",
         "frequency_penalty",
         "seed",
+        "logprobs",
+        "logit_bias",
         "stop",
         "max_tokens",
         "reasoning_effort",
     )
 )
+
+_WITHOUT_A_PLACE: Final = frozenset(("messages", "tools", "tool_choice", "functions", "function_call"))
+"""Chat's fields whose effect on an answer could not be told in this dialect: no provider is sent them."""
 
 
 def decode(body: bytes, terms: Terms) -> CompletionsExchange:
@@ -56,10 +61,11 @@ def decode(body: bytes, terms: Terms) -> CompletionsExchange:
     asked = Turn(
         model=model,
         items=(),
-        sampling=vocabulary.sampling(fields, "max_tokens"),
+        sampling=_sampling(fields),
         thinking=Thinking(fields.choice("reasoning_effort", vocabulary.EFFORTS)),
         principal=terms.principal,
         ignored=fields.ignored(_KNOWN) + _best_of(fields, times),
+        extra=fields.rest(_KNOWN | _WITHOUT_A_PLACE),
     )
     each = [prompt for prompt in prompts for _ in range(times)]
     echo = fields.flag("echo", False)
@@ -94,6 +100,13 @@ def _must_fit(prompts: int, times: int) -> None:
     if prompts * times > MAX_CHOICES:
         param = "prompt" if prompts > MAX_CHOICES else "n"
         reading.wrong_value(param, f"prompts times 'n' may be {MAX_CHOICES} choices at most")
+
+
+def _sampling(fields: Fields) -> Sampling:
+    """Read the parameters of the draw; `logprobs` is how many alternatives are wanted for each token."""
+    alternatives = fields.integer("logprobs", 0, 5)
+    asked = vocabulary.sampling(fields, "max_tokens", logprobs=alternatives is not None)
+    return evolve(asked, top_logprobs=alternatives)
 
 
 def _no_suffix(fields: Fields) -> None:

@@ -3,13 +3,13 @@
 As in Chat, the frame around a text is written once, with a hole for the text.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from codexd.fronts import errors
 from codexd.fronts.chat.answer import usage_object
-from codexd.fronts.chat.lane import Lane
-from codexd.fronts.completions.answer import Style, choice, envelope
+from codexd.fronts.chat.lane import Lane, Spoken
+from codexd.fronts.completions.answer import Scale, Style, envelope, piece
 from codexd.fronts.exchange import Stamp
 from codexd.neutral import event as e
 from codexd.wire import json, sse
@@ -21,8 +21,6 @@ _MARK: Final = b"\0"
 _HOLE: Final = json.fragment(_MARK)
 """Where a text goes; JSON never holds a raw NUL."""
 
-_SAID: Final = (e.TextDelta, e.RefusalDelta)
-
 
 class _Choice:
     """One choice as it is being written."""
@@ -31,6 +29,7 @@ class _Choice:
         self.index = index
         self.echoed = echoed
         self.before, _, self.after = around.partition(_MARK)
+        self.scale = Scale(len(echoed))
         self.messages: Lane[int] = Lane()
 
 
@@ -45,7 +44,7 @@ class CompletionsEncoder:
         self._style = style
         self._stamp = stamp
         self._choices = [
-            _Choice(index, echoed, self._chunk([choice(index, _HOLE)]))
+            _Choice(index, echoed, self._chunk([piece(index, _HOLE)]))
             for index, echoed in enumerate(style.echoed)
         ]
         self._left = len(self._choices)
@@ -67,12 +66,18 @@ class CompletionsEncoder:
         counted = {"usage": usage} if self._style.include_usage else {}
         return sse.frame(encode({**envelope(self._stamp, choices), **counted}))
 
-    def _text(self, choice: _Choice, texts: Iterable[str]) -> list[bytes]:
-        """Write pieces of text, one encoding and one concatenation each; an empty one is nothing."""
-        return [choice.before + encode(text) + choice.after for text in texts if text]
+    def _text(self, choice: _Choice, text: str) -> list[bytes]:
+        """Write a piece of text: one encoding and one concatenation; an empty one is nothing."""
+        return [choice.before + encode(text) + choice.after] if text else []
+
+    def _tell(self, choice: _Choice, event: Spoken) -> list[bytes]:
+        """Write a piece whose turn it is; what is noted on a text has no place here."""
+        if isinstance(event, e.TextDelta) and event.logprobs is not None:
+            return [self._chunk([piece(choice.index, event.text, choice.scale.weigh(event.logprobs))])]
+        return self._text(choice, event.text) if isinstance(event, e.TextDelta | e.RefusalDelta) else []
 
     def _began(self, choice: _Choice, event: e.Began) -> list[bytes]:
-        return self._text(choice, (choice.echoed,))
+        return self._text(choice, choice.echoed)
 
     def _opened(self, choice: _Choice, event: e.MessageOpened) -> list[bytes]:
         choice.messages.enter(event.index)
@@ -82,19 +87,18 @@ class CompletionsEncoder:
         if event.index != choice.messages.current:
             choice.messages.wait(event.index, event)
             return []
-        return self._text(choice, (event.text,))
+        return self._tell(choice, event)
 
     def _closed(self, choice: _Choice, event: e.MessageClosed) -> list[bytes]:
-        due = choice.messages.leave(event.index)
-        return self._text(choice, (late.text for late in due if isinstance(late, _SAID)))
+        return [frame for late in choice.messages.leave(event.index) for frame in self._tell(choice, late)]
 
     def _counted(self, choice: _Choice, event: e.UsageReported) -> list[bytes]:
         self._usages.append(event.usage)
         return []
 
-    def _ended(self, ended: _Choice, event: e.Ended) -> list[bytes]:
+    def _ended(self, choice: _Choice, event: e.Ended) -> list[bytes]:
         """Finish a choice; with the last one the stream is whole."""
-        frames = [self._chunk([choice(ended.index, "", event.finish)])]
+        frames = [self._chunk([piece(choice.index, "", finish=event.finish)])]
         self._left -= 1
         if self._left:
             return frames

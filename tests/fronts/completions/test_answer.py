@@ -81,6 +81,25 @@ class AnswerTests(SynchronousTestCase):
             reply = Reply(said("a"), finish)  # type: ignore[arg-type]
             self.assertEqual(body(reply)["choices"][0]["finish_reason"], shown)
 
+    def test_log_probabilities_are_four_lists_and_offsets_count_what_is_repeated(self) -> None:
+        first = '[{"token":"h","logprob":-0.5,"bytes":[104],"top_logprobs":[{"token":"H","logprob":-2.0}]}]'
+        second = '[{"token":"\\u00e9!","logprob":-1.0},{"token":"?","logprob":-3.0,"top_logprobs":null}]'
+        messages = (
+            Message("assistant", (TextPart("h", logprobs=first),)),
+            Message("assistant", (TextPart("unweighed"),)),
+            Message("assistant", (TextPart("é!?", logprobs=second),)),
+        )
+        (choice,) = body(Reply(messages, "stop"), echoed=("ab",))["choices"]
+        self.assertEqual(
+            choice["logprobs"],
+            {
+                "tokens": ["h", "é!", "?"],
+                "token_logprobs": [-0.5, -1.0, -3.0],
+                "top_logprobs": [{"H": -2.0, "h": -0.5}, {"é!": -1.0}, {"?": -3.0}],
+                "text_offset": [2, 3, 5],
+            },
+        )
+
     def test_usage_is_of_all_choices(self) -> None:
         answer = body(Reply((), "stop", Usage(5, 1, 1, 2, 1)), Reply((), "stop", Usage(6, 0, 0, 3, 0)))
         self.assertEqual(answer["usage"]["total_tokens"], 16)

@@ -70,10 +70,12 @@ class RequestTests(SynchronousTestCase):
             max_tokens=9,
             stop=["x", "y"],
             reasoning_effort="low",
+            logprobs=3,
+            logit_bias={"50256": -100},
             best_of=1,
             suffix="",
         )
-        sampling = Sampling(1.0, 0.5, -1.0, 2.0, 7, 9, ("x", "y"))
+        sampling = Sampling(1.0, 0.5, -1.0, 2.0, 7, 9, ("x", "y"), True, 3, '{"50256":-100}')
         turns = asking("hi", sampling=sampling, thinking=Thinking("low"))
         self.assertEqual(exchange, CompletionsExchange(turns, Style(("",), True), True))
 
@@ -96,6 +98,8 @@ class RequestTests(SynchronousTestCase):
             ({"n": 0}, "wrong_value", "n"),
             ({"max_tokens": 0}, "wrong_value", "max_tokens"),
             ({"stream": 1}, "wrong_type", "stream"),
+            ({"logprobs": True}, "wrong_type", "logprobs"),
+            ({"logprobs": 6}, "wrong_value", "logprobs"),
             ({"stream_options": {"include_usage": 1}}, "wrong_type", "stream_options.include_usage"),
             ({"stop": ["a"] * 5}, "wrong_value", "stop"),
             ({"model": ""}, "wrong_value", "model"),
@@ -103,9 +107,18 @@ class RequestTests(SynchronousTestCase):
             found = refusal(lambda fields=fields: ask(**fields))
             self.assertEqual((found.kind, found.param, found.status), (kind, param, 400), fields)
 
+    def test_log_probabilities_may_be_asked_for_without_alternatives(self) -> None:
+        sampling = ask(logprobs=0).turn.sampling
+        self.assertEqual((sampling.logprobs, sampling.top_logprobs), (True, 0))
+        self.assertFalse(ask().turn.sampling.logprobs)
+
     def test_fields_without_a_meaning_here_are_named_and_never_refused(self) -> None:
-        without = {"logprobs": 5, "logit_bias": {"50256": -100}, "user": "u", "tools": [{}], "best_of": 3}
-        self.assertEqual(ask(**without).turn.ignored, tuple(without))
+        turn = ask(user="u", guided_regex="a+", tools=[{}], best_of=3).turn
+        self.assertEqual(turn.ignored, ("user", "guided_regex", "tools", "best_of"))
+
+    def test_a_provider_is_sent_those_it_may_know_and_none_that_would_call_tools(self) -> None:
+        turn = ask(user="u", guided_regex="a+", tools=[{}], messages=[{}], tool_choice="auto").turn
+        self.assertEqual(json.decode(turn.extra), {"user": "u", "guided_regex": "a+"})
 
     def test_a_best_of_that_leaves_no_choice_is_not_named(self) -> None:
         for fields in ({"best_of": 2, "n": 2}, {"best_of": None}, {"best_of": 1}):

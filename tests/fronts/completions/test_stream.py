@@ -70,6 +70,15 @@ class TextTests(SynchronousTestCase):
         )
         self.assertEqual(found, ["first", "later", "no", "now"])
 
+    def test_a_weighed_piece_has_its_tokens_and_their_offsets_go_on(self) -> None:
+        weighed = [f'[{{"token":"{text}","logprob":-1.0,"top_logprobs":[]}}]' for text in ("bc", "d")]
+        said = (e.TextDelta(0, "bc", weighed[0]), e.TextDelta(0, "", weighed[1]))
+        chunks = read(b"".join(told(e.Began(), e.MessageOpened(0, "m"), *said, style=Style(("a",))))).chunks
+        found = [(choice["text"], choice["logprobs"]) for chunk in chunks for choice in chunk["choices"]]
+        self.assertEqual([text for text, _ in found], ["a", "bc", ""])
+        self.assertIsNone(found[0][1])
+        self.assertEqual([logprobs["text_offset"] for _, logprobs in found[1:]], [[1], [3]])
+
     def test_each_choice_has_its_own_index_and_prompt(self) -> None:
         encoder = CompletionsEncoder(Style(("a", "b")), STAMP)
         chunks = read(b"".join([*encoder.feed(e.Began(), 1), *encoder.feed(e.Began(), 0)])).chunks
