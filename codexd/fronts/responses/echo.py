@@ -2,11 +2,11 @@
 
 from itertools import groupby
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from codexd.fronts.responses.answer import Echo
 from codexd.fronts.responses.state import State
-from codexd.neutral.turn import Format, Thinking, Tool, ToolChoice, Turn
+from codexd.neutral.turn import Format, Thinking, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire.json import Json, encode, fragment
 
 
@@ -30,7 +30,7 @@ def echo(turn: Turn, extras: Extras) -> Echo:
     drawn = turn.sampling
     members = {
         "instructions": turn.instructions,
-        "tools": tools(turn.tools),
+        "tools": tools(turn.tools) + _search(turn.web_search),
         "tool_choice": _choice(turn.tool_choice, turn.tools),
         "parallel_tool_calls": turn.parallel_tool_calls,
         "text": _text(turn),
@@ -75,7 +75,7 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def tools(offered: tuple[Tool, ...]) -> Json:
+def tools(offered: tuple[Tool, ...]) -> list[Json]:
     """Give tools in request shape, the ones of a namespace gathered in it again."""
     shown: list[Json] = []
     for namespace, group in groupby(offered, lambda tool: (tool.namespace, tool.namespace_description)):
@@ -91,6 +91,19 @@ def _tool(tool: Tool) -> Json:
     if tool.kind == "custom":
         return head | {"format": {"type": "text"} if tool.grammar is None else fragment(tool.grammar)}
     return head | {"parameters": fragment(tool.parameters), "strict": tool.strict}
+
+
+def _search(offered: WebSearch | None) -> list[Json]:
+    """Give the provider's search as a tool, if it is offered (OpenAI `WebSearchTool`)."""
+    if offered is None:
+        return []
+    shown: dict[str, Json] = {
+        "type": "web_search",
+        "filters": {"allowed_domains": list(offered.domains)} if offered.domains else None,
+        "search_context_size": offered.context_size or "medium",
+        "user_location": None if offered.place is None else {"type": "approximate", **asdict(offered.place)},
+    }
+    return [shown if offered.live else shown | {"external_web_access": False}]
 
 
 def _choice(choice: ToolChoice, offered: tuple[Tool, ...]) -> Json:

@@ -179,6 +179,24 @@ class ResponseTests(SynchronousTestCase):
         self.assertEqual(shown["tool_choice"], allowed)
         Response.model_validate(shown, strict=True)
 
+    def test_a_web_search_comes_back_in_request_shape(self) -> None:
+        place = {"type": "approximate", "country": "NO", "region": None, "city": "Tromsø", "timezone": None}
+        whole = {
+            "type": "web_search",
+            "filters": {"allowed_domains": ["a.org"]},
+            "search_context_size": "high",
+            "user_location": place,
+            "external_web_access": False,
+        }
+        plain = {"filters": None, "search_context_size": "medium", "user_location": None}
+        for asked, repeated in (
+            (whole, whole),
+            ({"type": "web_search_preview"}, {"type": "web_search", **plain}),
+        ):
+            shown = rendered(STOPPED, tools=[asked])
+            self.assertEqual(shown["tools"], [repeated])
+            Response.model_validate(shown, strict=True)
+
     def test_several_required_tools_stay_several(self) -> None:
         tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
         choice = {"type": "allowed_tools", "mode": "required", "tools": tools}
