@@ -41,3 +41,15 @@ class ErrorTests(SynchronousTestCase):
         self.assertIn(
             (b"www-authenticate", b'Bearer realm="codexd"'), errors.headers(fault("invalid_api_key"))
         )
+
+
+class AbsentTests(SynchronousTestCase):
+    """What is not kept is told in OpenAI's words."""
+
+    def test_it_is_named(self) -> None:
+        wrong = errors.absent("item_not_found", "Item", "msg_1", "input")
+        self.assertEqual((wrong.status, wrong.param), (404, "input"))
+        self.assertEqual(wrong.message, "Item with id 'msg_1' not found.")
+
+    def test_of_a_long_name_only_the_beginning_is_repeated(self) -> None:
+        self.assertLess(len(errors.absent("item_not_found", "Item", "m" * 10**5).message), 200)

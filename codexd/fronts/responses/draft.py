@@ -13,6 +13,7 @@ from codexd.fronts.responses.state import State
 from codexd.neutral.kept import Recalled, Wanted
 
 _UNSAID: Final = {"model": "none", "input": []}
+_NOT_KEPT: Final = "Nothing is kept at this door: send the whole input, or ask /v1/responses."
 
 
 @frozen
@@ -69,10 +70,8 @@ def decode(body: bytes, terms: Terms) -> ResponsesExchange:
     draft = read(body, terms)
     for name, asked in _kept_only(draft).items():
         if asked:
-            reading.unsupported(
-                name, "Nothing is kept at this door: send the whole input, or ask /v1/responses."
-            )
-    return evolve(draft.complete(Recalled()), keeping=None)
+            reading.unsupported(name, _NOT_KEPT)
+    return evolve(draft, state=evolve(draft.state, store=False)).complete(Recalled())
 
 
 def _kept_only(draft: ResponsesDraft) -> dict[str, bool]:

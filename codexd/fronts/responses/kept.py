@@ -1,7 +1,7 @@
 """Answers that were kept, as they are shown again."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Iterator
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -15,6 +15,7 @@ SEALED: Final = "reasoning.encrypted_content"
 """The `include` that shows the sealed originals of reasoning."""
 
 _SEAL: Final = "encrypted_content"
+_MARKS: Final = (b'"encrypted_content"', b'"input_image"')
 
 
 def shown(kept: KeptResponse, include: Collection[str] = ()) -> bytes:
@@ -28,13 +29,23 @@ def shown(kept: KeptResponse, include: Collection[str] = ()) -> bytes:
 
 
 def item(kept: KeptItem, include: Collection[str] = ()) -> bytes:
-    """Write one item as it is shown: sealed reasoning only where `include` asks."""
-    if SEALED in include or _SEAL.encode() not in kept.body:
+    """Write one item as it is shown: sealed reasoning only where `include` asks, images with their detail."""
+    if not any(mark in kept.body for mark in _MARKS):
         return kept.body
     members = decode(kept.body)
-    if members["type"] == "reasoning":
+    if members["type"] == "reasoning" and SEALED not in include:
         members.pop(_SEAL, None)
+    for part in _parts(members):
+        if part.get("type") == "input_image" and part.get("detail") is None:
+            part["detail"] = "auto"
     return encode(members)
+
+
+def _parts(members: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give the parts of a message or a tool's output; what is not understood has none."""
+    for held in (members.get("content"), members.get("output")):
+        if isinstance(held, list):
+            yield from (part for part in held if isinstance(part, dict))
 
 
 def deleted(id: str) -> bytes:

@@ -177,7 +177,9 @@ class ParameterTests(SynchronousTestCase):
 
     def test_what_only_some_models_can_do_is_asked_of_them_all(self) -> None:
         asked = turn_of(truncation="auto", top_logprobs=2, include=["message.output_text.logprobs"])
-        self.assertEqual((asked.truncation, asked.sampling), ("auto", Sampling(logprobs=True, top_logprobs=2)))
+        self.assertEqual(
+            (asked.truncation, asked.sampling), ("auto", Sampling(logprobs=True, top_logprobs=2))
+        )
         self.assertEqual(asked.ignored, ())
 
     def test_labels_and_empty_things_are_no_news(self) -> None:

@@ -85,6 +85,30 @@ class LawTests(SynchronousTestCase):
         )
 
 
+class QueuedTests(SynchronousTestCase):
+    """A stream that begins before the model does."""
+
+    def stages(self, *events: e.Event) -> list[tuple[str, str]]:
+        encoder = ask(background=True).encoder(STAMP)
+        frames = [*encoder.queued(), *(frame for event in events for frame in encoder.feed(event))]
+        read = responses_stream.read(b"".join(frames))
+        self.assertEqual([event["sequence_number"] for event in read], list(range(len(read))))
+        return [(event["type"].removeprefix("response."), event["response"]["status"]) for event in read]
+
+    begun = (("created", "queued"), ("queued", "queued"))
+
+    def test_the_answer_waits_is_in_progress_and_ends(self) -> None:
+        stages = self.stages(e.Began(), USAGE, e.Ended("stop"))
+        self.assertEqual(stages, [*self.begun, ("in_progress", "in_progress"), ("completed", "completed")])
+
+    def test_what_fails_while_it_waits_was_never_in_progress(self) -> None:
+        self.assertEqual(self.stages(e.Failed(fault("busy"))), [*self.begun, ("failed", "failed")])
+
+    def test_a_cancelled_answer_ends_incomplete_as_openai_has_no_other_event_for_it(self) -> None:
+        stages = self.stages(e.Began(), e.Failed(fault("cancelled")))
+        self.assertEqual(stages[-1], ("incomplete", "cancelled"))
+
+
 class OrderTests(SynchronousTestCase):
     """Each kind of item, written out once."""
 
