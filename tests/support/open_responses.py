@@ -116,7 +116,8 @@ PARTS: dict[str, Check] = {
     "input_file": members({}, {"filename": TEXT, "file_url": TEXT}),
     "input_video": members({"video_url": TEXT}),
 }
-PART = by_type(PARTS)
+BEYOND_PARTS = {"input_audio": members({"input_audio": OBJECT})}
+PART = by_type(PARTS | BEYOND_PARTS)
 
 
 # Items.
@@ -276,6 +277,11 @@ BEYOND_EVENTS: dict[str, Check] = {
         for stage in ("in_progress", "searching", "completed")
     },
     "keepalive": members(_NUMBERED),
+    # The compatibility mode `tool-events`.
+    "response.output_tool_call.begin": members({**_OF_ITEM, "call_id": TEXT, "name": TEXT}),
+    "response.output_tool_call.delta": members({**_OF_ITEM, "delta": TEXT}),
+    "response.output_tool_call.end": members({**_OF_ITEM, "arguments": TEXT}),
+    "response.done": _SNAPSHOT,
 }
 EVENT = by_type(EVENTS | BEYOND_EVENTS)
 
