@@ -1,5 +1,7 @@
 """Answers that were kept, and those in the background: shown, streamed again, cancelled, deleted."""
 
+from typing import Final
+
 from attrs import frozen
 
 from codexd.backs import estimate
@@ -15,6 +17,9 @@ from codexd.http.work import Work
 from codexd.http.works import Works
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.kept import KeptResponse
+
+_NO_STREAM: Final = "Only a response that was made with 'background' can be streamed again."
+_NO_CANCEL: Final = "Only a response that was made with 'background' can be cancelled."
 
 
 @frozen
@@ -47,7 +52,7 @@ class Archive:
         if not asked.stream:
             return request.send(200, responses.shown(kept, asked.include))
         if not kept.background:
-            raise Refused(fault("not_background", param="stream"))
+            raise Refused(fault("not_background", _NO_STREAM, param="stream"))
         transcript, place = await self._stream(kept, work, asked.starting_after)
         if request.method == b"HEAD":
             transcript, place = Transcript(over=True), 0
@@ -77,7 +82,7 @@ class Archive:
         owner = self.guard.admit(request)
         kept = await self._stopped(owner, id) or await self._kept(owner, id)
         if not kept.background:
-            raise Refused(fault("not_background"))
+            raise Refused(fault("not_background", _NO_CANCEL))
         return request.send(200, responses.shown(kept))
 
     async def delete(self, request: Request, id: str) -> bytes:

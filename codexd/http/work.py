@@ -191,9 +191,12 @@ class Work:
         self._house.doorman.leave(self)
 
     def _tell_journal(self) -> None:
-        record, wrong = self._record, self._fold.reply().fault
-        if wrong is not None:
-            record.outcome, record.status = wrong.kind, wrong.status
+        record = self._record
+        if isinstance(self._last, e.Failed):
+            wrong = self._last.fault
+            record.outcome = wrong.kind
+            if wrong.kind != "cancelled":  # that is nobody's failure
+                record.status = wrong.status
         record.seconds = self._seconds()
         if self._handle is not None:
             record.ignored = self._handle.ignored
