@@ -17,6 +17,7 @@ from codexd.neutral.turn import (
     FilePart,
     ImagePart,
     Item,
+    JsonText,
     Message,
     Part,
     Reasoning,
@@ -128,6 +129,9 @@ _RAW: Final[dict[type, Callable[[Any], Json]]] = {
 
 def _part(part: Part, kind: str) -> Json:
     match part:
+        case TextPart(text, annotations) if annotations and kind == "output_text":
+            noted = [json.fragment(annotation) for annotation in annotations]
+            return {"type": kind, "text": text, "annotations": noted}
         case TextPart(text) | RefusalPart(text):
             return {"type": kind, "text": text}
         case ImagePart(url, detail):
@@ -224,3 +228,16 @@ def custom_input(arguments: str) -> str:
         return arguments
     text = found.get(INPUT) if isinstance(found, dict) else None
     return text if isinstance(text, str) else arguments
+
+
+# A ThreadItem spells the actions of a search otherwise than the raw item.
+_ACTIONS: Final = {"search": "search", "openPage": "open_page", "findInPage": "find_in_page"}
+
+
+def search_action(told: Json) -> JsonText | None:
+    """Give what a web search did as OpenAI has it; None where the child does not tell."""
+    kind = _ACTIONS.get(str(told.get("type"))) if isinstance(told, dict) else None
+    if kind is None:
+        return None
+    given = {name: value for name, value in told.items() if value is not None}
+    return json.encode(given | {"type": kind}).decode()

@@ -7,11 +7,11 @@ out, which only a start flag of the child can give (`codexd.backs.catalog`).
 
 from typing import Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from codexd.backs.bindings import ThreadStart, TurnStart
 from codexd.backs.items import dynamic_tools, raw_items
-from codexd.neutral.turn import Item, Message, TextPart, Tool, Turn
+from codexd.neutral.turn import Item, Message, TextPart, Tool, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -76,6 +76,8 @@ def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
     config: dict[str, Json] = {} if profile.agent else _plain_config(profile)
     if turn.verbosity is not None:
         config["model_verbosity"] = turn.verbosity
+    if turn.web_search is not None:
+        config |= _web_search(turn.web_search)
     return ThreadStart(
         ephemeral=True,
         experimentalRawEvents=True,
@@ -90,6 +92,17 @@ def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
         developerInstructions=turn.instructions if profile.agent else "",
         environments=None if profile.agent else (),
     )
+
+
+def _web_search(asked: WebSearch) -> dict[str, Json]:
+    place = asked.place
+    said: dict[str, Json] = {
+        "context_size": asked.context_size,
+        "allowed_domains": list(asked.domains) or None,
+        "location": None if place is None else asdict(place, filter=lambda _, value: value is not None),
+    }
+    wanted = {f"tools.web_search.{name}": value for name, value in said.items() if value is not None}
+    return {"web_search": "live" if asked.live else "cached", **wanted}
 
 
 def _plain_config(profile: Profile) -> dict[str, Json]:

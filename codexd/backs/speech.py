@@ -1,26 +1,30 @@
 """Says what happened as a grammatical sentence, whatever the child sends and in whatever order.
 
 The translator names items by the child's ids; here they become indexes. Items may be open side by side, as
-the child passes a provider's interleaved items on; each is closed by its whole, or at the end. An item that
-is closed takes nothing more, unless it is started anew under its old id. Nothing is said after the end.
+the child passes a provider's interleaved items on; each is closed by its whole, or at the end. A whole
+message is still to be noted on: it is closed by that, or when another item opens. An item that is closed
+takes nothing more, unless it is started anew under its old id. Nothing is said after the end.
 """
+
+from collections.abc import Iterable
 
 from attrs import define, field
 
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
-from codexd.neutral.turn import ToolCall
+from codexd.neutral.turn import JsonText, ToolCall
 
 
 @define
 class _Message:
-    """An open message: its index and what of it has been said."""
+    """An open message: its index, what of it has been said, and whether that is all."""
 
     index: int
     said: list[str] = field(factory=list)
+    whole: bool = False
 
     def close(self, complete: bool) -> e.Event:
-        return e.MessageClosed(self.index, complete)
+        return e.MessageClosed(self.index, complete or self.whole)
 
 
 @define
@@ -53,22 +57,35 @@ class _Thought:
         return e.ReasoningClosed(self.index, None, complete)
 
 
+@define
+class _Search:
+    """An open web search."""
+
+    index: int
+
+    def close(self, complete: bool) -> e.Event:
+        return e.SearchClosed(self.index, None, complete)
+
+
 class Speech:
     """One answer as it is being said.
 
     Attributes:
         over: the end was said, or nobody listens.
         broken: the end was a failure.
+        cut: a message was never whole: the child may not have kept what was said of it.
     """
 
     def __init__(self) -> None:
         self.over = False
         self.broken = False
+        self.cut = False
         self._began = False
         self._count = 0
         # By the child's ids; None once closed.
         self._messages: dict[str, _Message | None] = {}
         self._thoughts: dict[str, _Thought | None] = {}
+        self._searches: dict[str, _Search | None] = {}
         self._pieces: list[str] = []
 
     @property
@@ -78,7 +95,8 @@ class Speech:
 
     def message(self, id: str, phase: str | None = None) -> list[e.Event]:
         """Open a message, unless it is open."""
-        if self.over or self._messages.get(id) is not None:
+        known = self._messages.get(id)
+        if self.over or (known is not None and not known.whole):
             return []
         said, message = self._begin(), _Message(self._next())
         self._messages[id] = message
@@ -88,20 +106,29 @@ class Speech:
         """Say a piece of a message's text; the hot path."""
         said = [] if id in self._messages else self.message(id)
         message = self._messages.get(id)
-        if message is None or not text:
+        if message is None or message.whole or not text:
             return said
         message.said.append(text)
         self._pieces.append(text)
         return [*said, e.TextDelta(message.index, text)]
 
     def whole_message(self, id: str, text: str, phase: str | None) -> list[e.Event]:
-        """Close a message, saying first whatever of it no delta brought."""
+        """Say whatever of a message no delta brought; that is all of it."""
         said = [] if id in self._messages else self.message(id, phase)
         message = self._messages.get(id)
-        if message is None:
+        if message is None or message.whole:
             return said
         said += self.text(id, _rest(text, message.said))
+        message.whole = True
+        return said
+
+    def noted(self, id: str, annotations: Iterable[JsonText]) -> list[e.Event]:
+        """Say what was noted on a whole message, and close it."""
+        message = self._messages.get(id)
+        if message is None or not message.whole:
+            return []
         self._messages[id] = None
+        said = [e.Annotated(message.index, annotation) for annotation in annotations]
         return [*said, message.close(complete=True)]
 
     def thought(self, id: str) -> list[e.Event]:
@@ -135,6 +162,20 @@ class Speech:
         self._thoughts[id] = None
         return [*said, e.ReasoningClosed(thought.index, encrypted)]
 
+    def search(self, id: str) -> list[e.Event]:
+        """Open a web search, unless it is open."""
+        if self.over or self._searches.get(id) is not None:
+            return []
+        said, search = self._begin(), _Search(self._next())
+        self._searches[id] = search
+        return [*said, e.SearchOpened(search.index, id)]
+
+    def searched(self, id: str, action: JsonText | None) -> list[e.Event]:
+        """Close a web search."""
+        said = [] if id in self._searches else self.search(id)
+        search, self._searches[id] = self._searches.get(id), None
+        return said if search is None else [*said, e.SearchClosed(search.index, action)]
+
     def call(self, call: ToolCall) -> list[e.Event]:
         """Say a whole tool call: they arrive in one piece."""
         if self.over:
@@ -151,7 +192,9 @@ class Speech:
         """Say the end; what is still open is closed, as cut when the answer was."""
         if self.over:
             return []
-        said = self._begin() + self._close_all(complete=finish not in ("length", "content_filter"))
+        said = self._begin()
+        self.cut = any(message is not None for message in self._messages.values())
+        said += self._close_all(complete=finish not in ("length", "content_filter"))
         self.hush()
         return [*said, e.UsageReported(usage), e.Ended(finish)]
 
@@ -159,21 +202,28 @@ class Speech:
         """Say that it broke."""
         if self.over:
             return []
+        said = self._close_whole()
         self.hush()
         self.broken = True
-        return [e.Failed(fault)]
+        return [*said, e.Failed(fault)]
 
     def hush(self) -> None:
         """Say nothing more."""
         self.over = True
         self._messages.clear()
         self._thoughts.clear()
+        self._searches.clear()
 
     def _begin(self) -> list[e.Event]:
+        """Make way for the next item."""
         if self._began:
-            return []
+            return self._close_whole()
         self._began = True
         return [e.Began()]
+
+    def _close_whole(self) -> list[e.Event]:
+        whole = [id for id, message in self._messages.items() if message is not None and message.whole]
+        return [event for id in whole for event in self.noted(id, ())]
 
     def _next(self) -> int:
         index, self._count = self._count, self._count + 1
@@ -190,7 +240,7 @@ class Speech:
         return [*said, delta(thought.index, thought.parts[delta].grow(part, text), text)]
 
     def _close_all(self, complete: bool) -> list[e.Event]:
-        items = [*self._messages.values(), *self._thoughts.values()]
+        items = [*self._messages.values(), *self._thoughts.values(), *self._searches.values()]
         still_open = sorted((item for item in items if item is not None), key=lambda item: item.index)
         return [item.close(complete) for item in still_open]
 

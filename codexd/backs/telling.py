@@ -9,7 +9,7 @@ from typing import Any, Final
 from codexd.backs import bindings as b
 from codexd.backs import estimate, failures, profile
 from codexd.backs.batch import Batch
-from codexd.backs.items import custom_input
+from codexd.backs.items import custom_input, search_action
 from codexd.backs.naming import placed
 from codexd.backs.speech import Speech
 from codexd.neutral.event import Event, Usage
@@ -44,7 +44,7 @@ class Telling:
     @property
     def clean(self) -> bool:
         """Whether it ended by itself and owes nothing: the thread may be continued."""
-        return not self._speech.broken and not self.batch.shown
+        return not self._speech.broken and not self._speech.cut and not self.batch.shown
 
     def tell(self, event: Any) -> list[Event]:
         """Say what one of the child's events of this turn amounts to."""
@@ -122,10 +122,14 @@ class Telling:
             return []
         if kind == "agentMessage":
             return self._speech.message(id, _text(event.item.get("phase")))
+        if kind == "webSearch":
+            return self._speech.search(id)
         return self._speech.thought(id) if kind == "reasoning" else []
 
     def _item_completed(self, event: b.ItemCompleted) -> list[Event]:
         kind, id, text = (event.item.get(key) for key in ("type", "id", "text"))
+        if kind == "webSearch" and isinstance(id, str):
+            return self._speech.searched(id, search_action(event.item.get("action")))
         if kind != "agentMessage" or not isinstance(id, str) or not isinstance(text, str):
             return []
         phase = _text(event.item.get("phase"))
@@ -139,6 +143,15 @@ class Telling:
             self._answered = False
         read = _RAW.get(kind)
         return [] if read is None else read(self, event.item)
+
+    def _raw_message(self, item: dict[str, Json]) -> list[Event]:
+        """Take what was noted on a message: only the raw item tells."""
+        id, content = _text(item.get("id")), item.get("content")
+        if id is None or not isinstance(content, list):
+            return []
+        notes = (part.get("annotations") for part in content if isinstance(part, dict))
+        noted = (note for some in notes if isinstance(some, list) for note in some if isinstance(note, dict))
+        return self._speech.noted(id, (json.encode(note).decode() for note in noted))
 
     def _raw_reasoning(self, item: dict[str, Json]) -> list[Event]:
         summary, content = _texts(item.get("summary")), _texts(item.get("content"))
@@ -195,6 +208,7 @@ TOLD: Final = frozenset(_TELLS)
 """The events that are told of a running answer; the rest are about the thread."""
 
 _RAW: Final[dict[str, Callable[[Telling, dict[str, Json]], list[Event]]]] = {
+    "message": Telling._raw_message,
     "reasoning": Telling._raw_reasoning,
     "function_call": Telling._raw_call,
 }

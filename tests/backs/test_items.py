@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs.items import content_items, custom_input, dynamic_tools, raw_items
+from codexd.backs.items import content_items, custom_input, dynamic_tools, raw_items, search_action
 from codexd.neutral.fault import Refused
 from codexd.neutral.turn import (
     AudioPart,
@@ -17,6 +17,7 @@ from codexd.neutral.turn import (
     Reasoning,
     RefusalPart,
     Role,
+    Search,
     TextPart,
     Tool,
     ToolCall,
@@ -94,6 +95,39 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(
             raw(Reasoning(encrypted="x")), {"type": "reasoning", "summary": [], "encrypted_content": "x"}
         )
+
+    def test_a_search_goes_in_as_it_was_unless_it_was_cut(self) -> None:
+        search = Search("ws_1", '{"type":"search","query":"a"}')
+        given = {"id": "ws_1", "action": {"type": "search", "query": "a"}}
+        common = {"type": "web_search_call", "status": "completed"}
+        self.assertEqual(json.decode(json.encode(raw(search))), common | given)
+        self.assertEqual(raw(Search()), common)
+        self.assertEqual(raw_items((Search("ws_1", complete=False),)), ())
+
+    def test_what_was_noted_on_a_text_goes_with_it(self) -> None:
+        noted = TextPart("a", ('{"type":"url_citation"}',), '[{"token":"a"}]')
+        (part,) = raw(Message("assistant", (noted,)))["content"]
+        expected = {"type": "output_text", "text": "a", "annotations": [{"type": "url_citation"}]}
+        self.assertEqual(json.decode(json.encode(part)), expected)
+        asked = raw(Message("user", (noted,)))["content"]
+        self.assertEqual(asked, [{"type": "input_text", "text": "a"}])
+
+
+class SearchTests(SynchronousTestCase):
+    def test_what_a_search_did_is_told_as_openai_has_it(self) -> None:
+        for told, action in (
+            ({"type": "search", "query": "a", "queries": None}, {"type": "search", "query": "a"}),
+            ({"type": "openPage", "url": "u"}, {"type": "open_page", "url": "u"}),
+            (
+                {"type": "findInPage", "url": "u", "pattern": "p"},
+                {"type": "find_in_page", "url": "u", "pattern": "p"},
+            ),
+        ):
+            self.assertEqual(json.decode(search_action(told) or ""), action)
+
+    def test_what_is_not_told_is_not_made_up(self) -> None:
+        for told in (None, "search", {}, {"type": "other"}, {"type": ["search"]}):
+            self.assertIsNone(search_action(told))
 
 
 class FileTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import encode
 from codexd.backs.profile import Profile, obligations, offered, shown, thread_start, turn_start
-from codexd.neutral.turn import Format, Message, TextPart, Thinking, Tool, ToolChoice, Turn
+from codexd.neutral.turn import Format, Message, Place, TextPart, Thinking, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire import json
 from tests.support.binary import says
 from tests.support.scene import HELLO, THREAD, WITH_TOOL
@@ -74,6 +74,26 @@ class PlainTests(SynchronousTestCase):
         for asked, given in ((None, "medium"), ("high", "high")):
             config = thread_start(evolve(WITH_TOOL, verbosity=asked), home).config
             self.assertEqual(config["model_verbosity"], given)
+
+    def test_a_web_search_is_offered_as_it_was_asked_for_and_only_then(self) -> None:
+        plain = thread_start(WITH_TOOL, PLAIN).config
+        place = Place("NO", city="Oslo")
+        for asked, given in (
+            (WebSearch(), {"web_search": "live"}),
+            (WebSearch(live=False), {"web_search": "cached"}),
+            (
+                WebSearch("low", ("a.org", "b.org"), place),
+                {
+                    "web_search": "live",
+                    "tools.web_search.context_size": "low",
+                    "tools.web_search.allowed_domains": ["a.org", "b.org"],
+                    "tools.web_search.location": {"country": "NO", "city": "Oslo"},
+                },
+            ),
+        ):
+            for profile, config in ((PLAIN, plain), (AGENT, {})):
+                asking = thread_start(evolve(WITH_TOOL, web_search=asked), profile).config
+                self.assertEqual(asking, config | given)
 
     def test_every_feature_switched_off_is_one_the_pinned_binary_has(self) -> None:
         listed = says(Path(self.mktemp()).absolute(), "features", "list").decode()

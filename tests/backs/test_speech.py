@@ -1,5 +1,7 @@
 """A grammatical sentence, however the child's items come: in pieces, whole, interleaved, twice."""
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,13 +41,68 @@ class MessageTests(SynchronousTestCase):
         speech = Speech()
         speech.whole_message("m", "a", None)
         self.assertEqual([speech.text("m", "b"), speech.whole_message("m", "ab", None)], [[], []])
+        self.assertEqual(speech.noted("m", ()), [e.MessageClosed(0)])
+        self.assertEqual([speech.text("m", "b"), speech.whole_message("m", "ab", None)], [[], []])
         self.assertEqual(speech.message("m", "commentary"), [e.MessageOpened(1, "m", "commentary")])
-        self.assertEqual(speech.whole_message("m", "b", None), [e.TextDelta(1, "b"), e.MessageClosed(1)])
+        self.assertEqual(speech.whole_message("m", "b", None), [e.TextDelta(1, "b")])
+        again = [e.MessageClosed(1), e.MessageOpened(2, "m")]
+        self.assertEqual(speech.message("m"), again)
+
+    def test_a_whole_message_is_closed_by_what_is_noted_on_it(self) -> None:
+        speech = Speech()
+        speech.text("m", "a")
+        self.assertEqual(speech.noted("m", ("{}",)), [])
+        self.assertEqual(speech.whole_message("m", "ab", None), [e.TextDelta(0, "b")])
+        self.assertEqual(speech.noted("m", ("{}",)), [e.Annotated(0, "{}"), e.MessageClosed(0)])
+        self.assertEqual([speech.noted("m", ("{}",)), speech.noted("other", ("{}",))], [[], []])
+
+    def test_a_whole_message_nothing_was_noted_on_is_closed_when_something_else_begins(self) -> None:
+        begins: tuple[Callable[[Speech], list[e.Event]], ...] = (
+            lambda speech: speech.message("n"),
+            lambda speech: speech.text("n", "x"),
+            lambda speech: speech.thought("r"),
+            lambda speech: speech.search("ws"),
+            lambda speech: speech.call(ToolCall("c", "f", "{}")),
+            lambda speech: speech.fail(fault("idle")),
+            lambda speech: speech.end("length", NOTHING),
+        )
+        for begin in begins:
+            speech = Speech()
+            speech.whole_message("m", "a", None)
+            self.assertEqual(begin(speech)[0], e.MessageClosed(0))
+
+    def test_an_answer_whose_message_was_never_whole_is_cut(self) -> None:
+        whole, cut = Speech(), Speech()
+        whole.whole_message("m", "a", None)
+        cut.text("m", "a")
+        for speech in (whole, cut):
+            speech.end("stop", NOTHING)
+        self.assertEqual((whole.cut, cut.cut), (False, True))
 
     def test_a_message_is_opened_once(self) -> None:
         speech = Speech()
         speech.message("m")
         self.assertEqual(speech.message("m"), [])
+
+
+class SearchTests(SynchronousTestCase):
+    def test_a_search_is_opened_and_closed_once(self) -> None:
+        speech = Speech()
+        self.assertEqual(speech.search("ws"), [e.Began(), e.SearchOpened(0, "ws")])
+        self.assertEqual(speech.search("ws"), [])
+        self.assertEqual(speech.searched("ws", "{}"), [e.SearchClosed(0, "{}")])
+        self.assertEqual(speech.searched("ws", "{}"), [])
+
+    def test_a_search_nobody_began_is_told_whole(self) -> None:
+        said = Speech().searched("ws", None)
+        self.assertEqual(said, [e.Began(), e.SearchOpened(0, "ws"), e.SearchClosed(0)])
+
+    def test_a_search_that_is_left_open_ends_with_the_answer(self) -> None:
+        for finish, complete in (("stop", True), ("length", False)):
+            speech = Speech()
+            speech.search("ws")
+            closed = speech.end(finish, NOTHING)[0]  # type: ignore[arg-type]
+            self.assertEqual(closed, e.SearchClosed(0, None, complete))
 
 
 class ThoughtTests(SynchronousTestCase):
@@ -152,6 +209,9 @@ EVERYTHING = (
     lambda speech: speech.text("m", "b"),
     lambda speech: speech.text("n", "b"),
     lambda speech: speech.whole_message("m", "ab", None),
+    lambda speech: speech.noted("m", ("{}",)),
+    lambda speech: speech.search("ws"),
+    lambda speech: speech.searched("ws", None),
     lambda speech: speech.thought("r"),
     lambda speech: speech.summary("r", 0, "b"),
     lambda speech: speech.open_thought("s", 0, "b"),

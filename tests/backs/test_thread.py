@@ -9,7 +9,8 @@ from codexd.backs.thread import Thread
 from codexd.neutral import event as e
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.reply import fold
-from codexd.neutral.turn import FilePart, Message, TextPart, ToolChoice, Turn
+from codexd.neutral.turn import FilePart, Message, TextPart, ToolChoice, Turn, WebSearch
+from codexd.wire import json
 from tests.support.scene import (
     ASKED,
     HELLO,
@@ -22,8 +23,10 @@ from tests.support.scene import (
     error,
     message_done,
     raw,
+    raw_message,
     raw_thought,
     response_done,
+    searched,
     started,
     summary_delta,
     thought_delta,
@@ -149,6 +152,44 @@ class AnswerTests(SynchronousTestCase):
         )
         self.assertEqual((scene.commands, scene.thread.state), ([], "idle"))
 
+    def test_a_web_search_and_what_it_found_are_told(self) -> None:
+        cited = {
+            "type": "url_citation",
+            "url": "https://a.org",
+            "title": "a",
+            "start_index": 0,
+            "end_index": 2,
+        }
+        scene = Scene.running(evolve(ASKED, web_search=WebSearch()))
+        scene.hear(started("webSearch", "ws_1"), searched("ws_1", type="openPage", url="https://a.org"))
+        scene.hear(raw("web_search_call", id="ws_1", status="completed"), delta("m", "So"))
+        scene.hear(message_done("m", "So"), raw_message("m", "So", cited, "no object"), response_done())
+        scene.hear(turn_done())
+        self.assertEqual(
+            scene.events[1:-2],
+            [
+                e.SearchOpened(0, "ws_1"),
+                e.SearchClosed(0, '{"type":"open_page","url":"https://a.org"}'),
+                e.MessageOpened(1, "m"),
+                e.TextDelta(1, "So"),
+                e.Annotated(1, json.encode(cited).decode()),
+                e.MessageClosed(1),
+            ],
+        )
+        self.assertEqual(scene.thread.state, "idle")
+
+    def test_a_message_whose_raw_item_makes_no_sense_is_closed_without_notes(self) -> None:
+        for content in (None, "text", [None], [{"type": "output_text", "annotations": "x"}]):
+            scene = Scene.running().hear(message_done("m", "a"), raw("message", id="m", content=content))
+            self.assertEqual(fold(scene.hear(turn_done()).events).items[0].complete, True)
+
+    def test_a_thread_that_lost_a_message_is_not_gone_on_with(self) -> None:
+        """The child drops refusals: its history lacks what was said before one."""
+        scene = Scene.running().hear(started("agentMessage", "m", text=""), delta("m", "Well."))
+        scene.hear(response_done(), turn_done())
+        self.assertEqual((fold(scene.events).text, fold(scene.events).finish), ("Well.", "stop"))
+        self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
+
     def test_an_answer_without_a_word_is_an_answer(self) -> None:
         scene = Scene.running().hear(response_done(), turn_done())
         self.assertEqual(scene.events, [e.Began(), e.UsageReported(USAGE), e.Ended("stop")])
@@ -222,7 +263,8 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(scene.asked, ["inject", "turn"])
         scene.reply("turn", {"turn": {"id": "turn_2"}})
         scene.hear(delta("m", "late"), told("item/agentMessage/delta", "turn_2", itemId="m", delta="So"))
-        scene.hear(turn_done(turn_id="turn_2"))
+        whole = {"type": "agentMessage", "id": "m", "text": "So", "phase": None}
+        scene.hear(told("item/completed", "turn_2", item=whole), turn_done(turn_id="turn_2"))
         self.assertEqual(fold(scene.events).text, "So")
         self.assertEqual((fold(scene.events).finish, scene.thread.state), ("stop", "idle"))
 

@@ -23,8 +23,10 @@ from tests.support.scene import (
     delta,
     message_done,
     raw_call,
+    raw_message,
     raw_thought,
     response_done,
+    searched,
     started,
     summary_delta,
     turn_done,
@@ -57,8 +59,9 @@ class Item:
     pieces: tuple[str, ...]
 
 
+CITED: json.Json = {"type": "url_citation", "url": "https://a.org", "title": "a", "start_index": 0}
 PIECES = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5).map(tuple)
-THOUGHTS = st.lists(st.builds(Item, st.sampled_from(("message", "thought")), PIECES), max_size=4)
+THOUGHTS = st.lists(st.builds(Item, st.sampled_from(("message", "thought", "search")), PIECES), max_size=4)
 CALLS = st.lists(st.builds(Item, st.just("call"), st.just(('{"city":"Oslo"}',))), max_size=3)
 ANSWERS = st.tuples(THOUGHTS, CALLS).map(lambda both: [*both[0], *both[1]])
 
@@ -75,7 +78,13 @@ def spoken(items: list[Item]) -> Iterator[e.Event]:
 def _message(index: int, pieces: tuple[str, ...]) -> Iterator[e.Event]:
     yield e.MessageOpened(index, f"id_{index}")
     yield from (e.TextDelta(index, piece) for piece in pieces)
+    yield e.Annotated(index, json.encode(CITED).decode())
     yield e.MessageClosed(index)
+
+
+def _search(index: int, pieces: tuple[str, ...]) -> Iterator[e.Event]:
+    yield e.SearchOpened(index, f"id_{index}")
+    yield e.SearchClosed(index, json.encode({"type": "search", "query": pieces[0]}).decode())
 
 
 def _thought(index: int, pieces: tuple[str, ...]) -> Iterator[e.Event]:
@@ -90,7 +99,7 @@ def _call(index: int, pieces: tuple[str, ...]) -> Iterator[e.Event]:
     yield e.CallClosed(index)
 
 
-_SPOKEN = {"message": _message, "thought": _thought, "call": _call}
+_SPOKEN = {"message": _message, "thought": _thought, "search": _search, "call": _call}
 
 
 def dictated(items: list[Item]) -> Iterator[Notification]:
@@ -103,6 +112,10 @@ def dictated(items: list[Item]) -> Iterator[Notification]:
             yield started("agentMessage", id, text="")
             yield from (delta(id, piece) for piece in pieces)
             yield message_done(id, "".join(pieces))
+            yield raw_message(id, "".join(pieces), CITED)
+        elif kind == "search":
+            yield started("webSearch", id)
+            yield searched(id, type="search", query=pieces[0])
         else:
             yield started("reasoning", id)
             yield from (summary_delta(id, part, piece) for part, piece in enumerate(pieces))

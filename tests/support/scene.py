@@ -56,6 +56,17 @@ def message_done(id: str, text: str, phase: str | None = None) -> Notification:
     return told("item/completed", item={"type": "agentMessage", "id": id, "text": text, "phase": phase})
 
 
+def searched(id: str, **action: Json) -> Notification:
+    """`item/completed` of a web search."""
+    return told("item/completed", item={"type": "webSearch", "id": id, "query": "", "action": action})
+
+
+def raw_message(id: str, text: str, *annotations: Json) -> Notification:
+    """`rawResponseItem/completed` of an assistant's message."""
+    part = {"type": "output_text", "text": text, "annotations": list(annotations)}
+    return raw("message", id=id, role="assistant", content=[part])
+
+
 def summary_delta(id: str, part: int, text: str) -> Notification:
     """`item/reasoning/summaryTextDelta`."""
     return told("item/reasoning/summaryTextDelta", itemId=id, summaryIndex=part, delta=text)
