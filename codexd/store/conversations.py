@@ -14,7 +14,8 @@ _TOUCH: Final = "UPDATE conversation SET touched = ? WHERE number = ? AND gone =
 _INSERT: Final = "INSERT INTO conversation (owner, id, created, touched, body) VALUES (?, ?, ?, ?, ?)"
 _UPDATE: Final = "UPDATE conversation SET created = ?, body = ? WHERE number = ?"
 _ADD: Final = """
-INSERT INTO item (owner, id, conversation, body) VALUES (?, ?, ?, ?) ON CONFLICT (conversation, id) DO NOTHING
+INSERT INTO item (owner, id, conversation, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (conversation, id) WHERE conversation IS NOT NULL DO NOTHING
 """
 _TAKE_OUT: Final = "DELETE FROM item WHERE conversation = ? AND id = ?"
 

@@ -41,8 +41,8 @@ CREATE TABLE response (
     body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX response_name ON response (owner, id, gone);
-CREATE INDEX response_parent ON response (parent);
-CREATE INDEX response_room ON response (room);
+CREATE INDEX response_parent ON response (parent) WHERE parent IS NOT NULL;
+CREATE INDEX response_room ON response (room) WHERE room IS NOT NULL;
 CREATE INDEX response_age ON response (created) WHERE gone = 0 AND standing = 'over';
 CREATE INDEX response_unfinished ON response (number) WHERE gone = 0 AND standing <> 'over';
 
@@ -58,9 +58,9 @@ CREATE TABLE item (
     body BLOB NOT NULL
 );
 CREATE INDEX item_name ON item (owner, id);
-CREATE INDEX item_response ON item (response);
-CREATE INDEX item_conversation ON item (conversation);
-CREATE UNIQUE INDEX item_entry ON item (conversation, id);
+CREATE INDEX item_response ON item (response) WHERE response IS NOT NULL;
+CREATE INDEX item_conversation ON item (conversation) WHERE conversation IS NOT NULL;
+CREATE UNIQUE INDEX item_entry ON item (conversation, id) WHERE conversation IS NOT NULL;
 
 -- The stream of a background answer, compressed with Zstandard (RFC 8878).
 CREATE TABLE frames (
