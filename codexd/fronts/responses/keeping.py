@@ -102,10 +102,23 @@ def kept_items(
         used.add(id)
         status = "completed" if one.get("status") is None else one["status"]
         head = {"id": id, "type": type, "status": status}
-        spelt = _SPELT.get(type, dict)(one)
+        spelt = _without_null(_SPELT.get(type, dict)(one))
         rest = {name: value for name, value in spelt.items() if name not in head}
         found.append(KeptItem(id, encode(head | rest)))
     return tuple(found)
+
+
+def _without_null(item: dict[str, Any]) -> dict[str, Any]:
+    """Leave out members that are null, and those of its parts: they are read as absent, and shown so."""
+    said = _said(item)
+    for name in ("content", "output"):
+        if isinstance(said.get(name), list):
+            said[name] = [_said(part) if isinstance(part, dict) else part for part in said[name]]
+    return said
+
+
+def _said(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _message(item: dict[str, Any]) -> dict[str, Any]:

@@ -214,6 +214,16 @@ class ItemTests(SynchronousTestCase):
         (shown,) = self.kept({"role": "assistant", "content": [], "status": "incomplete", "future": {"a": 1}})
         self.assertEqual((shown["status"], shown["future"]), ("incomplete", {"a": 1}))
 
+    def test_null_is_not_kept_and_what_is_not_understood_is(self) -> None:
+        image = {"type": "input_image", "image_url": "https://a.org", "detail": None}
+        message, strange = self.kept(
+            {"role": "user", "content": [image], "phase": None},
+            {"type": "future", "output": ["a", {"b": None}], "content": None},
+        )
+        self.assertNotIn("phase", message)
+        self.assertEqual(message["content"], [{"type": "input_image", "image_url": "https://a.org"}])
+        self.assertEqual((strange["output"], "content" in strange), (["a", {}], False))
+
     @given(responses_turns.turns(), st.booleans())
     def test_every_kept_item_of_openais_types_is_valid_by_them(self, asked: Turn, in_short: bool) -> None:
         said = [item for item in map(as_typed, as_request(asked)["input"]) if has_type(item)]

@@ -11,14 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import responses
 from codexd.fronts.exchange import Stamp
-from codexd.fronts.responses import extended
+from codexd.fronts.responses import extended, kept, replay
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
-from codexd.neutral.reply import fold
+from codexd.neutral.kept import Recalled
+from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Turn
 from codexd.wire.json import Json, decode, encode
 from tests.support import responses_stream
-from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, RESPONSE, violations
+from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, ITEM, RESPONSE, violations
 from tests.support.responses_requests import SOMEONE, as_request, ask
 from tests.support.responses_turns import turns
 from tests.support.sentences import broken_sentences, sentences
@@ -128,6 +129,17 @@ class AnswerTests(SynchronousTestCase):
         exchange = responses.decode(encode(as_request(turn)), SOMEONE)
         self.assertEqual(violations(RESPONSE, decode(exchange.render((fold(TALKATIVE),), STAMP))), [])
 
+    @given(turns(), sentences() | broken_sentences())
+    def test_what_is_kept_is_shown_validly(self, turn: Turn, sentence: Sentence) -> None:
+        keeping = responses.read(encode(as_request(turn)), SOMEONE).complete(Recalled()).keeping
+        assert keeping is not None
+        over, queued = keeping.write(fold(sentence), STAMP), keeping.write(Reply(), STAMP, "queued")
+        for answer in (over, queued, kept.lost(queued)):
+            self.assertEqual(violations(RESPONSE, decode(kept.shown(answer))), [])
+        for item in over.input:
+            self.assertEqual(violations(ITEM, decode(kept.item(item))), [])
+        self.assert_events(responses_stream.read(b"".join(replay.closing(over))))
+
     def test_codex_word_for_no_summary_is_repeated_as_null(self) -> None:
         exchange = ask(reasoning={"effort": "low", "summary": "none"})
         whole = decode(exchange.render((fold(TALKATIVE),), STAMP))
@@ -149,11 +161,11 @@ class CheckerTests(SynchronousTestCase):
         for event in stream(TALKATIVE, queued=True, tool_events=True):
             for node, name in list(places(event)):
                 place = (node.get("type"), name)
-                kept = node.pop(name)
+                value = node.pop(name)
                 self.assertEqual(violations(EVENT, event) == [], place in MAY_MISS, place)
                 node[name] = {"of": "no type"}
                 self.assertEqual(violations(EVENT, event) == [], place in MAY_BE_ANYTHING, place)
-                node[name] = kept
+                node[name] = value
 
     def test_an_unknown_type_is_a_violation(self) -> None:
         for stranger in ({"type": "response.novel", "sequence_number": 0}, {}, [], None):
