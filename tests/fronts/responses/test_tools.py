@@ -2,6 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.fronts import responses
+from codexd.fronts.exchange import Terms
 from codexd.fronts.reading import Fields
 from codexd.fronts.responses.tools import read as tools_of
 from codexd.neutral.turn import Tool, ToolChoice, WebSearch
@@ -48,6 +50,11 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual((box.tools, box.choice), ((Tool("f", namespace="n"),), ToolChoice()))
         ignored = ("tools[0] (file_search)", "tools[1].tools[1] (mcp)", "tool_choice (file_search)")
         self.assertEqual(box.ignored, ignored)
+
+    def test_whether_they_are_dropped_is_said_by_the_terms(self) -> None:
+        body = encode({"model": "m", "input": "hi", "tools": [{"type": "file_search"}]})
+        asked = responses.decode(body, Terms("someone", drop_hosted=True)).turn
+        self.assertEqual(asked.ignored, ("tools[0] (file_search)",))
 
     def test_each_form_of_tool_choice(self) -> None:
         tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
