@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import Factory, define, evolve
 
+from codexd.fronts import errors
 from codexd.fronts.modes import TOOL_MESSAGES
 from codexd.fronts.reading import Fields, entry, missing, wrong_type
 from codexd.fronts.responses import results
@@ -17,9 +18,6 @@ from codexd.neutral.fault import Refused, fault
 from codexd.neutral.kept import KeptItem, Recalled
 from codexd.neutral.turn import CallKind, Item, ToolCall, ToolResult
 from codexd.wire import json
-
-_SHOWN: Final = 128
-"""How much of an unknown id is repeated to whoever asked for it."""
 
 _NEEDS_ITS_END: Final = frozenset(("function_call", "custom_tool_call", "reasoning"))
 _REFERENCE: Final = "item_reference"
@@ -70,8 +68,7 @@ class History:
     def _named(self, id: str) -> KeptItem:
         found = self._known.get(id)
         if found is None:
-            message = f"Item with id '{id[:_SHOWN]}' not found."
-            raise Refused(fault("item_not_found", message, param="input"))
+            raise Refused(errors.absent("item_not_found", "Item", id, "input"))
         return found
 
     def _read(self, item: Fields, tool_messages: bool) -> Item | None:
