@@ -50,6 +50,7 @@ class Viewer:
         self._heartbeat = Heartbeat(self._house.clock, self._house.settings.keepalive_seconds, self._silence)
         self._transcript.follow(self._read)
         self._request.registerProducer(self, True)
+        self._request.write(b"")  # the head: there may be nothing to read for long
         self._read()
         return self._done
 

@@ -38,6 +38,7 @@ class Works:
         """
         work = self._accept(request, exchange, keeping)
         queued = work.kept
+        work.start()
         await work.queued.wait()
         if work.refused is not None:
             raise Refused(work.refused)
@@ -54,7 +55,6 @@ class Works:
         work = Work(exchange, keeping, self._house, record, self._forget)
         self._house.doorman.enter(work)
         self._works[work.kept.id] = work
-        work.start()
         return work
 
     def _forget(self, work: Work) -> None:

@@ -1,0 +1,27 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.http.heading import set_heading
+from codexd.http.request import Request
+from tests.support.web import Web
+
+
+class TestHeading(SynchronousTestCase):
+    def headers(self, *ignored: str) -> dict[str, str]:
+        """Let the probe have the headers, and give them."""
+
+        def at(request: Request, route: str) -> Request:
+            set_heading(request, ignored)
+            return request
+
+        self.web = Web()
+        self.patch(Request, "at", at)
+        return self.web.ask("GET", "/livez").headers
+
+    def test_it_says_how_long_it_took_and_which_api_it_is(self) -> None:
+        headers = self.headers()
+        self.assertEqual((headers["openai-processing-ms"], headers["openai-version"]), ("0", "2020-10-01"))
+        self.assertNotIn("x-codexd-ignored", headers)
+
+    def test_what_had_no_effect_is_named_once_there_and_in_the_journal(self) -> None:
+        self.assertEqual(self.headers("seed", "stop", "seed")["x-codexd-ignored"], "seed, stop")
+        self.assertEqual(self.web.log.records[0].ignored, ("seed", "stop"))
