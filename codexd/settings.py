@@ -183,8 +183,12 @@ class Model:
 
     Attributes:
         name: what clients ask for.
-        model: the account's model it stands for; left out, the same name.
+        model: the model it stands for, as the account or the upstream calls it; left out, the same name.
+        upstream: the upstream that has it; left out, Codex.
+        fallback: names to try in its place, in order, when it cannot answer.
         effort: default reasoning effort.
+        instructions: what the model is told where a request tells it nothing.
+        max_output_tokens: the most output tokens of an answer.
         profile: `plain` is the bare model; `agent` is Codex with its own prompt, shell and workspace.
         workspace: the agent's directory (agent only).
         sandbox: what the agent may do there (agent only).
@@ -192,7 +196,11 @@ class Model:
 
     name: str
     model: str | None = None
+    upstream: str | None = None
+    fallback: tuple[str, ...] = ()
     effort: str | None = None
+    instructions: str | None = None
+    max_output_tokens: Count | None = None
     profile: Literal["plain", "agent"] = "plain"
     workspace: str | None = None
     sandbox: Literal["read-only", "workspace-write", "danger-full-access"] = "read-only"

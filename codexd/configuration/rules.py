@@ -84,6 +84,18 @@ def _agents_have_a_workspace(settings: Settings) -> Iterator[str]:
             yield f'models.alias {alias.name!r}: workspace is for profile = "agent"; a plain model has none'
 
 
+def _aliases_lead_somewhere(settings: Settings) -> Iterator[str]:
+    upstreams = {upstream.name for upstream in settings.upstream}
+    for alias in settings.models.alias:
+        where = f"models.alias {alias.name!r}"
+        if alias.upstream is not None and alias.upstream not in upstreams:
+            yield f"{where}: there is no upstream named {alias.upstream!r}"
+        if alias.upstream is not None and alias.profile == "agent":
+            yield f'{where}: profile = "agent" is Codex\'s; an upstream\'s model has no workspace'
+        if alias.name in alias.fallback:
+            yield f"{where}: it is its own fallback"
+
+
 def _upstreams_are_told_apart(settings: Settings) -> Iterator[str]:
     for name, count in Counter(upstream.name for upstream in settings.upstream).items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
@@ -112,6 +124,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _back_off_grows,
     _aliases_are_unique,
     _agents_have_a_workspace,
+    _aliases_lead_somewhere,
     _upstreams_are_told_apart,
     _upstreams_can_be_reached,
 )

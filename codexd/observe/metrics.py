@@ -23,6 +23,7 @@ COUNTERS: Final = {
     "affinity_hit": "Requests continued on a warm thread.",
     "affinity_miss": "Requests that found no warm thread to continue.",
     "affinity_evicted": "Warm threads let go for age, count or memory.",
+    "fallback_taken": "Answers asked of another back end, as the one before could not begin.",
     "turn_suspended": "Turns suspended until their tools' results come.",
     "turn_resumed": "Suspended turns continued by their tools' results.",
     "turn_replayed": "Tool results whose turn was gone: history replayed on a new thread.",

@@ -1,0 +1,99 @@
+"""Where a model's name leads: to which back ends, in which order, and with which defaults."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from attrs import evolve, frozen
+
+from codexd.neutral.fault import Fault
+from codexd.neutral.turn import Turn
+
+CODEX: Final = "codex"
+"""The back end of aliases that name none."""
+
+
+class Alias(Protocol):
+    """A name a person chose, and what it stands for (codexd.settings.Model)."""
+
+    @property
+    def name(self) -> str:
+        """What clients ask for."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model it stands for; None is the same name."""
+        ...
+
+    @property
+    def effort(self) -> str | None:
+        """The default reasoning effort."""
+        ...
+
+    @property
+    def upstream(self) -> str | None:
+        """The upstream that has the model; None is Codex."""
+        ...
+
+    @property
+    def fallback(self) -> tuple[str, ...]:
+        """The names to try in its place, in order."""
+        ...
+
+    @property
+    def instructions(self) -> str | None:
+        """What the model is told where a request tells it nothing."""
+        ...
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The most output tokens of an answer."""
+        ...
+
+
+@frozen
+class Leg:
+    """One way a turn may go.
+
+    Attributes:
+        turn: what is asked there; `model` is the name to ask by.
+        backend: who is asked; None: whoever has a model of that name.
+    """
+
+    turn: Turn
+    backend: str | None = None
+
+
+def legs(turn: Turn, aliases: dict[str, Alias]) -> tuple[Leg, ...]:
+    """Give the ways a turn may go, the one it was meant for first.
+
+    The fallbacks of a fallback are not followed: an order is read off one table.
+    """
+    alias = aliases.get(turn.model)
+    names = () if alias is None else alias.fallback
+    return tuple(_leg(evolve(turn, model=name), aliases.get(name)) for name in (turn.model, *names))
+
+
+def _leg(turn: Turn, alias: Alias | None) -> Leg:
+    if alias is None:
+        return Leg(turn)
+    turn = evolve(turn, **dict(_defaults(turn, alias)))
+    if alias.upstream is None:
+        return Leg(turn, CODEX)  # which knows its aliases itself
+    return Leg(evolve(turn, model=alias.model or alias.name), alias.upstream)
+
+
+def _defaults(turn: Turn, alias: Alias) -> Iterator[tuple[str, Any]]:
+    """Give what the alias adds: what the request says itself wins, but for the limit, which holds."""
+    if turn.instructions is None and alias.instructions is not None:
+        yield "instructions", alias.instructions
+    if turn.thinking.effort is None and alias.effort is not None:
+        yield "thinking", evolve(turn.thinking, effort=alias.effort)
+    most, asked = alias.max_output_tokens, turn.sampling.max_tokens
+    if most is not None and (asked is None or asked > most):
+        yield "sampling", evolve(turn.sampling, max_tokens=most)
+
+
+def worth_another(fault: Fault) -> bool:
+    """Tell whether another back end may do better: the request itself was not at fault."""
+    return fault.kind == "unknown_model" or fault.status == 429 or fault.status >= 500

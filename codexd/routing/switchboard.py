@@ -1,0 +1,100 @@
+"""All back ends as one: a turn goes to whoever has its model."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from attrs import evolve, frozen
+from zope.interface import implementer
+
+from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.neutral.fault import Refused, fault
+from codexd.neutral.turn import Turn
+from codexd.policy.routing import Alias, Leg, legs
+from codexd.routing.relay import Relay, Way
+
+_UNKNOWN: Final = "unknown_model"
+
+
+@frozen
+class Line:
+    """One back end.
+
+    Attributes:
+        name: what aliases call it.
+        backend: who answers there.
+        prefix: what its models' names begin with; aliases leave it out.
+    """
+
+    name: str
+    backend: IModelBackend
+    prefix: str = ""
+
+
+@implementer(IModelBackend)
+class Switchboard:
+    """Sends turns on.
+
+    Args:
+        lines: the back ends, in the order in which they are asked for a name that none of them lists.
+        aliases: by name.
+        count: told `fallback_taken`.
+    """
+
+    def __init__(
+        self, lines: Iterable[Line], aliases: Mapping[str, Alias], count: Callable[[str], None]
+    ) -> None:
+        self._lines = {line.name: line for line in lines}
+        self._aliases = dict(aliases)
+        self._count = count
+
+    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Start an answer (IModelBackend)."""
+        ways = tuple(self._way(leg) for leg in legs(turn, self._aliases))
+        if len(ways) == 1:
+            return ways[0](sink)
+        relay = Relay(ways, sink, self._count)
+        relay.begin()
+        return relay
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """List what is on offer everywhere; of equal names the first line's counts (IModelBackend)."""
+        found = {name: ModelCard(name) for name in self._aliases}
+        for line in self._lines.values():
+            for card in line.backend.models():
+                if card.id not in found or card.id in self._aliases:
+                    found[card.id] = card
+        return tuple(found.values())
+
+    def ready(self) -> bool:
+        """Tell whether anybody could answer (IModelBackend)."""
+        return any(line.backend.ready() for line in self._lines.values())
+
+    def _way(self, leg: Leg) -> Way:
+        if leg.backend is None:
+            return lambda sink: self._ask_around(leg.turn, sink)
+        line = self._lines[leg.backend]
+        turn = evolve(leg.turn, model=line.prefix + leg.turn.model)
+        return lambda sink: line.backend.begin(turn, sink)
+
+    def _ask_around(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Begin with the line that lists the model, else with the first that takes it.
+
+        Raises:
+            Refused: as that line does; `unknown_model` if there is none.
+        """
+        listed = self._listing(turn.model)
+        if listed is not None:
+            return listed.backend.begin(turn, sink)
+        refusal = Refused(fault(_UNKNOWN, param="model"))
+        for line in self._lines.values():
+            try:
+                return line.backend.begin(turn, sink)
+            except Refused as refused:
+                if refused.fault.kind != _UNKNOWN:
+                    raise
+                refusal = refused
+        raise refusal
+
+    def _listing(self, model: str) -> Line | None:
+        lines = self._lines.values()
+        return next((line for line in lines if any(card.id == model for card in line.backend.models())), None)
