@@ -1,0 +1,108 @@
+"""Hypothesis strategies: texts with tool calls in them, whole, broken and beside the point."""
+
+from hypothesis import strategies as st
+
+from codexd.neutral.turn import Tool
+from codexd.tools.patterns import Pattern
+from codexd.tools.use import Use
+from codexd.wire import json
+from tests.support.sentences import names, texts
+
+OPEN, CLOSE = "<use_tool>", "</use_tool>"
+FIND = f"{OPEN}<name>find</name><query>R&amp;D</query>{CLOSE}"
+"""A block that calls the tool `find`."""
+
+FOUND = '{"query":"R&D"}'
+"""Its arguments."""
+
+_SCHEMA = '{"type":"object","properties":{"query":{"type":"string"},"limit":{"type":"integer"}}}'
+TOOL = Tool("find", "Finds notes.", _SCHEMA)
+
+_SHREDS = (
+    *(
+        OPEN,
+        CLOSE,
+        FIND,
+        "<use_tool",
+        "</use_tool",
+        "<",
+        "</",
+        "<use",
+        "_tool>",
+        ">",
+        "\n",
+        "<name>",
+        "</name>",
+    ),
+    *(
+        "<use_tool name='find'>",
+        "<use_tools>",
+        "find",
+        " ",
+        "a",
+        "ha",
+        "<<use_tool>",
+        "<use_<use_tool>",
+        "é",
+        "}",
+    ),
+    *("<call:", ":call>", "<call:{", '"name":"find"'),
+)
+
+_TRICKY = (
+    *("1", "true", "null", "[1]", "{}", "1.50", "\n", "\n\n", "\na\n", " 1 ", "&lt;", "&#1;", '"', '"a"'),
+    *("<item>a</item>", CLOSE, "<![CDATA[x]]>", "12345678901234567890123", "\n1\n  ", "]]>", "<a>", "\r\n"),
+)
+
+
+def _read_call(source: str) -> Use | None:
+    try:
+        found = json.decode(source[len("<call:") : -len(":call>")])
+    except json.Malformed:
+        return None
+    return Use("find", arguments=json.encode(found).decode()) if isinstance(found, dict) else None
+
+
+CALL = Pattern("call", "<call:", ":call>", _read_call)
+"""A pattern of somebody's own: `<call:{...}:call>` calls `find`."""
+
+
+def blocky() -> st.SearchStrategy[str]:
+    """Give a text in which blocks may begin, end, nest and break anywhere."""
+    return st.lists(st.sampled_from(_SHREDS) | texts(), max_size=12).map("".join)
+
+
+@st.composite
+def cuts(draw: st.DrawFn, text: str) -> list[str]:
+    """Give the text in pieces: cut at drawn places, or character by character."""
+    if draw(st.booleans()):
+        return list(text)
+    borders = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    return [text[a:b] for a, b in zip([0, *borders], [*borders, len(text)], strict=True)]
+
+
+def cut_blocky() -> st.SearchStrategy[tuple[str, list[str]]]:
+    """Give such a text, whole and in pieces."""
+    return blocky().flatmap(lambda text: st.tuples(st.just(text), cuts(text)))
+
+
+def values() -> st.SearchStrategy[json.Json]:
+    """Give a JSON value; texts that look like something else are frequent."""
+    tricky = st.sampled_from(_TRICKY)
+    leaves = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.floats(-1e15, 1e15)
+        | texts()
+        | tricky
+    )
+    return st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(), inner, max_size=3)
+    )
+
+
+def arguments() -> st.SearchStrategy[dict[str, json.Json]]:
+    """Give a call's arguments; names that a tag cannot bear, or that mean something else, are frequent."""
+    keys = names() | st.sampled_from(("name", "args", "arguments", "item", "use_tool", "a b", "", "<", "-a"))
+    return st.dictionaries(keys, values(), max_size=4)
