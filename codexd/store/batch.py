@@ -43,7 +43,7 @@ def outcomes(connection: sqlite3.Connection, calls: tuple[Call, ...]) -> list[An
     """
     try:
         return _together(connection, calls)
-    except sqlite3.Error as error:
+    except Exception as error:
         if len(calls) == 1:
             return [Failed(error)]
     return [outcome for call in calls for outcome in outcomes(connection, (call,))]
@@ -66,7 +66,8 @@ def _apart(connection: sqlite3.Connection, call: Call) -> Any:
         done = call.work(connection)
     except Exception as error:
         if not connection.in_transaction:
-            raise sqlite3.OperationalError("the transaction was given up") from error
+            # The database itself gave the whole transaction up, as it does on a full disk.
+            raise
         connection.execute("ROLLBACK TO call")
         done = Failed(error)
     connection.execute("RELEASE call")

@@ -57,6 +57,12 @@ def prune(connection: sqlite3.Connection, before: float, most: int, now: float, 
     unused = connection.execute(_UNUSED, (before, batch)).fetchall()
     for (number,) in unused:
         hide_conversation(connection, number)
-    # Fetched to the end: every row of this is one page.
-    connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+    _give_back(connection)
     return Pruned(len(due), batch in (len(due), len(unused)))
+
+
+def _give_back(connection: sqlite3.Connection) -> None:
+    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    # One at a time: Python's module takes only the first step of a statement that gives no rows.
+    for _ in range(min(free, _PAGES)):
+        connection.execute("PRAGMA incremental_vacuum(1)")

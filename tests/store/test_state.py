@@ -3,6 +3,7 @@
 The real one is closed and opened again now and then: what it keeps may not live in its memory only.
 """
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ from codexd.store.service import Store
 from tests.support.store import FakeStore
 from tests.support.tables import InlineExecutor, opened
 
+# Where there are files in memory, nobody waits for a disk.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 OWNERS = ("me", "you")
 ITEMS = st.lists(
     st.builds(KeptItem, st.sampled_from("abcd"), st.sampled_from([b"1", b"2", b"\x00"])), max_size=3
@@ -59,7 +62,7 @@ class Asked:
 class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = tempfile.mkdtemp()
+        self.directory = tempfile.mkdtemp(dir=MEMORY)
         self.now = 1000.0
         self.model = FakeStore(lambda: self.now)
         self.made = 0
