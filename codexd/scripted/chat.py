@@ -1,7 +1,8 @@
 """A plan in the Chat Completions dialect: OpenAI's chunks, and the completion object.
 
 Source: OpenAI Chat Completions API. It has no reasoning text: that goes as `reasoning_content`, the habit of
-other servers. A failure after the first chunk is a `data:` line with an `error` member, and no `[DONE]`.
+other servers. Of a web search it shows what the text cites. A failure after the first chunk is a `data:` line
+with an `error` member, and no `[DONE]`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from attrs import define, field
 
 from codexd.scripted import errors, script
-from codexd.scripted.items import Object
+from codexd.scripted.items import Object, citation
 from codexd.scripted.plan import (
     Call,
     Failed,
@@ -18,6 +19,7 @@ from codexd.scripted.plan import (
     Message,
     Pause,
     Plan,
+    Step,
     Thought,
     spaced,
 )
@@ -69,6 +71,8 @@ class Answer:
             member = "reasoning_content" if isinstance(step, Thought) else "content"
             for piece in spaced(step):
                 yield piece if isinstance(piece, Pause) else self._delta({member: piece})
+            if notes := _notes(step):
+                yield self._delta({"annotations": notes})
         if isinstance(self.plan.ending, Failed):
             yield sse.frame(errors.of_code(self.plan.ending.code).body)
         elif not self.plan.unfinished:
@@ -84,6 +88,8 @@ class Answer:
             message["tool_calls"] = [
                 self._announced(at, step, step.arguments) for at, step in enumerate(calls)
             ]
+        if notes := [note for step in self.plan.steps for note in _notes(step)]:
+            message["annotations"] = notes
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self._finish_reason()}
         completion = {**self.head, "object": "chat.completion", "choices": [choice], "usage": self._usage()}
         return encode(completion)
@@ -135,6 +141,15 @@ class Answer:
             "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens, "audio_tokens": 0},
         }
+
+
+def _notes(step: Step) -> list[Object]:
+    """The citations of a message, in Chat's nested form."""
+    if not isinstance(step, Message) or step.source is None:
+        return []
+    cited = citation(step.text, step.source)
+    kind = cited.pop("type")
+    return [{"type": kind, kind: cited}]
 
 
 def _named(step: Call) -> tuple[str, str]:

@@ -3,12 +3,12 @@
 Source: OpenAI Responses API, streaming events of message, reasoning, function and custom tool call items.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from codexd.scripted.plan import Call, Incomplete, Message, Plan, Step, Thought
+from codexd.scripted.plan import Call, Incomplete, Message, Plan, Search, Step, Thought
 
 Object: TypeAlias = dict[str, Any]
 Event: TypeAlias = tuple[str, Object]
@@ -25,7 +25,7 @@ class Item:
     """The members that every event within the item has."""
     opening: tuple[Event, ...]
     delta: str
-    """The name of the delta events."""
+    """The name of the delta events; empty where there are none."""
     extra: Object
     """The members of a delta event beside its place and `delta`."""
     closing: tuple[Event, ...]
@@ -40,7 +40,9 @@ def item(plan: Plan, position: int) -> Item:
 def _message(plan: Plan, position: int, step: Message) -> Item:
     cut_short = isinstance(plan.ending, Incomplete) and position == len(plan.steps) - 1
     head = {"id": plan.identifier("msg", position), "type": "message", "role": "assistant"}
-    part = _text_part(step.text)
+    notes = [] if step.source is None else [citation(step.text, step.source)]
+    part = _text_part(step.text, notes)
+    noted = ({"annotation_index": index, "annotation": note} for index, note in enumerate(notes))
     return Item(
         opened={**head, "status": "in_progress", "content": []},
         finished={**head, "status": "incomplete" if cut_short else "completed", "content": [part]},
@@ -49,14 +51,21 @@ def _message(plan: Plan, position: int, step: Message) -> Item:
         delta="response.output_text.delta",
         extra={"logprobs": []},
         closing=(
+            *(("response.output_text.annotation.added", members) for members in noted),
             ("response.output_text.done", {"text": step.text, "logprobs": []}),
             ("response.content_part.done", {"part": part}),
         ),
     )
 
 
-def _text_part(text: str) -> Object:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def citation(text: str, source: str) -> Object:
+    """Note on a whole text that it comes from a web page."""
+    place = {"start_index": 0, "end_index": len(text)}
+    return {"type": "url_citation", "url": source, "title": "What was found", **place}
+
+
+def _text_part(text: str, notes: Sequence[Object] = ()) -> Object:
+    return {"type": "output_text", "text": text, "annotations": list(notes), "logprobs": []}
 
 
 def _thought(plan: Plan, position: int, step: Thought) -> Item:
@@ -97,6 +106,21 @@ def _call(plan: Plan, position: int, step: Call) -> Item:
     )
 
 
+def _search(plan: Plan, position: int, step: Search) -> Item:
+    head = {"id": plan.identifier("ws", position), "type": "web_search_call"}
+    action = {"type": "search", "query": step.query, "queries": [step.query]}
+    event = "response.web_search_call"
+    return Item(
+        opened={**head, "status": "in_progress", "action": action},
+        finished={**head, "status": "completed", "action": action},
+        place={"item_id": head["id"], "output_index": position},
+        opening=((f"{event}.in_progress", {}), (f"{event}.searching", {})),
+        delta="",
+        extra={},
+        closing=((f"{event}.completed", {}),),
+    )
+
+
 _FUNCTION = ("function_call", "fc", "arguments", "response.function_call_arguments")
 _CUSTOM = ("custom_tool_call", "ctc", "input", "response.custom_tool_call_input")
 
@@ -104,4 +128,5 @@ _KINDS: dict[type[Step], Callable[[Plan, int, Any], Item]] = {
     Message: _message,
     Thought: _thought,
     Call: _call,
+    Search: _search,
 }

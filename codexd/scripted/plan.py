@@ -17,6 +17,8 @@ class Message:
     pieces: tuple[str, ...]
     pause_seconds: float = 0.0
     """The wait between two deltas."""
+    source: str | None = None
+    """A URL that the whole text is said to come from (OpenAI's `url_citation`)."""
 
     @property
     def text(self) -> str:
@@ -51,7 +53,16 @@ class Call:
         return "".join(self.pieces)
 
 
-Step: TypeAlias = Message | Thought | Call
+@frozen
+class Search:
+    """A web search, run where the model is."""
+
+    query: str
+    pieces: tuple[str, ...] = ()
+    """None: a search has no deltas."""
+
+
+Step: TypeAlias = Message | Thought | Call | Search
 """One output item."""
 
 

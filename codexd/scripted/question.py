@@ -13,6 +13,9 @@ from codexd.wire.json import Json, encode, fragment
 
 MODEL = "scripted"
 
+SEARCH = "web_search"
+"""The type of OpenAI's web search tool, which has no name of its own."""
+
 
 @frozen
 class Tool:
@@ -116,6 +119,8 @@ def from_chat(body: Mapping[str, Json]) -> Question:
     given = body.get("messages")
     messages = given if isinstance(given, list) else []
     tools = list(_tools(body.get("tools")))
+    if isinstance(body.get("web_search_options"), dict):
+        tools.append((SEARCH, Tool(SEARCH)))
     seen = Seen(
         instructions=None,
         input=encode(given),

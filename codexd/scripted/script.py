@@ -4,6 +4,8 @@ One verb begins the text, after any directives (style.py); the rest, newlines in
 
     say: X, json: X        exactly X
     call: NAME ARGUMENTS   a tool call if NAME is offered, else the text `no tool NAME`
+    search: X              a web search for X if one is offered, then `found: X` with a citation, else the
+                           text `no tool web_search`
     think: X               a reasoning item with the summary X, then X
     long: N, slow: N       N words; at once, or one each 50 ms
     fail: STATUS           that HTTP status
@@ -41,18 +43,22 @@ from codexd.scripted.plan import (
     Message,
     Plan,
     Refused,
+    Search,
     Silent,
     Step,
     Thought,
     Usage,
 )
-from codexd.scripted.question import Question, Tool
+from codexd.scripted.question import SEARCH, Question, Tool
 from codexd.scripted.style import Style, number, take
 
 MOST_WORDS = 100_000
 """The most words `long:` and `slow:` give; a greater number is not understood."""
 
 SLOW_SECONDS = 0.05
+
+SOURCE = "https://example.org/found"
+"""Where a search finds whatever it is asked for."""
 
 _CHARACTERS_A_TOKEN = 4
 _NEXT_CALL = re.compile(r"\ncall: *")
@@ -132,6 +138,13 @@ def _arguments(rest: list[str], tool: Tool) -> str:
     return "" if tool.custom else "{}"
 
 
+def _search(text: str, asking: _Asking) -> _Said:
+    if SEARCH not in asking.question.tools:
+        return _say(f"no tool {SEARCH}", asking)
+    found = evolve(asking.style.message(f"found: {text}"), source=SOURCE)
+    return (Search(text), found), Completed()
+
+
 def _think(text: str, asking: _Asking) -> _Said:
     return (Thought(asking.style.cut(text)), asking.style.message(text)), Completed()
 
@@ -187,6 +200,7 @@ _VERBS: dict[str, Callable[[str, _Asking], _Said | None]] = {
     "say": _say,
     "json": _say,
     "call": _call,
+    "search": _search,
     "think": _think,
     "long": _long,
     "slow": _slow,

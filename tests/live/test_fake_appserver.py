@@ -16,10 +16,11 @@ from twisted.trial.unittest import TestCase
 
 from codexd import home
 from codexd.backs import bindings as b
+from codexd.backs.items import raw_items
 from codexd.backs.profile import Profile, thread_start
 from codexd.child.launch import Launch, prepare_catalog
 from codexd.child.process import ChildProcess, launch
-from codexd.neutral.turn import Tool, Turn
+from codexd.neutral.turn import Message, Place, Search, TextPart, Tool, Turn, WebSearch
 from codexd.scripted.server import ScriptedModel, scripted_site
 from codexd.settings import Codex
 from codexd.wire import json
@@ -121,6 +122,31 @@ class FakeAppServerTests(TestCase):
             "say: ",
             "usage: 100,50,20,7\nlong: 100",
         )
+
+    def test_a_web_search_that_is_not_offered(self) -> "Deferred[None]":
+        return self.tell("search: one two")
+
+    def test_web_searches(self) -> "Deferred[None]":
+        place = Place("NO", city="Oslo")
+        search = WebSearch("low", ("a.org", "b.org"), place, live=False)
+        self.setup = setup(self.how.workspace, web_search=search)
+        return self.tell("search: one two", "thinking: hm\npreface: well\nsearch: one")
+
+    async def test_an_earlier_search_is_injected(self) -> None:
+        self.setup = setup(self.how.workspace, web_search=WebSearch())
+        history = (
+            Search("ws_1", '{"type":"search","query":"a","queries":["a"]}'),
+            Search("ws_2", '{"type":"open_page","url":"https://a.org"}'),
+            Search("ws_3"),
+            Message("assistant", (TextPart("found", ('{"type":"url_citation","url":"https://a.org"}',)),)),
+        )
+
+        async def story(talk: Talk, setup: Json) -> None:
+            items = json.decode(json.encode(raw_items(history)))
+            talk.turn(await talk.start(**setup), user("search: a"), *items, user("say: fine"))
+            await talk.done()
+
+        await self.hold_to(story)
 
     def test_failures(self) -> "Deferred[None]":
         statuses = (400, 401, 403, 404, 429, 500, 503)

@@ -19,6 +19,7 @@ TOOLS = [
 SCRIPTS = st.one_of(
     st.text().map("say: {}".format),
     st.text().map("think: {}".format),
+    st.text().map("search: {}".format),
     st.text().map("incomplete: content_filter {}".format),
     st.text().map("thinking: hm\npreface: so\ncall: f\ncall: g {}".format),
     st.sampled_from(["", "shape: empty\nsay: a b", "seen:", "long: 30"]),
@@ -28,7 +29,8 @@ SCRIPTS = st.one_of(
 def body(text: str, usage: bool = True, **members: Json) -> dict[str, Json]:
     options = {"stream_options": {"include_usage": usage}}
     said = {"messages": [{"role": "user", "content": text}]}
-    return {"model": "m", "tools": TOOLS, "stream": True, **said, **options, **members}
+    offered = {"tools": TOOLS, "web_search_options": {}}
+    return {"model": "m", "stream": True, **offered, **said, **options, **members}
 
 
 def stream(text: str, usage: bool = True) -> bytes:
@@ -48,7 +50,7 @@ def folded(chunks: list[Json]) -> tuple[Json, str]:
     for choice in (choice for chunk in chunks for choice in chunk["choices"]):
         for name, value in choice["delta"].items():
             if name != "tool_calls":
-                message[name] = message.get(name, "") + value
+                message[name] = message[name] + value if name in message else value
         for delta in choice["delta"].get("tool_calls", ()):
             if "id" in delta:
                 calls.append({name: value for name, value in delta.items() if name != "index"})
@@ -82,6 +84,12 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(first["choices"][0]["delta"], {"role": "assistant", "content": ""})
         self.assertFalse(any("role" in choice["delta"] for chunk in rest for choice in chunk["choices"]))
         self.assertTrue(said.endswith(b"data: [DONE]\n\n"))
+
+    def test_what_a_search_found_is_cited_in_chats_own_form(self) -> None:
+        (choice,) = whole("search: a")["choices"]
+        (note,) = choice["message"]["annotations"]
+        self.assertEqual((note["type"], set(note)), ("url_citation", {"type", "url_citation"}))
+        self.assertEqual(note["url_citation"]["end_index"], len(choice["message"]["content"]))
 
     def test_usage_is_given_only_when_asked_for(self) -> None:
         *others, last = events(stream("usage: 10,9,8,7\nsay: x"))

@@ -4,7 +4,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.scripted.items import item
-from codexd.scripted.plan import Call, Completed, Incomplete, Message, Plan, Step, Thought, Usage
+from codexd.scripted.plan import Call, Completed, Incomplete, Message, Plan, Search, Step, Thought, Usage
 
 STEPS: tuple[Step, ...] = (
     Thought(("hm",)),
@@ -44,6 +44,24 @@ class ItemTests(SynchronousTestCase):
     def test_only_the_last_message_is_cut_short(self) -> None:
         plan = evolve(PLAN, steps=(Message(("a",)), Message(("b",))), ending=Incomplete("content_filter"))
         self.assertEqual([item(plan, at).finished["status"] for at in (0, 1)], ["completed", "incomplete"])
+
+    def test_a_search_tells_its_stages_and_has_no_deltas(self) -> None:
+        plan = evolve(PLAN, steps=(Search("a"),))
+        shown = item(plan, 0)
+        stages = [
+            name.removeprefix("response.web_search_call.") for name, _ in (*shown.opening, *shown.closing)
+        ]
+        self.assertEqual(stages, ["in_progress", "searching", "completed"])
+        self.assertEqual(shown.finished["action"], {"type": "search", "query": "a", "queries": ["a"]})
+        self.assertEqual((plan.steps[0].pieces, shown.finished["status"]), ((), "completed"))
+
+    def test_a_message_cites_its_source_for_all_it_says(self) -> None:
+        shown = item(evolve(PLAN, steps=(Message(("a ", "b"), source="https://a.org"),)), 0)
+        (name, members), *_ = shown.closing
+        note = members["annotation"]
+        self.assertEqual(name, "response.output_text.annotation.added")
+        self.assertEqual((note["url"], note["start_index"], note["end_index"]), ("https://a.org", 0, 3))
+        self.assertEqual(shown.finished["content"][0]["annotations"], [note])
 
     def test_every_item_has_an_id_of_its_own(self) -> None:
         ids = [item(PLAN, at).finished["id"] for at in range(len(STEPS))]

@@ -16,11 +16,13 @@ EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 TOOLS = [
     {"type": "function", "name": "f", "parameters": {}, "strict": False},
     {"type": "custom", "name": "raw"},
+    {"type": "web_search"},
     {"type": "namespace", "name": "ns", "description": "d", "tools": [{"type": "function", "name": "g"}]},
 ]
 SCRIPTS = st.one_of(
     st.text().map("say: {}".format),
     st.text().map("think: {}".format),
+    st.text().map("search: {}".format),
     st.text().map("incomplete: content_filter {}".format),
     st.text().map("thinking: hm\npreface: so\ncall: f\ncall: raw {}".format),
     st.sampled_from(
@@ -72,6 +74,12 @@ class SequenceTests(SynchronousTestCase):
         ]
         self.assertEqual(types("think: a b"), ["created", "in_progress", *thought, *MESSAGE, "completed"])
 
+    def test_a_search(self) -> None:
+        stages = [f"web_search_call.{stage}" for stage in ("in_progress", "searching", "completed")]
+        search = ["output_item.added", *stages, "output_item.done"]
+        found = [*MESSAGE[:3], "output_text.annotation.added", *MESSAGE[3:]]
+        self.assertEqual(types("search: a b"), ["created", "in_progress", *search, *found, "completed"])
+
     def test_parallel_calls(self) -> None:
         def call(kind: str) -> list[str]:
             return ["output_item.added", f"{kind}.delta", f"{kind}.done", "output_item.done"]
@@ -114,7 +122,7 @@ class EventTests(SynchronousTestCase):
         for item in done:
             deltas = "".join(e["delta"] for e in said if e.get("item_id") == item["id"] and "delta" in e)
             parts = item.get("content") or item.get("summary")
-            whole = parts[0]["text"] if parts else item.get("arguments", item.get("input"))
+            whole = parts[0]["text"] if parts else item.get("arguments", item.get("input", ""))
             self.assertEqual(deltas, whole)
 
     @given(SCRIPTS)

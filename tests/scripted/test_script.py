@@ -15,13 +15,14 @@ from codexd.scripted.plan import (
     Message,
     Plan,
     Refused,
+    Search,
     Silent,
     Step,
     Thought,
     Usage,
 )
-from codexd.scripted.question import Question, Tool
-from codexd.scripted.script import MOST_WORDS, plan
+from codexd.scripted.question import SEARCH, Question, Tool
+from codexd.scripted.script import MOST_WORDS, SOURCE, plan
 from codexd.wire.json import decode
 
 TOOLS = {"f": Tool("f"), "raw": Tool("raw", custom=True), "ns.g": Tool("g", namespace="ns")}
@@ -41,6 +42,16 @@ def said(text: str, *results: str, round: int = 0) -> str:
 def calls(text: str, round: int = 0) -> list[tuple[str, str]]:
     steps = asked(text, round=round).steps
     return [(step.name, step.arguments) for step in steps if isinstance(step, Call)]
+
+
+class SearchTests(SynchronousTestCase):
+    def test_a_search_that_is_offered_finds_what_it_is_asked_for(self) -> None:
+        searching = plan(Question("shape: whole\nsearch: a b", tools={SEARCH: Tool(SEARCH)}))
+        self.assertEqual(searching.steps, (Search("a b"), Message(("found: a b",), source=SOURCE)))
+        self.assertEqual(searching.usage.output_tokens, 1)
+
+    def test_one_that_is_not_is_refused_in_words(self) -> None:
+        self.assertEqual(said("search: a b"), "no tool web_search")
 
 
 class SayTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from codexd.scripted.plan import Usage
 from codexd.wire import json
 from codexd.wire.json import Json
 
-KNOWN_ITEMS = frozenset(("message", "reasoning", "function_call", "function_call_output"))
+KNOWN_ITEMS = frozenset(("message", "reasoning", "function_call", "function_call_output", "web_search_call"))
 CHECKPOINT = "You are performing a CONTEXT CHECKPOINT COMPACTION."
 HANDOVER = "Another language model started to solve this problem: "
 COMPACTS_AT = 0.9
@@ -138,7 +138,10 @@ class Thread:
         return {
             "model": self.settings["model"],
             "input": [*(message("developer", head) for head in heads if head), *self.history],
-            "tools": [_tool(tool) for tool in self.start.get("dynamicTools") or ()],
+            "tools": [
+                *(_tool(tool) for tool in self.start.get("dynamicTools") or ()),
+                *_searches(self.start.get("config", {})),
+            ],
             "tool_choice": "auto",
             "reasoning": {"effort": self.settings["effort"]},
             "text": text or None,
@@ -159,6 +162,35 @@ def tokens(usage: Usage) -> Json:
 
 
 NOTHING = tokens(Usage(0, 0, 0, 0))
+
+
+def _searches(config: Json) -> list[Json]:
+    """Give the hosted search, if the thread has one; its live and its stored web, and what it is held to."""
+    mode = config.get("web_search", "disabled")
+    if mode == "disabled":
+        return []
+    given = {name: config.get(f"tools.web_search.{name}") for name in _SEARCHES}
+    held = {_SEARCHES[name]: value for name, value in given.items() if value is not None}
+    if "filters" in held:
+        held["filters"] = {"allowed_domains": held["filters"]}
+    if "user_location" in held:
+        held["user_location"] = {"type": "approximate", **held["user_location"]}
+    kinds = ["text", "image"]
+    return [
+        {
+            "type": "web_search",
+            "external_web_access": mode == "live",
+            **held,
+            "search_content_types": kinds,
+        }
+    ]
+
+
+_SEARCHES = {
+    "allowed_domains": "filters",
+    "location": "user_location",
+    "context_size": "search_context_size",
+}
 
 
 def _tool(tool: Json) -> Json:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from codexd.scripted import question, script
-from codexd.scripted.plan import Call, Incomplete, Message, Plan, Silent, Step, Thought
+from codexd.scripted.items import citation
+from codexd.scripted.plan import Call, Incomplete, Message, Plan, Search, Silent, Step, Thought
 from codexd.wire import json, jsonrpc
 from codexd.wire.json import Json
 from tests.support.appserver_failures import ABORTED, GUIDANCE, failure
@@ -112,7 +113,18 @@ class Turn:
             yield self._event("item/agentMessage/delta", itemId=id, delta=piece)
         if not plan.leaves_open(position):
             yield self._event("item/completed", item={**item, "text": step.text})
-            yield self._say({"id": id, **message("assistant", step.text)})
+            said = {"id": id, **message("assistant", step.text)}
+            if step.source is not None:
+                said["content"][0]["annotations"] = [citation(step.text, step.source)]
+            yield self._say(said)
+
+    def _search(self, plan: Plan, position: int, step: Search) -> Story:
+        id = plan.identifier("ws", position)
+        action = {"type": "search", "query": step.query, "queries": [step.query]}
+        item = {"type": "webSearch", "id": id}
+        yield self._event("item/started", item={**item, "query": step.query, "action": action})
+        yield self._event("item/completed", item={**item, "query": step.query, "action": action})
+        yield self._say({"type": "web_search_call", "id": id, "status": "completed", "action": action})
 
     def _thought(self, plan: Plan, position: int, step: Thought) -> Story:
         id = plan.identifier("rs", position)
@@ -235,6 +247,7 @@ _STEPS: dict[type[Step], Callable[[Turn, Plan, int, Any], Story]] = {
     Message: Turn._message,
     Thought: Turn._thought,
     Call: Turn._call,
+    Search: Turn._search,
 }
 
 _DECLINED: Json = {
