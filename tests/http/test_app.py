@@ -71,6 +71,14 @@ class TestRoutes(SynchronousTestCase):
             ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
             ("PUT", "/v1/models/gpt-5", "GET, HEAD, OPTIONS"),
             ("BREW", "/livez", "GET, HEAD, OPTIONS"),
+            ("POST", f"{RESPONSES}/resp_0", "DELETE, GET, HEAD, OPTIONS"),
+            ("GET", f"{RESPONSES}/resp_0/cancel", "OPTIONS, POST"),
+            ("DELETE", f"{RESPONSES}/resp_0/input_items", "GET, HEAD, OPTIONS"),
+            ("PUT", f"{RESPONSES}/input_tokens", "DELETE, GET, HEAD, OPTIONS, POST"),
+            ("GET", "/v1/conversations", "OPTIONS, POST"),
+            ("PUT", "/v1/conversations/conv_0", "DELETE, GET, HEAD, OPTIONS, POST"),
+            ("DELETE", "/v1/conversations/conv_0/items", "GET, HEAD, OPTIONS, POST"),
+            ("POST", "/v1/conversations/conv_0/items/msg_0", "DELETE, GET, HEAD, OPTIONS"),
         ):
             response = self.web.ask(method, path)
             self.assertEqual((response.status, response.headers["allow"]), (405, allowed), path)
@@ -95,6 +103,37 @@ class TestRoutes(SynchronousTestCase):
                 response = self.web.ask(method, path)
                 self.assertEqual(response.status, 404, path)
                 self.assertEqual(response.error["message"], "Unknown request URL.")
+
+    def test_an_id_that_can_be_none_leads_nowhere_and_is_not_repeated(self) -> None:
+        for id in ("a" * 257, "a%20b", "%00", "%3Cb%3E", "caf%C3%A9", "a%2Fb/c", "a;b"):
+            for path in (f"{RESPONSES}/{id}", f"{RESPONSES}/{id}/input_items", f"/v1/conversations/{id}"):
+                response = self.web.ask("GET", path)
+                self.assertEqual(
+                    (response.status, response.error["message"]), (404, "Unknown request URL."), path
+                )
+
+    def test_the_journal_knows_paths_by_their_templates(self) -> None:
+        for path in ("resp_0", "resp_0/input_items"):
+            self.web.ask("GET", f"{RESPONSES}/{path}")
+        for path in ("conv_0", "conv_0/items", "conv_0/items/msg_0"):
+            self.web.ask("DELETE" if "msg" in path else "GET", f"/v1/conversations/{path}")
+        routes = [record.route for record in self.web.log.records]
+        self.assertEqual(routes[:2], [f"{RESPONSES}/{{id}}", f"{RESPONSES}/{{id}}/input_items"])
+        conversation = "/v1/conversations/{id}"
+        self.assertEqual(
+            routes[2:], [conversation, f"{conversation}/items", f"{conversation}/items/{{item_id}}"]
+        )
+
+    def test_every_spelling_of_a_path_with_an_id_is_the_same(self) -> None:
+        self.answered(RESPONSES, {"model": "gpt-5", "input": "hi"})
+        id = self.answered(RESPONSES, {"model": "gpt-5", "input": "hi"}).json["id"]
+        for path in (f"/responses/{id}", f"/v1/v1/responses/{id}/", f"/api/v1/responses//{id}"):
+            self.assertEqual(self.web.ask("GET", path).json["id"], id)
+
+    def test_a_page_may_delete(self) -> None:
+        headers = {"origin": "http://localhost:3000", "access_control_request_method": "DELETE"}
+        response = self.web.ask("OPTIONS", f"{RESPONSES}/resp_0", **headers)
+        self.assertIn("DELETE", response.headers["access-control-allow-methods"])
 
     def test_metrics_are_shown_and_need_a_key_where_keys_are(self) -> None:
         response = self.web.ask("GET", "/metrics")
