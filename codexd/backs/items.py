@@ -111,11 +111,7 @@ def _search(item: Search) -> Json:
     if not item.complete:
         return None
     raw: dict[str, Json] = {"type": "web_search_call", "status": "completed"}
-    if item.id is not None:
-        raw["id"] = item.id
-    if item.action is not None:
-        raw["action"] = json.fragment(item.action)
-    return raw
+    return raw if item.action is None else raw | {"action": json.fragment(item.action)}
 
 
 _RAW: Final[dict[type, Callable[[Any], Json]]] = {

@@ -15,6 +15,15 @@ _TAKEN_NAMESPACES: Final = frozenset(("functions", "image_gen", "mcp", "multi_to
 _OURS: Final = "client"
 
 
+# Where models are told that tools without a namespace are.
+_NOWHERE: Final = "functions"
+
+
+def codexs(namespace: str | None) -> bool:
+    """Tell whether only tools of Codex's own are in this namespace: it runs `web.run` itself, for one."""
+    return namespace in _TAKEN_NAMESPACES and namespace != _NOWHERE
+
+
 def placed(namespace: str | None, name: str) -> Place:
     """Give the namespace and name a client's tool has in the child."""
     if namespace is None:

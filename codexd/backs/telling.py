@@ -10,7 +10,7 @@ from codexd.backs import bindings as b
 from codexd.backs import estimate, failures, profile
 from codexd.backs.batch import Batch
 from codexd.backs.items import custom_input, search_action
-from codexd.backs.naming import placed
+from codexd.backs.naming import codexs, placed
 from codexd.backs.speech import Speech
 from codexd.neutral.event import Event, Usage
 from codexd.neutral.fault import Fault, fault
@@ -54,6 +54,8 @@ class Telling:
         self, call_id: str, name: str, namespace: str | None, arguments: str, id: str | None = None
     ) -> list[Event]:
         """Say a tool call, if it is of the client's tools; what is held back is said later."""
+        if codexs(namespace):
+            return []
         # Some models name the namespace that plain functions are sent in; some leave out the one they are in.
         tool = self._tools.get((namespace, name)) or self._tools.get((None, name)) or self._bare(name)
         if tool is None or self.batch.knows(call_id) or self._speech.over:

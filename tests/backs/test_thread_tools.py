@@ -8,16 +8,19 @@ from codexd.backs.commands import Answer, Ask, Decline
 from codexd.neutral import event as e
 from codexd.neutral.fault import Refused
 from codexd.neutral.reply import fold
-from codexd.neutral.turn import FilePart, TextPart, Tool, ToolChoice, ToolResult
+from codexd.neutral.turn import FilePart, Search, TextPart, Tool, ToolChoice, ToolResult, WebSearch
 from codexd.wire.jsonrpc import Request
 from tests.support.scene import (
     WITH_TOOL,
     Scene,
+    delta,
     message_done,
     raw,
     raw_call,
     response_done,
     result,
+    searched,
+    started,
     tool_call,
     turn_done,
     turn_started,
@@ -177,6 +180,18 @@ class ToolTests(SynchronousTestCase):
         scene = Scene.running(evolve(WITH_TOOL, tools=(namesake, *WITH_TOOL.tools)))
         scene.hear(raw("function_call", **item))
         self.assertEqual(scene.events[1], e.CallOpened(0, "fc", "c1", "weather"))
+
+    def test_a_search_codex_runs_itself_is_told_as_one_and_never_as_a_namesake_of_the_clients(self) -> None:
+        """Newer models search by calling `web.run`, which Codex carries out."""
+        scene = Scene.running(evolve(WITH_TOOL, tools=(Tool("run"),), web_search=WebSearch()))
+        call = {"call_id": "c1", "name": "run", "namespace": "web", "arguments": "{}"}
+        scene.hear(raw("function_call", **call), started("webSearch", "c1"), response_done())
+        scene.hear(searched("c1", type="search", query="a"), delta("m", "So"), message_done("m", "So"))
+        scene.hear(response_done(), turn_done())
+        reply = fold(scene.events)
+        self.assertEqual((reply.calls, reply.text, reply.finish), ((), "So", "stop"))
+        self.assertEqual(reply.items[0], Search("c1", '{"type":"search","query":"a"}'))
+        self.assertEqual((scene.commands, scene.thread.state), ([], "idle"))
 
     def test_a_custom_tools_call_is_told_as_its_raw_input(self) -> None:
         scene = Scene.running(evolve(WITH_TOOL, tools=(Tool("patch", kind="custom"),)))
