@@ -1,0 +1,157 @@
+"""Tool calls out of their fragments: whatever the pieces, the same calls."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.backs.chat.dialect import Dialect
+from codexd.neutral import event as e
+from codexd.neutral.reply import fold
+from codexd.neutral.turn import ToolCall
+from tests.support.chat_upstream import (
+    DONE,
+    TOKEN,
+    Chunk,
+    Spoken,
+    calls,
+    chunk,
+    fragments,
+    frames,
+    heard,
+    repeated,
+)
+
+
+def answer(
+    *chunks: list[Chunk], last: list[Chunk] | None = None, dialect: Dialect | None = None
+) -> list[e.Event]:
+    """Give what is said to an answer of these fragments."""
+    stream = [chunk({"tool_calls": entries}) for entries in chunks]
+    end = chunk({"tool_calls": last} if last else {}, "tool_calls")
+    return heard(frames(*stream, end) + DONE, dialect=dialect or Dialect())
+
+
+def made(events: list[e.Event]) -> list[tuple[str | None, str, str, str]]:
+    """Give the calls of an answer."""
+    return [(one.namespace, one.name, one.arguments, one.call_id) for one in fold(events).calls]
+
+
+def expected(spoken: list[Spoken]) -> list[tuple[str | None, str, str, str]]:
+    return [
+        (*place(call.name), call.arguments, call.id or f"call_{TOKEN}{at:04x}")
+        for at, call in enumerate(spoken)
+    ]
+
+
+def place(name: str) -> tuple[str | None, str]:
+    return ("files", "read") if name in ("read", "files__read") else (None, name)
+
+
+def entry(index: int | None = None, id: str | None = None, **body: object) -> Chunk:
+    found: Chunk = {"function": body} if body else {}
+    found |= {} if index is None else {"index": index}
+    return found | ({} if id is None else {"id": id})
+
+
+class FragmentTests(SynchronousTestCase):
+    @settings(max_examples=400)
+    @given(st.booleans().flatmap(calls), st.data())
+    def test_any_fragmentation_gives_the_same_calls(self, spoken: list[Spoken], data: st.DataObject) -> None:
+        chunks = data.draw(fragments(spoken))
+        last = repeated(spoken) if data.draw(st.booleans()) else None
+        events = answer(*chunks, last=last)
+        self.assertEqual(made(events), expected(spoken))
+        self.assertEqual(events[-1], e.Ended("tool_calls"))
+        ids = [event.id for event in events if isinstance(event, e.CallOpened)]
+        self.assertEqual(ids, [f"fc_{TOKEN}{at:04x}" for at in range(len(spoken))])
+
+    def test_arguments_are_streamed_as_they_come_once_name_and_id_are_known(self) -> None:
+        events = answer(
+            [entry(0, "c", name="get_weather", arguments="")],
+            [entry(0, arguments='{"a"')],
+            [entry(0, arguments=":1}")],
+        )
+        deltas = [event.text for event in events if isinstance(event, e.CallDelta)]
+        self.assertEqual(deltas, ['{"a"', ":1}"])
+
+    def test_arguments_before_the_name_are_kept_and_said_with_it(self) -> None:
+        events = answer(
+            [entry(0, "c")],
+            [entry(0, arguments='{"a":1')],
+            [entry(0, name="haha")],
+            [entry(0, arguments="}")],
+        )
+        self.assertEqual(made(events), [(None, "haha", '{"a":1}', "c")])
+
+    def test_a_name_that_is_the_beginning_of_another_waits_for_what_follows(self) -> None:
+        longer = answer([entry(0, "c", name="get")], [entry(0, name="_weather")], [entry(0, arguments="{}")])
+        self.assertEqual(made(longer), [(None, "get_weather", "{}", "c")])
+        shorter = answer([entry(0, "c", name="get")], [entry(0, arguments="{}")])
+        self.assertEqual(made(shorter), [(None, "get", "{}", "c")])
+
+    def test_a_name_in_every_chunk_is_not_doubled(self) -> None:
+        twice = [entry(0, "c", name="ha", arguments="{")], [entry(0, "c", name="ha", arguments="}")]
+        self.assertEqual(made(answer(*twice)), [(None, "ha", "{}", "c")])
+
+    def test_calls_under_one_index_are_told_apart_by_their_ids(self) -> None:
+        events = answer(
+            [entry(0, "a", name="get", arguments="{}")],
+            [entry(0, "b", name="get", arguments="{}")],
+        )
+        self.assertEqual(made(events), [(None, "get", "{}", "a"), (None, "get", "{}", "b")])
+
+    def test_calls_without_arguments_ids_and_indexes_are_told_apart_by_their_names(self) -> None:
+        events = answer([entry(name="ha", arguments=""), entry(name="haha", arguments="")])
+        self.assertEqual([name for _, name, _, _ in made(events)], ["ha", "haha"])
+
+    def test_equal_calls_side_by_side_are_two(self) -> None:
+        both = [entry(name="get", arguments="{}"), entry(name="get", arguments="{}")]
+        self.assertEqual(len(made(answer(last=both))), 2)
+
+    def test_one_id_for_two_calls_is_given_to_the_first(self) -> None:
+        events = answer(
+            [entry(0, "get", name="get", arguments="{}")], [entry(1, "get", name="get", arguments='{"a":1}')]
+        )
+        self.assertEqual([id for *_, id in made(events)], ["get", f"call_{TOKEN}0001"])
+
+    def test_a_repetition_written_differently_is_one(self) -> None:
+        streamed = [entry(0, "c", name="get", arguments='{"a": 1,')], [entry(0, arguments=' "b": 2}')]
+        events = answer(*streamed, last=[entry(0, "c", name="get", arguments='{"b":2,"a":1}')])
+        self.assertEqual(made(events), [(None, "get", '{"a": 1, "b": 2}', "c")])
+
+    def test_the_deprecated_function_call_is_a_call(self) -> None:
+        first = chunk({"function_call": {"name": "get_weather", "arguments": '{"a"'}})
+        second = chunk({"function_call": {"arguments": ":1}"}})
+        events = heard(frames(first, second, chunk({}, "function_call")) + DONE)
+        self.assertEqual(made(events), [(None, "get_weather", '{"a":1}', f"call_{TOKEN}0000")])
+        self.assertEqual(events[-1], e.Ended("tool_calls"))
+
+    def test_a_call_without_a_name_is_a_failure(self) -> None:
+        events = answer([entry(0, "c", arguments="{}")])
+        self.assertEqual(events[-1].fault.kind, "model_failed")  # type: ignore[union-attr]
+
+    def test_a_call_that_was_cut_short_is_not_complete(self) -> None:
+        stream = frames(
+            chunk({"tool_calls": [entry(0, "a", name="ha", arguments="{}")]}),
+            chunk({"tool_calls": [entry(1, "b", name="ha", arguments='{"x":')]}),
+            chunk({}, "length"),
+        )
+        self.assertEqual([call.complete for call in fold(heard(stream + DONE)).calls], [True, False])
+
+
+class CustomTests(SynchronousTestCase):
+    def test_a_custom_tool_that_went_as_a_function_gets_its_raw_input_back(self) -> None:
+        pieces = '{"inp', 'ut":"*** Begin\\n', 'Patch"}'
+        events = answer([entry(0, "c", name="patch")], *([entry(0, arguments=piece)] for piece in pieces))
+        self.assertEqual(
+            fold(events).calls,
+            (ToolCall("c", "patch", "*** Begin\nPatch", "custom", None, f"fc_{TOKEN}0000"),),
+        )
+
+    def test_a_custom_tools_own_call_is_streamed_raw_and_not_doubled(self) -> None:
+        native = [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}}]
+        more = [[{"index": 0, "custom": {"input": piece}}] for piece in ("a{", "}b")]
+        whole = [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": "a{}b"}}]
+        events = answer(native, *more, last=whole, dialect=Dialect(custom_tools=True))
+        self.assertEqual(fold(events).calls[0].arguments, "a{}b")
+        self.assertEqual([event.text for event in events if isinstance(event, e.CallDelta)], ["a{", "}b"])

@@ -1,0 +1,153 @@
+"""Chat Completions servers as they are: answers in chunks, and tool calls in every fragmentation there is."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+from codexd.backs.chat.dialect import Dialect
+from codexd.backs.chat.stream import Translator
+from codexd.neutral.event import Event
+from codexd.neutral.grammar import Sentence
+from codexd.neutral.turn import Message, TextPart, Tool, Turn
+from codexd.wire import json
+from tests.support.sentences import merged, texts
+
+TOKEN = "0a0b"
+TOOLS = (
+    Tool("get"),
+    Tool("get_weather"),
+    Tool("haha"),
+    Tool("ha"),
+    Tool("read", namespace="files"),
+    Tool("patch", kind="custom"),
+)
+TURN = Turn("m", (Message("user", (TextPart("hi"),)),), tools=TOOLS)
+DONE = b"data: [DONE]\n\n"
+
+Chunk = dict[str, Any]
+
+
+def chunk(delta: Chunk | None = None, finish: str | None = None, **members: Any) -> Chunk:
+    """Write one chunk."""
+    choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [choice], **members}
+
+
+def frames(*chunks: Chunk) -> bytes:
+    """Write chunks as a stream without its end."""
+    return b"".join(b"data: " + json.encode(one) + b"\n\n" for one in chunks)
+
+
+def heard(*data: bytes, turn: Turn = TURN, dialect: Dialect = Dialect()) -> list[Event]:  # noqa: B008
+    """Give what a translator says to these bytes and their end; it must be a whole sentence."""
+    translator = Translator(turn, dialect, TOKEN)
+    events = [event for piece in data for event in translator.receive(piece)]
+    events += translator.close()
+    return checked(events)
+
+
+def checked(events: Iterable[Event]) -> list[Event]:
+    """Give the events back if they are one whole sentence."""
+    sentence, found = Sentence(), list(events)
+    for event in found:
+        sentence.feed(event)
+    assert sentence.state == "over", found
+    return found
+
+
+@frozen
+class Spoken:
+    """A call that a model makes; without an id where its server gives none."""
+
+    name: str
+    arguments: str
+    id: str | None
+
+
+def calls(ids: bool = True) -> st.SearchStrategy[list[Spoken]]:
+    """Give the calls of one answer, no two of them the same."""
+    name = st.sampled_from(
+        [tool.name for tool in TOOLS if tool.kind == "function"] + ["files__read", "invented"]
+    )
+    arguments = st.dictionaries(texts(), texts() | st.integers(-9, 9), max_size=3).map(
+        lambda value: json.encode(value).decode()
+    )
+    many = st.lists(st.tuples(name, arguments), min_size=1, max_size=4, unique=True)
+    return many.map(
+        lambda found: [Spoken(*one, f"call_{at}" if ids else None) for at, one in enumerate(found)]
+    )
+
+
+@st.composite
+def cuts(draw: st.DrawFn, text: str) -> list[str]:
+    """Cut a text anywhere; the pieces are never none."""
+    places = sorted(draw(st.lists(st.integers(0, len(text)), max_size=4)))
+    return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+@st.composite
+def fragments(draw: st.DrawFn, spoken: list[Spoken]) -> list[list[Chunk]]:
+    """Cut calls into the entries of `tool_calls`, one list a chunk; side by side where indexes or ids allow.
+
+    What identifies a call may be in its first entry or in all; the name may come late, or in parts.
+    """
+    by_id = ("by id",) if spoken[0].id is not None else ()
+    style = draw(st.sampled_from(("indexed", "indexed", "in turn", "whole", *by_id)))
+    runs = [draw(_entries(call, at, style)) for at, call in enumerate(spoken)]
+    if style in ("in turn", "whole"):
+        entries = [entry for run in runs for entry in run]
+    else:
+        # Calls begin in their order, whatever their pieces do afterwards.
+        first, rest = [run[0] for run in runs], draw(merged([run[1:] for run in runs]))
+        entries = [*first, *(entry for _, entry in rest)]
+    together = style == "whole" and draw(st.booleans())
+    return [entries] if together else [[entry] for entry in entries]
+
+
+@st.composite
+def _entries(draw: st.DrawFn, call: Spoken, at: int, style: str) -> list[Chunk]:
+    place: Chunk = {"index": at} if style == "indexed" else {}
+    named = {"id": call.id, "type": "function"} if call.id is not None else {}
+    if style == "whole":
+        arguments = json.decode(call.arguments) if draw(st.booleans()) else call.arguments
+        index = {"index": draw(st.sampled_from((at, 0)))} if draw(st.booleans()) else {}
+        return [{**index, **named, "function": {"name": call.name, "arguments": arguments}}]
+    pieces = draw(cuts(call.arguments))
+    bodies: list[Chunk] = [{"arguments": piece} for piece in pieces]
+    if style == "in turn":
+        return [
+            {**named, "function": {"name": call.name, **bodies[0]}},
+            *({"function": b} for b in bodies[1:]),
+        ]
+    return _identified(draw, call, style, place, named, bodies)
+
+
+def _identified(
+    draw: st.DrawFn, call: Spoken, style: str, place: Chunk, named: Chunk, bodies: list[Chunk]
+) -> list[Chunk]:
+    everywhere = style == "by id" or draw(st.booleans())
+    # In `ha`, `ha` nobody can tell parts from a repetition; a name nobody offered is known by no part.
+    if draw(st.booleans()) and call.name not in ("haha", "invented"):
+        bodies = [{"name": part} for part in draw(cuts(call.name)) if part] + bodies
+    elif everywhere and draw(st.booleans()):
+        bodies = [{"name": call.name, **body} for body in bodies]
+    else:
+        bodies.insert(draw(st.integers(0, len(bodies))), {"name": call.name})
+    late = draw(st.integers(0, len(bodies)))
+    entries = [{**place, **(named if everywhere else {}), "function": body} for body in bodies]
+    return entries if everywhere else [*entries[:late], {**place, **named}, *entries[late:]]
+
+
+def repeated(spoken: list[Spoken]) -> list[Chunk]:
+    """Write the calls once more as a whole, as some servers do with the finish reason."""
+    return [
+        {
+            "index": at,
+            **({"id": call.id} if call.id else {}),
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for at, call in enumerate(spoken)
+    ]
