@@ -10,10 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.tools.patterns import KNOWN, USE_TOOL, Pattern
 from codexd.tools.scanner import ABORTED, FLUSHED, SCANNING, STARTED, Block, Piece, Scanner, Scanning, Text
 from codexd.tools.use import Use
-from tests.support.blocks import CALL, CLOSE, FIND, OPEN, cut_blocky, cuts
+from tests.support.blocks import BOTH, CALL, CLOSE, FIND, OPEN, cut_blocky, cuts
 from tests.support.sentences import pieces as repeats
-
-BOTH = KNOWN.register(CALL)
 
 
 def scan(chunks: list[str], scanning: Scanning = SCANNING) -> list[Piece]:
