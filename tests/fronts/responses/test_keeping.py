@@ -87,6 +87,7 @@ class ReplayTests(SynchronousTestCase):
         self.assertEqual(nameless(gone_on.items), nameless(replayed.items))
         self.assertEqual(evolve(gone_on, items=()), evolve(replayed, items=()))
 
+    @settings(deadline=None, max_examples=30)
     @given(responses_turns.turns(), responses_turns.turns(), responses_turns.turns())
     def test_a_chain_is_as_good_as_one_answer(self, first: Turn, second: Turn, third: Turn) -> None:
         asked = [as_request(turn) for turn in (first, second, third)]
@@ -209,6 +210,11 @@ class ItemTests(SynchronousTestCase):
         keeping = go_on(Recalled((old,)), conversation="conv_1", input=said).keeping
         assert keeping is not None
         self.assertEqual([item.id for item in keeping.write(STOPPED, STAMP).input], ["msg_5eed0000"])
+
+    def test_what_openais_types_want_is_there(self) -> None:
+        said, thought = self.kept({"role": "assistant", "content": "a"}, {"type": "reasoning"})
+        self.assertEqual(said["content"], [{"annotations": [], "type": "output_text", "text": "a"}])
+        self.assertEqual(thought["summary"], [])
 
     def test_members_nobody_knows_and_the_status_stay(self) -> None:
         (shown,) = self.kept({"role": "assistant", "content": [], "status": "incomplete", "future": {"a": 1}})

@@ -1,5 +1,7 @@
 """codexd.fronts.responses.replay: a background answer's stream, taken up again."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,9 +19,9 @@ from tests.support.sentences import broken_sentences, sentences
 Sentence = tuple[e.Event, ...]
 
 
-def streamed(sentence: Sentence) -> list[bytes]:
-    """Give the stream of a background answer."""
-    keeping = ask(background=True).keeping
+def streamed(sentence: Sentence, **fields: Any) -> list[bytes]:
+    """Give the stream of a background answer to a request with these fields."""
+    keeping = ask(background=True, **fields).keeping
     assert keeping is not None
     encoder = keeping.encoder(STAMP)
     return [*encoder.queued(), *(frame for event in sentence for frame in encoder.feed(event))]
@@ -39,10 +41,10 @@ class ResumedTests(SynchronousTestCase):
         self.assertEqual(responses.resumed(b"".join(frames)), frames)
         self.assertEqual(responses.resumed(b""), [])
 
-    def test_a_text_that_looks_like_a_number_is_none(self) -> None:
-        said = (e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, '"sequence_number":999}'))
-        frames = streamed(said)
-        self.assertEqual(responses.resumed(b"".join(frames), len(frames) - 2), frames[-1:])
+    def test_a_number_of_the_clients_own_is_not_the_events(self) -> None:
+        tool = {"type": "function", "name": "f", "parameters": {"sequence_number": 999}}
+        frames = streamed((e.Began(), e.Ended("stop")), tools=[tool])
+        self.assertEqual(responses.resumed(b"".join(frames), 1), frames[2:])
 
 
 class ClosingTests(SynchronousTestCase):
