@@ -12,6 +12,7 @@ _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _ADDRESS: Final = re.compile(rf"https?://{_HOST}(?::\d{{1,5}})?(?:/[^\s?#@]*)?", re.IGNORECASE)
 _PROXY: Final = re.compile(rf"http://{_HOST}:\d{{1,5}}/?", re.IGNORECASE)
+_KEYED_MODE: Final = re.compile(r"[0-9a-f]{12}=(openai-json|obsidian-xml)")
 
 
 def problems(settings: Settings) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ def _aliases_lead_somewhere(settings: Settings) -> Iterator[str]:
         if alias.upstream is not None and alias.upstream not in upstreams:
             yield f"{where}: there is no upstream named {alias.upstream!r}"
         if alias.upstream is not None and alias.profile == "agent":
-            yield f'{where}: profile = "agent" is Codex\'s; an upstream\'s model has no workspace'
+            yield f"{where}: profile = \"agent\" is Codex's; an upstream's model has no workspace"
         if alias.name in alias.fallback:
             yield f"{where}: it is its own fallback"
 
@@ -117,6 +118,20 @@ def _upstreams_can_be_reached(settings: Settings) -> Iterator[str]:
             yield f"{where}: retry_first_seconds must not be above retry_cap_seconds"
 
 
+def _output_modes_are_keyed(settings: Settings) -> Iterator[str]:
+    """The entries are not shown: one may hold the key itself."""
+    entries = settings.tools.key_output_modes
+    for place, entry in enumerate(entries):
+        if not _KEYED_MODE.fullmatch(entry):
+            yield (
+                f"tools.key_output_modes[{place}]: must be ID=MODE, where ID is the first 12 hexadecimal "
+                "digits of the key's SHA-256 and MODE is openai-json or obsidian-xml"
+            )
+    for id, count in Counter(entry.partition("=")[0] for entry in entries).items():
+        if count > 1 and _KEYED_MODE.fullmatch(f"{id}=openai-json"):
+            yield f"tools.key_output_modes: {count} entries are for {id}; keep one"
+
+
 _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _listen_is_an_endpoint,
     _strangers_need_a_key,
@@ -127,4 +142,5 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _aliases_lead_somewhere,
     _upstreams_are_told_apart,
     _upstreams_can_be_reached,
+    _output_modes_are_keyed,
 )

@@ -5,7 +5,7 @@ from hypothesis.strategies import ip_addresses
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.rules import loopback, problems
-from codexd.settings import Codex, Http, Model, Models, Settings, Upstream
+from codexd.settings import Codex, Http, Model, Models, Settings, Tools, Upstream
 
 
 def with_aliases(*aliases: Model) -> Settings:
@@ -88,6 +88,18 @@ class RuleTests(SynchronousTestCase):
         self.assertIn("needs workspace", self.only(with_aliases(Model("a", profile="agent"))))
         self.assertIn('is for profile = "agent"', self.only(with_aliases(Model("a", workspace="/w"))))
         self.assertEqual(problems(with_aliases(Model("a", profile="agent", workspace="/w"))), ())
+
+    def test_a_keys_output_mode_is_given_by_its_digest_once_and_never_shown(self) -> None:
+        def told(*modes: str) -> tuple[str, ...]:
+            return problems(Settings(tools=Tools(key_output_modes=modes)))
+
+        good = "0123456789ab=obsidian-xml"
+        self.assertEqual(told(good, "0123456789ac=openai-json"), ())
+        for bad in ("sk-secret=obsidian-xml", "0123456789ab", "0123456789AB=openai-json", f"{good} "):
+            [problem] = told(bad)
+            self.assertIn("SHA-256", problem)
+            self.assertNotIn(bad.partition("=")[0], problem)
+        self.assertEqual(len(told(good, "0123456789ab=openai-json")), 1)
 
     def test_upstreams_are_told_apart_by_their_names(self) -> None:
         twice = Settings(upstream=(Upstream("a", "http://x/v1"), Upstream("a", "http://y/v1")))
