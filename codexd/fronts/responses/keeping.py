@@ -71,7 +71,7 @@ class ResponsesKeeping:
             standing,
             answer.body(reply, stamp, self.echo, standing == "queued"),
             kept_items(self.own, stamp.token, self.taken),
-            tuple(_output(item) for item in reply.items),
+            tuple(_output(item, standing) for item in reply.items),
             self.state.previous,
             self.state.conversation,
             self.state.background,
@@ -140,6 +140,8 @@ def _reasoning(item: dict[str, Any]) -> dict[str, Any]:
 _SPELT: Final = {"message": _message, "reasoning": _reasoning}
 
 
-def _output(item: Output) -> KeptItem:
+def _output(item: Output, standing: Standing) -> KeptItem:
+    """Give an output item; while the answer runs, one that is not whole is not cut but grows."""
     assert item.id is not None, "output items have ids"
-    return KeptItem(item.id, encode(answer.item(item, sealed=True)))
+    grows = standing == "running" and not item.complete
+    return KeptItem(item.id, encode(answer.item(item, True, "in_progress" if grows else None)))

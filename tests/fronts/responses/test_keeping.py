@@ -149,6 +149,12 @@ class WriteTests(SynchronousTestCase):
             self.assertEqual(body["error"] is not None, status == "failed")
             self.assertNotIn("output", body)
 
+    def test_an_item_that_still_grows_is_not_cut(self) -> None:
+        growing = Reply((Message("assistant", (TextPart("hel"),), None, "msg_1", False),))
+        for standing, status in (("running", "in_progress"), ("over", "incomplete")):
+            (shown,) = bodies(kept(growing, standing).output)  # type: ignore[arg-type]
+            self.assertEqual(shown["status"], status)
+
     def test_sealed_thoughts_are_kept_though_nobody_asked_to_see_them(self) -> None:
         (output,) = bodies(kept(Reply((Reasoning(("a",), (), "sealed", "rs_1"),), "stop")).output)
         self.assertEqual(output["encrypted_content"], "sealed")
