@@ -186,7 +186,7 @@ class Tools:
             text, for clients that read them there. A request's `x-codexd-output-mode` (or the older
             `x-proxy-output-mode`) header chooses for itself.
         key_output_modes: the same for single keys: `ID=MODE`, where ID is the first 12 hexadecimal digits of
-            the key's SHA-256 (`printf %s "$KEY" | sha256sum | cut -c-12`), as the log names it.
+            the key's SHA-256.
         block_max: how many calls one answer may make, 0 for any number; the next one ends it.
         stop_after: `first` ends an answer with its first call, `burst` with the first word after a call.
         suppress_tail: leave out what is said after an answer's last call.
