@@ -63,6 +63,21 @@ def scripted(catalog: bytes) -> bytes:
     return json.encode({"models": [model]})
 
 
+def windows(catalog: bytes) -> dict[str, int]:
+    """Read the models' context windows, in tokens, as far as the child fills them.
+
+    Raises:
+        NoCatalog: when the binary writes its catalog in another form.
+    """
+    told = ((model.get("slug"), _window(model)) for model in _models(catalog))
+    return {slug: window for slug, window in told if isinstance(slug, str) and window > 0}
+
+
+def _window(model: dict[str, Json]) -> int:
+    window, share = model.get("context_window"), model.get("effective_context_window_percent", 100)
+    return window * share // 100 if isinstance(window, int) and isinstance(share, int) else 0
+
+
 def _strip(model: dict[str, Json]) -> dict[str, Json]:
     return model | {name: value for name, value in PLAIN.items() if name in model}
 

@@ -9,6 +9,8 @@ from typing import Final
 
 from codexd.neutral.event import Usage
 from codexd.neutral.turn import (
+    FilePart,
+    ImagePart,
     Item,
     Message,
     Reasoning,
@@ -21,6 +23,8 @@ from codexd.neutral.turn import (
 )
 
 BYTES_PER_TOKEN: Final = 4
+PICTURE_TOKENS: Final = 1000
+"""About what OpenAI's models make of a picture in full detail."""
 
 
 def tokens(size_bytes: int) -> int:
@@ -37,6 +41,20 @@ def usage(turn: Turn, output_bytes: int) -> Usage:
 def history(items: Iterable[Item]) -> int:
     """Estimate how many tokens a piece of history is."""
     return tokens(_size_bytes(items))
+
+
+def item(one: Item) -> int:
+    """Estimate how much of a model's context an item takes up, in tokens; pictures and files count, too."""
+    parts = one.parts if isinstance(one, Message | ToolResult) else ()
+    pictures = sum(isinstance(part, ImagePart) for part in parts)
+    files = sum(len(part.data) for part in parts if isinstance(part, FilePart))
+    return history((one,)) + PICTURE_TOKENS * pictures + tokens(files)
+
+
+def frame(turn: Turn) -> int:
+    """Estimate how much of a model's context goes to what stands around the history."""
+    tools = (text for tool in turn.tools for text in (tool.description, tool.parameters))
+    return tokens(sum(len(text.encode()) for text in (turn.instructions or "", *tools)))
 
 
 def _size_bytes(items: Iterable[Item]) -> int:

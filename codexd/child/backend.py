@@ -1,5 +1,6 @@
 """The app-server back end: where a turn goes, and what is kept between turns."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import evolve
@@ -7,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from codexd.backs import estimate
 from codexd.backs.profile import Profile
 from codexd.backs.thread import Thread
 from codexd.child.keeping import Keeping
@@ -20,6 +22,7 @@ from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy.affinity import Keys, keys, results
 from codexd.policy.catalog import Catalog, Route
+from codexd.policy.truncation import fitting
 from codexd.settings import Model, Settings
 
 _NO_ALIAS: Final = Model("")
@@ -65,7 +68,7 @@ class AppServer:
         if not self.ready():
             raise Refused(fault("not_ready"))
         route = self.catalog.resolve(turn.model)
-        turn = _routed(turn, route)
+        turn = self._cut(_routed(turn, route))
         alias = self._aliases.get(route.alias, _NO_ALIAS)
         key = keys(turn, alias.name)
         return self._go_on(turn, key, sink) or self._open(turn, alias, key, sink)
@@ -79,6 +82,10 @@ class AppServer:
         return any(pool.ready for pool in self._pools.values())
 
     # The children's news.
+
+    def learn(self, windows: Mapping[str, int]) -> None:
+        """Take in the models' context windows, in tokens, by name."""
+        self._keeping.learn(windows)
 
     def changed(self, worker: Worker) -> None:
         """A child came up or went down."""
@@ -143,6 +150,16 @@ class AppServer:
         session.open(turn, run)
         worker.adopt(session)
         return run
+
+    def _cut(self, turn: Turn) -> Turn:
+        """Leave out the beginning of a history that is too long, if the client wants that."""
+        room = self._keeping.room(turn) if turn.truncation == "auto" else None
+        if room is None:
+            return turn
+        kept = fitting(turn.items, room, estimate.item)
+        if len(kept) < len(turn.items):
+            self._metrics.count("turn_truncated")
+        return evolve(turn, items=kept)
 
     def _profile(self, alias: Model, worker: Worker) -> Profile:
         if alias.profile == "agent":

@@ -10,6 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from codexd.backs.bindings import Unexpected
+from codexd.backs.catalog import windows
 from codexd.child.backend import AppServer
 from codexd.child.launch import Launch, prepare_catalog
 from codexd.child.memory import resident_bytes
@@ -91,6 +92,8 @@ class Children(Service):
             self._catalog = await prepare_catalog(self._how, self._reactor)
         except CancelledError:
             return
+        if self._catalog is not None:
+            self.backend.learn(windows(self._catalog.read_bytes()))
         self._pools["plain"].startService()
 
     def _changed(self, worker: Worker) -> None:

@@ -1,5 +1,7 @@
 """The threads kept between requests: turns suspended for their tools' results, conversations kept warm."""
 
+from collections.abc import Mapping
+
 from twisted.internet.interfaces import IReactorTime
 
 from codexd.backs import estimate
@@ -36,8 +38,18 @@ class Keeping:
         metrics.watch("threads_warm", lambda: len(self._warm))
 
     def window(self, model: str) -> int:
-        """Give a model's context window in tokens, as one of its threads last told it."""
+        """Give a model's context window in tokens, or what is surely less."""
         return self._windows.get(model, UNKNOWN_WINDOW)
+
+    def room(self, turn: Turn) -> int | None:
+        """Give how many tokens the history may have; None where the model's window is not known."""
+        window = self._windows.get(turn.model)
+        share = self._turns.context_share
+        return None if window is None else int(window * share) - estimate.frame(turn)
+
+    def learn(self, windows: Mapping[str, int]) -> None:
+        """Take in what windows models are said to have; what a thread told counts for more."""
+        self._windows = {**windows, **self._windows}
 
     def find(self, turn: Turn, keys: Keys) -> Found | None:
         """Find the thread this request goes on with; it is taken off its shelf."""
@@ -55,7 +67,7 @@ class Keeping:
     def keep(self, session: Session, run: Run) -> bool:
         """Keep the thread of an answer that has ended, if it may be wanted; False: unload it."""
         thread, reply, now = session.thread, run.reply, self._clock.seconds()
-        if len(self._windows) < MAX_WINDOWS:
+        if thread.window != UNKNOWN_WINDOW and len(self._windows) < MAX_WINDOWS:
             self._windows[run.turn.model] = thread.window
         digest = extended(run.keys.prefixes, run.turn.items, reply.items)
         if thread.state == "suspended" and thread.waiting:

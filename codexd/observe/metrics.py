@@ -27,6 +27,7 @@ COUNTERS: Final = {
     "turn_suspended": "Turns suspended until their tools' results come.",
     "turn_resumed": "Suspended turns continued by their tools' results.",
     "turn_replayed": "Tool results whose turn was gone: history replayed on a new thread.",
+    "turn_truncated": "Histories that were too long, and of which the beginning was left out as asked.",
     "turn_expired": "Suspended turns given up at their deadline or for room.",
     "turn_interrupted": "Turns interrupted in the child.",
     "watchdog_no_first_event": "Turns failed because the model did not begin in time.",

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs.catalog import PLAIN, SCRIPTED, NoCatalog, plain, scripted
+from codexd.backs.catalog import PLAIN, SCRIPTED, NoCatalog, plain, scripted, windows
 from codexd.wire import json
 from codexd.wire.json import Json
 from tests.support.binary import says
@@ -47,6 +47,15 @@ class CatalogTests(SynchronousTestCase):
             self.assertEqual(before.keys(), after.keys())
             self.assertEqual([before.get(name) for name in KEPT], [after.get(name) for name in KEPT])
 
+    def test_windows_are_told_as_far_as_they_are_filled(self) -> None:
+        told = windows(plain(self.original))
+        self.assertEqual(set(told), {model["slug"] for model in self.models(self.original)})
+        self.assertEqual(told["gpt-5.5"], 258_400)
+        odd = {
+            "models": [{"slug": "a"}, {"slug": 7, "context_window": 9}, {"slug": "b", "context_window": "9"}]
+        }
+        self.assertEqual(windows(json.encode(odd)), {})
+
     def test_the_embedded_model_stands_alone_and_takes_ordinary_requests(self) -> None:
         (model,) = self.models(scripted(self.original))
         self.assertEqual((model["slug"], model["visibility"]), (SCRIPTED, "list"))
@@ -58,3 +67,4 @@ class CatalogTests(SynchronousTestCase):
         for text in (b"", b"[]", b"{}", b'{"models":[]}', b'{"models":7}', b'{"models":["m"]}'):
             self.assertRaises(NoCatalog, plain, text)
             self.assertRaises(NoCatalog, scripted, text)
+            self.assertRaises(NoCatalog, windows, text)
