@@ -11,6 +11,8 @@ from attrs import Factory, define
 from codexd.wire.json import Json, decode
 from codexd.wire.sse import Reader
 
+OPENING = ["response.created", "response.in_progress"]
+QUEUED = ["response.created", "response.queued", "response.in_progress"]
 TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
 # delta event -> (the list the text grows in, its counter, the member that grows)
@@ -112,7 +114,8 @@ def check(events: list[Json]) -> None:
         OutOfOrder: naming the event and the rule.
     """
     kinds = [event["type"] for event in events]
-    _must(kinds[:2] == ["response.created", "response.in_progress"], "begins with created, in_progress")
+    opening = QUEUED if events[0]["response"]["background"] else OPENING
+    _must(kinds[: len(opening)] == opening, f"begins with {opening}")
     _must([kind for kind in kinds if kind in TERMINAL] == kinds[-1:], "one terminal event, the last")
     numbers = [event["sequence_number"] for event in events]
     _must(numbers == list(range(len(events))), "numbered from 0 without gaps")
