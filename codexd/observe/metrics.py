@@ -33,6 +33,8 @@ COUNTERS: Final = {
     "watchdog_no_first_event": "Turns failed because the model did not begin in time.",
     "watchdog_idle": "Turns failed because the model stopped answering.",
     "watchdog_too_long": "Turns failed because they took too long.",
+    "upstream_repeated": "Requests to an upstream made again after they failed.",
+    "upstream_left_alone": "Requests not made because an upstream keeps failing.",
     "child_started": "Children started.",
     "child_ended": "Children that ended unasked.",
     "child_line_malformed": "Lines from a child that were not JSON-RPC.",
