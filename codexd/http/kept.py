@@ -114,5 +114,4 @@ class Kept:
 
     def _go_on(self, _: None = None) -> None:
         self._stands = "kept"
-        if not self._gone:
-            self._waiter.flush()
+        self._waiter.flush()

@@ -124,6 +124,8 @@ class TestCancelling(ArchiveCase):
         last = follower.response.events[-1]
         self.assertEqual((last["type"], last["response"]), ("response.incomplete", shown))
         self.assertEqual(self.web.figure("codexd_background_ended_total", outcome="cancelled"), 1)
+        (ended,) = [record for record in self.web.log.records if record.method == "background"]
+        self.assertEqual((ended.outcome, ended.status), ("cancelled", 200))
         self.nothing_left()
 
     def test_a_second_time_it_stays_as_it_is(self) -> None:

@@ -2,6 +2,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface.verify import verifyClass
 
 from codexd.http.request import Request
+from codexd.http.transcript import Transcript
 from codexd.http.viewer import Viewer
 from codexd.neutral import event as e
 from codexd.settings import Http
@@ -84,6 +85,13 @@ class TestReading(ViewerCase):
         turn.tell(*hello())
         self.assertEqual(self.get(id).json["status"], "completed")
         self.nothing_left()
+
+    def test_one_who_leaves_is_forgotten(self) -> None:
+        self.begin()
+        left: list[object] = []
+        self.patch(Transcript, "leave", lambda me, follower: left.append(follower))
+        self.follow(self.work_id).leave()
+        self.assertEqual(len(left), 1)
 
     def test_a_head_of_it_has_no_body_and_waits_for_nothing(self) -> None:
         self.begin()

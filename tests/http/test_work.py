@@ -109,6 +109,20 @@ class TestItsFailures(WorkCase):
         self.assertEqual(self.web.figure("codexd_internal_error_total"), 1)
         self.nothing_left()
 
+    def test_one_that_cannot_be_written_inside_begin_stops_the_model_too(self) -> None:
+        begin = self.web.backend.begin
+
+        def flushing(turn: object, sink: object) -> object:
+            begun = begin(turn, sink)
+            self.web.backend.turns[-1].tell(*SAID)
+            return begun
+
+        self.patch(self.web.backend, "begin", flushing)
+        feed = ResponsesEncoder.feed
+        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _sound(event), choice))
+        turn = self.begin()
+        self.assertEqual((self.status(), turn.asked), ("failed", ["cancel"]))
+
     def test_an_end_that_can_never_be_written_breaks_its_stream_off(self) -> None:
         turn = self.begin()
         turn.tell(*SAID)
@@ -142,6 +156,18 @@ class TestAStoreThatFails(WorkCase):
             self.assertEqual(self.connection.response.status, 500)
             self.assertEqual(self.web.log.records[-1].outcome, "store_failed")
         self.assertEqual(self.web.backend.turns, [])
+        self.nothing_left()
+
+    def test_what_cannot_be_queued_as_the_daemon_stops_is_refused_once(self) -> None:
+        self.store.hold()
+        self.store.fail()
+        self.post(background=True)
+        closed = self.web.doorman.close()
+        self.web.clock.advance(10)
+        self.store.release()
+        self.assertEqual(self.connection.response.status, 500)
+        self.assertEqual(self.store.calls.count("keep"), 1)
+        self.successResultOf(closed)
         self.nothing_left()
 
     def test_what_cannot_be_kept_at_its_end_has_failed(self) -> None:
