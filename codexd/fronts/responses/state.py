@@ -11,7 +11,7 @@ from codexd.neutral.fault import Refused, fault
 from codexd.neutral.kept import Recalled, Wanted
 
 REFERENCES: Final = 1000
-"""How many `item_reference`s a request may have."""
+"""How many items of type `item_reference` a request may have."""
 
 
 @frozen
