@@ -76,6 +76,17 @@ class StopTests(SynchronousTestCase):
         for pieces in (("E", "N", "d"), ("EN",), ("EE", "N")):
             self.assertEqual(answer(Sampling(stop=("END",)), *pieces).text, "".join(pieces))
 
+    def test_what_is_noted_and_how_sure_it_is_are_passed_on_with_the_text(self) -> None:
+        said = (e.TextDelta(0, "one E", '[{"token":"one E"}]'), e.Annotated(0, "{}"))
+        passed = limited(Sampling(stop=("END",)), *message()[:2], *said, e.MessageClosed(0))
+        expected = [e.TextDelta(0, "one ", '[{"token":"one E"}]'), e.Annotated(0, "{}"), e.TextDelta(0, "E")]
+        self.assertEqual(passed[2:-1], expected)
+
+    def test_a_search_under_way_ends_with_the_answer(self) -> None:
+        opened = (e.Began(), e.MessageOpened(0, "m"), e.SearchOpened(1, "ws"))
+        passed = limited(Sampling(max_tokens=1), *opened, e.TextDelta(0, "a" * 9))
+        self.assertIn(e.SearchClosed(1, None, complete=False), passed)
+
     def test_of_two_stop_sequences_the_one_complete_first_counts(self) -> None:
         for pieces in (("abcd",), ("abc", "d"), ("a", "b", "c", "d")):
             self.assertEqual(answer(Sampling(stop=("abcd", "bc")), *pieces).text, "a")

@@ -14,6 +14,7 @@ from tests.support.sentences import broken_sentences, sentences
 FAILED = e.Failed(fault("internal"))
 MESSAGE = (e.Began(), e.MessageOpened(0, "m"))
 THOUGHT = (e.Began(), e.ReasoningOpened(0, "r"))
+SEARCH = (e.Began(), e.SearchOpened(0, "ws"))
 CALL = (e.Began(), e.CallOpened(0, "f", "c", "name"))
 WHOLE = (*MESSAGE, e.TextDelta(0, "a"), e.MessageClosed(0), e.UsageReported(e.Usage()), e.Ended("stop"))
 
@@ -31,6 +32,12 @@ OUT_OF_PLACE: dict[str, tuple[e.Event, ...]] = {
     "text in a thought": (*THOUGHT, e.TextDelta(0, "a")),
     "arguments in a message": (*MESSAGE, e.CallDelta(0, "{")),
     "a thought in a call": (*CALL, e.ThoughtDelta(0, 0, "hm")),
+    "a note on a refusal": (*MESSAGE, e.RefusalDelta(0, "no"), e.Annotated(0, "{}")),
+    "a note on a thought": (*THOUGHT, e.Annotated(0, "{}")),
+    "a note on a closed message": (*MESSAGE, e.MessageClosed(0), e.Annotated(0, "{}")),
+    "text in a search": (*SEARCH, e.TextDelta(0, "a")),
+    "a search closed as a message": (*SEARCH, e.MessageClosed(0)),
+    "an end within a search": (*SEARCH, e.Ended("stop")),
     "another item's close": (*MESSAGE, e.CallClosed(0)),
     "a second close": (*MESSAGE, e.MessageClosed(0), e.MessageClosed(0)),
     "a first part that is not 0": (*THOUGHT, e.SummaryDelta(0, 1, "a")),

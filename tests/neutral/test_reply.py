@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import Fold, Reply, fold
-from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart, ToolCall
+from codexd.neutral.turn import Message, Reasoning, RefusalPart, Search, TextPart, ToolCall
 from tests.support.sentences import broken_sentences, sentences
 
 
@@ -83,6 +83,33 @@ class FoldTests(SynchronousTestCase):
             )
         )
         self.assertEqual(reply.reasoning, ("ad", "b", "c", "e"))
+
+    def test_searches_annotations_and_log_probabilities_stay_with_what_they_belong_to(self) -> None:
+        reply = fold(
+            (
+                e.Began(),
+                e.SearchOpened(0, "ws"),
+                e.SearchClosed(0, '{"type":"search"}'),
+                e.SearchOpened(1, "cut"),
+                e.MessageOpened(2, "m"),
+                e.TextDelta(2, "a", '[{"token":"a"}]'),
+                e.Annotated(2, '{"n":1}'),
+                e.TextDelta(2, "b"),
+                e.TextDelta(2, "c", '[{"token":"c"},{"token":""}]'),
+                e.Annotated(2, '{"n":2}'),
+                e.MessageClosed(2),
+            )
+        )
+        text = TextPart("abc", ('{"n":1}', '{"n":2}'), '[{"token":"a"},{"token":"c"},{"token":""}]')
+        searches = (Search("ws", '{"type":"search"}'), Search("cut", complete=False))
+        self.assertEqual(reply.items, (*searches, Message("assistant", (text,), id="m")))
+        self.assertEqual(reply.texts, (text,))
+
+    def test_a_refusal_that_was_noted_on_has_a_text(self) -> None:
+        said = (e.Annotated(0, "{}"), e.RefusalDelta(0, "no"))
+        reply = fold((e.Began(), e.MessageOpened(0, "m"), *said))
+        parts = (TextPart("", ("{}",)), RefusalPart("no"))
+        self.assertEqual(reply.items[0], Message("assistant", parts, None, "m", False))
 
     def test_a_failure_is_kept_beside_what_was_said(self) -> None:
         broken = fault("stream_cut")

@@ -16,6 +16,7 @@ from codexd.neutral.turn import (
     Reasoning,
     RefusalPart,
     Sampling,
+    Search,
     TextPart,
     Thinking,
     Tool,
@@ -75,6 +76,9 @@ def said(items: tuple[Item, ...]) -> tuple[Item, ...]:
     text = "".join(part.text for item in run if isinstance(item, Message) for part in item.parts)  # type: ignore[union-attr]
     spoken = (Message("assistant", (TextPart(text),)),) if text else ()
     return (*spoken, *(item for item in run if isinstance(item, ToolCall)))
+
+
+LOOK = TextPart("look.", ('{"type":"url_citation"}',), '[{"token":"look."}]')
 
 
 class KeysTests(SynchronousTestCase):
@@ -145,9 +149,10 @@ class HistoryTests(SynchronousTestCase):
 
     def test_what_clients_lose_does_not_count(self) -> None:
         full = (
+            Search("ws_1", '{"type":"search"}'),
             Reasoning(("s",), (), "sealed", "rs_1"),
             Message("assistant", (TextPart("Let me "),), "commentary", "msg_1"),
-            Message("assistant", (TextPart("look."), RefusalPart(" No.")), id="msg_2", complete=False),
+            Message("assistant", (LOOK, RefusalPart(" No.")), id="msg_2", complete=False),
             ToolCall("c", "f", "{}", id="fc_1"),
         )
         bare = (Message("assistant", (TextPart("Let me look. No."),)), ToolCall("c", "f", "{}"))

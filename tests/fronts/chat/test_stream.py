@@ -10,6 +10,7 @@ from codexd.fronts.chat.stream import ChatEncoder
 from codexd.fronts.exchange import Stamp
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
+from codexd.wire import json
 from tests.support.chat_stream import merge, read
 
 STAMP = Stamp("00ff", 1700000000, "some-model")
@@ -18,6 +19,7 @@ HEAD = (
     b'"model":"some-model","system_fingerprint":null,"choices":[{"index":0,"delta":'
 )
 TAIL = b',"logprobs":null,"finish_reason":null}]}\n\n'
+STOP = e.Ended("stop")
 ROLE = b'{"role":"assistant","content":""}'
 
 
@@ -68,6 +70,34 @@ class TextTests(SynchronousTestCase):
     def test_a_refusal_has_its_own_member(self) -> None:
         found = deltas(e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.RefusalDelta(0, "no"))
         self.assertEqual(found, [{"content": "a"}, {"refusal": "no"}])
+
+    def test_log_probabilities_stand_beside_their_piece(self) -> None:
+        frames = told(
+            e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a", "[1]"), e.TextDelta(0, "", "[2]")
+        )
+        choices = [chunk["choices"][0] for chunk in read(b"".join(frames)).chunks[1:]]
+        shown = [(choice["delta"], choice["logprobs"]) for choice in choices]
+        expected = [
+            ({"content": "a"}, {"content": [1], "refusal": None}),
+            ({"content": ""}, {"content": [2], "refusal": None}),
+        ]
+        self.assertEqual(shown, expected)
+
+    def test_annotations_are_told_at_the_end_in_chats_own_form(self) -> None:
+        def cited(start: int) -> str:
+            return json.encode(
+                {"type": "url_citation", "url": "u", "start_index": start, "end_index": 9}
+            ).decode()
+
+        other = e.Annotated(0, '{"type":"file_citation","file_id":"f"}')
+        first = (e.MessageOpened(0, "m"), e.TextDelta(0, "é1"), e.Annotated(0, cited(0)), other)
+        second = (e.MessageOpened(1, "n"), e.TextDelta(1, "b"), e.Annotated(1, cited(1)), e.MessageClosed(1))
+        found = deltas(*first, *second, e.MessageClosed(0), e.SearchOpened(2, "s"), e.SearchClosed(2), STOP)
+        notes = [
+            {"type": "url_citation", "url_citation": {"url": "u", "start_index": start, "end_index": end}}
+            for start, end in ((0, 9), (3, 11))
+        ]
+        self.assertEqual(found, [{"content": "é1"}, {"content": "b"}, {"annotations": notes}, {}])
 
     def test_a_second_message_waits_until_the_first_is_whole(self) -> None:
         found = deltas(

@@ -3,7 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.reading import Fields
-from codexd.fronts.responses.items import kind, whole
+from codexd.fronts.responses.items import READERS, kind, whole
+from codexd.neutral.turn import Search
 
 
 class KindTests(SynchronousTestCase):
@@ -27,3 +28,18 @@ class KindTests(SynchronousTestCase):
             (None, True),
         ):
             self.assertIs(whole(Fields({"status": status})), said)
+
+
+class SearchTests(SynchronousTestCase):
+    """A hosted search comes back as it was shown."""
+
+    def test_what_it_did_is_kept_as_it_came(self) -> None:
+        action = {"type": "search", "query": "a", "new": [1]}
+        item = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": action}
+        expected = Search("ws_1", '{"type":"search","query":"a","new":[1]}')
+        self.assertEqual(READERS["web_search_call"](Fields(item)), expected)
+
+    def test_only_a_completed_one_is_whole(self) -> None:
+        for status, said in (("completed", True), (None, True), ("failed", False), ("searching", False)):
+            read = READERS["web_search_call"](Fields({"type": "web_search_call", "status": status}))
+            self.assertEqual(read, Search(complete=said))

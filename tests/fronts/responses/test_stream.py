@@ -183,6 +183,48 @@ class OrderTests(SynchronousTestCase):
         frames = streamed((e.Began(), *said), SEALED)
         self.assertEqual(decode(Reader().receive(frames[-1])[0].data)["item"]["encrypted_content"], "sealed")
 
+    def test_a_search_tells_its_stages_and_what_it_did(self) -> None:
+        events = heard(e.SearchOpened(0, "ws_1"), e.SearchClosed(0, '{"type":"open_page","url":"u"}'))
+        stages = [f"web_search_call.{stage}" for stage in ("in_progress", "searching", "completed")]
+        self.assertEqual(outline(events), ["output_item.added", *stages, "output_item.done"])
+        self.assertEqual(
+            [(event["item_id"], event["output_index"]) for event in events[3:6]], [("ws_1", 0)] * 3
+        )
+        item = {
+            "id": "ws_1",
+            "type": "web_search_call",
+            "status": "in_progress",
+            "action": {"type": "search"},
+        }
+        self.assertEqual(events[2]["item"], item)
+        done = {"status": "completed", "action": {"type": "open_page", "url": "u"}}
+        self.assertEqual(events[6]["item"], item | done)
+
+    def test_a_search_that_was_cut_is_never_completed(self) -> None:
+        events = heard(e.SearchOpened(0, "ws_1"), e.SearchClosed(0, complete=False))
+        stages = [f"web_search_call.{stage}" for stage in ("in_progress", "searching")]
+        self.assertEqual(outline(events), ["output_item.added", *stages, "output_item.done"])
+        self.assertEqual(events[-2]["item"]["status"], "incomplete")
+
+    def test_annotations_are_numbered_within_their_part_and_in_the_whole(self) -> None:
+        noted = (e.Annotated(0, '{"n":1}'), e.TextDelta(0, "a"), e.Annotated(0, '{"n":2}'))
+        events = heard(e.MessageOpened(0, "msg_1"), *noted, e.MessageClosed(0))
+        said = ["output_text.annotation.added", "output_text.delta", "output_text.annotation.added"]
+        ends = ["output_text.done", "content_part.done", "output_item.done"]
+        self.assertEqual(outline(events), ["output_item.added", "content_part.added", *said, *ends])
+        place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+        second = {"type": "response.output_text.annotation.added", **place, "annotation_index": 1}
+        self.assertEqual(events[6], second | {"annotation": {"n": 2}, "sequence_number": 6})
+        self.assertEqual(events[8]["part"]["annotations"], [{"n": 1}, {"n": 2}])
+
+    def test_log_probabilities_are_told_with_their_piece_and_in_the_whole(self) -> None:
+        said = (e.TextDelta(0, "a", '[{"token":"a"}]'), e.TextDelta(0, "b"), e.TextDelta(0, "c", "[1]"))
+        events = heard(e.MessageOpened(0, "msg_1"), *said, e.MessageClosed(0))
+        told = [event["logprobs"] for event in events if event["type"].endswith("output_text.delta")]
+        self.assertEqual(told, [[{"token": "a"}], [], [1]])
+        for whole in (events[7], events[8]["part"], events[9]["item"]["content"][0]):
+            self.assertEqual((whole["text"], whole["logprobs"]), ("abc", [{"token": "a"}, 1]))
+
     def test_a_function_call_names_itself_when_its_arguments_are_done(self) -> None:
         opened = e.CallOpened(0, "fc_1", "call_1", "f", namespace="n")
         events = heard(opened, e.CallDelta(0, "{"), e.CallDelta(0, "}"), e.CallClosed(0))
