@@ -102,7 +102,9 @@ class TellingTests(RunTestCase):
     def test_what_the_protocol_has_no_place_for_is_named(self) -> None:
         sampling = {"temperature": 0.0, "seed": 7, "stop": ("x",), "max_tokens": 5}
         self.assertEqual(self.make(**sampling).ignored, ("temperature", "seed"))
-        self.assertEqual(self.run_.ignored, ())
+        sureness = {"logprobs": True, "top_logprobs": 0, "logit_bias": "{}"}
+        self.assertEqual(self.make(**sureness).ignored, tuple(sureness))
+        self.assertEqual((self.run_.ignored, self.make(logprobs=False).ignored), ((), ()))
 
 
 class ClockTests(RunTestCase):

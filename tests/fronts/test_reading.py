@@ -105,6 +105,11 @@ class FieldsTests(SynchronousTestCase):
         fields = Fields({"known": 1, "store": True, "logprobs": False, "user": None, "x-y.z": 0})
         self.assertEqual(fields.ignored(("known",)), ("store", "x-y.z"))
 
+    def test_the_rest_is_those_fields_as_they_came(self) -> None:
+        fields = Fields({"known": 1, "store": {"z": 1.0, "a": [None]}, "logprobs": False, "a b": 1})
+        self.assertEqual(fields.rest(("known",)), '{"store":{"z":1.0,"a":[null]}}')
+        self.assertEqual(Fields({}).rest(()), "{}")
+
     def test_names_that_no_header_should_hold_are_not_repeated(self) -> None:
         fields = Fields({"a\r\nset-cookie: b": 1, "é": 1, "": 1, "x" * 65: 1, "fine": 1})
         self.assertEqual(fields.ignored(()), ("fine",))

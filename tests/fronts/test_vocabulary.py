@@ -120,6 +120,7 @@ PARAMETERS = (
     ({"max_tokens": 5, "max_completion_tokens": 6}, Sampling(max_tokens=6)),
     ({"stop": "\n"}, Sampling(stop=("\n",))),
     ({"stop": []}, Sampling()),
+    ({"top_logprobs": 20, "logit_bias": {"5": -1}}, Sampling(top_logprobs=20, logit_bias='{"5":-1}')),
     ({"stop": ["a", "b", "c", "d"]}, Sampling(stop=("a", "b", "c", "d"))),
 )
 
@@ -133,6 +134,8 @@ WRONG_PARAMETERS = (
     ({"seed": 0.5}, "wrong_type", "seed"),
     ({"max_tokens": 0}, "wrong_value", "max_tokens"),
     ({"max_completion_tokens": -1}, "wrong_value", "max_completion_tokens"),
+    ({"top_logprobs": 21}, "wrong_value", "top_logprobs"),
+    ({"logit_bias": [5]}, "wrong_type", "logit_bias"),
     ({"stop": ""}, "wrong_value", "stop"),
     ({"stop": ["a", ""]}, "wrong_value", "stop[1]"),
     ({"stop": ["a", 1]}, "wrong_type", "stop[1]"),
