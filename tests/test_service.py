@@ -192,6 +192,66 @@ class StopTests(DaemonTestCase):
         self.successResultOf(self.daemon.stopService())
 
 
+class StoreTests(DaemonTestCase):
+    """What is kept outlives the daemon that kept it."""
+
+    def respond(self, said: str, **fields: Any) -> Any:
+        body = {"model": "scripted", "input": said, **fields}
+        return self.ask("POST", "/v1/responses", body).json
+
+    def again(self) -> None:
+        """Start another daemon, where the last one was."""
+        self.reactor = DaemonReactor()
+        self.daemon = self.make()
+        self.start()
+
+    def stop(self) -> None:
+        stopped = self.daemon.stopService()
+        self.reactor.pump([1.0] * 12)
+        self.successResultOf(stopped)
+
+    def test_it_is_in_the_state_directory(self) -> None:
+        self.start()
+        self.assertTrue((self.home / ".local/state/codexd/responses.sqlite3").is_file())
+
+    def test_an_answer_is_there_after_a_restart_and_can_be_gone_on_from(self) -> None:
+        self.start()
+        told = self.respond("say: one")
+        self.stop()
+        self.again()
+        self.assertEqual(self.ask("GET", f"/v1/responses/{told['id']}").json, told)
+        self.assertEqual(self.respond("say: two", previous_response_id=told["id"])["status"], "completed")
+
+    def test_what_the_stop_ended_is_kept_before_the_store_closes(self) -> None:
+        self.start()
+        told = self.respond("stall: one", background=True)
+        self.stop()
+        self.again()
+        shown = self.ask("GET", f"/v1/responses/{told['id']}").json
+        self.assertEqual(
+            (shown["status"], shown["error"]["message"]), ("failed", "The server is shutting down.")
+        )
+
+    def test_what_a_kill_cut_has_failed(self) -> None:
+        self.start()
+        told = self.respond("stall: one", background=True)
+        self.daemon._store._claim.release()  # type: ignore[union-attr]
+        self.again()
+        shown = self.ask("GET", f"/v1/responses/{told['id']}").json
+        self.assertEqual((shown["status"], "restarted" in shown["error"]["message"]), ("failed", True))
+
+    def test_two_daemons_do_not_share_it_and_the_second_says_so(self) -> None:
+        self.start()
+        first, self.reactor = self.reactor, DaemonReactor()
+        with self.assertRaises(SystemExit) as ended:
+            self.make().startService()
+        self.assertRegex(str(ended.exception), r"^codexd: responses\.store: .* is in use by another codexd")
+        self.assertEqual((self.reactor.tcpServers, self.reactor.processes), ([], []))
+        self.reactor = first
+        self.stop()
+        self.again()
+
+
 class MakeServiceTests(DaemonTestCase):
     def options(self, **twistd: Any) -> Options:
         options = Options({"HOME": str(self.home)})
