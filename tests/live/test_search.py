@@ -64,6 +64,29 @@ class SearchTests(LiveTestCase):
         self.assertEqual(called, {"type": "web_search_call", "status": "completed", "action": ACTION})
         self.assertEqual(said["content"], [{"type": "output_text", "text": TEXT, "annotations": [CITED]}])
 
+    def test_a_kept_answer_brings_all_of_it_back(self) -> None:
+        """Phases and refusals as well: what is kept is read as it would be if the client sent it again."""
+        refused = {"type": "refusal", "refusal": "No."}
+        history = [
+            *user("Do it."),
+            {"role": "assistant", "phase": "commentary", "content": "Well."},
+            {"role": "assistant", "content": [refused]},
+            *user("search: the weather"),
+        ]
+        body = {"model": self.daemon.model, "tools": [{"type": "web_search"}]}
+        first = self.daemon.post(RESPONSES, body | {"input": history}).json
+        # Other instructions: a thread of its own, to which all of it is told.
+        again = {"input": "say: hi", "previous_response_id": first["id"], "instructions": "Be brief."}
+        answer = self.daemon.post(RESPONSES, body | again)
+        self.assertEqual(answer.status, 200, answer.body)
+        shown = seen.items(self.daemon.asked)
+        texts = [("developer", "Be brief."), ("user", "Do it."), ("assistant", "Well."), ("assistant", "No.")]
+        question = [("user", "search: the weather"), ("assistant", TEXT), ("user", "say: hi")]
+        self.assertEqual(seen.texts(self.daemon.asked), [*texts, *question])
+        self.assertEqual(shown[2]["phase"], "commentary")
+        self.assertEqual(shown[5], {"type": "web_search_call", "status": "completed", "action": ACTION})
+        self.assertEqual(shown[6]["content"][0]["annotations"], [CITED])
+
     def test_chat_shows_what_was_cited(self) -> None:
         body = {"model": self.daemon.model, "messages": user("search: the weather"), "web_search_options": {}}
         (choice,) = self.daemon.post(CHAT, body).json["choices"]
