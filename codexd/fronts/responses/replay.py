@@ -35,8 +35,10 @@ def closing(kept: KeptResponse, starting_after: int = -1) -> list[bytes]:
     members = decode(whole)
     begun = members | {"completed_at": None, "error": None, "incomplete_details": None, "usage": None}
     begun["output"] = []
+    queued = encode(begun | {"status": "queued"})
     stages = (
-        (b"response.created", encode(begun | {"status": "queued"})),
+        (b"response.created", queued),
+        (b"response.queued", queued),
         (b"response.in_progress", encode(begun | {"status": "in_progress"})),
         (answer.terminal(members["status"]), whole),
     )

@@ -59,24 +59,24 @@ class ClosingTests(SynchronousTestCase):
             for event in events
         ]
 
-    begin = (("created", "queued", 0), ("in_progress", "in_progress", 1))
+    begin = (("created", "queued", 0), ("queued", "queued", 1), ("in_progress", "in_progress", 2))
 
-    def test_it_begins_and_ends(self) -> None:
-        whole = [*self.begin, ("failed", "failed", 2)]
-        for after in (-1, 0, 1):
+    def test_it_begins_as_the_lost_one_did_and_ends(self) -> None:
+        whole = [*self.begin, ("failed", "failed", 3)]
+        for after in (-1, 0, 1, 2):
             self.assertEqual(self.read(after), whole[after + 1 :])
 
     def test_to_a_client_that_had_more_the_end_comes_alone_and_numbered_on(self) -> None:
-        for after in (2, 3, 99):
+        for after in (3, 4, 99):
             self.assertEqual(self.read(after), [("failed", "failed", after + 1)])
 
     def test_a_cancelled_one_ends_as_its_stream_would_have(self) -> None:
         cancelled = Reply(fault=fault("cancelled"))
-        self.assertEqual(self.read(-1, cancelled), [*self.begin, ("incomplete", "cancelled", 2)])
+        self.assertEqual(self.read(-1, cancelled), [*self.begin, ("incomplete", "cancelled", 3)])
 
     def test_its_beginning_knows_nothing_of_its_end(self) -> None:
         over = kept(Reply((), "stop", e.Usage(1)), background=True)
-        created, _, completed = responses_stream.read(b"".join(responses.closing(over)))
+        created, _, _, completed = responses_stream.read(b"".join(responses.closing(over)))
         for name in ("completed_at", "error", "incomplete_details", "usage"):
             self.assertIsNone(created["response"][name])
         self.assertEqual(completed["response"], decode(responses.shown(over)))
