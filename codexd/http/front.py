@@ -32,12 +32,10 @@ class Front:
     Attributes:
         site: to listen with.
         doorman: to be closed before the back end is, and the store after both.
-        recovered: fires when the store is read for what the last end of the daemon cut.
     """
 
     site: Site
     doorman: Doorman
-    recovered: Deferred[None]
 
     @classmethod
     def built(
@@ -53,7 +51,7 @@ class Front:
 
         Args:
             backend: who answers.
-            store: where answers are kept; it may still be opening.
+            store: where answers are kept, open; what the last end of the daemon cut is marked in it.
             settings: all of them; `http.api_keys` holds all keys.
             journal: where requests are written down.
             clock: for timers and durations.
@@ -74,4 +72,5 @@ class Front:
         )
         gate = Gate(routes.app.resource(), cors)
         site = Site(gate, guard, journal, clock, http.idle_seconds)
-        return cls(site, doorman, Deferred.fromCoroutine(recover(house)))
+        Deferred.fromCoroutine(recover(house))
+        return cls(site, doorman)

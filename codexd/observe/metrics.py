@@ -51,7 +51,7 @@ COUNTERS: Final = {
 """What may be counted: name to help text; shown as `codexd_<name>_total`."""
 
 GAUGES: Final = {
-    "requests_running": "Requests being answered.",
+    "requests_running": "Answers under way, in the background too, and streams of those being read.",
     "background_running": "Answers running in the background.",
     "turns_running": "Turns running in children.",
     "turns_waiting": "Turns suspended for their tools' results.",
