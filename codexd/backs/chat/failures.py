@@ -28,7 +28,6 @@ _BY_STATUS: Final = {
     401: "model_refused_us",
     402: "quota_exhausted",
     403: "model_refused_us",
-    404: "model_failed",
     408: "overloaded",
     413: "context_length_exceeded",
     422: "invalid_prompt",
@@ -140,10 +139,11 @@ def _kind(status: int | None, found: Told) -> str:
         return word or "model_failed"
     if status == 404:
         about_model = word == "unknown_model" or _NO_MODEL.search(found.message)
-        return "unknown_model" if about_model else "model_failed"
+        return "unknown_model" if about_model else "model_refused_us"
     if status in (400, 429) and word in ("context_length_exceeded", "quota_exhausted", "unknown_model"):
         return word
-    return _BY_STATUS.get(status, "model_failed")
+    # What is left of redirects and 4xx says that it is asked in the wrong way, or place.
+    return _BY_STATUS.get(status, "model_refused_us" if status < 500 else "model_failed")
 
 
 def _by_word(words: str) -> str | None:

@@ -45,6 +45,7 @@ class Translator:
         self.finished = False
         self._turn = turn
         self._dialect = dialect
+        self._token = token
         self._names = Names(turn.tools)
         self._speech = Speech(token)
         self._calls = Calls(self._speech, self._names, token)
@@ -73,6 +74,10 @@ class Translator:
             Refused: when the model cannot be shown or asked this.
         """
         return write(self._turn, self._names, self._dialect)
+
+    def again(self) -> "Translator":
+        """Give one for the same request, of which nothing has been heard."""
+        return Translator(self._turn, self._dialect, self._token, self._limit_bytes)
 
     def receive(self, data: bytes) -> list[Event]:
         """Take the next bytes of the response."""

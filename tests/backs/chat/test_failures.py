@@ -30,7 +30,7 @@ SEEN: list[tuple[int, Any, str]] = [
     (402, {"message": "Insufficient credits"}, "quota_exhausted"),
     (403, {"message": "Country not supported"}, "model_refused_us"),
     (404, {"message": 'model "x" not found, try pulling it first', "type": "api_error"}, "unknown_model"),
-    (404, {"message": "no route"}, "model_failed"),
+    (404, {"message": "no route"}, "model_refused_us"),
     (408, {"message": "timeout"}, "overloaded"),
     (413, {"message": "too big"}, "context_length_exceeded"),
     (422, {"message": "Field required"}, "invalid_prompt"),
@@ -40,8 +40,8 @@ SEEN: list[tuple[int, Any, str]] = [
     (502, {"message": "boom"}, "model_failed"),
     (503, {"message": "loading model"}, "overloaded"),
     (529, {"message": "busy"}, "overloaded"),
-    (302, None, "model_failed"),
-    (418, "teapot", "model_failed"),
+    (302, None, "model_refused_us"),
+    (418, "teapot", "model_refused_us"),
 ]
 
 

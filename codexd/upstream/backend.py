@@ -1,0 +1,196 @@
+"""A Chat Completions server as a back end."""
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.iweb import IResponse
+from zope.interface import implementer
+
+from codexd.backs.chat import listing
+from codexd.backs.chat.dialect import Dialect
+from codexd.backs.chat.failures import refusal
+from codexd.backs.chat.stream import Translator
+from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.neutral.fault import Fault, Refused, fault
+from codexd.neutral.turn import Turn
+from codexd.observe.metrics import Metrics
+from codexd.policy import breaker, retry
+from codexd.policy.breaker import BreakerPolicy, Circuit, Permit
+from codexd.policy.menu import Menu, named
+from codexd.policy.retry import RetryPolicy
+from codexd.settings import Upstream
+from codexd.upstream.client import Client
+from codexd.upstream.fetch import fetched
+from codexd.upstream.run import Run
+from codexd.upstream.watch import Deadlines
+
+_LIST_BYTES: Final = 4 * 2**20
+_LIST_SECONDS: Final = 30.0
+
+
+@implementer(IModelBackend)
+class UpstreamBackend:
+    """Answers turns by asking one upstream.
+
+    Args:
+        settings: of the upstream.
+        client: asks it.
+        clock: for timers and durations.
+        metrics: counts.
+        chance: gives 0 to 1, for the jitter of repetitions.
+        now: gives Unix time in seconds, for HTTP dates.
+
+    Attributes:
+        name: the upstream's, of the settings.
+        menu: which models it offers, and what it calls them.
+        running: how many answers are under way.
+        deadlines: how long what may take.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: Upstream,
+        client: Client,
+        clock: IReactorTime,
+        metrics: Metrics,
+        chance: Callable[[], float],
+        now: Callable[[], float],
+    ) -> None:
+        self.name = settings.name
+        self.menu = Menu(named=named(settings.models), prefix=settings.prefix, any=settings.any)
+        self.deadlines = Deadlines(
+            settings.first_event_seconds, settings.idle_seconds, settings.total_seconds
+        )
+        self.now = now
+        self._settings = settings
+        self._dialect = dialect(settings)
+        self._retry = RetryPolicy(
+            settings.retries, settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds
+        )
+        self._breaker = BreakerPolicy(settings.breaker_failures, settings.breaker_seconds)
+        self._circuit = Circuit()
+        self._client = client
+        self._clock = clock
+        self._metrics = metrics
+        self._chance = chance
+        self._runs: set[Run] = set()
+        self._listing_failed = False
+
+    @property
+    def running(self) -> int:
+        """How many answers are under way."""
+        return len(self._runs)
+
+    @property
+    def max_answer_bytes(self) -> int:
+        """The largest answer (run.Host)."""
+        return self._settings.max_answer_bytes
+
+    # IModelBackend
+
+    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Start an answer (IModelBackend)."""
+        turn = evolve(turn, model=self.menu.resolve(turn.model))
+        if self.running >= self._settings.max_connections:
+            raise Refused(fault("busy"))
+        translator = Translator(turn, self._dialect, secrets.token_hex(12), self._settings.max_event_bytes)
+        asked = translator.open()
+        permit = self.permit()
+        if permit is None:
+            left = breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds())
+            raise Refused(fault("unreachable", retry_after_seconds=left))
+        run = Run(self, translator, asked, permit, sink, self._clock)
+        self._runs.add(run)
+        return run
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """List what is on offer (IModelBackend)."""
+        return self.menu.cards
+
+    def ready(self) -> bool:
+        """Tell whether a turn begun now could run (IModelBackend)."""
+        return breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds()) == 0
+
+    # Its list of models.
+
+    async def refresh(self) -> None:
+        """Read the list of models again; one that cannot be read leaves the last as it was."""
+        try:
+            status, body = await fetched(
+                self._client.ask("GET", "models"), _LIST_BYTES, _LIST_SECONDS, self._clock
+            )
+            if status != 200:
+                raise Refused(refusal(status, body))
+            listed = listing.cards(body)
+        except Refused as refused:
+            if not self._listing_failed:
+                self._log.warn(
+                    "Upstream {name} does not list its models: {kind}",
+                    name=self.name,
+                    kind=refused.fault.note or refused.fault.kind,
+                )
+            self._listing_failed = True
+            return
+        self._listing_failed = False
+        self.menu = evolve(self.menu, listed=listed)
+
+    async def close(self) -> None:
+        """Cut every answer, which nobody will read any more, and close the connections."""
+        for run in tuple(self._runs):
+            run.cancel()
+        await self._client.close()
+
+    # For runs (run.Host).
+
+    def ask(self, body: bytes) -> "Deferred[IResponse]":
+        """Send a request."""
+        return self._client.ask("POST", "chat/completions", body)
+
+    def permit(self) -> Permit | None:
+        """Ask the breaker for leave."""
+        self._circuit, permit = breaker.ask(self._breaker, self._circuit, self._clock.seconds())
+        if permit is None:
+            self._metrics.count("upstream_left_alone")
+        return permit
+
+    def give_back(self, permit: Permit, kind: str | None) -> None:
+        """Tell the breaker how a request went."""
+        before, now = self._circuit, self._clock.seconds()
+        self._circuit = breaker.give_back(self._breaker, before, permit, breaker.outcome(kind), now)
+        if (self._circuit.opened is None) != (before.opened is None):
+            told = "works again" if self._circuit.opened is None else "keeps failing and is left alone"
+            self._log.warn("Upstream {name} {told}", name=self.name, told=told, kind=kind)
+
+    def wait_seconds(self, repeated: int, failed: Fault, asked: float) -> float | None:
+        """Decide whether to repeat, and when."""
+        return retry.wait_seconds(self._retry, repeated, failed, asked, self._chance())
+
+    def count(self, name: str) -> None:
+        """Count something for the metrics."""
+        self._metrics.count(name)
+
+    def forget(self, run: Run) -> None:
+        """The run is over."""
+        self._runs.discard(run)
+
+
+def dialect(settings: Upstream) -> Dialect:
+    """Give what an upstream's settings say of what it can take."""
+    return Dialect(
+        settings.token_limit,
+        settings.developer_role,
+        settings.custom_tools,
+        settings.reasoning,
+        settings.images,
+        settings.audio,
+        settings.files,
+        settings.pass_unknown,
+        settings.omit,
+    )

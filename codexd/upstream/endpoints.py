@@ -1,0 +1,93 @@
+"""How an upstream is reached: TCP, TLS whose certificate is verified, a proxy; and how it is left.
+
+A connection that is given up is aborted, not closed politely: a peer that does not read, or speaks TLS and
+does not answer, would keep it open for as long as it likes.
+"""
+
+import re
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from codexd.upstream.tunnel import Tunnel
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class _AbruptProtocol(ProtocolWrapper):
+    def loseConnection(self) -> None:
+        self.disconnecting = True
+        self.abortConnection()
+
+
+class _AbruptFactory(WrappingFactory):
+    protocol = _AbruptProtocol
+    noisy = False
+
+
+@implementer(IStreamClientEndpoint)
+class Abrupt:
+    """An endpoint whose connections are aborted where they would be closed."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":
+        """Connect (IStreamClientEndpoint)."""
+        wrapped: Deferred[Any] = self._endpoint.connect(_AbruptFactory(protocolFactory))
+        return wrapped.addCallback(lambda wrapper: wrapper.wrappedProtocol)
+
+
+@implementer(IAgentEndpointFactory)
+class Endpoints:
+    """Makes the endpoints of one upstream.
+
+    Args:
+        reactor: provides IReactorTCP and IReactorTime.
+        connect_seconds: longest wait for a TCP connection.
+        proxy: where the HTTP proxy is that https goes through by CONNECT, if there is one.
+        authorities: PEM text of the certificates to trust; None is the system's own.
+    """
+
+    def __init__(
+        self, reactor: Any, connect_seconds: float, proxy: URI | None = None, authorities: bytes | None = None
+    ) -> None:
+        self._reactor = reactor
+        self._connect_seconds = connect_seconds
+        self._proxy = proxy
+        self._policy = BrowserLikePolicyForHTTPS(_trust(authorities))
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """Give the way to a URI (IAgentEndpointFactory)."""
+        if uri.scheme != b"https":
+            return Abrupt(self.tcp(uri))
+        tls = self._policy.creatorForNetloc(uri.host, uri.port)
+        if self._proxy is None:
+            return Abrupt(wrapClientTLS(tls, self.tcp(uri)))
+        return Abrupt(wrapClientTLS(tls, Tunnel(self.tcp(self._proxy), uri.host, uri.port)))
+
+    def tcp(self, uri: URI) -> IStreamClientEndpoint:
+        """Give the plain way to a host."""
+        host = uri.host.decode("ascii").strip("[]")
+        return HostnameEndpoint(self._reactor, host, uri.port, timeout=self._connect_seconds)
+
+
+def _trust(authorities: bytes | None) -> Any:
+    """Give what to trust.
+
+    Raises:
+        ValueError: when the text holds no certificate.
+    """
+    if authorities is None:
+        return None
+    found = [Certificate.loadPEM(pem) for pem in _CERTIFICATE.findall(authorities)]
+    if not found:
+        raise ValueError("no certificate in it")
+    return trustRootFromCertificates(found)
