@@ -84,15 +84,12 @@ class Patterns:
         return re.compile("|".join(f"({pattern.mark})" for pattern in self.known))
 
     def begun(self, text: str) -> int:
-        """Tell how many characters at the end of a text may be the beginning of a block."""
+        """Tell how many characters at the end of a text without openings may be the beginning of one."""
         longest = max(len(pattern.opening) for pattern in self.known)
         for size in range(min(longest, len(text)), 0, -1):
-            if any(self._may_begin(pattern, text[-size:]) for pattern in self.known):
+            if any(pattern.opening.startswith(text[-size:]) for pattern in self.known):
                 return size
         return 0
-
-    def _may_begin(self, pattern: Pattern, end: str) -> bool:
-        return pattern.opening.startswith(end) and (end != pattern.opening or bool(pattern.follows))
 
 
 KNOWN: Final = Patterns()

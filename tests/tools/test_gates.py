@@ -112,7 +112,8 @@ class GateTests(SynchronousTestCase):
         call = [e.CallOpened(1, "fc", "c", "a"), e.CallClosed(1)]
         around = [e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "one"), *call, e.TextDelta(0, "two")]
         for gates in (FIRST, BURST, TAIL):
-            said = gated([*around, e.MessageClosed(0), e.Ended("stop")], gates)
+            counted = e.UsageReported(e.Usage())
+            said = gated([*around, e.MessageClosed(0), counted, e.Ended("stop")], gates)
             self.assertEqual(fold(said).text, "one")
 
     def test_a_failure_after_all_that_is_shown_is_none(self) -> None:

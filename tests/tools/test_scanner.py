@@ -125,7 +125,8 @@ class ScannerTests(SynchronousTestCase):
 
     def test_a_block_of_exactly_the_limit_is_one_and_a_longer_one_is_not(self) -> None:
         for limit, kind in ((len(FIND), Block), (len(FIND) - 1, Text)):
-            self.assertEqual([type(piece) for piece in scan(list(FIND), Scanning(limit=limit))], [kind])
+            for chunks in ([FIND], list(FIND)):
+                self.assertEqual([type(piece) for piece in scan(chunks, Scanning(limit=limit))], [kind])
 
     def test_what_comes_after_a_block_beyond_the_limit_is_looked_at(self) -> None:
         found = scan([OPEN + "x" * 100, FIND], Scanning(limit=len(FIND)))

@@ -90,11 +90,12 @@ class WordedTests(SynchronousTestCase):
     def test_instructions_are_followed_by_the_tools(self) -> None:
         turn = worded(Turn("m", (USER,), "Be kind.", (TOOL,)))
         self.assertEqual(turn.instructions, f"Be kind.\n\n{describe((TOOL,))}")
-        self.assertEqual(turn.tool_choice, ToolChoice())
 
     def test_a_choice_narrows_what_is_described(self) -> None:
         turn = Turn("m", (USER,), tools=(TOOL, Tool("other")), tool_choice=ToolChoice("required", ("other",)))
-        self.assertEqual(worded(turn).instructions, describe((Tool("other"),), required=True))
+        found = worded(turn)
+        self.assertEqual(found.instructions, describe((Tool("other"),), required=True))
+        self.assertEqual(found.tool_choice, ToolChoice())
         self.assertIsNone(worded(evolve(turn, tool_choice=ToolChoice("none"))).instructions)
 
     def test_calls_and_results_are_text_of_those_who_made_them(self) -> None:
