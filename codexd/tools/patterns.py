@@ -85,11 +85,22 @@ class Patterns:
 
     def begun(self, text: str) -> int:
         """Tell how many characters at the end of a text without openings may be the beginning of one."""
-        longest = max(len(pattern.opening) for pattern in self.known)
-        for size in range(min(longest, len(text)), 0, -1):
-            if any(pattern.opening.startswith(text[-size:]) for pattern in self.known):
-                return size
-        return 0
+        first = self._firsts.search(text, max(0, len(text) - self._longest))
+        if first is None:
+            return 0
+        ends = (text[place:] for place in range(first.start(), len(text)))
+        return next((len(end) for end in ends if self._begins(end)), 0)
+
+    def _begins(self, end: str) -> bool:
+        return any(pattern.opening.startswith(end) for pattern in self.known)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(len(pattern.opening) for pattern in self.known)
+
+    @cached_property
+    def _firsts(self) -> "re.Pattern[str]":
+        return re.compile("|".join(re.escape(pattern.opening[0]) for pattern in self.known))
 
 
 KNOWN: Final = Patterns()
