@@ -14,6 +14,8 @@ from codexd.parity.scenario import Ask
 PATIENCE_SECONDS: Final = 30.0
 """How long an answer may take."""
 
+_EVENT_END: Final = b"\n\n"
+
 
 @frozen
 class Response:
@@ -22,7 +24,7 @@ class Response:
     Attributes:
         head: the status line and the headers, as they came, a line each.
         body: without its transfer coding.
-        whole: it ended as its framing says; else the connection broke off.
+        whole: it ended as its framing says, or where the client left; else the connection broke off.
     """
 
     head: tuple[str, ...]
@@ -41,11 +43,12 @@ class Response:
 
 
 class _Reading(Protocol):
-    """Sends one request and reads one response."""
+    """Sends one request and reads one response, or as many events of it as the client stays for."""
 
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, request: bytes, leaves_after: int | None) -> None:
         self.done: Deferred[Response] = Deferred(self._give_up)
         self._request = request
+        self._leaves_after = leaves_after
         self._data = b""
         self._given_up = False
 
@@ -62,12 +65,16 @@ class _Reading(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._data += data
-        if parse(self._data).whole:
+        if self._response().whole:
             self._transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self._given_up:
-            self.done.callback(parse(self._data))
+            self.done.callback(self._response())
+
+    def _response(self) -> Response:
+        response = parse(self._data)
+        return response if self._leaves_after is None else cut(response, self._leaves_after)
 
 
 async def exchange(reactor: Any, address: IPv4Address, key: str, ask: Ask) -> Response:
@@ -81,7 +88,7 @@ async def exchange(reactor: Any, address: IPv4Address, key: str, ask: Ask) -> Re
     Raises:
         TimeoutError: when the response does not end in time.
     """
-    reading = _Reading(write(ask, f"{address.host}:{address.port}", key))
+    reading = _Reading(write(ask, f"{address.host}:{address.port}", key), ask.leaves_after)
     await connectProtocol(TCP4ClientEndpoint(reactor, address.host, address.port), reading)
     return await reading.done.addTimeout(PATIENCE_SECONDS, reactor, _too_slow)
 
@@ -112,6 +119,14 @@ def parse(data: bytes) -> Response:
         return Response(lines, *_unchunked(rest))
     length = int(announced.header("content-length") or 0)
     return Response(lines, rest, whole=len(rest) == length)
+
+
+def cut(response: Response, events: int) -> Response:
+    """Give a response as far as its client took it, who left after so many events; before them, all of it."""
+    taken = response.body.split(_EVENT_END, events)[:events]
+    if response.body.count(_EVENT_END) < events:
+        return response
+    return Response(response.head, _EVENT_END.join((*taken, b"")), whole=True)
 
 
 def _unchunked(data: bytes) -> tuple[bytes, bool]:

@@ -1,23 +1,17 @@
-"""What a client asks next: its history grows by the answer, and by what the client says to it.
+"""What a client asks next: its history grows by the answer, and by what the client says to it."""
 
-It reads answers as a client does, and not with codexd's own fronts: their faults must not cancel out.
-"""
+from collections.abc import Mapping
+from typing import Final
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from attrs import evolve
 
 from codexd.parity.client import Response
+from codexd.parity.reading import Object, Unanswerable, events, said, streamed
 from codexd.parity.scenario import RESPONSES, Ask, FollowUp, Reply
-from codexd.wire import json, sse
+from codexd.wire import json
 from codexd.wire.json import Json
 
-Object = dict[str, Any]
-
 _OUTPUTS: Final = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
-
-
-class Unanswerable(Exception):
-    """The answer is not one that a client could go on from; the message says why."""
 
 
 def following(asked: Ask, answer: Response, follow: FollowUp) -> Ask:
@@ -34,7 +28,7 @@ def following(asked: Ask, answer: Response, follow: FollowUp) -> Ask:
         grown = grow(body, answer, follow)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Unanswerable("the answer has not the shape of one") from None
-    return Ask(asked.path, json.encode(grown), asked.method, asked.headers)
+    return evolve(asked, body=json.encode(grown))
 
 
 def _chat(body: Object, answer: Response, follow: FollowUp) -> Object:
@@ -59,12 +53,12 @@ def _said_in_chat(message: Object, follow: FollowUp) -> list[Object]:
 
 def _message(answer: Response) -> Object:
     """Give the assistant's message, put together from its deltas if it was streamed."""
-    if not _streamed(answer):
+    if not streamed(answer):
         whole: Object = json.decode(answer.body)["choices"][0]["message"]
         return {name: value for name, value in whole.items() if value is not None}
     message: Object = {}
     calls: dict[int, Object] = {}
-    for event in _events(answer):
+    for event in events(answer):
         for choice in event.get("choices", ()):
             delta = choice["delta"]
             for call in delta.pop("tool_calls", ()):
@@ -87,7 +81,7 @@ def _merge(into: Object, delta: Mapping[str, Json]) -> None:
 def _responses(body: Object, answer: Response, follow: FollowUp) -> Object:
     given = body["input"]
     before = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    output = _output(answer)
+    output = said(answer)["output"]
     return {**body, "input": [*before, *output, *_said_in_responses(output, follow)]}
 
 
@@ -101,22 +95,3 @@ def _said_in_responses(output: list[Object], follow: FollowUp) -> list[Object]:
         {"type": _OUTPUTS[call["type"]], "call_id": call["call_id"], "output": text}
         for call, text in zip(calls, follow.texts, strict=True)
     ]
-
-
-def _output(answer: Response) -> list[Object]:
-    if not _streamed(answer):
-        whole: list[Object] = json.decode(answer.body)["output"]
-        return whole
-    *_, last = _events(answer)
-    found: list[Object] = last["response"]["output"]
-    return found
-
-
-def _streamed(answer: Response) -> bool:
-    return (answer.header("content-type") or "").startswith("text/event-stream")
-
-
-def _events(answer: Response) -> Iterator[Object]:
-    for frame in sse.Reader().receive(answer.body):
-        if frame.data != b"[DONE]":
-            yield json.decode(frame.data)

@@ -37,13 +37,24 @@ class Rule:
     local: bool = False
 
 
-def _text(member: str, value: str) -> re.Pattern[str]:
-    """A member that is a text. Inside another text its quotes would be escaped."""
-    return re.compile(f'(?<=[{{,]"{member}":"){value}(?=")')
+def _text(members: str, value: str) -> re.Pattern[str]:
+    """Members that are a text. Inside another text their quotes would be escaped."""
+    before = "|".join(f'(?<=[{{,]"{member}":")' for member in members.split())
+    return re.compile(f'(?:{before}){value}(?=")')
 
 
 def _number(member: str, value: str) -> re.Pattern[str]:
     return re.compile(f'(?<=[{{,]"{member}":){value}(?=[,}}])')
+
+
+def _named(value: str) -> re.Pattern[str]:
+    """What an error says that it did not find."""
+    return re.compile(f"(?<= with id '){value}(?=' not found)")
+
+
+def _word(value: str) -> re.Pattern[str]:
+    """An id that the client was given, wherever it says it."""
+    return re.compile(f"(?<![0-9A-Za-z_]){value}(?![0-9A-Za-z_])")
 
 
 def _header(name: str, value: str) -> re.Pattern[str]:
@@ -53,9 +64,21 @@ def _header(name: str, value: str) -> re.Pattern[str]:
 _TIME: Final = '"<time #>"'
 _DATE: Final = "[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
 
+_RESPONSE: Final = "resp_[0-9a-f]{24}"
+_CONVERSATION: Final = "conv_[0-9a-f]{24}"
+_KEPT: Final = re.compile("(?<=[a-z]_)[0-9a-f]{24}(?=[0-9a-f]{4}(?![0-9A-Za-z_]))")
+"""The token in the id of an item that came without one; before it the item's kind, after it its place."""
+
 RULES: Final = (
     Rule("<chatcmpl #>", "body", _text("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
-    Rule("<resp #>", "body", _text("id", "resp_[0-9a-f]{24}"), "a random token"),
+    Rule("<resp #>", "body", _text("id previous_response_id response_id", _RESPONSE), "a random token"),
+    Rule("<resp #>", "body", _named(_RESPONSE), "a random token"),
+    Rule("<resp #>", "request", _word(_RESPONSE), "what the client was given"),
+    Rule("<conv #>", "body", _text("id", _CONVERSATION), "a random token"),
+    Rule("<conv #>", "body", _named(_CONVERSATION), "a random token"),
+    Rule("<conv #>", "request", _word(_CONVERSATION), "what the client was given"),
+    Rule("<token #>", "body", _KEPT, "a random token"),
+    Rule("<token #>", "request", _KEPT, "what the client was given"),
     Rule(_TIME, "body", _number("created", "[0-9]{10}"), "when the answer began", local=True),
     Rule(_TIME, "body", _number("created_at", "[0-9]{10}"), "when the answer began", local=True),
     Rule('"<time>"', "body", _number("completed_at", "[0-9]{10}"), "when the answer ended"),

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from attrs import Factory, define
+
 from codexd.parity import layout
 from codexd.parity.client import Response
-from codexd.parity.continuing import Unanswerable, following
+from codexd.parity.continuing import following
 from codexd.parity.fixtures import Pages
 from codexd.parity.normalise import Normaliser, asked
-from codexd.parity.scenario import Ask, Scenario
+from codexd.parity.reading import Unanswerable, standing
+from codexd.parity.reference import resolved
+from codexd.parity.scenario import Ask, Scenario, Step
 from codexd.wire.json import Json
 
 BROKEN_OFF: Final = "(the connection broke off before the end of the body)"
@@ -38,21 +42,15 @@ async def record(scenario: Scenario, scene: Scene) -> Pages:
     Raises:
         TimeoutError: when an answer does not end in time.
     """
-    pages: dict[str, bytes] = {}
-    normaliser = Normaliser()
+    recording = _Recording(scenario.name, scene)
     scene.asked()
-    ask = scenario.first
-    for number, follow in enumerate((*scenario.then, None), start=1):
-        response = await scene.play(ask, scenario.name)
-        pages |= _exchange(number, ask, scene, response, normaliser)
-        if follow is None:
-            break
+    for step in (scenario.first, *scenario.then):
         try:
-            ask = following(ask, response, follow)
+            await recording.play(step)
         except Unanswerable as why:
-            pages[f"exchange.{number + 1}.request.json"] = IMPOSSIBLE.format(why).encode() + b"\n"
+            recording.pages[recording.page("request.json")] = IMPOSSIBLE.format(why).encode() + b"\n"
             break
-    return pages
+    return recording.pages
 
 
 def flaws(pages: Pages) -> tuple[str, ...]:
@@ -61,16 +59,58 @@ def flaws(pages: Pages) -> tuple[str, ...]:
     return tuple(page for page, data in pages.items() if any(mark in data for mark in marks))
 
 
-def _exchange(
-    number: int, ask: Ask, scene: Scene, response: Response, normaliser: Normaliser
-) -> dict[str, bytes]:
-    pages = {f"exchange.{number}.request.json": normaliser.apply("request", ask.render().decode()).encode()}
-    bodies = [asked(body) for body in scene.asked()]
-    if bodies:
-        asked_page = layout.page(bodies).decode()
-        pages[f"provider.{number}.json"] = normaliser.apply("provider", asked_page).encode()
-    pages[f"exchange.{number}.response.http"] = _render(response, normaliser)
-    return pages
+@define
+class _Recording:
+    """What was said so far, as it is written down.
+
+    Attributes:
+        pages: by their names.
+    """
+
+    _player: str
+    _scene: Scene
+    pages: dict[str, bytes] = Factory(dict)
+    _asks: list[Ask] = Factory(list)
+    _answers: list[Response] = Factory(list)
+    _normaliser: Normaliser = Factory(Normaliser)
+    _runs: bool = False
+
+    def page(self, kind: str, side: str = "exchange") -> str:
+        """Name a page of the exchange that comes next."""
+        return f"{side}.{len(self._answers) + 1}.{kind}"
+
+    async def play(self, step: Step) -> None:
+        """Play one exchange.
+
+        Raises:
+            Unanswerable: when the client cannot take this step from where it is.
+        """
+        ask = self._ask(step)
+        response = await self._scene.play(ask, self._player)
+        request = self._normaliser.apply("request", ask.render().decode())
+        self.pages[self.page("request.json")] = request.encode()
+        self._write_asked(response, left=ask.leaves_after is not None)
+        self.pages[self.page("response.http")] = _render(response, self._normaliser)
+        self._asks.append(ask)
+        self._answers.append(response)
+
+    def _ask(self, step: Step) -> Ask:
+        if isinstance(step, Ask):
+            return resolved(step, self._answers)
+        return following(self._asks[-1], self._answers[-1], step)
+
+    def _write_asked(self, response: Response, left: bool) -> None:
+        """Write down what the model was asked meanwhile.
+
+        While an answer goes on without its client it is a matter of chance whether the model was asked yet:
+        that is written down with the answer's end.
+        """
+        stands = "running" if left else standing(response)
+        self._runs = self._runs if stands is None else stands == "running"
+        bodies = [] if self._runs else [asked(body) for body in self._scene.asked()]
+        if bodies:
+            page = self._normaliser.apply("provider", layout.page(bodies).decode())
+            self.pages[self.page("json", side="provider")] = page.encode()
 
 
 def _render(response: Response, normaliser: Normaliser) -> bytes:

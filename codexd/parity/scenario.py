@@ -1,4 +1,7 @@
-"""What a scenario is: the requests of one client, each told whole or as what follows on the last answer."""
+"""What a scenario is: the requests of one client, each told whole or as what follows on the last answer.
+
+A request that is told whole can name what was said before it: `{1.id}` (reference.py).
+"""
 
 from typing import Final, TypeAlias
 
@@ -21,12 +24,16 @@ class Ask:
 
     Attributes:
         headers: those that make this request what it is; client.py adds the ones that every request has.
+        leaves_after: the client goes away after so many events of the stream; None when it stays to the end.
+        awaits_end: it is asked again and again until the Response that it shows is over; that answer counts.
     """
 
     path: str
     body: bytes = b""
     method: str = "POST"
     headers: Headers = ()
+    leaves_after: int | None = None
+    awaits_end: bool = False
 
     @classmethod
     def saying(cls, path: str, body: Json) -> "Ask":
@@ -38,6 +45,10 @@ class Ask:
         shown: dict[str, Json] = {"method": self.method, "path": self.path}
         if self.headers:
             shown["headers"] = dict(self.headers)
+        if self.leaves_after is not None:
+            shown["leaves_after"] = self.leaves_after
+        if self.awaits_end:
+            shown["awaits_end"] = True
         if self.body:
             shown |= _body(self.body)
         return layout.page(shown)
@@ -59,6 +70,8 @@ class Reply:
 
 FollowUp: TypeAlias = Results | Reply
 
+Step: TypeAlias = Ask | FollowUp
+
 
 @frozen
 class Scenario:
@@ -68,13 +81,13 @@ class Scenario:
         name: of its folder; lower case, words joined by dashes.
         about: one line on what it shows.
         first: the first request.
-        then: what follows on each answer.
+        then: what follows on each answer, or is asked next.
     """
 
     name: str
     about: str
     first: Ask
-    then: tuple[FollowUp, ...] = ()
+    then: tuple[Step, ...] = ()
 
 
 def _body(body: bytes) -> dict[str, Json]:

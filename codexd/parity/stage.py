@@ -1,7 +1,7 @@
 """A whole private codexd for scenarios to be played on: real sockets, the real Codex, the scripted model."""
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -14,7 +14,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutput
 
 from codexd import home
-from codexd.parity.client import Response, exchange
+from codexd.parity.client import PATIENCE_SECONDS, Response, exchange
+from codexd.parity.reading import standing
 from codexd.parity.scenario import Ask
 from codexd.scripted.server import ScriptedModel
 from codexd.service import Daemon
@@ -24,10 +25,12 @@ from codexd.wire.json import Json
 MOST_BODY_BYTES: Final = 8192
 """The largest body the private codexd takes, so that one that is too large makes a small fixture."""
 
+STRANGER: Final = "stranger"
+"""A player of no scenario, whose key every stage takes: what others have is none of its."""
+
 _START_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _READY: Final = Ask("/readyz", method="GET")
-_NOBODY: Final = "nobody"
 
 
 @frozen
@@ -43,13 +46,13 @@ class Stage:
     _address: IPv4Address
     _model: ScriptedModel
 
-    async def play(self, ask: Ask, player: str = _NOBODY) -> Response:
+    async def play(self, ask: Ask, player: str = STRANGER) -> Response:
         """Send a request with the key of one of the players the stage was made for.
 
         Raises:
             TimeoutError: when the answer does not end in time.
         """
-        return await exchange(self._reactor, self._address, _key(player), ask)
+        return await self._until(_over if ask.awaits_end else _any, ask, player, PATIENCE_SECONDS)
 
     def asked(self) -> list[dict[str, Json]]:
         """Give, and forget, what the model was asked since last time."""
@@ -57,12 +60,16 @@ class Stage:
         self._model.asked.clear()
         return bodies
 
-    async def _settle(self) -> None:
-        deadline = self._reactor.seconds() + _START_SECONDS
-        while (await self.play(_READY)).status != 200:
+    async def _until(
+        self, wanted: Callable[[Response], bool], ask: Ask, player: str, seconds: float
+    ) -> Response:
+        """Ask again and again until the answer is one that is wanted."""
+        deadline = self._reactor.seconds() + seconds
+        while not wanted(answer := await exchange(self._reactor, self._address, key(player), ask)):
             if self._reactor.seconds() > deadline:
-                raise TimeoutError(f"codexd was not ready after {_START_SECONDS:g} s")
+                raise TimeoutError(f"{ask.path} did not come to its end within {seconds:g} s")
             await deferLater(self._reactor, _POLL_SECONDS)
+        return answer
 
 
 @asynccontextmanager
@@ -75,8 +82,8 @@ async def staged(
 
     Args:
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
-        build: a directory for its state and its CODEX_HOME, which are removed afterwards; not under the
-            temporary directory, where Codex does not feel at home.
+        build: a directory for its state (its store among it) and its CODEX_HOME, which are removed
+            afterwards; not under the temporary directory, where Codex does not feel at home.
         players: their names.
         binary: another Codex than the pinned one.
 
@@ -97,7 +104,7 @@ async def staged(
         (address,) = daemon.addresses
         assert isinstance(address, IPv4Address)
         stage = Stage(await _version(reactor, settings.codex), reactor, address, model)
-        await stage._settle()
+        await stage._until(_is_ready, _READY, STRANGER, _START_SECONDS)
         yield stage
     finally:
         await daemon.stopService()
@@ -107,7 +114,7 @@ async def staged(
 def _settings(players: Iterable[str], binary: str | None) -> Settings:
     http = Http(
         listen=("tcp:0:interface=127.0.0.1",),
-        api_keys=tuple(map(_key, players)),
+        api_keys=tuple(map(key, (*players, STRANGER))),
         max_body_bytes=MOST_BODY_BYTES,
     )
     return Settings(http=http, codex=Codex(binary=binary, model="scripted"))
@@ -118,8 +125,21 @@ def _private(build: Path) -> Path:
     return Path(mkdtemp(prefix="parity-", dir=build)).absolute()
 
 
-def _key(player: str) -> str:
+def key(player: str) -> str:
+    """Give a player's API key."""
     return f"sk-parity-{player}"
+
+
+def _any(answer: Response) -> bool:
+    return True
+
+
+def _over(answer: Response) -> bool:
+    return standing(answer) == "over"
+
+
+def _is_ready(answer: Response) -> bool:
+    return answer.status == 200
 
 
 async def _version(reactor: Any, codex: Codex) -> str:

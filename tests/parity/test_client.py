@@ -1,6 +1,7 @@
 from itertools import pairwise
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
@@ -8,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.client import PATIENCE_SECONDS, Response, exchange, parse, write
+from codexd.parity.client import PATIENCE_SECONDS, Response, cut, exchange, parse, write
 from codexd.parity.scenario import Ask
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -49,6 +50,19 @@ class ParseTests(SynchronousTestCase):
             self.assertFalse(parse(data + b"!").whole)
 
 
+class CutTests(SynchronousTestCase):
+    def test_a_client_that_leaves_has_so_many_events_and_no_more(self) -> None:
+        for whole in (True, False):
+            stream = Response(("HTTP/1.1 200 OK",), b"data: 1\n\ndata: 2\n\ndata: 3", whole)
+            self.assertEqual(cut(stream, 1), Response(stream.head, b"data: 1\n\n", whole=True))
+            self.assertEqual(cut(stream, 2), Response(stream.head, b"data: 1\n\ndata: 2\n\n", whole=True))
+
+    def test_a_stream_that_has_fewer_events_stays_as_it_is(self) -> None:
+        for whole in (True, False):
+            stream = Response(("HTTP/1.1 200 OK",), b"data: 1\n\n", whole)
+            self.assertIs(cut(stream, 2), stream)
+
+
 class WriteTests(SynchronousTestCase):
     def test_a_body_is_json_of_known_length(self) -> None:
         self.assertEqual(
@@ -64,8 +78,11 @@ class WriteTests(SynchronousTestCase):
 
 class ExchangeTests(SynchronousTestCase):
     def setUp(self) -> None:
+        self.ask(ASK)
+
+    def ask(self, ask: Ask) -> None:
         self.reactor = MemoryReactorClock()
-        self.answer = Deferred.fromCoroutine(exchange(self.reactor, SERVER, "sk-1", ASK))
+        self.answer = Deferred.fromCoroutine(exchange(self.reactor, SERVER, "sk-1", ask))
         _, _, factory, *_ = self.reactor.tcpClients[0]
         self.client: Any = factory.buildProtocol(SERVER)
         self.transport = StringTransportWithDisconnection()
@@ -91,6 +108,15 @@ class ExchangeTests(SynchronousTestCase):
         self.assertNoResult(self.answer)
         self.transport.loseConnection()
         self.assertFalse(self.successResultOf(self.answer).whole)
+
+    def test_a_client_that_is_to_leave_hangs_up(self) -> None:
+        self.ask(evolve(ASK, leaves_after=2))
+        self.client.dataReceived(HEAD + b"9\r\ndata: 1\n\n\r\n")
+        self.assertNoResult(self.answer)
+        self.assertTrue(self.transport.connected)
+        self.client.dataReceived(b"f\r\ndata: 2\n\ndata: \r\n")
+        self.assertEqual(self.successResultOf(self.answer).body, b"data: 1\n\ndata: 2\n\n")
+        self.assertFalse(self.transport.connected)
 
     def test_an_answer_that_does_not_end_is_given_up(self) -> None:
         self.client.dataReceived(HEAD)

@@ -1,10 +1,12 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.parity.client import Response
-from codexd.parity.continuing import Unanswerable, following
+from codexd.parity.continuing import following
+from codexd.parity.reading import Unanswerable
 from codexd.parity.scenario import CHAT, RESPONSES, Ask, FollowUp, Reply, Results
 from codexd.wire import json, sse
 from codexd.wire.json import Json
+from tests.parity.answers import answered, told
 
 USER = {"role": "user", "content": "hello"}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "clock", "arguments": '{"at":1}'}}
@@ -17,21 +19,12 @@ ITEM = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "clo
 CUSTOM = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_2", "name": "patch", "input": "+a"}
 
 
-def whole(body: Json, status: int = 200) -> Response:
-    return Response((f"HTTP/1.1 {status} X", "Content-Type: application/json"), json.encode(body), whole=True)
-
-
-def streamed(*events: Json) -> Response:
-    head = ("HTTP/1.1 200 OK", "Content-Type: text/event-stream; charset=utf-8")
-    return Response(head, b"".join(sse.frame(json.encode(event)) for event in events), whole=True)
-
-
 def completion(**message: Json) -> Response:
-    return whole({"choices": [{"message": {"role": "assistant", "refusal": None, **message}}]})
+    return answered({"choices": [{"message": {"role": "assistant", "refusal": None, **message}}]})
 
 
 def chunks(*deltas: Json) -> Response:
-    answer = streamed(*({"choices": [{"index": 0, "delta": delta}]} for delta in deltas), {"choices": []})
+    answer = told(*({"choices": [{"index": 0, "delta": delta}]} for delta in deltas), {"choices": []})
     return Response(answer.head, answer.body + sse.frame(b"[DONE]"), whole=True)
 
 
@@ -93,15 +86,15 @@ class ResponsesTests(SynchronousTestCase):
     def test_the_output_and_the_next_question_follow_the_input(self) -> None:
         output = [{"type": "message", "id": "msg_1", "role": "assistant", "content": []}]
         for answer in (
-            whole({"output": output}),
-            streamed({"response": {}}, {"response": {"output": output}}),
+            answered({"output": output}),
+            told({"response": {}}, {"response": {"output": output}}),
         ):
             self.assertEqual(
                 added(RESPONSES, answer, Reply("bye")), [*output, {"role": "user", "content": "bye"}]
             )
 
     def test_every_call_gets_its_output_of_its_own_kind(self) -> None:
-        _, _, *results = added(RESPONSES, whole({"output": [ITEM, CUSTOM]}), Results(("noon", "done")))
+        _, _, *results = added(RESPONSES, answered({"output": [ITEM, CUSTOM]}), Results(("noon", "done")))
         self.assertEqual(
             results,
             [
@@ -114,12 +107,12 @@ class ResponsesTests(SynchronousTestCase):
 class UnanswerableTests(SynchronousTestCase):
     def test_an_answer_nobody_could_go_on_from_says_why(self) -> None:
         for door, answer, why in (
-            (CHAT, whole({"error": {}}, 502), "the answer has the status 502"),
+            (CHAT, answered({"error": {}}, 502), "the answer has the status 502"),
             (CHAT, completion(content="no"), "the answer has 0 tool calls"),
-            (RESPONSES, whole({"output": [ITEM, CUSTOM]}), "the answer has 2 tool calls"),
-            (CHAT, whole([]), "the answer has not the shape of one"),
+            (RESPONSES, answered({"output": [ITEM, CUSTOM]}), "the answer has 2 tool calls"),
+            (CHAT, answered([]), "the answer has not the shape of one"),
             (CHAT, Response(("HTTP/1.1 200 OK",), b"{", whole=True), "the answer has not the shape of one"),
-            (RESPONSES, streamed(), "the answer has not the shape of one"),
+            (RESPONSES, told(), "the answer has not the shape of one"),
         ):
             error = self.assertRaises(Unanswerable, following, ASKED[door], answer, Results(("noon",)))
             self.assertEqual(str(error), why)

@@ -44,7 +44,23 @@ SAMPLES: tuple[tuple[Kind, str], ...] = (
         "X-Request-Id: req_«50163373c0e5ea048ffe37da2ff6003b»\nOpenai-Processing-Ms: «36»\nRetry-After: 1",
     ),
     ("provider", f'[{{"input": [{{"id":"msg_«{ONE}»","text":"1|100"}}], "prompt_cache_key": "«{TWO}»"}}]'),
+    (
+        "body",
+        f'{{"id":"resp_«{A}»","previous_response_id":"resp_«{B}»","conversation":{{"id":"conv_«{A}»"}},'
+        f'"output":[{{"id":"msg_{A}{A}"}}]}}',
+    ),
+    ("body", f'{{"type":"response.output_tool_call.begin","response_id":"resp_«{A}»","sequence_number":3}}'),
+    ("body", f'{{"message":"Previous response with id \'resp_«{A}»\' not found."}}'),
+    ("body", f'{{"message":"Conversation with id \'conv_«{A}»\' not found."}}'),
+    ("body", f'{{"message":"Item with id \'msg_«{A}»0001\' not found."}}'),
+    (
+        "body",
+        f'{{"data":[{{"id":"msg_«{A}»0000"}},{{"id":"fco_«{A}»000f"}}],"first_id":"msg_«{A}»0000",'
+        f'"last_id":"fco_«{A}»000f","has_more":false}}',
+    ),
     ("request", f'{{"messages": [{{"id": "chatcmpl-{A}", "created": 1700000000}}]}}'),
+    ("request", f'{{"path": "/v1/responses/resp_«{A}»/input_items?after=msg_«{B}»0000&limit=2"}}'),
+    ("request", f'{{"conversation": "conv_«{A}»", "input": [{{"id": "msg_{A}{A}"}}]}}'),
 )
 """Texts with what may differ in «these»."""
 
@@ -87,11 +103,26 @@ class NormaliserTests(SynchronousTestCase):
         self.assertEqual(first.replace("<chatcmpl 1>", "<chatcmpl 2>"), second)
         self.assertIn('"created":"<time 1>"', second)
 
+    def test_an_answer_has_one_name_wherever_it_is_named(self) -> None:
+        normaliser = Normaliser()
+        shown = normaliser.apply("body", response())
+        asked = normaliser.apply("request", f'{{"path": "/v1/responses/resp_{A}"}}')
+        refused = normaliser.apply("body", f'{{"message":"Response with id \'resp_{A}\' not found."}}')
+        for text in (shown, asked, refused):
+            self.assertEqual((text.count("<resp 1>"), text.count("resp_")), (1, 0), text)
+
+    def test_items_of_one_request_share_its_token(self) -> None:
+        ids = f'{{"first_id":"msg_{A}0000","last_id":"fc_{A}0001","id":"msg_{B}0000"}}'
+        named = '{"first_id":"msg_<token 1>0000","last_id":"fc_<token 1>0001","id":"msg_<token 2>0000"}'
+        self.assertEqual(normalised("body", ids), named)
+
     def test_a_value_of_another_shape_stays(self) -> None:
         for kind, text in (
             ("body", '{"created":0,"created_at":"1700000000","completed_at":null}'),
             ("body", '{"id":"chatcmpl-1","text":"chatcmpl-dcc28ce0c22af48caaa0fbdf"}'),
             ("body", r'{"text":"{\"id\":\"resp_dcc28ce0c22af48caaa0fbdf\",\"created\":1700000000}"}'),
+            ("body", f'{{"sequence_number":1700000000,"text":"resp_{A}","item_id":"conv_{A}"}}'),
+            ("body", f'{{"id":"msg_{A}{A}","first_id":"msg_1","last_id":"{A}0000"}}'),
             ("head", "X-Request-Id: mine\nDate: now\nOpenai-Processing-Ms: -1"),
         ):
             self.assertEqual(normalised(kind, text), text)

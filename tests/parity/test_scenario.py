@@ -19,3 +19,7 @@ class AskTests(SynchronousTestCase):
 
     def test_without_a_body_none_is_shown(self) -> None:
         self.assertEqual(json.decode(Ask("/x", method="GET").render()), {"method": "GET", "path": "/x"})
+
+    def test_a_client_that_leaves_or_waits_is_shown_as_one(self) -> None:
+        shown = json.decode(Ask("/x", method="GET", leaves_after=3, awaits_end=True).render())
+        self.assertEqual(shown, {"method": "GET", "path": "/x", "leaves_after": 3, "awaits_end": True})

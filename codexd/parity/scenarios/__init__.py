@@ -3,6 +3,17 @@
 from itertools import chain
 from typing import Final
 
-from codexd.parity.scenarios import chat, edges, fourfold, responses
+from codexd.parity.scenarios import (
+    background,
+    chat,
+    compatibility,
+    conversations,
+    edges,
+    fourfold,
+    responses,
+    state,
+)
 
-SCENARIOS: Final = tuple(chain(fourfold.SCENARIOS, chat.SCENARIOS, responses.SCENARIOS, edges.SCENARIOS))
+_TABLES: Final = (fourfold, chat, responses, state, background, conversations, compatibility, edges)
+
+SCENARIOS: Final = tuple(chain.from_iterable(table.SCENARIOS for table in _TABLES))

@@ -1,9 +1,12 @@
 """What the scenarios' requests are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from codexd.parity.scenario import CHAT, RESPONSES, Ask
+from attrs import evolve
+
+from codexd.parity.scenario import CHAT, RESPONSES, Ask, Scenario, Step
+from codexd.wire import json
 from codexd.wire.json import Json
 
 Members: TypeAlias = Mapping[str, Json]
@@ -59,6 +62,36 @@ def chat(text: str, /, **members: Json) -> Ask:
 def responses(text: str, /, **members: Json) -> Ask:
     """Ask one user message in Responses."""
     return Ask.saying(RESPONSES, {"model": MODEL, "input": text, **members})
+
+
+def get(path: str) -> Ask:
+    """Ask to be shown something."""
+    return Ask(path, method="GET")
+
+
+def post(path: str, **members: Json) -> Ask:
+    """Ask with a body of these members."""
+    return Ask.saying(path, members)
+
+
+def delete(path: str) -> Ask:
+    """Ask for something to be deleted."""
+    return Ask(path, method="DELETE")
+
+
+def both_ways(*scenarios: Scenario) -> Iterator[Scenario]:
+    """Tell scenarios whole and streamed: all that is asked of the model is asked for as a stream then."""
+    for scenario in scenarios:
+        yield scenario
+        first, *then = map(_streamed, (scenario.first, *scenario.then))
+        assert isinstance(first, Ask)
+        yield evolve(scenario, name=f"{scenario.name}-streamed", first=first, then=tuple(then))
+
+
+def _streamed(step: Step) -> Step:
+    if not isinstance(step, Ask) or step.method != "POST" or step.path not in (CHAT, RESPONSES):
+        return step
+    return evolve(step, body=json.encode(json.decode(step.body) | {"stream": True}))
 
 
 def user(content: Json) -> dict[str, Json]:

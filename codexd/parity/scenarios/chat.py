@@ -10,6 +10,7 @@ from codexd.parity.scenarios.bodies import (
     PATCHING,
     PIXEL,
     WEATHER,
+    both_ways,
     chat,
     flat,
     functions,
@@ -198,4 +199,18 @@ _CALLS: Final = (
     ),
 )
 
-SCENARIOS: Final = (*_TEXTS, *_HISTORIES, *_CALLS)
+_SEARCHES: Final = (
+    Scenario(
+        "chat-web-search",
+        "a web search, and what it found as a citation",
+        chat("search: foxes", web_search_options={"search_context_size": "low"}),
+        (Reply("say: Thank you."),),
+    ),
+    Scenario(
+        "chat-logprobs",
+        "log probabilities, which Codex does not have, are named as ignored",
+        chat("say: surely", logprobs=True, top_logprobs=2),
+    ),
+)
+
+SCENARIOS: Final = (*_TEXTS, *_HISTORIES, *_CALLS, *both_ways(*_SEARCHES))

@@ -5,7 +5,7 @@ from typing import Final
 from attrs import evolve
 
 from codexd.parity.scenario import CHAT, RESPONSES, Ask, Scenario
-from codexd.parity.scenarios.bodies import chat, responses
+from codexd.parity.scenarios.bodies import chat, get, responses
 from codexd.parity.stage import MOST_BODY_BYTES
 
 _PLAIN: Final = chat("say: no")
@@ -16,19 +16,15 @@ _PREFLIGHT: Final = (
 )
 
 
-def _get(path: str) -> Ask:
-    return Ask(path, method="GET")
-
-
 SCENARIOS: Final = (
-    Scenario("models", "the list of models", _get("/v1/models")),
-    Scenario("models-one", "one model", _get("/v1/models/scripted")),
-    Scenario("models-unknown", "a model that does not exist", _get("/v1/models/no/such")),
-    Scenario("probe-live", "liveness, which asks for no key", _get("/livez")),
-    Scenario("probe-ready", "readiness, which asks for no key", _get("/readyz")),
-    Scenario("probe-health", "both probes in one", _get("/healthz")),
-    Scenario("error-path", "a path that leads nowhere", _get("/v1/nowhere")),
-    Scenario("error-method", "a method the path does not have", _get(CHAT)),
+    Scenario("models", "the list of models", get("/v1/models")),
+    Scenario("models-one", "one model", get("/v1/models/scripted")),
+    Scenario("models-unknown", "a model that does not exist", get("/v1/models/no/such")),
+    Scenario("probe-live", "liveness, which asks for no key", get("/livez")),
+    Scenario("probe-ready", "readiness, which asks for no key", get("/readyz")),
+    Scenario("probe-health", "both probes in one", get("/healthz")),
+    Scenario("error-path", "a path that leads nowhere", get("/v1/nowhere")),
+    Scenario("error-method", "a method the path does not have", get(CHAT)),
     Scenario("error-key", "a wrong API key", evolve(_PLAIN, headers=(("Authorization", "Bearer sk-wrong"),))),
     Scenario("error-too-large", "a body that is too large", chat("x" * MOST_BODY_BYTES)),
     Scenario(

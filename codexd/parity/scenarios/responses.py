@@ -1,12 +1,25 @@
 """What Responses alone has."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
 
-from codexd.parity.scenario import RESPONSES, Ask, FollowUp, Results, Scenario
-from codexd.parity.scenarios.bodies import CLOCK, MODEL, PATCH, PATCHING, PIXEL, WEATHER, Members, flat, user
+from codexd.parity.scenario import RESPONSES, Ask, Reply, Results, Scenario, Step
+from codexd.parity.scenarios.bodies import (
+    CLOCK,
+    MODEL,
+    PATCH,
+    PATCHING,
+    PIXEL,
+    WEATHER,
+    Members,
+    both_ways,
+    flat,
+    get,
+    post,
+    responses,
+    user,
+)
 from codexd.wire.json import Json
 
 _NAMESPACE: Final = {
@@ -16,6 +29,8 @@ _NAMESPACE: Final = {
     "tools": flat(WEATHER, CLOCK),
 }
 _CUSTOM: Final = {"type": "custom", **PATCH}
+_SEARCH: Final = {"type": "web_search", "user_location": {"type": "approximate", "city": "Oslo"}}
+_COUNT: Final = f"{RESPONSES}/input_tokens"
 
 _ITEMS: Final[list[Json]] = [
     {"role": "developer", "content": "Be kind."},
@@ -62,7 +77,7 @@ class Case:
     about: str
     input: Json
     members: Members
-    then: tuple[FollowUp, ...] = ()
+    then: tuple[Step, ...] = ()
 
 
 _CASES: Final = (
@@ -91,9 +106,39 @@ _CASES: Final = (
     ),
     Case(
         "hosted-tool",
-        "a hosted tool is accepted and named as ignored",
+        "a web search is offered, and not made",
         "say: from memory",
         {"tools": [{"type": "web_search"}]},
+    ),
+    Case(
+        "web-search",
+        "a web search, and a text that cites what was found; both are sent back",
+        "search: foxes",
+        {"tools": [{"type": "web_search", "search_context_size": "low"}]},
+        (Reply("say: Thank you."),),
+    ),
+    Case(
+        "web-search-continued",
+        "a web search that is kept, and gone on from",
+        "search: foxes",
+        {"tools": [_SEARCH]},
+        (
+            get(f"{RESPONSES}/{{1.id}}"),
+            post(RESPONSES, model=MODEL, input="say: Thank you.", previous_response_id="{1.id}"),
+            get(f"{RESPONSES}/{{3.id}}/input_items"),
+        ),
+    ),
+    Case(
+        "max-tool-calls",
+        "a limit of hosted calls, which is not kept, is named as ignored",
+        "say: from memory",
+        {"tools": [{"type": "web_search"}], "max_tool_calls": 1},
+    ),
+    Case(
+        "logprobs",
+        "log probabilities, which Codex does not have, are named as ignored",
+        "say: surely",
+        {"include": ["message.output_text.logprobs"], "top_logprobs": 2},
     ),
     Case(
         "image",
@@ -125,19 +170,46 @@ _CASES: Final = (
     ),
     Case(
         "previous-response",
-        "nothing is stored yet, and that is said",
+        "what would be gone on from is not there",
         "say: no",
         {"previous_response_id": "resp_1"},
     ),
 )
 
 
-def _told(case: Case) -> Iterator[Scenario]:
+_ASIDE: Final = (
+    Scenario(
+        "error-responses-metadata",
+        "labels that are too many, too long, or no labels",
+        responses("say: no", metadata={str(number): "" for number in range(17)}),
+        (
+            responses("say: no", metadata={"k" * 65: ""}),
+            responses("say: no", metadata={"k": "v" * 513}),
+            responses("say: no", metadata={"k": 1}),
+        ),
+    ),
+    Scenario(
+        "input-tokens",
+        "tokens are counted, of a request alone and of one that goes on from a kept answer",
+        post(_COUNT, model=MODEL, input="How many tokens are these?"),
+        (
+            post(_COUNT),
+            responses("say: And these?"),
+            post(_COUNT, input="All together?", previous_response_id="{3.id}"),
+            post(_COUNT, input="And none?", previous_response_id="resp_1"),
+        ),
+    ),
+    Scenario(
+        "error-compact",
+        "a history cannot be compacted here",
+        post(f"{RESPONSES}/compact", model=MODEL, input="say: no"),
+    ),
+)
+
+
+def _whole(case: Case) -> Scenario:
     body = {"model": MODEL, "input": case.input, **case.members}
-    name = f"responses-{case.name}"
-    yield Scenario(name, case.about, Ask.saying(RESPONSES, body), case.then)
-    streamed = Ask.saying(RESPONSES, {**body, "stream": True})
-    yield Scenario(f"{name}-streamed", case.about, streamed, case.then)
+    return Scenario(f"responses-{case.name}", case.about, Ask.saying(RESPONSES, body), case.then)
 
 
-SCENARIOS: Final = tuple(scenario for case in _CASES for scenario in _told(case))
+SCENARIOS: Final = (*both_ways(*map(_whole, _CASES)), *_ASIDE)

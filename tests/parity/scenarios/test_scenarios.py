@@ -4,6 +4,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.parity.scenario import Ask
 from codexd.parity.scenarios import SCENARIOS
 
 NAMES = frozenset(scenario.name for scenario in SCENARIOS)
@@ -70,6 +71,68 @@ OTHERS = (
 )
 
 
+BOTH_WAYS = (
+    "chat-web-search",
+    "chat-logprobs",
+    "responses-web-search",
+    "responses-web-search-continued",
+    "responses-max-tool-calls",
+    "responses-logprobs",
+    "responses-continued",
+    "responses-continued-tools",
+    "responses-continued-reasoning",
+    "responses-branches",
+    "responses-reference",
+    "responses-not-stored",
+    "responses-retrieved",
+    "responses-retrieved-sealed",
+    "conversation-used",
+    "conversation-tools",
+)
+
+KEPT = (
+    "responses-input-items",
+    "responses-deleted",
+    "responses-deleted-ancestor",
+    "responses-failed-streamed",
+    "responses-left-streamed",
+    "background",
+    "background-tools",
+    "background-failed",
+    "background-resumed-streamed",
+    "background-cancelled-streamed",
+    "background-deleted-streamed",
+    "conversation",
+    "conversation-items",
+    "conversation-taken-out",
+    "conversation-branched",
+    "conversation-deleted",
+    "conversation-background",
+    "tool-events-streamed",
+    "tool-messages",
+    "input-tokens",
+)
+
+REFUSED = (
+    "responses-unknown",
+    "responses-foreign",
+    "responses-foreground",
+    "responses-state",
+    "responses-input-items",
+    "responses-metadata",
+    "conversation-unknown",
+    "conversation-foreign",
+    "conversation-body",
+    "tool-messages",
+    "compatibility",
+    "attachments",
+    "uploads",
+    "hosted-file-search",
+    "hosted-choice",
+    "compact",
+)
+
+
 class ScenariosTests(SynchronousTestCase):
     def test_whatever_both_doors_have_is_told_in_four_ways(self) -> None:
         for name in FOURFOLD:
@@ -81,6 +144,11 @@ class ScenariosTests(SynchronousTestCase):
         for name in (*(f"chat-{name}" for name in CHAT), *OTHERS):
             self.assertIn(name, NAMES)
 
+    def test_what_is_kept_is_told_in_every_way_it_can_be_used(self) -> None:
+        both_ways = (*BOTH_WAYS, *(f"{name}-streamed" for name in BOTH_WAYS))
+        for name in (*both_ways, *KEPT, *(f"error-{name}" for name in REFUSED)):
+            self.assertIn(name, NAMES)
+
     def test_names_are_fit_for_folders_and_no_two_are_the_same(self) -> None:
         self.assertEqual(len(NAMES), len(SCENARIOS))
         for name in NAMES:
@@ -88,4 +156,6 @@ class ScenariosTests(SynchronousTestCase):
 
     def test_what_is_called_streamed_asks_for_a_stream(self) -> None:
         for scenario in SCENARIOS:
-            self.assertEqual(b'"stream":true' in scenario.first.body, scenario.name.endswith("-streamed"))
+            asks = [step for step in (scenario.first, *scenario.then) if isinstance(step, Ask)]
+            streamed = any(b'"stream":true' in ask.body for ask in asks)
+            self.assertEqual(streamed, scenario.name.endswith("-streamed"), scenario.name)
