@@ -227,12 +227,12 @@ def custom_input(arguments: str) -> str:
 
 
 # A ThreadItem spells the actions of a search otherwise than the raw item.
-_ACTIONS: Final = {"search": "search", "openPage": "open_page", "findInPage": "find_in_page"}
+SEARCH_ACTIONS: Final = {"search": "search", "openPage": "open_page", "findInPage": "find_in_page"}
 
 
 def search_action(told: Json) -> JsonText | None:
     """Give what a web search did as OpenAI has it; None where the child does not tell."""
-    kind = _ACTIONS.get(str(told.get("type"))) if isinstance(told, dict) else None
+    kind = SEARCH_ACTIONS.get(str(told.get("type"))) if isinstance(told, dict) else None
     if kind is None:
         return None
     given = {name: value for name, value in told.items() if value is not None}

@@ -5,7 +5,7 @@ A failure names the method and the field that is gone or has another type.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 from hypothesis import given
@@ -14,20 +14,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs import bindings as b
 from codexd.backs import failures, profile, requests
-from codexd.backs.items import content_items, raw_items
+from codexd.backs.items import SEARCH_ACTIONS, content_items, raw_items
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
     Format,
     ImagePart,
     Message,
+    Place,
     Reasoning,
+    Search,
     TextPart,
     Thinking,
     Tool,
     ToolCall,
     ToolResult,
     Turn,
+    WebSearch,
 )
 from codexd.wire import json
 from codexd.wire.json import Json
@@ -39,7 +42,8 @@ TURN = Turn(
     "m1",
     (
         Message("system", (*PARTS, FilePart("data:text/plain,hi", "f.txt"))),
-        Message("assistant", (TextPart("t"),), phase="commentary"),
+        Message("assistant", (TextPart("t", ('{"type":"url_citation"}',)),), phase="commentary"),
+        Search("ws", '{"type":"search","query":"q"}'),
         Reasoning(("s",), ("c",), "sealed"),
         ToolCall("c1", "f", "{}", namespace="n"),
         ToolResult("c1", PARTS),
@@ -56,6 +60,7 @@ TURN = Turn(
     format=Format("json_schema", '{"type":"object"}', "s"),
     verbosity="low",
     service_tier="flex",
+    web_search=WebSearch("low", ("a.org",), Place("NO", "r", "Oslo", "Europe/Oslo")),
 )
 CALLS = (
     b.Initialize(b.ClientInfo("codexd", "1", "t"), b.Capabilities(True, b.SILENCED)),
@@ -87,6 +92,14 @@ class ReadMessage:
 
 
 @frozen
+class ReadSearch:
+    """What is read of a `webSearch`; how its actions are spelled is tested beside."""
+
+    id: str
+    action: dict[str, Any] | None = None
+
+
+@frozen
 class ReadItem:
     """What is read of any other item."""
 
@@ -111,6 +124,13 @@ class ReadThought:
 
 
 @frozen
+class ReadNoted:
+    """What is read of a raw `message` item's part."""
+
+    annotations: list[Any] | None = None
+
+
+@frozen
 class ReadCall:
     """What is read of a raw `function_call` item."""
 
@@ -125,8 +145,10 @@ ITEMS = (
     ("ThreadItem", "agentMessage", ReadMessage),
     ("ThreadItem", "reasoning", ReadItem),
     ("ThreadItem", "contextCompaction", ReadItem),
+    ("ThreadItem", "webSearch", ReadSearch),
     ("ResponseItem", "reasoning", ReadThought),
     ("ResponseItem", "function_call", ReadCall),
+    ("ContentItem", "output_text", ReadNoted),
 )
 
 
@@ -153,9 +175,17 @@ class AskingTests(Case):
             params = json.decode(json.encode(b.encode(call)))
             self.agrees(misfits(params, known[method], method))
 
+    def test_a_web_search_is_configured_in_words_of_the_binary(self) -> None:
+        asked = profile.thread_start(TURN, profile.Profile(False, "/empty")).config
+        given = {name.rpartition(".")[2]: value for name, value in asked.items() if ".web_search." in name}
+        self.assertEqual(len(given), 3)
+        self.agrees(misfits(given, self.schemas.defined("WebSearchToolConfig"), "tools.web_search"))
+        for mode in ("disabled", "cached", "live"):
+            self.assertIn(mode, self.schemas.defined("WebSearchMode").node["enum"])
+
     def test_every_item_of_a_history_is_a_response_item(self) -> None:
         known = self.schemas.defined("ResponseItem")
-        for raw in raw_items(TURN.items):
+        for raw in json.decode(json.encode(raw_items(TURN.items))):
             self.agrees(misfits(raw, known, f"thread/inject_items {raw['type']}"))
 
     def test_the_messages_asked_not_to_be_sent_exist_and_none_is_one_we_read(self) -> None:
@@ -174,6 +204,14 @@ class ReadingTests(Case):
     def test_every_item_has_what_is_read_of_it(self) -> None:
         for union, kind, read in ITEMS:
             self.agrees(gaps(read, self.schemas.variant(union, kind), f"{union} {kind}"))
+
+    def test_what_a_web_search_does_is_spelled_as_it_is_read(self) -> None:
+        told = [way.node["properties"] for way in self.schemas.defined("WebSearchAction").ways()]
+        kinds = {kind for properties in told for kind in properties["type"]["enum"]}
+        self.assertEqual(kinds, {*SEARCH_ACTIONS, "other"})
+        raw = [way.node["properties"] for way in self.schemas.defined("ResponsesApiWebSearchAction").ways()]
+        kinds = {kind for properties in raw for kind in properties["type"]["enum"]}
+        self.assertEqual(kinds, {*SEARCH_ACTIONS.values(), "other"})
 
     def test_every_result_has_what_is_read_of_it(self) -> None:
         known = self.schemas.methods("ClientRequest")
