@@ -88,6 +88,16 @@ class NormaliserTests(SynchronousTestCase):
         self.assertEqual(normalised("head", later), normalised("head", HEAD))
         self.assertEqual(normalised("provider", ONE), normalised("provider", TWO))
 
+    def test_an_id_is_replaced_wherever_it_may_stand(self) -> None:
+        for kind, text in (
+            *(("body", f'{{"{name}":"resp_#"}}') for name in ("id", "previous_response_id", "response_id")),
+            ("body", '{"conversation":{"id":"conv_#"}}'),
+            *(("body", f'{{"{name}":"fco_#000f"}}') for name in ("id", "first_id", "last_id")),
+            *(("body", f"Item with id '{id}' not found.") for id in ("resp_#", "conv_#", "msg_#0000")),
+            *(("request", f"/v1/x/{id}/items?after={id}&limit=2") for id in ("resp_#", "conv_#", "rs_#0000")),
+        ):
+            self.assertEqual(*(normalised(kind, text.replace("#", token)) for token in (A, B)), text)
+
     def test_equal_values_have_equal_names_and_others_have_others(self) -> None:
         self.assertEqual(normalised("provider", f"{ONE} {TWO} {ONE}"), "<uuid 1> <uuid 2> <uuid 1>")
 
