@@ -15,8 +15,10 @@ from tests.support.scene import ASKED, PLAIN, RECORDINGS, WITH_TOOL, Pipe, is_co
 RECORDED = {path.stem: path.read_bytes() for path in sorted(RECORDINGS.glob("*.jsonl"))}
 SPOKEN = {
     "answer": [("Grüß Gott\n\n🙂", "stop")],
+    "codex-search": [("hi", "stop")],
     "failed": [("", None)],
     "interleaved": [("aAbA", "stop")],
+    "search": [("hello there", "stop")],
     "tools": [("Let me look.", "tool_calls"), ("Oslo -3, Rome 14.", "stop")],
 }
 
