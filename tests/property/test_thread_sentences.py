@@ -49,11 +49,20 @@ def texts(kind: str) -> st.SearchStrategy[object]:
     return st.lists(st.fixed_dictionaries({"type": st.just(kind), "text": TEXT}), max_size=3)
 
 
+def noted() -> st.SearchStrategy[object]:
+    notes = st.lists(st.just({"type": "url_citation"}) | JSON, max_size=2)
+    return st.lists(st.fixed_dictionaries({"type": st.just("output_text"), "annotations": notes}), max_size=2)
+
+
+STARTED = ("agentMessage", "reasoning", "webSearch", "commandExecution", "contextCompaction")
+ACTIONS = st.sampled_from([None, {"type": "search", "query": "q"}, {"type": "openPage"}, {"type": "other"}])
 PLAUSIBLE = st.one_of(
-    tells("item/started", item=items("agentMessage", "reasoning", "commandExecution", "contextCompaction")),
+    tells("item/started", item=items(*STARTED)),
     tells("item/agentMessage/delta", itemId=ITEM_IDS, delta=TEXT),
     tells("item/agentMessage/delta", itemId=ITEM_IDS, delta=TEXT),
     tells("item/completed", item=items("agentMessage", text=TEXT, phase=PHASES)),
+    tells("item/completed", item=items("webSearch", query=TEXT, action=ACTIONS)),
+    tells("rawResponseItem/completed", item=items("message", content=noted())),
     tells("item/reasoning/summaryTextDelta", itemId=ITEM_IDS, summaryIndex=PARTS, delta=TEXT),
     tells("item/reasoning/textDelta", itemId=ITEM_IDS, contentIndex=PARTS, delta=TEXT),
     tells(
@@ -93,7 +102,7 @@ CALLS = st.builds(
             "callId": CALL_IDS,
             "tool": TOOLS,
             "arguments": JSON,
-            "namespace": st.sampled_from([None, None, "functions"]),
+            "namespace": st.sampled_from([None, None, "functions", "web"]),
         }
     ),
 )

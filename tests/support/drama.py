@@ -76,6 +76,7 @@ class Drama:
     _demands: dict[int, int] = field(factory=dict)
     _unloaded: bool = False
     _texts: dict[int, str] = field(factory=dict)
+    _open: dict[str, int] = field(factory=dict)
 
     def start(self) -> None:
         """Open the thread."""
@@ -119,6 +120,8 @@ class Drama:
         turn = message.params.get("turn")
         if message.method == "turn/started" and isinstance(turn, dict):
             self._named.add(str(turn.get("id")))
+        listening = not self.hushed and self.sentence.state != "over"
+        told = listening and message.params.get("turnId") == self.thread._turn_id
         outputs = self.thread.receive(message)
         said = "".join(output.text for output in outputs if isinstance(output, e.TextDelta))
         if message.method == "item/agentMessage/delta" and said:
@@ -126,11 +129,18 @@ class Drama:
         self._take(outputs)
         if message.method == "thread/closed" and self.thread.state == "closed" and self.thread.id is not None:
             self._unloaded = True
-        if message.method == "item/completed":
-            for closed in (output for output in outputs if isinstance(output, e.MessageClosed)):
-                whole, text = message.params["item"]["text"], self._texts.get(closed.index, "")
-                before = text.removesuffix(said)
-                _must(text == (whole if whole.startswith(before) else before), "a message is its whole text")
+        if message.method == "item/completed" and told:
+            self._told_whole(message.params.get("item"), said)
+
+    def _told_whole(self, item: Json, said: str) -> None:
+        """Hold a message to its whole text, the first time that it is told."""
+        id, whole = (item.get("id"), item.get("text")) if isinstance(item, dict) else (None, None)
+        if not isinstance(id, str) or not isinstance(whole, str) or id not in self._open:
+            return
+        index = self._open.pop(id)
+        text = self._texts.get(index, "")
+        before = text.removesuffix(said)
+        _must(text == (whole if whole.startswith(before) else before), "a message is its whole text")
 
     def _settle(self, tag: str, outcome: str) -> None:
         if outcome == "well":
@@ -179,6 +189,7 @@ class Drama:
         _must(self.sentence.state == "over", "an answer ends before the next")
         self.sentence = Sentence()
         self._texts.clear()
+        self._open.clear()
 
     # The laws.
 
@@ -192,6 +203,8 @@ class Drama:
     def _hear(self, event: e.Event) -> None:
         _must(not self.hushed, "nothing is said once nobody listens")
         self.sentence.feed(event)
+        if isinstance(event, e.MessageOpened):
+            self._open[event.id] = event.index
         if isinstance(event, e.TextDelta):
             _must(event.text != "", "no empty deltas")
             self._texts[event.index] = self._texts.get(event.index, "") + event.text
