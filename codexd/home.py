@@ -15,7 +15,7 @@ from typing import Any, Literal
 from codexd.configuration import Misconfigured
 from codexd.settings import Codex
 
-Serving = Literal["account", "scripted"]
+Serving = Literal["account", "scripted", "none"]
 
 
 def binary(codex: Codex) -> Path:
@@ -71,14 +71,20 @@ def has_login(home: Path) -> bool:
     return config.get("cli_auth_credentials_store") == "keyring" or _provider(config) != "openai"
 
 
-def serving(codex: Codex, home: Path) -> Serving:
-    """Decide whose models are served: the account's or the scripted one.
+def serving(codex: Codex, home: Path, elsewhere: bool = False) -> Serving:
+    """Decide whose models Codex serves: the account's, the scripted one, or nobody's.
+
+    Args:
+        codex: what was chosen.
+        home: CODEX_HOME.
+        elsewhere: there are upstreams, and so nobody needs the scripted model to have something to ask.
 
     Raises:
         Misconfigured: when an account is insisted on and the home holds no login.
     """
     if codex.model == "auto":
-        return "account" if has_login(home) else "scripted"
+        unasked: Serving = "none" if elsewhere else "scripted"
+        return "account" if has_login(home) else unasked
     if codex.model == "account" and not has_login(home):
         raise Misconfigured(f'codex.model: "account", but {home} holds no login; `codexd login` makes one')
     return codex.model

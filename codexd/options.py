@@ -124,7 +124,11 @@ class Options(usage.Options):
         """
         codex = self.settings.codex
         home = codex_home(codex, self.environ)
-        lines = [f"# codex: {binary(codex)}", f"# CODEX_HOME: {home}", f"# models: {serving(codex, home)}"]
+        lines = [
+            f"# codex: {binary(codex)}",
+            f"# CODEX_HOME: {home}",
+            f"# models: {serving(codex, home, bool(self.settings.upstream))}",
+        ]
         if is_temporary(home):
             lines.append("# warning: CODEX_HOME lies under the temporary directory; Codex wants it elsewhere")
         return "\n".join([*lines, "", in_force(self.loaded)])

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import random
 import sys
 import time
 from collections.abc import Mapping
@@ -18,15 +17,14 @@ from twisted.python.failure import Failure
 
 from codexd import home
 from codexd.announcement import announcement
-from codexd.child.children import Children
-from codexd.child.launch import Launch
+from codexd.answering import Answering
 from codexd.configuration import Misconfigured
 from codexd.http.front import Front
 from codexd.observe.journal import Journal
 from codexd.observe.log import RequestLog, observing
 from codexd.observe.metrics import Metrics
 from codexd.options import Options
-from codexd.scripted.server import ScriptedModel, scripted_site
+from codexd.scripted.server import ScriptedModel
 from codexd.settings import Settings
 from codexd.store.executor import PoolExecutor
 from codexd.store.file import located
@@ -101,23 +99,13 @@ class Daemon(MultiService):
         """Open the store, listen, and start the children.
 
         Raises:
-            SystemExit: when the store cannot be used or an endpoint not be listened on.
+            SystemExit: when the store or an upstream cannot be used, or an endpoint not be listened on.
         """
         settings = self._settings
         self._store = store = self._open()
-        found = home.codex_home(settings.codex, self._environ)
-        scripted = home.serving(settings.codex, found) == "scripted"
-        how = Launch(
-            binary=home.binary(settings.codex),
-            home=found,
-            state=home.own_home(self._environ).parent,
-            environ=self._environ,
-            codex=settings.codex,
-            provider=self._provide() if scripted else None,
-        )
-        children = Children(settings, how, self._reactor, random.random, self._metrics)
+        answering = self._answering()
         self._front = Front.built(
-            children.backend,
+            answering.backend,
             store,
             settings,
             Journal(self._metrics, RequestLog()),
@@ -126,9 +114,9 @@ class Daemon(MultiService):
         )
         for description in settings.http.listen:
             self._listen(description, self._front.site)
-        children.setServiceParent(self)
+        answering.setServiceParent(self)
         super().startService()
-        for line in announcement(settings.http, "scripted" if scripted else "account", found):
+        for line in announcement(settings, answering.serving, answering.home):
             self._log.info("{line}", line=line)
 
     async def _stop(self) -> None:
@@ -155,11 +143,11 @@ class Daemon(MultiService):
             raise SystemExit(f"codexd: {error}") from error
         return store
 
-    def _provide(self) -> str:
-        """Start the scripted model on a free port of the loopback; give its base URL."""
-        port = self._reactor.listenTCP(0, scripted_site(self._reactor, self._model), interface="127.0.0.1")
-        self._ports.append(port)
-        return f"http://127.0.0.1:{port.getHost().port}/v1"
+    def _answering(self) -> Answering:
+        try:
+            return Answering(self._settings, self._environ, self._reactor, self._metrics, self._model)
+        except Misconfigured as error:
+            raise SystemExit(f"codexd: {error}") from error
 
     def _listen(self, description: str, site: Any) -> None:
         problems: list[Failure] = []

@@ -82,8 +82,8 @@ class Codex:
         binary: the Codex program; left out, the pinned one that was installed with codexd.
         home: CODEX_HOME; its config.toml and login are used as they are. Left out: `$CODEX_HOME`, else
             `~/.codex` if it holds a login, else a directory of codexd's own.
-        model: `auto` uses the account's models if there is a login, else the scripted model; `account` and
-            `scripted` insist on one.
+        model: `auto` uses the account's models if there is a login, else the upstreams alone, and if there
+            are none the scripted model; `account`, `scripted` and `none` (no Codex at all) insist on one.
         workers: how many Codex processes.
         turns_per_worker: how many turns one of them runs at once; more are answered 429.
         pass_environment: names of variables Codex may see beside the built-in allow-list.
@@ -102,7 +102,7 @@ class Codex:
 
     binary: str | None = None
     home: str | None = None
-    model: Literal["auto", "account", "scripted"] = "auto"
+    model: Literal["auto", "account", "scripted", "none"] = "auto"
     workers: Count = 1
     turns_per_worker: Count = 32
     pass_environment: tuple[str, ...] = ()
@@ -187,6 +187,7 @@ class Tools:
             `x-proxy-output-mode`) header chooses for itself.
         key_output_modes: the same for single keys: `ID=MODE`, where ID is the first 12 hexadecimal digits of
             the key's SHA-256.
+        read_blocks: make calls of the blocks in a model's text that call a tool the client offered.
         block_max: how many calls one answer may make, 0 for any number; the next one ends it.
         stop_after: `first` ends an answer with its first call, `burst` with the first word after a call.
         suppress_tail: leave out what is said after an answer's last call.
@@ -196,6 +197,7 @@ class Tools:
 
     output_mode: Literal["openai-json", "obsidian-xml"] = "openai-json"
     key_output_modes: tuple[str, ...] = ()
+    read_blocks: bool = True
     block_max: Limit = 0
     stop_after: Literal["never", "burst", "first"] = "never"
     suppress_tail: bool = False
@@ -210,9 +212,9 @@ class Model:
     Attributes:
         name: what clients ask for.
         model: the model it stands for, as the account or the upstream calls it; left out, the same name.
+        effort: default reasoning effort.
         upstream: the upstream that has it; left out, Codex.
         fallback: names to try in its place, in order, when it cannot answer.
-        effort: default reasoning effort.
         instructions: what the model is told where a request tells it nothing.
         max_output_tokens: the most output tokens of an answer.
         profile: `plain` is the bare model; `agent` is Codex with its own prompt, shell and workspace.
@@ -222,9 +224,9 @@ class Model:
 
     name: str
     model: str | None = None
+    effort: str | None = None
     upstream: str | None = None
     fallback: tuple[str, ...] = ()
-    effort: str | None = None
     instructions: str | None = None
     max_output_tokens: Count | None = None
     profile: Literal["plain", "agent"] = "plain"
@@ -263,6 +265,8 @@ class Upstream:
         omit: request fields it cannot take: they are never sent, and named as ignored.
         token_limit: what it calls the limit of output tokens.
         developer_role: whether it knows the role `developer`; else such messages go as `system`.
+        tools: whether it knows tools; else they are described to the model in words, and its calls read from
+            its text.
         custom_tools: whether it knows custom tools; else they go as functions with one text argument.
         reasoning: in which field it wants the reasoning of earlier answers back; `none` leaves it out.
         images: whether it can be shown images.
@@ -296,6 +300,7 @@ class Upstream:
     omit: tuple[str, ...] = ()
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105
     developer_role: bool = False
+    tools: bool = True
     custom_tools: bool = False
     reasoning: Literal["none", "reasoning_content", "reasoning"] = "none"
     images: bool = True

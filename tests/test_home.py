@@ -132,6 +132,8 @@ class LoginTests(HomeCase):
         known, stranger = self.directory("known", auth_json="{}"), self.directory("stranger")
         self.assertEqual(serving(Codex(), known), "account")
         self.assertEqual(serving(Codex(), stranger), "scripted")
+        self.assertEqual(serving(Codex(), stranger, elsewhere=True), "none")
+        self.assertEqual(serving(Codex(), known, elsewhere=True), "account")
         self.assertEqual(serving(Codex(model="scripted"), known), "scripted")
         self.assertEqual(serving(Codex(model="account"), known), "account")
 

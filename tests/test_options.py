@@ -60,7 +60,8 @@ class OptionsTests(SynchronousTestCase):
             self.refused("--workers", "many"), "codex.workers: must be a whole number, not text (--workers)"
         )
         self.assertEqual(
-            self.refused("--model", "gpt"), "codex.model: must be one of auto, account, scripted (--model)"
+            self.refused("--model", "gpt"),
+            "codex.model: must be one of auto, account, scripted, none (--model)",
         )
         self.assertIn("other machines may reach 'tcp:80'", self.refused("--listen", "tcp:80"))
         self.assertIn("gone.toml: cannot be read: No such file", self.refused("--config", "gone.toml"))

@@ -24,12 +24,14 @@ class Terms:
         modes: compatibility modes that are on (`responses.compatibility`).
         drop_hosted: hosted tools that cannot be run are dropped with a note, not refused.
         show_reasoning: Chat shows reasoning as `reasoning_content`.
+        calls_as_text: tool calls are shown as blocks in the text.
     """
 
     principal: str
     modes: frozenset[str] = frozenset()
     drop_hosted: bool = False
     show_reasoning: bool = True
+    calls_as_text: bool = False
 
 
 @frozen
@@ -100,8 +102,8 @@ class Exchange(Protocol):
         ...
 
     @property
-    def choices(self) -> int:
-        """How many answers are asked (`n`)."""
+    def turns(self) -> tuple[Turn, ...]:
+        """What is asked, choice by choice."""
         ...
 
     @property

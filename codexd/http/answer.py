@@ -34,7 +34,7 @@ class Answer:
         self._request = request
         self._record = request.record
         self._exchange = exchange
-        self._sinks = [Sink(self, choice) for choice in range(exchange.choices)]
+        self._sinks = [Sink(self, choice) for choice in range(len(exchange.turns))]
         self._handles: list[ITurnHandle] = []
         self._begun: set[int] = set()
         self._done: Deferred[bytes | None] = Deferred(self._client_gone)
@@ -76,7 +76,7 @@ class Answer:
 
     def _begin_one(self, choice: int, sink: Sink) -> None:
         try:
-            self._handles.append(self._house.backend.begin(self._exchange.turn, sink))
+            self._handles.append(self._house.backend.begin(self._exchange.turns[choice], sink))
         except Refused as refused:
             self._fail(refused.fault, choice)
         except Exception:

@@ -33,6 +33,11 @@ class Routes:
         """Answer in Chat Completions."""
         return self._desk.answer(request.at("/v1/chat/completions"), self._doors.chat)
 
+    @app.route("/v1/completions", methods=["POST"])
+    def completions(self, request: Request) -> Deferred[bytes | None]:
+        """Answer in the legacy Completions."""
+        return self._desk.answer(request.at("/v1/completions"), self._doors.completions)
+
     @app.route("/v1/responses", methods=["POST"])
     def responses(self, request: Request) -> Deferred[bytes | None]:
         """Answer in Responses."""

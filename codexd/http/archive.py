@@ -6,7 +6,6 @@ from attrs import frozen
 
 from codexd.backs import estimate
 from codexd.fronts import listing, responses
-from codexd.fronts.modes import HEADER
 from codexd.http.guard import Guard
 from codexd.http.heading import set_heading
 from codexd.http.house import House
@@ -114,7 +113,7 @@ class Archive:
         Raises:
             Refused: for whatever is wrong with it.
         """
-        terms = self.house.terms(self.guard.admit(request), request.getHeader(HEADER))
+        terms = self.house.terms(self.guard.admit(request), request.getHeader)
         draft = responses.measured(self.guard.body(request), terms)
         store = await self.house.memory()
         turn = draft.complete(await store.recall(draft.wanted)).turn

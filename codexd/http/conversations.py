@@ -3,7 +3,6 @@
 from attrs import frozen
 
 from codexd.fronts import conversations, listing
-from codexd.fronts.modes import HEADER
 from codexd.http.guard import Guard
 from codexd.http.house import House
 from codexd.http.request import Request
@@ -31,7 +30,7 @@ class Conversations:
         Raises:
             Refused: for what is wrong with the body.
         """
-        terms = self.house.terms(self.guard.admit(request), request.getHeader(HEADER))
+        terms = self.house.terms(self.guard.admit(request), request.getHeader)
         body, house = self.guard.body(request), self.house
         conversation, items = conversations.create(body, terms, house.token(), int(house.now()))
         await house.store.converse(conversation, items)
@@ -74,7 +73,7 @@ class Conversations:
         Raises:
             Refused: for what is wrong with the body.
         """
-        terms = self.house.terms(self.guard.admit(request), request.getHeader(HEADER))
+        terms = self.house.terms(self.guard.admit(request), request.getHeader)
         found = await self._found(terms.principal, id)
         before = await self._items(terms.principal, id)
         added = conversations.add(self.guard.body(request), terms, self.house.token(), before)

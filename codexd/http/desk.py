@@ -9,7 +9,6 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts import models
 from codexd.fronts.exchange import Draft, Exchange
-from codexd.fronts.modes import HEADER
 from codexd.http.answer import Answer
 from codexd.http.doors import Door
 from codexd.http.guard import Guard
@@ -44,7 +43,7 @@ class Desk:
             Refused: for whatever is wrong with the request.
         """
         request.record.front = door.front
-        terms = self.house.terms(self.guard.admit(request), request.getHeader(HEADER))
+        terms = self.house.terms(self.guard.admit(request), request.getHeader)
         if self.house.doorman.closed:
             raise Refused(fault("shutting_down"))
         draft = door.read(self.guard.body(request), terms)

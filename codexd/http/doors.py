@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from codexd.fronts import chat, responses
+from codexd.fronts import chat, completions, responses
 from codexd.fronts.exchange import Draft, Settled, Terms
 
 
@@ -32,6 +32,7 @@ class Doors:
 
     chat: Door
     responses: Door
+    completions: Door
 
 
 def _chat(body: bytes, terms: Terms) -> Draft:
@@ -40,4 +41,8 @@ def _chat(body: bytes, terms: Terms) -> Draft:
     return Settled.of(chat.decode(body, terms))
 
 
-DOORS = Doors(Door("chat", _chat), Door("responses", responses.read))
+def _completions(body: bytes, terms: Terms) -> Draft:
+    return Settled.of(completions.decode(body, terms))
+
+
+DOORS = Doors(Door("chat", _chat), Door("responses", responses.read), Door("completions", _completions))

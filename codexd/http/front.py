@@ -23,6 +23,7 @@ from codexd.observe.journal import Journal
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import Cors
 from codexd.settings import Settings
+from codexd.tools.mode import Modes
 
 
 @frozen
@@ -61,7 +62,9 @@ class Front:
         doorman = Doorman(clock, settings.codex.drain_seconds, journal.metrics)
         cors = Cors.allowing(http.cors_origins)
         guard = Guard(KeyRing(http.api_keys), cors, http.max_body_bytes)
-        house = House(backend, store, doorman, journal, clock, http, settings.responses, now)
+        tools = settings.tools
+        output_modes = Modes.of(tools.output_mode, tools.key_output_modes)
+        house = House(backend, store, doorman, journal, clock, http, settings.responses, now, output_modes)
         works = Works(house)
         routes = Routes(
             Desk(guard, house, works),

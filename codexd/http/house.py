@@ -15,6 +15,8 @@ from codexd.interfaces import IModelBackend, IResponseStore
 from codexd.observe.journal import Journal
 from codexd.policy.flow import Limits
 from codexd.settings import Http, Responses
+from codexd.tools import mode
+from codexd.tools.mode import Modes
 
 
 @frozen
@@ -30,6 +32,7 @@ class House:
         settings: of the front.
         responses: what is kept, and how.
         now: Unix time in seconds.
+        output_modes: who is shown tool calls as text.
         recovered: what the last end of the daemon cut is marked as such in the store.
     """
 
@@ -41,6 +44,7 @@ class House:
     settings: Http
     responses: Responses
     now: Callable[[], float]
+    output_modes: Modes = Factory(Modes)
     recovered: Moment = Factory(Moment)
 
     @property
@@ -57,21 +61,23 @@ class House:
         """Make the stamp of a new answer; its clock stands still once it was asked."""
         return Stamp(self.token(), int(self.now()), model, cache(self.now))
 
-    def terms(self, principal: str, compatibility: str | None) -> Terms:
+    def terms(self, principal: str, header: Callable[[str], str | None]) -> Terms:
         """Give the terms on which somebody's request is read.
 
         Args:
             principal: whose request it is.
-            compatibility: its `x-codexd-compatibility`.
+            header: gives a header of it.
 
         Raises:
             Refused: `wrong_value` for a mode that there is not.
         """
+        calls = self.output_modes.choose([header(name) for name in mode.HEADERS], principal)
         return Terms(
             principal,
-            modes.chosen(compatibility, frozenset(self.responses.compatibility)),
+            modes.chosen(header(modes.HEADER), frozenset(self.responses.compatibility)),
             self.responses.hosted_tools == "drop",
             self.settings.reasoning_content,
+            calls == "obsidian-xml",
         )
 
     async def memory(self) -> IResponseStore:

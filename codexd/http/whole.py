@@ -21,7 +21,7 @@ class Whole:
         self._exchange = exchange
         self._stamp = stamp
         self._host = host
-        self._folds = [Fold() for _ in range(exchange.choices)]
+        self._folds = [Fold() for _ in exchange.turns]
 
     def feed(self, event: Event, choice: int) -> None:
         """Take one event of one choice."""

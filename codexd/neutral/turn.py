@@ -218,6 +218,7 @@ class Turn:
         web_search: the provider's own web search, if the client offers it to the model.
         truncation: `auto` lets the beginning of a history that is too long be left out.
         extra: an object of those request fields nobody here knows, for providers that may.
+        calls_as_text: the client reads tool calls as blocks in the text (`codexd.tools`).
     """
 
     model: str
@@ -236,3 +237,4 @@ class Turn:
     web_search: WebSearch | None = None
     truncation: Literal["disabled", "auto"] = "disabled"
     extra: JsonText = "{}"
+    calls_as_text: bool = False

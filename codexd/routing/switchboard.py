@@ -9,7 +9,7 @@ from zope.interface import implementer
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.turn import Turn
-from codexd.policy.routing import Alias, Leg, legs
+from codexd.policy.routing import CODEX, Alias, Leg, legs
 from codexd.routing.relay import Relay, Way
 
 _UNKNOWN: Final = "unknown_model"
@@ -58,10 +58,12 @@ class Switchboard:
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer everywhere; of equal names the first line's counts (IModelBackend)."""
-        found = {name: ModelCard(name) for name in self._aliases}
+        reached = (alias for alias in self._aliases.values() if (alias.upstream or CODEX) in self._lines)
+        found = {alias.name: ModelCard(alias.name) for alias in reached}
         for line in self._lines.values():
             for card in line.backend.models():
-                if card.id not in found or card.id in self._aliases:
+                known = found.get(card.id)
+                if known is None or known == ModelCard(card.id):
                     found[card.id] = card
         return tuple(found.values())
 
@@ -70,9 +72,9 @@ class Switchboard:
         return any(line.backend.ready() for line in self._lines.values())
 
     def _way(self, leg: Leg) -> Way:
-        if leg.backend is None:
+        line = None if leg.backend is None else self._lines.get(leg.backend)
+        if line is None:
             return lambda sink: self._ask_around(leg.turn, sink)
-        line = self._lines[leg.backend]
         turn = evolve(leg.turn, model=line.prefix + leg.turn.model)
         return lambda sink: line.backend.begin(turn, sink)
 

@@ -36,7 +36,7 @@ class CatalogueTests(SynchronousTestCase):
         self.assertEqual(words["http.listen"], "list of text")
         self.assertEqual(words["http.api_keys_file"], "text")
         self.assertEqual(words["codex.workers"], "whole number, at least 1")
-        self.assertEqual(words["codex.model"], "one of auto, account, scripted")
+        self.assertEqual(words["codex.model"], "one of auto, account, scripted, none")
         self.assertEqual(words["models.alias"], "list of tables")
 
     def test_only_what_names_a_table_of_a_list_must_be_given(self) -> None:

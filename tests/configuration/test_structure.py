@@ -45,7 +45,7 @@ class StructureTests(SynchronousTestCase):
             ("codex.workers", 1.5, "codex.workers: must be a whole number, not a number"),
             ("codex.home", 1, "codex.home: must be text, not a whole number"),
             ("turns.affinity", 1, "turns.affinity: must be true or false, not a whole number"),
-            ("codex.model", "gpt", "codex.model: must be one of auto, account, scripted"),
+            ("codex.model", "gpt", "codex.model: must be one of auto, account, scripted, none"),
             ("models.alias", {"name": "a"}, "models.alias: must be a list, not a table"),
             ("models.alias", ["a"], "models.alias[0]: must be a table, not text"),
             ("models.alias", [{}], "models.alias[0].name: missing"),

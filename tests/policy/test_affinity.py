@@ -67,6 +67,7 @@ FREE: dict[str, object] = {
     "ignored": ("seed",),
     "truncation": "auto",
     "extra": '{"user":"u"}',
+    "calls_as_text": True,
 }
 
 

@@ -19,6 +19,11 @@ class ChatExchange:
     stream: bool = False
     keeping: None = None
 
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The one turn, for each choice."""
+        return (self.turn,) * self.choices
+
     def encoder(self, stamp: Stamp) -> ChatEncoder:
         """Make the writer of a streamed answer."""
         return ChatEncoder(self.choices, self.style, stamp)

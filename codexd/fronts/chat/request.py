@@ -82,6 +82,7 @@ def decode(body: bytes, terms: Terms) -> ChatExchange:
         ignored=fields.ignored(_KNOWN) + offer.ignored,
         web_search=offer.web_search,
         extra=fields.rest(_KNOWN),
+        calls_as_text=terms.calls_as_text,
     )
     return ChatExchange(
         turn,

@@ -66,6 +66,7 @@ def decode(body: bytes, terms: Terms) -> CompletionsExchange:
         principal=terms.principal,
         ignored=fields.ignored(_KNOWN) + _best_of(fields, times),
         extra=fields.rest(_KNOWN | _WITHOUT_A_PLACE),
+        calls_as_text=terms.calls_as_text,
     )
     each = [prompt for prompt in prompts for _ in range(times)]
     echo = fields.flag("echo", False)

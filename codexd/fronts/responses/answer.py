@@ -201,7 +201,7 @@ def whole(body: bytes, output: Iterable[bytes]) -> bytes:
 def body(reply: Reply, stamp: Stamp, echo: Echo, queued: bool = False) -> bytes:
     """Write the Response object but for its output, as it is kept; the arguments are those of `response`."""
     stands = "queued" if queued else status(reply)
-    reason = _ENDS[reply.finish][1]
+    reason = None if stands == "failed" else _ENDS[reply.finish][1]
     shown = {
         "id": f"resp_{stamp.token}",
         "object": "response",

@@ -24,7 +24,11 @@ class ResponsesExchange:
     echo: Echo
     keeping: ResponsesKeeping | None = None
     extended: bool = False
-    choices: int = 1
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turn of the one choice."""
+        return (self.turn,)
 
     def encoder(self, stamp: Stamp) -> ResponsesEncoder:
         """Make the writer of a streamed answer."""

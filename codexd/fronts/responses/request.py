@@ -83,6 +83,7 @@ def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> 
         toolbox.web_search,
         cast(Literal["auto", "disabled"], extras.truncation),
         fields.rest(KNOWN),
+        terms.calls_as_text,
     )
     repeated = echo(turn, extras)
     keeping = _keeping(terms, state, repeated, said, recalled) if state.store else None

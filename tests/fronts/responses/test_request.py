@@ -205,7 +205,7 @@ class ParameterTests(SynchronousTestCase):
 
     def test_streaming_is_asked_and_there_is_one_choice(self) -> None:
         self.assertEqual([ask().stream, ask(stream=True).stream], [False, True])
-        self.assertEqual(ask().choices, 1)
+        self.assertEqual(ask().turns, (ask().turn,))
 
 
 class CodexTests(SynchronousTestCase):
