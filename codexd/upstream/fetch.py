@@ -1,6 +1,6 @@
 """A whole response, small and soon, or a Fault."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -29,6 +29,8 @@ async def fetched(
     asked.addTimeout(seconds, clock, _timed_out)
     try:
         response = await asked
+    except CancelledError:
+        raise
     except Exception:
         raise Refused(failures.translate(Failure())) from None
     body: Deferred[bytes] = Deferred(lambda _: collector.abort())
