@@ -153,6 +153,11 @@ class Rig:
         """How many connections were ever asked for."""
         return len(self.clock.tcpClients)
 
+    @property
+    def latest(self) -> Wire | None:
+        """The connection made last, if one was."""
+        return self._wires[-1] if self._wires and self._wires[-1].protocol is not None else None
+
     def accept(self) -> Wire:
         """Let the latest connection be made; where the one before is used again, give that."""
         if len(self._wires) == self.wanted:
