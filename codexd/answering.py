@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IListeningPort
 from codexd import home
 from codexd.child.children import Children
 from codexd.child.launch import Launch
-from codexd.interfaces import IModelBackend
+from codexd.interfaces import IEmbedder, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.routing import CODEX
 from codexd.routing.joints import Jointed, Worded
@@ -36,6 +36,7 @@ class Answering(MultiService):
         home: CODEX_HOME.
         upstreams: the servers beside Codex.
         backend: answers turns.
+        embedder: gives embeddings.
 
     Raises:
         Misconfigured: when Codex, its home, or an upstream's key or authorities cannot be used.
@@ -62,6 +63,7 @@ class Answering(MultiService):
         codex = [] if self.serving == "none" else [Line(CODEX, self._codex(settings, environ, metrics))]
         aliases = {alias.name: alias for alias in settings.models.alias}
         board = Switchboard([*codex, *self._lines(settings, metrics)], aliases, metrics.count)
+        self.embedder: IEmbedder = board
         self.backend: IModelBackend = Jointed(board, settings.tools, metrics.count)
 
     def stopService(self) -> "Deferred[None]":
@@ -89,7 +91,7 @@ class Answering(MultiService):
     def _lines(self, settings: Settings, metrics: Metrics) -> list[Line]:
         backends = zip(settings.upstream, self.upstreams.backends, strict=True)
         return [
-            Line(one.name, backend if one.tools else Worded(backend, metrics.count), one.prefix)
+            Line(one.name, backend if one.tools else Worded(backend, metrics.count), one.prefix, backend)
             for one, backend in backends
         ]
 

@@ -1,5 +1,7 @@
 """Where the rim meets: what a back end offers, what it is given, what it gives back."""
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
@@ -56,6 +58,21 @@ class IModelBackend(Interface):
 
     def ready() -> bool:
         """Tell whether a turn begun now could run."""
+
+
+class IEmbedder(Interface):
+    """Something that gives embeddings."""
+
+    def embed(model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
+        """Ask for embeddings; fires with the answer's body, or fails with Refused.
+
+        Raises:
+            Refused: `unknown_model`, or `unsupported` for a model that has none.
+
+        Args:
+            model: as the client named it.
+            written: gives the request's body under another name for the model.
+        """
 
 
 class IResponseStore(Interface):

@@ -106,6 +106,7 @@ class Daemon(MultiService):
         answering = self._answering()
         self._front = Front.built(
             answering.backend,
+            answering.embedder,
             store,
             settings,
             Journal(self._metrics, RequestLog()),

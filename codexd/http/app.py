@@ -38,6 +38,11 @@ class Routes:
         """Answer in the legacy Completions."""
         return self._desk.answer(request.at("/v1/completions"), self._doors.completions)
 
+    @app.route("/v1/embeddings", methods=["POST"])
+    def embeddings(self, request: Request) -> Deferred[bytes]:
+        """Pass a request for embeddings on."""
+        return self._desk.embed(request.at("/v1/embeddings"))
+
     @app.route("/v1/responses", methods=["POST"])
     def responses(self, request: Request) -> Deferred[bytes | None]:
         """Answer in Responses."""

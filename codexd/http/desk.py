@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from codexd.fronts import models
+from codexd.fronts import embeddings, models
 from codexd.fronts.exchange import Draft, Exchange
 from codexd.http.answer import Answer
 from codexd.http.doors import Door
@@ -62,6 +62,19 @@ class Desk:
         if keeping is not None and keeping.background:
             return Deferred.fromCoroutine(self.works.answer(request, exchange, keeping))
         return Answer(self.house, request, exchange).begin()
+
+    def embed(self, request: Request) -> Deferred[bytes]:
+        """Ask for embeddings; no answer of ours, and so nothing is kept or shown but what comes back.
+
+        Raises:
+            Refused: for whatever is wrong with the request.
+        """
+        request.record.front = "embeddings"
+        self.guard.admit(request)
+        asked = embeddings.decode(self.guard.body(request))
+        request.record.model = _harmless(asked.model)
+        given = self.house.embedder.embed(asked.model, asked.renamed)
+        return given.addCallback(lambda body: request.send(200, body))
 
     def models(self, request: Request) -> bytes:
         """List the models."""

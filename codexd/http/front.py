@@ -18,7 +18,7 @@ from codexd.http.house import House
 from codexd.http.probes import Probes
 from codexd.http.site import Site
 from codexd.http.works import Works, recover
-from codexd.interfaces import IModelBackend, IResponseStore
+from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
 from codexd.observe.journal import Journal
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import Cors
@@ -42,6 +42,7 @@ class Front:
     def built(
         cls,
         backend: IModelBackend,
+        embedder: IEmbedder,
         store: IResponseStore,
         settings: Settings,
         journal: Journal,
@@ -52,6 +53,7 @@ class Front:
 
         Args:
             backend: who answers.
+            embedder: who gives embeddings.
             store: where answers are kept, open; what the last end of the daemon cut is marked in it.
             settings: all of them; `http.api_keys` holds all keys.
             journal: where requests are written down.
@@ -64,7 +66,18 @@ class Front:
         guard = Guard(KeyRing(http.api_keys), cors, http.max_body_bytes)
         tools = settings.tools
         output_modes = Modes.of(tools.output_mode, tools.key_output_modes)
-        house = House(backend, store, doorman, journal, clock, http, settings.responses, now, output_modes)
+        house = House(
+            backend,
+            embedder,
+            store,
+            doorman,
+            journal,
+            clock,
+            http,
+            settings.responses,
+            now,
+            output_modes,
+        )
         works = Works(house)
         routes = Routes(
             Desk(guard, house, works),

@@ -11,7 +11,7 @@ from codexd.fronts import modes
 from codexd.fronts.exchange import Stamp, Terms
 from codexd.http.doorman import Doorman
 from codexd.http.moment import Moment
-from codexd.interfaces import IModelBackend, IResponseStore
+from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
 from codexd.observe.journal import Journal
 from codexd.policy.flow import Limits
 from codexd.settings import Http, Responses
@@ -25,6 +25,7 @@ class House:
 
     Attributes:
         backend: who answers.
+        embedder: who gives embeddings.
         store: where answers and conversations are kept.
         doorman: lets answers in, and out.
         journal: told of clients that left and of readers that were cut.
@@ -37,6 +38,7 @@ class House:
     """
 
     backend: IModelBackend
+    embedder: IEmbedder
     store: IResponseStore
     doorman: Doorman
     journal: Journal

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.fronts import embeddings
+from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Refused, fault
 from codexd.neutral.turn import Turn
 from codexd.policy.routing import CODEX, Alias, Leg, legs
@@ -23,14 +25,16 @@ class Line:
         name: what aliases call it.
         backend: who answers there.
         prefix: what its models' names begin with; aliases leave it out.
+        embedder: who gives embeddings there, if anybody does.
     """
 
     name: str
     backend: IModelBackend
     prefix: str = ""
+    embedder: IEmbedder | None = None
 
 
-@implementer(IModelBackend)
+@implementer(IModelBackend, IEmbedder)
 class Switchboard:
     """Sends turns on.
 
@@ -70,6 +74,27 @@ class Switchboard:
     def ready(self) -> bool:
         """Tell whether anybody could answer (IModelBackend)."""
         return any(line.backend.ready() for line in self._lines.values())
+
+    def embed(self, model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
+        """Ask whoever has the model (IEmbedder); nobody in its place, whose embeddings would mean others."""
+        alias = self._aliases.get(model)
+        line = self._listing(model) if alias is None else self._lines.get(alias.upstream or CODEX)
+        if line is None:
+            return self._embed_anywhere(model, written)
+        if line.embedder is None:
+            raise Refused(embeddings.unavailable())
+        own = model if alias is None else line.prefix + (alias.model or alias.name)
+        return line.embedder.embed(own, written)
+
+    def _embed_anywhere(self, model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
+        refusal = Refused(fault(_UNKNOWN, param="model"))
+        for line in self._lines.values():
+            try:
+                if line.embedder is not None:
+                    return line.embedder.embed(model, written)
+            except Refused as refused:
+                refusal = refused
+        raise refusal
 
     def _way(self, leg: Leg) -> Way:
         line = None if leg.backend is None else self._lines.get(leg.backend)

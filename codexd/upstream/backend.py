@@ -13,9 +13,9 @@ from zope.interface import implementer
 
 from codexd.backs.chat import listing
 from codexd.backs.chat.dialect import Dialect
-from codexd.backs.chat.failures import refusal
+from codexd.backs.chat.failures import MALFORMED, refusal
 from codexd.backs.chat.stream import Translator
-from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, Refused, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
@@ -28,12 +28,13 @@ from codexd.upstream.client import Client
 from codexd.upstream.fetch import fetched
 from codexd.upstream.run import Run
 from codexd.upstream.watch import Deadlines
+from codexd.wire import json
 
 _LIST_BYTES: Final = 4 * 2**20
 _LIST_SECONDS: Final = 30.0
 
 
-@implementer(IModelBackend)
+@implementer(IModelBackend, IEmbedder)
 class UpstreamBackend:
     """Answers turns by asking one upstream.
 
@@ -104,8 +105,7 @@ class UpstreamBackend:
         asked = translator.open()
         permit = self.permit()
         if permit is None:
-            left = breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds())
-            raise Refused(fault("unreachable", retry_after_seconds=left))
+            raise Refused(self._left_alone())
         run = Run(self, translator, asked, permit, sink, self._clock)
         self._runs.add(run)
         return run
@@ -117,6 +117,42 @@ class UpstreamBackend:
     def ready(self) -> bool:
         """Tell whether a turn begun now could run (IModelBackend)."""
         return breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds()) == 0
+
+    # IEmbedder
+
+    def embed(self, model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
+        """Ask for embeddings, once (IEmbedder)."""
+        return Deferred.fromCoroutine(self._embed(written(self.menu.resolve(model))))
+
+    async def _embed(self, body: bytes) -> bytes:
+        permit = self.permit()
+        if permit is None:
+            raise Refused(self._left_alone())
+        kind: str | None = "cancelled"
+        try:
+            answer = await self._fetch("POST", "embeddings", body)
+            kind = None
+        except Refused as refused:
+            kind = refused.fault.kind
+            raise
+        finally:
+            self.give_back(permit, kind)
+        return answer
+
+    async def _fetch(self, method: str, path: str, body: bytes | None) -> bytes:
+        """Ask for one JSON document.
+
+        Raises:
+            Refused: when it does not come, or something else does.
+        """
+        asked = self._client.ask(method, path, body)
+        limit = self._settings.max_answer_bytes
+        status, answer = await fetched(asked, limit, self._settings.first_event_seconds, self._clock)
+        if status != 200:
+            raise Refused(refusal(status, answer))
+        if not json.is_valid(answer):
+            raise Refused(MALFORMED)
+        return answer
 
     # Its list of models.
 
@@ -146,6 +182,10 @@ class UpstreamBackend:
         for run in tuple(self._runs):
             run.cancel()
         await self._client.close()
+
+    def _left_alone(self) -> Fault:
+        left = breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds())
+        return fault("unreachable", retry_after_seconds=left)
 
     # For runs (run.Host).
 

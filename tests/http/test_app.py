@@ -94,7 +94,7 @@ class TestRoutes(SynchronousTestCase):
             for path in (
                 "/",
                 "/api/ps",
-                "/v1/embeddings",
+                "/v1/audio/speech",
                 "/v1/chat/%ff",
                 "/favicon.ico",
                 "/livez/x",

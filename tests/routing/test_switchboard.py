@@ -23,7 +23,7 @@ class SwitchboardTests(SynchronousTestCase):
             "small": Model("small", model="llama", upstream="local", fallback=("gpt-5",)),
             "gpt-5": Model("gpt-5", effort="low"),
         }
-        lines = (Line("codex", self.codex), Line("local", self.local, "local/"))
+        lines = (Line("codex", self.codex), Line("local", self.local, "local/", self.local))
         self.counted: list[str] = []
         self.board = Switchboard(lines, aliases, self.counted.append)
 
@@ -66,6 +66,22 @@ class SwitchboardTests(SynchronousTestCase):
     def test_the_list_has_every_name_once(self) -> None:
         self.assertEqual([card.id for card in self.board.models()], ["small", "gpt-5", "both", "local/llama"])
         self.assertEqual(self.board.models()[-1].created, 7)
+
+    def test_embeddings_are_asked_of_whoever_has_the_model_under_the_name_it_has_there(self) -> None:
+        for model in ("local/llama", "small"):
+            self.board.embed(model, str.encode)
+        self.assertEqual([asked for asked, _ in self.local.embedding], ["local/llama", "local/llama"])
+
+    def test_codex_has_no_embeddings(self) -> None:
+        for model in ("gpt-5", "both"):
+            refused = self.assertRaises(Refused, self.board.embed, model, str.encode).fault
+            self.assertEqual((refused.kind, refused.param), ("unsupported", "model"))
+
+    def test_embeddings_of_a_model_nobody_lists_are_asked_of_the_first_that_takes_it(self) -> None:
+        self.board.embed("local/new", str.encode)
+        self.assertEqual(self.local.embedding[0][0], "local/new")
+        self.local.refusals = [UNKNOWN]
+        self.assertEqual(self.assertRaises(Refused, self.board.embed, "what", str.encode).fault, UNKNOWN)
 
     def test_it_is_ready_when_anybody_is(self) -> None:
         self.codex.is_ready = False

@@ -1,12 +1,13 @@
 """A back end that says what a test tells it to (a verified fake of IModelBackend)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attrs import Factory, define
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, Refused, fault
 from codexd.neutral.turn import Turn
@@ -50,7 +51,7 @@ class FakeTurn:
         self.sink.flush()
 
 
-@implementer(IModelBackend)
+@implementer(IModelBackend, IEmbedder)
 class FakeBackend:
     """Begins any turn, unless told otherwise.
 
@@ -59,6 +60,8 @@ class FakeBackend:
         refusals: what the next `begin` calls do: a Fault is refused, an exception raised, None begins.
         at_once: events that a turn gives inside `begin`.
         ignored: what every handle says it ignores.
+        embedding: the embeddings that were asked for: the model, and the body under another name.
+        embedded: what comes of them.
     """
 
     def __init__(self) -> None:
@@ -71,6 +74,8 @@ class FakeBackend:
             ModelCard("org/m:7b", 1700000001),
         )
         self.is_ready = True
+        self.embedding: list[tuple[str, bytes]] = []
+        self.embedded: Deferred[bytes] = Deferred()
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         verifyObject(IEventSink, sink)
@@ -83,6 +88,12 @@ class FakeBackend:
         self.turns.append(begun)
         begun.say(*self.at_once)
         return begun
+
+    def embed(self, model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
+        if self.refusals and isinstance(refusal := self.refusals.pop(0), Fault):
+            raise Refused(refusal)
+        self.embedding.append((model, written("its-own-name")))
+        return self.embedded
 
     def models(self) -> tuple[ModelCard, ...]:
         return self.cards

@@ -271,7 +271,9 @@ class Web:
         clock = self.clock
         self.store = store or FakeStore(clock.seconds)
         settings = Settings(http, Codex(drain_seconds=drain_seconds), responses=responses)
-        front = Front.built(self.backend, self.store, settings, self.journal, clock, clock.seconds)
+        front = Front.built(
+            self.backend, self.backend, self.store, settings, self.journal, clock, clock.seconds
+        )
         self.site, self.doorman = front.site, front.doorman
         self.site.doStart()
 

@@ -1,0 +1,50 @@
+"""Tests of the embeddings door."""
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.neutral.fault import Refused, fault
+from codexd.wire import json
+from tests.support.web import Web
+
+PATH = "/v1/embeddings"
+ASKED = {"model": "embedder", "input": ["a", "b"], "dimensions": 3}
+
+
+class EmbeddingsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.web = Web()
+
+    def test_the_request_goes_on_under_the_models_own_name_and_the_answer_comes_back_as_it_is(self) -> None:
+        connection = self.web.connect()
+        connection.ask("POST", PATH, ASKED)
+        ((model, body),) = self.web.backend.embedding
+        self.assertEqual((model, json.decode(body)), ("embedder", ASKED | {"model": "its-own-name"}))
+        self.web.backend.embedded.callback(b'{"object": "list",  "data": []}')
+        (response,) = connection.responses("POST")
+        self.assertEqual((response.status, response.body), (200, b'{"object": "list",  "data": []}'))
+
+    def test_what_nobody_can_take_is_refused_before_anybody_is_asked(self) -> None:
+        response = self.web.ask("POST", PATH, {"model": "embedder"})
+        self.assertEqual((response.status, response.error["param"]), (400, "input"))
+        self.assertEqual(self.web.backend.embedding, [])
+
+    def test_a_model_without_embeddings_is_a_400(self) -> None:
+        self.web.backend.refusals = [fault("unsupported", "No.", param="model")]
+        response = self.web.ask("POST", PATH, ASKED)
+        self.assertEqual((response.status, response.error["param"]), (400, "model"))
+
+    def test_a_failure_of_the_upstream_is_an_error_of_ours(self) -> None:
+        connection = self.web.connect()
+        connection.ask("POST", PATH, ASKED)
+        self.web.backend.embedded.errback(Refused(fault("model_refused_us")))
+        (response,) = connection.responses("POST")
+        self.assertEqual((response.status, response.error["code"]), (502, "model_refused_us"))
+
+    def test_a_client_that_leaves_has_the_request_given_up(self) -> None:
+        given_up: list[object] = []
+        self.web.backend.embedded = Deferred(given_up.append)
+        connection = self.web.connect()
+        connection.ask("POST", PATH, ASKED)
+        connection.leave()
+        self.assertEqual(len(given_up), 1)
