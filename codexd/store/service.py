@@ -77,7 +77,7 @@ class Store(Service):
         """
         self._claim = Claim.of(self._path)
         executor = self._connect(self._path, self._settings.sync, self._reactor)
-        self._queue = Queue(executor, self._metrics.count)
+        self._queue, self._kept = Queue(executor, self._metrics.count), 0
         super().startService()
         self._ask(Call("number_kept", answers.number_kept, told=self._grown)).addErrback(_logged)
         self._pruning.start(self._settings.prune_seconds)

@@ -240,6 +240,13 @@ class Contract:
         self.keep(answer("a", conversation="k"), answer("a", conversation="k", body=b"again"))
         self.assertEqual(self.entries("k"), ["x", "in_a", "out_a"])
 
+    def test_an_item_that_was_taken_out_does_not_come_back_with_its_answer(self) -> None:
+        self.converse("k")
+        self.keep(answer("a", conversation="k"))
+        self.of(self.store.take_out("me", "k", "in_a"))
+        self.keep(answer("a", conversation="k", body=b"again"))
+        self.assertEqual(self.entries("k"), ["out_a"])
+
     def test_an_item_that_is_there_stays_where_it_is(self) -> None:
         self.converse("k", "x", "y")
         self.of(self.store.converse(KeptConversation("k", "me", 1, b"{}"), (KeptItem("x", b"other"),)))

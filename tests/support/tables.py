@@ -1,5 +1,6 @@
 """A real SQLite connection without a thread, so that tests of the store stay in one turn of the reactor."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,6 +11,9 @@ from codexd.neutral.kept import KeptItem, KeptResponse
 from codexd.store.connection import IN_MEMORY, prepare
 
 T = TypeVar("T")
+
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where files are in memory, if anywhere, so that many short lives do not wait for a disk."""
 
 
 def opened(path: str = IN_MEMORY) -> sqlite3.Connection:
