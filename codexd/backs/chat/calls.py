@@ -216,7 +216,7 @@ class Calls:
 
 def _is_repetition(call: _Call, piece: CallPiece) -> bool:
     """Tell whether a piece says the whole call once more: to whole arguments nothing can be added."""
-    if not call.pieces or not piece.arguments:
+    if not call.pieces or not piece.arguments or piece.name not in ("", call.name):
         return False
     if piece.native:
         return piece.last and piece.arguments == call.arguments

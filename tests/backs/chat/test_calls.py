@@ -114,6 +114,10 @@ class FragmentTests(SynchronousTestCase):
         )
         self.assertEqual([id for *_, id in made(events)], ["get", f"call_{TOKEN}0001"])
 
+    def test_calls_of_two_names_under_one_index_are_two_though_their_arguments_are_equal(self) -> None:
+        both = [entry(0, name="get", arguments="{}")], [entry(0, name="invented", arguments="{}")]
+        self.assertEqual([name for _, name, _, _ in made(answer(*both))], ["get", "invented"])
+
     def test_a_repetition_written_differently_is_one(self) -> None:
         streamed = [entry(0, "c", name="get", arguments='{"a": 1,')], [entry(0, arguments=' "b": 2}')]
         events = answer(*streamed, last=[entry(0, "c", name="get", arguments='{"b":2,"a":1}')])
