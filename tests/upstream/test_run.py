@@ -3,6 +3,7 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.backs.chat.stream import Translator
 from codexd.interfaces import ITurnHandle
 from codexd.neutral import event as e
 from codexd.wire import json
@@ -297,3 +298,38 @@ class FailureTests(SynchronousTestCase):
         wire.chunk(b"data: " + b"x" * 200)
         wire.chunk(b"\n\n")
         self.assertEqual((hearing.kind, wire.aborted), ("model_failed", True))
+
+    def test_an_upstream_that_others_found_broken_meanwhile_is_not_asked_again(self) -> None:
+        rig = Rig(evolve(SETTINGS, breaker_failures=2))
+        first, _ = rig.begin()
+        rig.refuse()
+        second, _ = rig.begin()
+        rig.refuse()
+        rig.clock.advance(10)
+        self.assertEqual((first.kind, second.kind, rig.wanted), ("unreachable", "unreachable", 2))
+        self.assertEqual(rig.backend.running, 0)
+
+    def test_a_defect_of_ours_costs_one_answer_and_is_told(self) -> None:
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        for method in ("receive", "close"):
+            rig = Rig()
+            hearing, _ = rig.begin()
+            wire = rig.accept()
+            wire.head()
+            wire.chunk(HEL)
+            patch = self.patch(Translator, method, broken)
+            wire.chunk(HEL)
+            if method == "close":
+                wire.leave()
+            patch.restore()
+            self.assertEqual((hearing.kind, rig.counted("internal_error")), ("internal", 1))
+            self.assertEqual(len(self.flushLoggedErrors()), 0)
+            self.assertEqual(rig.backend.running, 0)
+
+    def test_a_request_that_cannot_even_be_made_is_told(self) -> None:
+        rig = Rig(evolve(SETTINGS, retries=0))
+        self.patch(rig.client, "ask", lambda *_: 1 / 0)
+        hearing, _ = rig.begin()
+        self.assertEqual(hearing.kind, "unreachable")
