@@ -138,7 +138,14 @@ class Daemon(MultiService):
         settings = self._settings.responses
         try:
             path = located(settings, home.own_home(self._environ).parent)
-            store = Store(settings, path, self._reactor, self._metrics, connect=self._connect)
+            store = Store(
+                settings,
+                path,
+                self._reactor,
+                self._metrics,
+                lent_seconds=self._settings.turns.total_seconds,
+                connect=self._connect,
+            )
             store.startService()
         except Misconfigured as error:
             raise SystemExit(f"codexd: {error}") from error

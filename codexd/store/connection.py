@@ -8,13 +8,13 @@ from codexd.store.schema import check, migrate
 IN_MEMORY: Final = ":memory:"
 
 # In this order: how pages are given back is fixed by the first page, which the journal's mode writes.
-# What is deleted is overwritten where that costs no further page. Savepoints and sorting stay in memory.
+# What is deleted is overwritten. Savepoints and sorting stay in memory.
 _PRAGMAS: Final = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA journal_size_limit = 67108864;
 PRAGMA foreign_keys = ON;
-PRAGMA secure_delete = FAST;
+PRAGMA secure_delete = ON;
 PRAGMA temp_store = MEMORY;
 """
 

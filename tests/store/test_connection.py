@@ -25,7 +25,7 @@ class PrepareTests(SynchronousTestCase):
                 "auto_vacuum": 2,
                 "foreign_keys": 1,
                 "busy_timeout": 5000,
-                "secure_delete": 2,
+                "secure_delete": 1,
             },
         )
 

@@ -7,7 +7,7 @@ from stat import S_IMODE
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration import Misconfigured
-from codexd.neutral.kept import Wanted
+from codexd.neutral.kept import KeptItem, Wanted
 from codexd.settings import Responses
 from codexd.store import answers, history, keeping
 from codexd.store.file import Claim, located
@@ -135,6 +135,33 @@ class ClaimTests(SynchronousTestCase):
         self.refused("cannot be written: Is a directory")
         self.path = self.path + "/none/kept.sqlite3"
         self.refused("cannot be written: No such file or directory")
+
+    # What comes of it
+
+    def test_a_copy_that_sqlite_makes_while_it_is_written_is_whole(self) -> None:
+        with closing(opened(self.path)) as connection:
+            keeping.keep(connection, answer("a"), b"stream", 1.0)
+            with (
+                closing(sqlite3.connect(self.path)) as reader,
+                closing(sqlite3.connect(f"{self.path}.copy")) as copy,
+            ):
+                reader.backup(copy)
+            keeping.keep(connection, answer("b"), b"", 1.0)
+        self.path = f"{self.path}.copy"
+        self.claimed()
+        with closing(opened(self.path)) as connection:
+            self.assertEqual(answers.response(connection, "me", "a"), answer("a"))
+            self.assertEqual(answers.frames(connection, "me", "a"), b"stream")
+
+    def test_what_was_deleted_is_not_in_it_any_more(self) -> None:
+        secret = KeptItem("said", b"SECRET" * 5000)
+        with closing(opened(self.path)) as connection:
+            keeping.keep(connection, answer("a", input=(secret,), body=b"SECRET"), b"", 1.0)
+            keeping.keep(connection, answer("b"), b"", 1.0)
+            answers.delete(connection, "me", "a")
+        found = Path(self.path).read_bytes()
+        self.assertNotIn(b"SECRET", found)
+        self.assertIn(b"out_b", found)
 
     def test_what_was_only_lent_when_the_last_daemon_died_is_removed(self) -> None:
         with closing(opened(self.path)) as connection:
