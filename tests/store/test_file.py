@@ -147,7 +147,7 @@ class ClaimTests(SynchronousTestCase):
             ):
                 reader.backup(copy)
             keeping.keep(connection, answer("b"), b"", 1.0)
-        self.path = f"{self.path}.copy"
+        self.path = copied
         self.claimed()
         with closing(opened(self.path)) as connection:
             self.assertEqual(answers.response(connection, "me", "a"), answer("a"))
