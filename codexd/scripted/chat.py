@@ -45,6 +45,7 @@ def answer(body: Mapping[str, Json], now: float) -> "Answer":
         plan=plan,
         streamed=body.get("stream") is True,
         counted=isinstance(options, dict) and options.get("include_usage") is True,
+        alternatives=_alternatives(body),
         head={"id": name, "created": int(now), "model": body.get("model") or MODEL},
     )
 
@@ -57,6 +58,8 @@ class Answer:
     streamed: bool
     counted: bool
     """Whether the client wants the chunk with the usage."""
+    alternatives: int | None
+    """How many alternatives of each token the client wants; None when it wants no log probabilities."""
     head: Object
     """The members that every chunk and the completion have."""
     _calls: int = field(default=0, init=False)
@@ -68,9 +71,8 @@ class Answer:
             if isinstance(step, Call):
                 yield from self._call(step)
                 continue
-            member = "reasoning_content" if isinstance(step, Thought) else "content"
             for piece in spaced(step):
-                yield piece if isinstance(piece, Pause) else self._delta({member: piece})
+                yield piece if isinstance(piece, Pause) else self._said(step, piece)
             if notes := _notes(step):
                 yield self._delta({"annotations": notes})
         if isinstance(self.plan.ending, Failed):
@@ -80,8 +82,8 @@ class Answer:
 
     def whole(self) -> bytes:
         """The completion object."""
-        message: Object = {"role": "assistant", "content": self._text(Message), "refusal": None}
-        if reasoning := self._text(Thought):
+        message: Object = {"role": "assistant", **{name: self._text(name) for name in ("content", "refusal")}}
+        if reasoning := self._text("reasoning_content"):
             message["reasoning_content"] = reasoning
         calls = [step for step in self.plan.steps if isinstance(step, Call)]
         if calls:
@@ -90,13 +92,35 @@ class Answer:
             ]
         if notes := [note for step in self.plan.steps for note in _notes(step)]:
             message["annotations"] = notes
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self._finish_reason()}
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": self._logprobs(self._pieces("content")),
+            "finish_reason": self._finish_reason(),
+        }
         completion = {**self.head, "object": "chat.completion", "choices": [choice], "usage": self._usage()}
         return encode(completion)
 
-    def _text(self, kind: type[Message | Thought]) -> str | None:
-        steps = [step.text for step in self.plan.steps if isinstance(step, kind)]
-        return "".join(steps) if steps else None
+    def _text(self, member: str) -> str | None:
+        texts = [step.text for step in self._steps(member)]
+        return "".join(texts) if texts else None
+
+    def _pieces(self, member: str) -> list[str]:
+        return [piece for step in self._steps(member) for piece in step.pieces]
+
+    def _steps(self, member: str) -> Iterator[Message | Thought]:
+        spoken = (step for step in self.plan.steps if isinstance(step, Message | Thought))
+        return (step for step in spoken if _member(step) == member)
+
+    def _said(self, step: Step, piece: str) -> bytes:
+        member = _member(step)
+        return self._delta({member: piece}, logprobs=self._logprobs([piece] if member == "content" else []))
+
+    def _logprobs(self, pieces: list[str]) -> Json:
+        if self.alternatives is None or not any(pieces):
+            return None
+        tokens = [_weighed(piece, self.alternatives) for piece in pieces if piece]
+        return {"content": tokens, "refusal": None}
 
     def _call(self, step: Call) -> Iterator[Frame]:
         index = self._calls
@@ -122,9 +146,9 @@ class Answer:
             return _FINISHES[self.plan.ending.reason]
         return "tool_calls" if any(isinstance(step, Call) for step in self.plan.steps) else "stop"
 
-    def _delta(self, delta: Object, finish_reason: str | None = None) -> bytes:
+    def _delta(self, delta: Object, finish_reason: str | None = None, logprobs: Json = None) -> bytes:
         return self._chunk(
-            [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}], None
+            [{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}], None
         )
 
     def _chunk(self, choices: list[Object], usage: Object | None) -> bytes:
@@ -150,6 +174,29 @@ def _notes(step: Step) -> list[Object]:
     cited = citation(step.text, step.source)
     kind = cited.pop("type")
     return [{"type": kind, kind: cited}]
+
+
+def _member(step: Step) -> str:
+    """Name the member of a message that a step's text is in."""
+    if isinstance(step, Thought):
+        return "reasoning_content"
+    return "refusal" if isinstance(step, Message) and step.refused else "content"
+
+
+def _alternatives(body: Mapping[str, Json]) -> int | None:
+    if body.get("logprobs") is not True:
+        return None
+    wanted = body.get("top_logprobs")
+    return wanted if type(wanted) is int else 0
+
+
+def _weighed(piece: str, alternatives: int) -> Object:
+    """Give a delta as one token, and so many as likely as it, and less so: itself and itself with marks."""
+    ranked = [
+        {"token": token, "logprob": -(rank + 1) / 8, "bytes": list(token.encode())}
+        for rank, token in enumerate(piece + "'" * marks for marks in range(max(1, alternatives)))
+    ]
+    return {**ranked[0], "top_logprobs": ranked[:alternatives]}
 
 
 def _named(step: Call) -> tuple[str, str]:

@@ -40,6 +40,8 @@ def item(plan: Plan, position: int) -> Item:
 def _message(plan: Plan, position: int, step: Message) -> Item:
     cut_short = isinstance(plan.ending, Incomplete) and position == len(plan.steps) - 1
     head = {"id": plan.identifier("msg", position), "type": "message", "role": "assistant"}
+    if step.refused:
+        return _refusal(head, position, step)
     notes = [] if step.source is None else [citation(step.text, step.source)]
     part = _text_part(step.text, notes)
     noted = ({"annotation_index": index, "annotation": note} for index, note in enumerate(notes))
@@ -53,6 +55,22 @@ def _message(plan: Plan, position: int, step: Message) -> Item:
         closing=(
             *(("response.output_text.annotation.added", members) for members in noted),
             ("response.output_text.done", {"text": step.text, "logprobs": []}),
+            ("response.content_part.done", {"part": part}),
+        ),
+    )
+
+
+def _refusal(head: Object, position: int, step: Message) -> Item:
+    part = {"type": "refusal", "refusal": step.text}
+    return Item(
+        opened={**head, "status": "in_progress", "content": []},
+        finished={**head, "status": "completed", "content": [part]},
+        place={"item_id": head["id"], "output_index": position, "content_index": 0},
+        opening=(("response.content_part.added", {"part": {"type": "refusal", "refusal": ""}}),),
+        delta="response.refusal.delta",
+        extra={},
+        closing=(
+            ("response.refusal.done", {"refusal": step.text}),
             ("response.content_part.done", {"part": part}),
         ),
     )

@@ -19,6 +19,8 @@ class Message:
     """The wait between two deltas."""
     source: str | None = None
     """A URL that the whole text is said to come from (OpenAI's `url_citation`)."""
+    refused: bool = False
+    """It says why there is no answer (OpenAI's `refusal`)."""
 
     @property
     def text(self) -> str:
@@ -98,11 +100,16 @@ class Cut:
 
 
 @frozen
+class Garbled:
+    """In the middle of the last item comes an event that is no JSON, and then the orderly end."""
+
+
+@frozen
 class Silent:
     """Nothing more comes and the connection stays open, in the middle of the last item if there is one."""
 
 
-Ending: TypeAlias = Completed | Incomplete | Failed | Refused | Cut | Silent
+Ending: TypeAlias = Completed | Incomplete | Failed | Refused | Cut | Garbled | Silent
 
 
 @frozen
@@ -146,7 +153,7 @@ class Plan:
     @property
     def unfinished(self) -> bool:
         """Whether the answer stops without an end."""
-        return isinstance(self.ending, Cut | Silent)
+        return isinstance(self.ending, Cut | Garbled | Silent)
 
     def leaves_open(self, position: int) -> bool:
         """Whether the item at `position` is never finished."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from hashlib import sha256
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from codexd.wire.json import Json, encode, fragment
 
@@ -66,6 +66,10 @@ class Question:
     tools: Mapping[str, Tool] = Factory(dict)
     words: int = 0
     """How many words all messages, tool results and instructions have."""
+    most_tokens: int | None = None
+    """The most tokens of the answer."""
+    stops: tuple[str, ...] = ()
+    """Texts before which the answer ends."""
     digest: str = ""
     """Of all that was said, by whom; not of item ids, which Codex makes up anew for each request."""
     seen: Seen = Seen(None, b"[]", (), b"null", MODEL, None, b"null")
@@ -111,7 +115,8 @@ def from_responses(body: Mapping[str, Json]) -> Question:
         effort=_text(_member(body.get("reasoning"), "effort")),
         text=encode(body.get("text")),
     )
-    return _question([_item(item) for item in items], tools, seen)
+    question = _question([_item(item) for item in items], tools, seen)
+    return evolve(question, most_tokens=_number(body.get("max_output_tokens")))
 
 
 def from_chat(body: Mapping[str, Json]) -> Question:
@@ -130,7 +135,9 @@ def from_chat(body: Mapping[str, Json]) -> Question:
         effort=_text(body.get("reasoning_effort")),
         text=encode(body.get("response_format")),
     )
-    return _question([_message(message) for message in messages if isinstance(message, dict)], tools, seen)
+    question = _question([_message(one) for one in messages if isinstance(one, dict)], tools, seen)
+    most_tokens = _number(body.get("max_completion_tokens") or body.get("max_tokens"))
+    return evolve(question, most_tokens=most_tokens, stops=_texts(body.get("stop")))
 
 
 def _question(entries: list[_Entry], tools: list[tuple[str, Tool]], seen: Seen) -> Question:
@@ -219,6 +226,16 @@ def _tool(tool: Mapping[str, Json]) -> Iterator[tuple[str, Tool]]:
 
 def _member(value: Json, name: str) -> Json:
     return value.get(name) if isinstance(value, dict) else None
+
+
+def _number(value: Json) -> int | None:
+    return value if type(value) is int else None
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    """Read a text, or several."""
+    given = value if isinstance(value, list) else [value]
+    return tuple(one for one in given if isinstance(one, str) and one)
 
 
 def _text(value: Json) -> str | None:

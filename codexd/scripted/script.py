@@ -3,6 +3,7 @@
 One verb begins the text, after any directives (style.py); the rest, newlines included, belongs to it::
 
     say: X, json: X        exactly X
+    refuse: X              a refusal that says X
     call: NAME ARGUMENTS   a tool call if NAME is offered, else the text `no tool NAME`
     search: X              a web search for X if one is offered, then `found: X` with a citation, else the
                            text `no tool web_search`
@@ -12,6 +13,7 @@ One verb begins the text, after any directives (style.py); the rest, newlines in
     fail: CODE             an answer that fails after it began, with that error code
     incomplete: REASON X   X, then an incomplete end; REASON is max_output_tokens or content_filter
     cut: X                 X, then the connection is closed in the middle
+    garble: X              X, then an event that is no JSON
     stall: X               X, then nothing more
     hang:                  the beginning of an answer, then nothing more
     seen:                  what the request said, as one line of JSON
@@ -22,23 +24,25 @@ above it. The arguments go out verbatim, without the newlines at their end; left
 results the answer is `tool said: ` and the results joined by ` | `, or what the `then: TEXT` sections after
 the calls say in this same language: the first section to the first round of results, and so on.
 
+An answer ends before a stop sequence of the request, and after as many tokens as it allows (limits.py).
+
 Usage, where no directive sets it: each word of the input is a token, each delta with text is a token, each
 four characters of a call's arguments are a token; reasoning deltas are among the output; nothing is cached.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 from codexd.scripted import tokens
+from codexd.scripted.limits import Said, shortened, stopped
 from codexd.scripted.plan import (
     Call,
     Completed,
     Cut,
-    Ending,
     Failed,
+    Garbled,
     Incomplete,
     Message,
     Plan,
@@ -74,16 +78,14 @@ class _Asking:
     style: Style
 
 
-_Said: TypeAlias = tuple[tuple[Step, ...], Ending]
-
-
 def plan(question: Question) -> Plan:
     """Decide the whole answer. The same question gives the same plan."""
     text, style = take(question.text, Style())
     if question.round:
         text, style = _after_results(text, style, question)
     said, ending = _answer(text, _Asking(question, style))
-    steps = (*style.first, *said)
+    meant = stopped(((*style.first, *said), ending), question.stops)
+    steps, ending = shortened(meant, question.most_tokens)
     return Plan(
         steps=steps,
         ending=ending,
@@ -102,23 +104,23 @@ def _after_results(text: str, style: Style, question: Question) -> tuple[str, St
     return "say: tool said: " + " | ".join(question.results), style
 
 
-def _answer(text: str, asking: _Asking) -> _Said:
+def _answer(text: str, asking: _Asking) -> Said:
     verb, colon, rest = text.partition(":")
     speak = _VERBS.get(verb) if colon else None
     said = speak(rest.removeprefix(" "), asking) if speak else None
     return said or _echo(text, asking)
 
 
-def _echo(text: str, asking: _Asking) -> _Said:
+def _echo(text: str, asking: _Asking) -> Said:
     images = f" [{asking.question.images} images]" if asking.question.images else ""
     return _say(f"echo: {text}{images}", asking)
 
 
-def _say(text: str, asking: _Asking) -> _Said:
+def _say(text: str, asking: _Asking) -> Said:
     return (asking.style.message(text),), Completed()
 
 
-def _call(text: str, asking: _Asking) -> _Said:
+def _call(text: str, asking: _Asking) -> Said:
     batch = _NEXT_ROUND.split(text)[0]
     return tuple(_one_call(call, asking) for call in _NEXT_CALL.split(batch)), Completed()
 
@@ -138,23 +140,23 @@ def _arguments(rest: list[str], tool: Tool) -> str:
     return "" if tool.custom else "{}"
 
 
-def _search(text: str, asking: _Asking) -> _Said:
+def _search(text: str, asking: _Asking) -> Said:
     if SEARCH not in asking.question.tools:
         return _say(f"no tool {SEARCH}", asking)
     found = evolve(asking.style.message(f"found: {text}"), source=SOURCE)
     return (Search(text), found), Completed()
 
 
-def _think(text: str, asking: _Asking) -> _Said:
+def _think(text: str, asking: _Asking) -> Said:
     return (Thought(asking.style.cut(text)), asking.style.message(text)), Completed()
 
 
-def _long(text: str, asking: _Asking) -> _Said | None:
+def _long(text: str, asking: _Asking) -> Said | None:
     words = _words(text)
     return None if words is None else _say(words, asking)
 
 
-def _slow(text: str, _: _Asking) -> _Said | None:
+def _slow(text: str, _: _Asking) -> Said | None:
     words = _words(text)
     return None if words is None else ((Message(tokens.words(words), SLOW_SECONDS),), Completed())
 
@@ -166,39 +168,48 @@ def _words(text: str) -> str | None:
     return " ".join(f"word{position}" for position in range(1, count + 1))
 
 
-def _fail(text: str, _: _Asking) -> _Said | None:
+def _fail(text: str, _: _Asking) -> Said | None:
     text = text.strip()
     if number(text) in _ERROR_STATUSES:
         return (), Refused(int(text))
     return ((), Failed(text)) if _CODE.fullmatch(text) else None
 
 
-def _incomplete(text: str, asking: _Asking) -> _Said | None:
+def _incomplete(text: str, asking: _Asking) -> Said | None:
     reason, *rest = re.split(r"\s", text, maxsplit=1)
     if reason not in _INCOMPLETE_REASONS:
         return None
     return (asking.style.message("".join(rest)),), Incomplete(reason)
 
 
-def _cut(text: str, asking: _Asking) -> _Said:
+def _cut(text: str, asking: _Asking) -> Said:
     return (asking.style.message(text),), Cut()
 
 
-def _stall(text: str, asking: _Asking) -> _Said:
+def _garble(text: str, asking: _Asking) -> Said:
+    return (asking.style.message(text),), Garbled()
+
+
+def _refuse(text: str, asking: _Asking) -> Said:
+    return (evolve(asking.style.message(text), refused=True),), Completed()
+
+
+def _stall(text: str, asking: _Asking) -> Said:
     return (asking.style.message(text),), Silent()
 
 
-def _hang(_: str, __: _Asking) -> _Said:
+def _hang(_: str, __: _Asking) -> Said:
     return (), Silent()
 
 
-def _seen(_: str, asking: _Asking) -> _Said:
+def _seen(_: str, asking: _Asking) -> Said:
     return _say(asking.question.seen.render(), asking)
 
 
-_VERBS: dict[str, Callable[[str, _Asking], _Said | None]] = {
+_VERBS: dict[str, Callable[[str, _Asking], Said | None]] = {
     "say": _say,
     "json": _say,
+    "refuse": _refuse,
     "call": _call,
     "search": _search,
     "think": _think,
@@ -207,6 +218,7 @@ _VERBS: dict[str, Callable[[str, _Asking], _Said | None]] = {
     "fail": _fail,
     "incomplete": _incomplete,
     "cut": _cut,
+    "garble": _garble,
     "stall": _stall,
     "hang": _hang,
     "seen": _seen,

@@ -12,9 +12,10 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from codexd.scripted import chat, errors, intake, responses
 from codexd.scripted.errors import Error, Rejected
-from codexd.scripted.plan import Answer, Cut, Failed, Refused, Silent
+from codexd.scripted.plan import Answer, Cut, Failed, Garbled, Refused, Silent
 from codexd.scripted.pump import Pump
 from codexd.scripted.question import MODEL
+from codexd.wire import sse
 from codexd.wire.json import Json, Malformed, decode, encode
 
 MOST_ASKED = 200
@@ -151,11 +152,17 @@ class ScriptedModel(Resource):
         return None
 
 
+def _garble(request: Request) -> None:
+    request.write(sse.frame(b'{"garbled":'))
+    request.finish()
+
+
 _ENDS: dict[type, Callable[[Request], None]] = {
     Cut: Request.loseConnection,
+    Garbled: _garble,
     Silent: lambda request: None,
 }
-"""The endings at which a request is not finished."""
+"""The endings at which a request is not finished as it should be."""
 
 
 class ScriptedSite(Site):

@@ -20,6 +20,7 @@ SCRIPTS = st.one_of(
     st.text().map("say: {}".format),
     st.text().map("think: {}".format),
     st.text().map("search: {}".format),
+    st.text().map("preface: so\nrefuse: {}".format),
     st.text().map("incomplete: content_filter {}".format),
     st.text().map("thinking: hm\npreface: so\ncall: f\ncall: g {}".format),
     st.sampled_from(["", "shape: empty\nsay: a b", "seen:", "long: 30"]),
@@ -33,8 +34,8 @@ def body(text: str, usage: bool = True, **members: Json) -> dict[str, Json]:
     return {"model": "m", "stream": True, **offered, **said, **options, **members}
 
 
-def stream(text: str, usage: bool = True) -> bytes:
-    frames = answer(body(text, usage), NOW).frames()
+def stream(text: str, usage: bool = True, **members: Json) -> bytes:
+    frames = answer(body(text, usage, **members), NOW).frames()
     return b"".join(frame for frame in frames if isinstance(frame, bytes))
 
 
@@ -91,6 +92,19 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual((note["type"], set(note)), ("url_citation", {"type", "url_citation"}))
         self.assertEqual(note["url_citation"]["end_index"], len(choice["message"]["content"]))
 
+    def test_every_delta_of_a_text_is_a_token_with_its_log_probability(self) -> None:
+        chunks = events(stream("preface: so \nrefuse: no", logprobs=True, top_logprobs=2))
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        weighed = [one for choice in choices if choice["logprobs"] for one in choice["logprobs"]["content"]]
+        self.assertEqual([one["token"] for one in weighed], ["so "])
+        self.assertEqual([one["token"] for one in weighed[0]["top_logprobs"]], ["so ", "so '"])
+        for chunk in chunks:
+            ChatCompletionChunk.model_validate_json(encode(chunk), strict=True)
+
+    def test_log_probabilities_are_given_only_when_asked_for(self) -> None:
+        self.assertNotIn(b'"logprob"', stream("say: x", top_logprobs=2))
+        self.assertIn(b'"top_logprobs":[]', stream("say: x", logprobs=True))
+
     def test_usage_is_given_only_when_asked_for(self) -> None:
         *others, last = events(stream("usage: 10,9,8,7\nsay: x"))
         self.assertEqual(last["choices"], [])
@@ -122,6 +136,18 @@ class WholeTests(SynchronousTestCase):
     @given(SCRIPTS)
     def test_openai_s_client_accepts_the_whole(self, text: str) -> None:
         ChatCompletion.model_validate_json(answer(body(text), NOW).whole(), strict=True)
+
+    def test_the_tokens_of_the_whole_are_those_of_its_deltas(self) -> None:
+        weighed = answer(body("say: a b", logprobs=True, top_logprobs=1), NOW).whole()
+        completion = ChatCompletion.model_validate_json(weighed, strict=True)
+        logprobs = completion.choices[0].logprobs
+        assert logprobs is not None
+        assert logprobs.content is not None
+        self.assertEqual([token.token for token in logprobs.content], ["a ", "b"])
+
+    def test_a_refusal_has_a_member_of_its_own(self) -> None:
+        message = whole("refuse: not this")["choices"][0]["message"]
+        self.assertEqual((message["content"], message["refusal"]), (None, "not this"))
 
     def test_finish_reasons(self) -> None:
         for text, reason in [

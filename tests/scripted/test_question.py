@@ -28,6 +28,18 @@ def asked(*items: Json, **members: Json) -> Question:
     return from_responses({"input": list(items), **members})
 
 
+class LimitTests(SynchronousTestCase):
+    def test_what_limits_an_answer_is_read_from_either_dialect(self) -> None:
+        self.assertEqual(asked(max_output_tokens=3).most_tokens, 3)
+        for name in ("max_tokens", "max_completion_tokens"):
+            self.assertEqual(from_chat({name: 3}).most_tokens, 3)
+        self.assertIsNone(from_chat({"max_tokens": "3"}).most_tokens)
+
+    def test_a_stop_sequence_may_be_one_or_several(self) -> None:
+        for stop, stops in (("a", ("a",)), (["a", "b"], ("a", "b")), (["", 1], ()), (None, ())):
+            self.assertEqual(from_chat({"stop": stop}).stops, stops)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -23,12 +23,17 @@ SCRIPTS = st.one_of(
     st.text().map("say: {}".format),
     st.text().map("think: {}".format),
     st.text().map("search: {}".format),
+    st.text().map("refuse: {}".format),
     st.text().map("incomplete: content_filter {}".format),
     st.text().map("thinking: hm\npreface: so\ncall: f\ncall: raw {}".format),
     st.sampled_from(
         ["", "fail: rate_limit_exceeded", "shape: empty\nsay: a b", "seen:", "long: 30", "slow: 3"]
     ),
 )
+
+
+TEXTS = ("text", "refusal", "arguments", "input")
+"""The members that deltas grow, of an item or its part."""
 
 
 def body(script: str, **members: Json) -> dict[str, Json]:
@@ -80,6 +85,11 @@ class SequenceTests(SynchronousTestCase):
         found = [*MESSAGE[:3], "output_text.annotation.added", *MESSAGE[3:]]
         self.assertEqual(types("search: a b"), ["created", "in_progress", *search, *found, "completed"])
 
+    def test_a_refusal(self) -> None:
+        part = ["content_part.added", "refusal.delta", "refusal.done", "content_part.done"]
+        item = ["output_item.added", *part, "output_item.done"]
+        self.assertEqual(types("refuse: a b"), ["created", "in_progress", *item, "completed"])
+
     def test_parallel_calls(self) -> None:
         def call(kind: str) -> list[str]:
             return ["output_item.added", f"{kind}.delta", f"{kind}.done", "output_item.done"]
@@ -121,8 +131,8 @@ class EventTests(SynchronousTestCase):
         self.assertEqual([item["id"] for item in opened], [item["id"] for item in done])
         for item in done:
             deltas = "".join(e["delta"] for e in said if e.get("item_id") == item["id"] and "delta" in e)
-            parts = item.get("content") or item.get("summary")
-            whole = parts[0]["text"] if parts else item.get("arguments", item.get("input", ""))
+            said_in, *_ = item.get("content") or item.get("summary") or [item]
+            whole = next((said_in[name] for name in TEXTS if name in said_in), "")
             self.assertEqual(deltas, whole)
 
     @given(SCRIPTS)

@@ -11,6 +11,7 @@ from codexd.scripted.plan import (
     Cut,
     Ending,
     Failed,
+    Garbled,
     Incomplete,
     Message,
     Plan,
@@ -61,6 +62,20 @@ class SayTests(SynchronousTestCase):
         self.assertEqual(said("say:  two"), " two")
         self.assertEqual(said('json: {"a": [1]}'), '{"a": [1]}')
         self.assertEqual(asked("say:").steps, (Message(()),))
+
+    def test_a_refusal_says_why(self) -> None:
+        self.assertEqual(asked("refuse: not this").steps, (Message(("not ", "this"), refused=True),))
+
+    def test_an_answer_keeps_to_what_its_request_allows(self) -> None:
+        for question, ending in (
+            (Question("say: a b END c", stops=("END",)), Completed()),
+            (Question("say: a b c", most_tokens=2), Incomplete("max_output_tokens")),
+            (Question("say: a b END c", stops=("END",), most_tokens=9), Completed()),
+        ):
+            answer = plan(question)
+            (step,) = answer.steps
+            self.assertEqual((step, answer.ending), (Message(("a ", "b ")), ending))
+            self.assertEqual(answer.usage.output_tokens, 2)
 
     def test_anything_else_is_echoed_with_its_images(self) -> None:
         for text in ("", "hello", "say", "Say: x", " say: x", "echo: x", "what: now"):
@@ -170,6 +185,7 @@ class EndingTests(SynchronousTestCase):
             ("incomplete: content_filter", (Message(()),), Incomplete("content_filter")),
             ("cut: a b", text, Cut()),
             ("cut:", (Message(()),), Cut()),
+            ("garble: a b", text, Garbled()),
             ("stall: a b", text, Silent()),
             ("hang:", (), Silent()),
         ]

@@ -106,6 +106,16 @@ class FailureTests(SynchronousTestCase):
         self.client.ask("cut: a b", stream=False)
         self.assertEqual((self.client.transport.connected, self.client.transport.value()), (False, b""))
 
+    def test_what_is_garbled_is_no_json_and_ends_in_order(self) -> None:
+        for path in ("/v1/responses", CHAT):
+            for stream in (True, False):
+                client = Client()
+                client.ask("garble: a", path, stream=stream)
+                received = client.received()
+                self.assertEqual((received.status, received.whole), (200, True))
+                self.assertTrue(received.body.endswith(b'data: {"garbled":\n\n'))
+                self.assertEqual(b'"a"' in received.body, stream)
+
     def test_silence_keeps_the_connection(self) -> None:
         for text, stream, count in [("hang:", True, 1), ("stall: a b", True, 6), ("stall: a", False, None)]:
             client = Client()
