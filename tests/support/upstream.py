@@ -154,6 +154,12 @@ class Rig:
         return len(self.clock.tcpClients)
 
     @property
+    def given_up(self) -> bool:
+        """Whether the latest connection is not wanted any more."""
+        given_up: bool = self.clock.connectors[-1].stoppedConnecting
+        return given_up
+
+    @property
     def latest(self) -> Wire | None:
         """The connection made last, if one was."""
         return self._wires[-1] if self._wires and self._wires[-1].protocol is not None else None

@@ -48,6 +48,12 @@ class _Call:
         return "".join(self.pieces)
 
     @property
+    def object(self) -> Json:
+        """The arguments, decoded, if they are whole; None if not, which mostly their last piece tells."""
+        last = next((piece for piece in reversed(self.pieces) if piece.strip()), "")
+        return _object(self.arguments) if last.rstrip().endswith("}") else None
+
+    @property
     def wrapped(self) -> bool:
         """A custom tool's call that came as a function's: its input is inside the arguments."""
         return self.tool is not None and self.tool.kind == "custom" and not self.native
@@ -129,7 +135,7 @@ class Calls:
             return True
         # To whole arguments nothing can be added: a name with more of them, or by itself, is the next call's.
         beginning = bool(piece.arguments.strip()) or (piece.index is None and not piece.id)
-        return beginning and _object(call.arguments) is not None and not _is_repetition(call, piece)
+        return beginning and call.object is not None and not _is_repetition(call, piece)
 
     def _twin(self, piece: CallPiece) -> _Call | None:
         """Find the call, streamed before, that the end of the message repeats, if it does."""
@@ -216,20 +222,16 @@ class Calls:
 
 def _is_repetition(call: _Call, piece: CallPiece) -> bool:
     """Tell whether a piece says the whole call once more: to whole arguments nothing can be added."""
-    if not call.pieces or not piece.arguments or piece.name not in ("", call.name):
+    if not (call.pieces and piece.arguments and piece.name) or piece.name != call.name:
         return False
     if piece.native:
         return piece.last and piece.arguments == call.arguments
-    if not piece.arguments.lstrip().startswith("{"):
-        return False
-    found = _object(piece.arguments)
-    return found is not None and found == _object(call.arguments)
+    found = _object(piece.arguments) if piece.arguments.lstrip().startswith("{") else None
+    return found is not None and found == call.object
 
 
 def _object(text: str) -> Json:
-    """Decode whole arguments; None if they are not whole."""
-    if not text.rstrip().endswith("}"):
-        return None
+    """Decode whole arguments; None if they are something else."""
     try:
         found = json.decode(text)
     except json.Malformed:

@@ -32,6 +32,7 @@ _BY_STATUS: Final = {
     413: "context_length_exceeded",
     422: "invalid_prompt",
     429: "rate_limited",
+    501: "model_refused_us",
     503: "overloaded",
     529: "overloaded",
 }
@@ -54,6 +55,13 @@ _TOO_LONG: Final = re.compile(
     re.IGNORECASE,
 )
 _TOO_LONG_STATUSES: Final = frozenset((None, 400, 413, 422, 500))
+_UNABLE: Final = re.compile(
+    r"\b(image|audio|video|file|tool|embedding)s?\b[^.]{0,30}\b(not supported|unsupported)"
+    r"|\b(unsupported|not support) (content|image|audio|video|file|tool|embedding)",
+    re.IGNORECASE,
+)
+"""What llama.cpp says, with a 500 or 501, to a request that it could never answer."""
+
 _NO_MODEL: Final = re.compile(r"\bmodels?\b", re.IGNORECASE)
 
 
@@ -134,6 +142,8 @@ def _until(text: str, now: float) -> float | None:
 def _kind(status: int | None, found: Told) -> str:
     if status in _TOO_LONG_STATUSES and _TOO_LONG.search(found.message):
         return "context_length_exceeded"
+    if status in (500, 501) and _UNABLE.search(found.message):
+        return "invalid_prompt"
     word = _by_word(f"{found.code} {found.type}")
     if status is None:
         return word or "model_failed"

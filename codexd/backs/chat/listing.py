@@ -12,8 +12,11 @@ from codexd.wire.json import Json
 MOST: Final = 5000
 """The most models one server's list is read to."""
 
-_WINDOWS: Final = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx_train")
-"""What vLLM, OpenRouter, Groq, LM Studio and llama.cpp call the context window."""
+_WINDOWS: Final = (
+    *("max_model_len", "context_length", "context_window", "max_context_length"),
+    *("n_ctx", "n_ctx_train"),
+)
+"""What vLLM, OpenRouter, Groq, LM Studio and llama.cpp call the context window; what is served goes first."""
 
 
 def cards(body: bytes) -> tuple[ModelCard, ...]:

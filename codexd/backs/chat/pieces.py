@@ -144,7 +144,9 @@ def _delta(delta: dict[str, Json], logprobs: JsonText | None, whole: bool, last:
     if thought:
         pieces += [Thought(text, whole) for text in _texts(thought)]
     content = delta.get("content")
-    if content or logprobs is not None:
+    # llama.cpp tells the probabilities of thoughts and calls too: they are none of the text's.
+    elsewhere = thought or delta.get("tool_calls") or delta.get("function_call")
+    if content or (logprobs is not None and not elsewhere):
         pieces += _content(content, logprobs, whole)
     if refusal := delta.get("refusal"):
         pieces += [Refusal(text, whole) for text in _texts(refusal)]

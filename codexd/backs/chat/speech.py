@@ -33,6 +33,7 @@ class Speech:
         self._count = 0
         self._open: _Open = "nothing"
         self._index = -1
+        self._early: list[JsonText] = []
 
     def begin(self) -> list[e.Event]:
         """Say that the model has taken the turn; once."""
@@ -42,10 +43,21 @@ class Speech:
         return [e.Began()]
 
     def text(self, text: str, logprobs: JsonText | None = None) -> list[e.Event]:
-        """Say a piece of text; the hot path."""
+        """Say a piece of text; the hot path.
+
+        Log probabilities that come without a text do not open a message: they are the next text's, if no
+        thought and no call comes before it (they were those of a mark, such as `<think>`, then).
+        """
         if self.over or not (text or logprobs):
             return []
-        said = [] if self._open == "message" else self._turn_to("message")
+        said: list[e.Event] = []
+        if self._open != "message":
+            if logprobs and not text:
+                self._early.append(logprobs)
+                return []
+            early = self._early
+            said = self._turn_to("message")
+            said += [e.TextDelta(self._index, "", one) for one in early]
         self.size_bytes += len(text.encode())
         said.append(e.TextDelta(self._index, text, logprobs))
         return said
@@ -78,6 +90,7 @@ class Speech:
     ) -> tuple[int, list[e.Event]]:
         """Open a call; give the index by which it is grown and closed."""
         said, index = self._close(complete=True), self._next()
+        self._early = []
         id = f"fc_{self._token}{index:04x}"
         return index, [*self.begin(), *said, e.CallOpened(index, id, call_id, name, kind, namespace)]
 
@@ -109,7 +122,7 @@ class Speech:
 
     def _turn_to(self, what: Literal["message", "thought"]) -> list[e.Event]:
         said, index = self._close(complete=True), self._next()
-        self._open, self._index = what, index
+        self._open, self._index, self._early = what, index, []
         opened: e.Event
         if what == "message":
             opened = e.MessageOpened(index, f"msg_{self._token}{index:04x}")

@@ -318,7 +318,7 @@ LINES = st.one_of(
 
 
 class GrammarTests(SynchronousTestCase):
-    @settings(max_examples=500)
+    @settings(max_examples=300)
     @given(st.lists(LINES, max_size=8), st.sampled_from((None, "idle", "stream_cut")))
     def test_whatever_comes_is_one_whole_sentence(self, lines: list[bytes], why: str | None) -> None:
         translator = Translator(TURN, Dialect(), "t")
