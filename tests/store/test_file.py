@@ -139,12 +139,10 @@ class ClaimTests(SynchronousTestCase):
     # What comes of it
 
     def test_a_copy_that_sqlite_makes_while_it_is_written_is_whole(self) -> None:
+        copied = f"{self.path}.copy"
         with closing(opened(self.path)) as connection:
             keeping.keep(connection, answer("a"), b"stream", 1.0)
-            with (
-                closing(sqlite3.connect(self.path)) as reader,
-                closing(sqlite3.connect(f"{self.path}.copy")) as copy,
-            ):
+            with closing(sqlite3.connect(self.path)) as reader, closing(sqlite3.connect(copied)) as copy:
                 reader.backup(copy)
             keeping.keep(connection, answer("b"), b"", 1.0)
         self.path = copied
