@@ -155,7 +155,8 @@ def _delta(delta: dict[str, Json], logprobs: JsonText | None, whole: bool, last:
     if calls := delta.get("tool_calls"):
         pieces += [_call(call, last) for call in _objects(calls)]
     legacy = delta.get("function_call")
-    if isinstance(legacy, dict) and legacy:
+    # llama-cpp-python says the one call in both forms.
+    if isinstance(legacy, dict) and legacy and not calls:
         pieces.append(CallPiece(LEGACY, "", *_named(legacy), last=last))
     return pieces
 

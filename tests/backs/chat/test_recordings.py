@@ -1,0 +1,148 @@
+"""What real servers sent, byte for byte, is understood.
+
+`recordings` holds a directory for each server. llama.cpp: `llama-server` 0.7.0 of Debian (build 11669) with
+`--jinja`; llama-cpp-python: its own server, 0.3.36. Both serve a tiny model made for this: a table of which
+word follows which, and a chat template that knows tools and thoughts. Streams end in `.sse`; an error is named
+by what was wrong and its status.
+"""
+
+from pathlib import Path
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.backs.chat.failures import refusal
+from codexd.backs.chat.listing import cards
+from codexd.neutral import event as e
+from codexd.neutral.reply import Reply, fold
+from codexd.neutral.turn import Sampling, Tool
+from codexd.wire import json
+from tests.support.chat_upstream import TURN, chunk, frames, heard
+from tests.support.chunking import chunkings
+
+PLACE = Path(__file__).parent / "recordings"
+STREAMS = {path: path.read_bytes() for path in sorted(PLACE.glob("*/*.sse"))}
+ASKED = evolve(
+    TURN, tools=(Tool("get_weather"), Tool("get_time")), sampling=Sampling(logprobs=True, top_logprobs=1)
+)
+
+
+def reply(server: str, name: str) -> Reply:
+    return fold(heard(STREAMS[PLACE / server / f"{name}.sse"], turn=ASKED))
+
+
+def tokens(found: Reply) -> list[str]:
+    (part,) = found.texts
+    return [one["token"] for one in json.decode(part.logprobs or "[]")]
+
+
+class LlamaCppTests(SynchronousTestCase):
+    def test_a_thought_then_text_with_what_it_cost(self) -> None:
+        found = reply("llama.cpp", "text")
+        self.assertEqual(found.reasoning, ("hm I could look it up",))
+        self.assertEqual((found.text, found.finish), (" under. house and 🎉 über", "stop"))
+        self.assertEqual(found.usage, e.Usage(24, 23, 0, 16))
+
+    def test_an_answer_cut_in_its_thought_says_so(self) -> None:
+        found = reply("llama.cpp", "cut")
+        self.assertEqual(
+            (found.reasoning, found.text, found.finish), (("hm I could look it up",), "", "length")
+        )
+
+    def test_probabilities_of_thoughts_are_not_those_of_the_text(self) -> None:
+        found = reply("llama.cpp", "logprobs")
+        self.assertEqual([type(item).__name__ for item in found.items], ["Reasoning", "Message"])
+        self.assertEqual(tokens(found), [" under"])
+
+    def test_parallel_calls_that_are_alike_are_each_a_call(self) -> None:
+        found = reply("llama.cpp", "calls")
+        weather, time = ("get_weather", '{"city": "Paris"}'), ("get_time", '{"zone": "Europe/Paris"}')
+        self.assertEqual([(call.name, call.arguments) for call in found.calls], [weather, time, weather])
+        self.assertEqual((found.text, found.finish), ("Let me", "tool_calls"))
+
+    def test_a_call_that_was_cut_is_no_whole_one(self) -> None:
+        found = reply("llama.cpp", "call-cut")
+        self.assertEqual([call.complete for call in found.calls], [False])
+        self.assertEqual(found.finish, "length")
+
+    def test_an_answer_that_a_grammar_forces(self) -> None:
+        self.assertEqual(json.decode(reply("llama.cpp", "json").text), {"a": 8})
+
+    def test_the_window_is_the_one_that_is_served_not_the_one_it_was_trained_with(self) -> None:
+        (card,) = cards((PLACE / "llama.cpp" / "models.json").read_bytes())
+        self.assertEqual((card.id, card.owned_by, card.context_window), ("tiny", "llamacpp", 1024))
+
+
+class LlamaCppPythonTests(SynchronousTestCase):
+    def test_a_text_whose_thoughts_are_not_marked_and_whose_cost_is_not_told(self) -> None:
+        found = reply("llama-cpp-python", "text")
+        self.assertEqual(found.text, "<think>hm I could look it up</think>\n\n under. house and 🎉")
+        self.assertEqual((found.reasoning, found.finish), ((), "length"))
+        assert found.usage is not None
+        self.assertTrue(found.usage.estimated)
+
+    def test_a_call_in_both_forms_is_one_call(self) -> None:
+        found = reply("llama-cpp-python", "calls")
+        self.assertEqual(
+            [(call.name, call.arguments) for call in found.calls], [("get_weather", '{"city":"},"}')]
+        )
+        self.assertEqual((found.items[0], found.finish), (found.calls[0], "tool_calls"))
+
+    def test_probabilities_come_with_every_piece(self) -> None:
+        self.assertEqual(tokens(reply("llama-cpp-python", "logprobs"))[-2:], ["\n\n", " under"])
+
+
+class FaultTests(SynchronousTestCase):
+    def test_every_error_is_whose_it_is(self) -> None:
+        kinds = {
+            "llama-cpp-python/embeddings": "model_failed",
+            "llama-cpp-python/key": "model_refused_us",
+            "llama-cpp-python/path": "model_refused_us",
+            "llama.cpp/custom-tool": "invalid_prompt",
+            "llama.cpp/embeddings": "invalid_prompt",
+            "llama.cpp/image": "invalid_prompt",
+            "llama.cpp/key": "model_refused_us",
+            "llama.cpp/path": "model_refused_us",
+            "llama.cpp/schema": "invalid_prompt",
+            "llama.cpp/temperature": "invalid_prompt",
+            "llama.cpp/too-long": "context_length_exceeded",
+        }
+        found = {}
+        for path in PLACE.glob("*/*.*.json"):
+            wrong, status, _ = path.name.split(".")
+            found[f"{path.parent.name}/{wrong}"] = refusal(int(status), path.read_bytes()).kind
+        self.assertEqual(found, kinds)
+
+
+class LawTests(SynchronousTestCase):
+    @given(st.sampled_from(sorted(STREAMS)), st.data())
+    def test_in_any_pieces_they_say_the_same(self, path: Path, data: st.DataObject) -> None:
+        stream = STREAMS[path]
+        self.assertEqual(heard(*data.draw(chunkings(stream)), turn=ASKED), heard(stream, turn=ASKED))
+
+
+class ProbabilitiesTests(SynchronousTestCase):
+    """Log probabilities that come without a text."""
+
+    def given(self, token: str) -> dict[str, object]:
+        entries = [{"token": token, "logprob": -1.0, "bytes": None, "top_logprobs": []}]
+        return {"content": entries}
+
+    def said(self, *deltas: dict[str, object]) -> Reply:
+        chunks = [chunk(delta) for delta in deltas]
+        for at, one in enumerate(chunks):
+            one["choices"][0]["logprobs"] = self.given(str(at))
+        return fold(heard(frames(*chunks, chunk({}, "stop")), turn=ASKED))
+
+    def test_those_before_a_text_are_the_texts(self) -> None:
+        self.assertEqual(
+            tokens(self.said({"content": ""}, {"content": "é"}, {"content": ""})), ["0", "1", "2"]
+        )
+
+    def test_those_before_a_thought_or_a_call_are_nobodys(self) -> None:
+        call = {"index": 0, "id": "c", "function": {"name": "get_time", "arguments": "{}"}}
+        for between in ({"reasoning": "hm"}, {"tool_calls": [call]}):
+            found = self.said({"content": ""}, between, {"content": "a"})
+            self.assertEqual((tokens(found), len(found.items)), (["2"], 2))
