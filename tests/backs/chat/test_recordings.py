@@ -2,8 +2,8 @@
 
 `recordings` holds a directory for each server. llama.cpp: `llama-server` 0.7.0 of Debian (build 11669) with
 `--jinja`; llama-cpp-python: its own server, 0.3.36. Both serve a tiny model made for this: a table of which
-word follows which, and a chat template that knows tools and thoughts. Streams end in `.sse`; an error is named
-by what was wrong and its status.
+word follows which, and a chat template that knows tools and thoughts. Streams end in `.sse`; an error is
+named by what was wrong and its status.
 """
 
 from pathlib import Path
