@@ -29,7 +29,7 @@ class IEventSink(Interface):
 class ITurnHandle(Interface):
     """One answer under way."""
 
-    ignored = Attribute("tuple[str, ...]: request fields this back end accepted without effect.")
+    ignored = Attribute("tuple[str, ...]: request fields without effect, of the turn's all not passed on.")
 
     def cancel() -> None:
         """Nobody wants the rest: stop the model. Nothing reaches the sink after this. Idempotent."""

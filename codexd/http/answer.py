@@ -191,8 +191,7 @@ class Answer:
 
     def head(self) -> None:
         """Set the headers that every answer has (shape.Host)."""
-        reported = (name for handle in self._handles for name in handle.ignored)
-        set_heading(self._request, (*self._exchange.turn.ignored, *reported))
+        set_heading(self._request, (name for handle in self._handles for name in handle.ignored))
 
     def hold(self) -> None:
         """Hold the model: this client is behind (outlet.Keeper)."""

@@ -33,6 +33,12 @@ class TestStreamed(AnswerCase):
         self.assertEqual(headers["x-codexd-ignored"], "prediction, temperature, seed")
         self.assertNotIn("content-length", headers)
 
+    def test_what_the_back_end_passes_on_is_not_reported(self) -> None:
+        turn = self.ask_stream(prediction={}, top_k=4)
+        turn.ignored = ("top_k",)
+        turn.tell(e.Began())
+        self.assertEqual(self.connection.response.headers["x-codexd-ignored"], "top_k")
+
     def test_nothing_ignored_is_not_reported(self) -> None:
         self.ask_stream().tell(e.Began())
         self.assertNotIn("x-codexd-ignored", self.connection.response.headers)

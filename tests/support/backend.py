@@ -59,7 +59,7 @@ class FakeBackend:
         turns: what was begun.
         refusals: what the next `begin` calls do: a Fault is refused, an exception raised, None begins.
         at_once: events that a turn gives inside `begin`.
-        ignored: what every handle says it ignores.
+        ignored: what every handle says it ignores, beyond the turn's.
         embedding: the embeddings that were asked for: the model, and the body under another name.
         embedded: what comes of them.
     """
@@ -84,7 +84,7 @@ class FakeBackend:
             raise Refused(refusal)
         if refusal is not None:
             raise refusal
-        begun = FakeTurn(turn, sink, self.ignored)
+        begun = FakeTurn(turn, sink, turn.ignored + self.ignored)
         self.turns.append(begun)
         begun.say(*self.at_once)
         return begun
