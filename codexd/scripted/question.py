@@ -144,12 +144,13 @@ def _question(entries: list[_Entry], tools: list[tuple[str, Tool]], seen: Seen) 
     user, since = _last_user(entries)
     rounds, results = _rounds(since)
     texts = (seen.instructions or "", *(entry.text for entry in entries))
+    offered = [] if seen.tool_choice == b'"none"' else tools
     return Question(
         text=user.text,
         images=user.images,
         results=results,
         round=rounds,
-        tools={tool.name: tool for _, tool in tools} | dict(tools),
+        tools={tool.name: tool for _, tool in offered} | dict(offered),
         words=sum(len(text.split()) for text in texts),
         digest=_digest(seen.instructions, entries),
         seen=seen,

@@ -35,6 +35,15 @@ class LimitTests(SynchronousTestCase):
             self.assertEqual(from_chat({name: 3}).most_tokens, 3)
         self.assertIsNone(from_chat({"max_tokens": "3"}).most_tokens)
 
+    def test_tools_that_must_not_be_called_are_none(self) -> None:
+        tools: list[Json] = [{"type": "function", "name": "f", "function": {"name": "f"}}]
+        for choice, offered in (("auto", {"f"}), ("none", set())):
+            for question in (
+                asked(tools=tools, tool_choice=choice),
+                from_chat({"tools": tools, "tool_choice": choice}),
+            ):
+                self.assertEqual(set(question.tools), offered)
+
     def test_a_stop_sequence_may_be_one_or_several(self) -> None:
         for stop, stops in (("a", ("a",)), (["a", "b"], ("a", "b")), (["", 1], ()), (None, ())):
             self.assertEqual(from_chat({"stop": stop}).stops, stops)
