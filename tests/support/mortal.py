@@ -8,6 +8,7 @@ import selectors
 import signal
 import socket
 import time
+from contextlib import suppress
 from secrets import token_hex
 from traceback import print_exc
 from typing import Any
@@ -49,6 +50,7 @@ class Mortal:
             self._pid = os.fork()
             if self._pid == 0:
                 try:
+                    _let_go_of_all_but(listening.fileno())
                     run(lambda reactor: _serve(reactor, path, listening))
                 except BaseException:
                     print_exc()
@@ -72,6 +74,19 @@ class InstantBackend(FakeBackend):
         said = (e.MessageOpened(0, f"msg_{token_hex(8)}"), *words, e.MessageClosed(0))
         self.at_once = (e.Began(), *said, e.UsageReported(USAGE), e.Ended("stop"))
         return super().begin(turn, sink)
+
+
+def _let_go_of_all_but(kept: int) -> None:
+    """Make nothing of every file of the test's process: a copy must not write into its pipes.
+
+    They stay open, as nothing: their numbers must not come to mean other files.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in (0, 1, 2, kept, nothing):
+            with suppress(OSError):  # the one that was open to list them
+                os.fstat(int(name))
+                os.dup2(nothing, int(name))
 
 
 def _serve(reactor: Any, path: str, listening: socket.socket) -> "Deferred[None]":
