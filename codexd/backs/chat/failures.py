@@ -63,6 +63,8 @@ _UNABLE: Final = re.compile(
 """What llama.cpp says, with a 500 or 501, to a request that it could never answer."""
 
 _NO_MODEL: Final = re.compile(r"\bmodels?\b", re.IGNORECASE)
+_WRONG_MODEL: Final = re.compile(r"invalid model name|not a valid model\b", re.IGNORECASE)
+"""How LiteLLM and OpenRouter say, with a 400, that they have no such model."""
 
 
 @frozen
@@ -144,6 +146,8 @@ def _kind(status: int | None, found: Told) -> str:
         return "context_length_exceeded"
     if status in (500, 501) and _UNABLE.search(found.message):
         return "invalid_prompt"
+    if status == 400 and _WRONG_MODEL.search(found.message):
+        return "unknown_model"
     word = _by_word(f"{found.code} {found.type}")
     if status is None:
         return word or "model_failed"

@@ -1,9 +1,9 @@
 """What real servers sent, byte for byte, is understood.
 
 `recordings` holds a directory for each server. llama.cpp: `llama-server` 0.7.0 of Debian (build 11669) with
-`--jinja`; llama-cpp-python: its own server, 0.3.36. Both serve a tiny model made for this: a table of which
-word follows which, and a chat template that knows tools and thoughts. Streams end in `.sse`; an error is
-named by what was wrong and its status.
+`--jinja`; llama-cpp-python: its own server, 0.3.36; LiteLLM: its proxy, 1.106.2. Behind all of them is a tiny
+model made for this: a table of which word follows which, and a chat template that knows tools and thoughts.
+Streams end in `.sse`; an error is named by what was wrong and its status.
 """
 
 from pathlib import Path
@@ -94,9 +94,33 @@ class LlamaCppPythonTests(SynchronousTestCase):
         self.assertEqual(tokens(reply("llama-cpp-python", "logprobs"))[-2:], ["\n\n", " under"])
 
 
+class LiteLlmTests(SynchronousTestCase):
+    """In front of the llama.cpp above."""
+
+    def test_what_it_costs_comes_in_a_choice_after_the_end(self) -> None:
+        found = reply("litellm", "text")
+        self.assertEqual((found.text, found.finish), (" under. house and 🎉 über", "stop"))
+        self.assertEqual(
+            (found.reasoning, found.usage), (("hm I could look it up",), e.Usage(24, 0, 0, 16, 6))
+        )
+
+    def test_what_is_behind_it_comes_through(self) -> None:
+        same, behind = reply("litellm", "calls"), reply("llama.cpp", "calls")
+        self.assertEqual(
+            [(call.name, call.arguments) for call in same.calls],
+            [(call.name, call.arguments) for call in behind.calls],
+        )
+        self.assertEqual(tokens(reply("litellm", "logprobs")), [" under"])
+
+
 class FaultTests(SynchronousTestCase):
     def test_every_error_is_whose_it_is(self) -> None:
         kinds = {
+            "litellm/custom-tool": "invalid_prompt",
+            "litellm/embeddings": "invalid_prompt",
+            "litellm/image": "invalid_prompt",
+            "litellm/model": "unknown_model",
+            "litellm/too-long": "context_length_exceeded",
             "llama-cpp-python/embeddings": "model_failed",
             "llama-cpp-python/key": "model_refused_us",
             "llama-cpp-python/path": "model_refused_us",
