@@ -85,7 +85,8 @@ class IResponseStore(Interface):
     def keep(response: KeptResponse, frames: bytes = b"") -> "Deferred[None]":
         """Keep an answer, in the place of what was kept of it before; fires when it is safe.
 
-        When one of a conversation is over its input and output are put at the end of that, once.
+        When one of a conversation is over its input and output are put at the end of that, once. What it goes
+        on from is settled when it is first kept, and may have been deleted since it was recalled.
 
         Args:
             response: what to keep.
@@ -115,7 +116,10 @@ class IResponseStore(Interface):
         """List the answers of all owners that are not over: after a start, those the last end cut."""
 
     def converse(conversation: KeptConversation, items: tuple[KeptItem, ...] = ()) -> "Deferred[None]":
-        """Keep a conversation, in the place of what was kept of it before, and add items at its end."""
+        """Keep a conversation, in the place of what was kept of it before, and add items at its end.
+
+        An item whose id is in it already stays where and as it is.
+        """
 
     def conversation(owner: str, id: str) -> "Deferred[KeptConversation | None]":
         """Give a conversation."""

@@ -283,6 +283,13 @@ class Contract:
         self.assertEqual(self.history("b"), ["x", "in_b", "out_b"])
         self.assertEqual(self.of(self.store.response("me", "b")).seen, seen)
 
+    def test_an_item_is_not_taken_for_one_that_was_there_before_it(self) -> None:
+        self.converse("k", "x", "y")
+        self.keep(answer("a", standing="running", input=(), output=(), conversation="k"))
+        self.of(self.store.take_out("me", "k", "y"))
+        self.converse("k", "z")
+        self.assertEqual(self.history("a"), ["x"])
+
     def test_an_answer_that_is_being_made_does_not_see_what_comes_meanwhile(self) -> None:
         self.converse("k", "x")
         self.keep(answer("a", standing="queued", output=(), conversation="k"))

@@ -14,6 +14,8 @@ from codexd.neutral.fault import Refused
 from codexd.neutral.kept import KeptConversation, Wanted
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
+from codexd.store.keeping import keep
+from codexd.store.pruning import BATCH
 from codexd.store.service import Store
 from tests.support.loop import run
 from tests.support.tables import InlineExecutor, answer, items
@@ -145,15 +147,7 @@ class PruningTests(Case):
 
     def test_others_are_served_in_between(self) -> None:
         store = self.started(evolve(SETTINGS, keep_limit=100_000))
-        connection = self.executors[0].connection
-        connection.execute("BEGIN")
-        for number in range(1200):
-            connection.execute(
-                "INSERT INTO response (owner, id, created, standing, background, body)"
-                " VALUES ('me', ?, 1, 'over', 0, '')",
-                (f"r{number}",),
-            )
-        connection.execute("COMMIT")
+        self.fill(1200)
         order: list[object] = []
         self.executors[0].hold()
         store.response("me", "r0")
@@ -165,12 +159,21 @@ class PruningTests(Case):
 
     def test_the_end_does_not_wait_for_all_that_is_too_old(self) -> None:
         store = self.started()
+        self.fill(BATCH + 1)
         self.executors[0].hold()
-        pruned = store.prune(5, 1)
+        pruned = store.prune(5, 100_000)
         stopped = store.stopService()
         self.executors[0].release()
         self.successResultOf(stopped)
-        self.assertEqual(self.successResultOf(pruned), 0)
+        self.assertEqual(self.successResultOf(pruned), BATCH)
+
+    def fill(self, number: int) -> None:
+        """Keep many old answers."""
+        connection = self.executors[0].connection
+        connection.execute("BEGIN")
+        for count in range(number):
+            keep(connection, answer(f"r{count}"), b"", 1.0)
+        connection.execute("COMMIT")
 
 
 class FigureTests(Case):

@@ -115,12 +115,17 @@ class StoreMachine(RuleBasedStateMachine):
         chosen = data.draw(st.sampled_from([None, *self.responses[-5:], *self.conversations[-3:] * 2]))
         self._ask(owner or (chosen.owner if chosen else "me"), chosen, references)
 
-    @rule(data=st.data(), given=ITEMS, said=ITEMS, standing=STANDINGS)
-    def ask_and_answer(self, data: st.DataObject, given: Said, said: Said, standing: Standing) -> None:
+    @rule(data=st.data(), given=ITEMS, said=ITEMS, standing=STANDINGS, forget=st.booleans())
+    def ask_and_answer(
+        self, data: st.DataObject, given: Said, said: Said, standing: Standing, forget: bool
+    ) -> None:
         before = len(self.asked)
         self.ask(data, None, given)
         if len(self.asked) > before:
-            self._answer(self.asked.pop(), given, said, standing, int(self.now))
+            asked = self.asked.pop()
+            if forget:
+                self._forget(asked.wanted)
+            self._answer(asked, given, said, standing, int(self.now))
 
     @precondition(lambda self: self.asked)
     @rule(
@@ -224,6 +229,13 @@ class StoreMachine(RuleBasedStateMachine):
         assert evolve(ours, seen=None) == evolve(model, seen=None), (ours, model)
         if ours.history is not None:
             self.asked.append(Asked(wanted, (ours.seen, model.seen)))
+
+    def _forget(self, wanted: Wanted) -> None:
+        """Delete what a request goes on from."""
+        if wanted.previous is not None:
+            self._both(lambda store: store.delete(wanted.owner, wanted.previous))
+        elif wanted.conversation is not None:
+            self._both(lambda store: store.end_conversation(wanted.owner, wanted.conversation))
 
     def _answer(self, asked: Asked, given: Said, said: Said, standing: Standing, created: int) -> None:
         made = KeptResponse(
