@@ -7,7 +7,7 @@ answer, and write it down to be kept.
 from collections.abc import Callable
 from typing import Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from codexd.neutral.event import Event
 from codexd.neutral.kept import KeptResponse, Recalled, Standing, Wanted
@@ -32,6 +32,19 @@ class Terms:
     drop_hosted: bool = False
     show_reasoning: bool = True
     calls_as_text: bool = False
+
+
+def choice(turn: Turn, index: int) -> Turn:
+    """Give the turn that asks for one choice of several: with one seed all of them would say the same.
+
+    Args:
+        turn: as it was asked.
+        index: of the choice; the first has the seed that was asked for.
+    """
+    seed = turn.sampling.seed
+    if seed is None or not index:
+        return turn
+    return evolve(turn, sampling=evolve(turn.sampling, seed=seed ^ index))
 
 
 @frozen

@@ -4,7 +4,7 @@ from attrs import frozen
 
 from codexd.fronts.chat.answer import Style, completion
 from codexd.fronts.chat.stream import ChatEncoder
-from codexd.fronts.exchange import Stamp
+from codexd.fronts.exchange import Stamp, choice
 from codexd.neutral.reply import Reply
 from codexd.neutral.turn import Turn
 
@@ -22,7 +22,7 @@ class ChatExchange:
     @property
     def turns(self) -> tuple[Turn, ...]:
         """The one turn, for each choice."""
-        return (self.turn,) * self.choices
+        return tuple(choice(self.turn, index) for index in range(self.choices))
 
     def encoder(self, stamp: Stamp) -> ChatEncoder:
         """Make the writer of a streamed answer."""

@@ -8,7 +8,7 @@ from codexd.fronts import reading, vocabulary
 from codexd.fronts.chat.request import MAX_CHOICES, include_usage
 from codexd.fronts.completions.answer import Style
 from codexd.fronts.completions.exchange import CompletionsExchange
-from codexd.fronts.exchange import Terms
+from codexd.fronts.exchange import Terms, choice
 from codexd.fronts.reading import Fields
 from codexd.neutral.turn import Message, Sampling, TextPart, Thinking, Turn
 
@@ -68,13 +68,17 @@ def decode(body: bytes, terms: Terms) -> CompletionsExchange:
         extra=fields.rest(_KNOWN | _WITHOUT_A_PLACE),
         calls_as_text=terms.calls_as_text,
     )
-    each = [prompt for prompt in prompts for _ in range(times)]
+    each = [(prompt, index) for prompt in prompts for index in range(times)]
     echo = fields.flag("echo", False)
     return CompletionsExchange(
-        tuple(evolve(asked, items=(Message("user", (TextPart(prompt),)),)) for prompt in each),
-        Style(tuple(prompt if echo else "" for prompt in each), include_usage(fields)),
+        tuple(evolve(choice(asked, index), items=_said(prompt)) for prompt, index in each),
+        Style(tuple(prompt if echo else "" for prompt, _ in each), include_usage(fields)),
         fields.flag("stream", False),
     )
+
+
+def _said(prompt: str) -> tuple[Message, ...]:
+    return (Message("user", (TextPart(prompt),)),)
 
 
 def _prompts(fields: Fields) -> list[str]:

@@ -13,7 +13,7 @@ from codexd.fronts.chat.answer import Style
 from codexd.fronts.exchange import Encoder, Exchange, Stamp, Terms
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
-from codexd.neutral.turn import Message, TextPart, Turn
+from codexd.neutral.turn import Message, Sampling, TextPart, Turn
 from codexd.wire import json
 from tests.support.chat_requests import write
 from tests.support.chat_stream import merge, read
@@ -46,6 +46,18 @@ def rendered(style: Style, answers: Sentences) -> bytes:
     """Give the same answers as one body."""
     exchange = ChatExchange(TURN, style, len(answers))
     return exchange.render(tuple(fold(answer) for answer in answers), STAMP)
+
+
+class ChoiceTests(SynchronousTestCase):
+    @given(st.integers(-(2**63), 2**63 - 1), st.integers(1, 8))
+    def test_a_seed_is_each_choices_own_and_the_first_has_the_one_asked_for(self, seed: int, n: int) -> None:
+        asked = Turn("m", (), sampling=Sampling(seed=seed))
+        seeds = [turn.sampling.seed for turn in ChatExchange(asked, Style(), n).turns]
+        self.assertEqual((seeds[0], len(set(seeds))), (seed, n))
+        self.assertTrue(all(-(2**63) <= one < 2**63 for one in seeds if one is not None))
+
+    def test_without_a_seed_all_choices_are_asked_alike(self) -> None:
+        self.assertEqual(ChatExchange(TURN, Style(), 3).turns, (TURN,) * 3)
 
 
 class FoldLawTests(SynchronousTestCase):

@@ -30,6 +30,10 @@ class PromptTests(SynchronousTestCase):
         self.assertEqual([prompt_of(turn) for turn in exchange.turns], ["a", "a", "b", "b"])
         self.assertEqual(exchange.choices, 4)
 
+    def test_a_seed_is_each_choices_own_or_all_would_say_the_same(self) -> None:
+        seeds = [turn.sampling.seed for turn in ask(prompt=["a", "b"], n=2, seed=6).turns]
+        self.assertEqual(seeds, [6, 7, 6, 7])
+
     def test_a_list_of_one_prompt_is_that_prompt(self) -> None:
         self.assertEqual(ask(prompt=["hi"]), ask())
 
