@@ -53,9 +53,9 @@ class FoldLawTests(SynchronousTestCase):
         body = json.decode(exchange.render(tuple(fold(answer) for answer in answers), STAMP))
         self.assertEqual(Completion.model_validate(body, strict=True).to_dict(), body)
         for chunk in streamed(exchange, data.draw(merged(answers))).chunks:
-            for choice in chunk["choices"]:
+            for one in chunk["choices"]:
                 # Its one type for both leaves out what a chunk of OpenAI's says before the last: null.
-                choice["finish_reason"] = choice["finish_reason"] or "stop"
+                one["finish_reason"] = one["finish_reason"] or "stop"
             Completion.model_validate(chunk, strict=True)
 
 
