@@ -217,7 +217,8 @@ class Run:
         if wait is None:
             self._tell([Failed(why)])
             return
-        self._return_permit(why.kind)
+        # What it says to one request is held against it once: the request may be what it cannot bear.
+        self._return_permit(why.kind if why.kind == "unreachable" else "cancelled")
         self._abandon()
         self._host.count("upstream_repeated")
         self._repeated += 1

@@ -85,6 +85,15 @@ class BreakerTests(SynchronousTestCase):
         rig.begin()[1].cancel()
         rig.begin()
 
+    def test_a_request_it_cannot_bear_is_held_against_it_once_however_often_it_was_made(self) -> None:
+        rig = Rig(evolve(SETTINGS, retries=2, breaker_failures=2))
+        for healthy in (True, False):
+            hearing, _ = rig.begin()
+            for _ in range(3):
+                rig.accept().answer(b"{}", 500, "connection: close")
+                rig.clock.advance(10)
+            self.assertEqual((hearing.kind, rig.backend.ready()), ("model_failed", healthy))
+
     def test_a_refused_request_is_not_held_against_it(self) -> None:
         rig = Rig(evolve(SETTINGS, breaker_failures=1))
         for status in (400, 401, 404, 429):
