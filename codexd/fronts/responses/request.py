@@ -39,6 +39,9 @@ _LABELS: Final = ("metadata", "user", "safety_identifier", "prompt_cache_key", "
 _STATE: Final = ("store", "background", "previous_response_id", "conversation", "prompt")
 KNOWN: Final = frozenset((*_ASKED, *_TOOLS, *_DRAW, *_LIMITS, *_SHOWN, *_LABELS, *_STATE))
 
+_KEPT_BACK: Final = KNOWN - {"user", "safety_identifier", "prompt_cache_key"}
+"""Known fields that say nothing to a provider in the form they have here."""
+
 _LOGPROBS: Final = "message.output_text.logprobs"
 _HAD: Final = (SEALED, _LOGPROBS)
 
@@ -82,7 +85,7 @@ def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> 
         ignored[: reading.MAX_IGNORED],
         toolbox.web_search,
         cast(Literal["auto", "disabled"], extras.truncation),
-        fields.rest(KNOWN),
+        fields.rest(_KEPT_BACK),
         terms.calls_as_text,
     )
     repeated = echo(turn, extras)

@@ -24,7 +24,7 @@ from codexd.neutral.turn import (
     Turn,
     WebSearch,
 )
-from codexd.wire.json import encode
+from codexd.wire.json import decode, encode
 from tests.support import responses_turns
 from tests.support.responses_requests import SOMEONE, as_request, ask, fault_of, turn_of
 
@@ -175,6 +175,11 @@ class ParameterTests(SynchronousTestCase):
         self.assertEqual(asked.ignored, named)
         self.assertEqual(asked.extra, '{"frobnicate":{}}')
 
+    def test_what_is_said_of_the_user_and_the_cache_is_for_providers_too(self) -> None:
+        names = {"user": "a", "safety_identifier": "b", "prompt_cache_key": "c"}
+        asked = turn_of(**names, metadata={"a": "b"}, client_metadata={})
+        self.assertEqual((decode(asked.extra), asked.ignored), (names, ()))
+
     def test_what_only_some_models_can_do_is_asked_of_them_all(self) -> None:
         asked = turn_of(truncation="auto", top_logprobs=2, include=["message.output_text.logprobs"])
         self.assertEqual(
@@ -275,6 +280,7 @@ class CodexTests(SynchronousTestCase):
                 thinking=Thinking("medium", "auto"),
                 principal="someone",
                 web_search=WebSearch(live=False),
+                extra='{"prompt_cache_key":"0199-thread"}',
             ),
         )
         self.assertEqual((answer.stream, answer.echo.sealed), (True, True))
