@@ -117,7 +117,7 @@ def _add(found: list[Item], message: Message, joins: bool) -> None:
     last = found[-1]
     assert isinstance(last, Message)
     apart = (TextPart(DELIMITER),) if last.parts else ()
-    found[-1] = evolve(last, parts=(*last.parts, *apart, *message.parts))
+    found[-1] = evolve(last, parts=_joined((*last.parts, *apart, *message.parts)))
 
 
 def _call(call: ToolCall, tool: Tool | None) -> str:
@@ -128,7 +128,20 @@ def _call(call: ToolCall, tool: Tool | None) -> str:
 def _result(result: ToolResult, name: str) -> tuple[Part, ...]:
     tag = "result" if result.success else "error"
     opening = TextPart(f"<tool_result>\n  <name>{escape(name)}</name>\n  <{tag}>")
-    return (opening, *map(_shown, result.parts), TextPart(f"</{tag}>\n</tool_result>"))
+    shown = map(_shown, _joined(result.parts))
+    return _joined((opening, *shown, TextPart(f"</{tag}>\n</tool_result>")))
+
+
+def _joined(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Make texts that follow one another one: such simple servers may take no parts, or put them on lines."""
+    found: list[Part] = []
+    for part in parts:
+        last = found[-1] if found else None
+        if isinstance(last, TextPart) and isinstance(part, TextPart) and not part.annotations:
+            found[-1] = evolve(last, text=last.text + part.text)
+        else:
+            found.append(part)
+    return tuple(found)
 
 
 def _shown(part: Part) -> Part:
