@@ -116,6 +116,7 @@ class QueueTests(SynchronousTestCase):
         self.assertTrue(self.executor.closed)
 
     def test_a_closed_queue_takes_no_more(self) -> None:
-        self.successResultOf(self.queue.close())
+        for closed in (self.queue.close(), self.queue.close()):
+            self.successResultOf(closed)
         self.failureResultOf(self.ask("a"), Refused)
         self.assertEqual(self.done, [])
