@@ -32,6 +32,8 @@ from codexd.wire import json
 
 _LIST_BYTES: Final = 4 * 2**20
 _LIST_SECONDS: Final = 30.0
+LIST_AGAIN_SECONDS: Final = 10.0
+"""How soon a list is asked for again that did not come for a reason that may pass by itself."""
 
 
 @implementer(IModelBackend, IEmbedder)
@@ -83,6 +85,7 @@ class UpstreamBackend:
         self._chance = chance
         self._runs: set[Run] = set()
         self._listing_failed = False
+        self._list_due = 0.0
 
     @property
     def running(self) -> int:
@@ -156,8 +159,15 @@ class UpstreamBackend:
 
     # Its list of models.
 
+    @property
+    def list_due(self) -> bool:
+        """Whether the list of models is to be read again."""
+        return self._clock.seconds() >= self._list_due
+
     async def refresh(self) -> None:
         """Read the list of models again; one that cannot be read leaves the last as it was."""
+        began = self._clock.seconds()
+        self._list_due = began + self._settings.refresh_seconds
         try:
             status, body = await fetched(
                 self._client.ask("GET", "models"), _LIST_BYTES, _LIST_SECONDS, self._clock
@@ -166,6 +176,8 @@ class UpstreamBackend:
                 raise Refused(refusal(status, body))
             listed = listing.cards(body)
         except Refused as refused:
+            if refused.fault.kind in retry.REPEATABLE:
+                self._list_due = min(self._list_due, began + LIST_AGAIN_SECONDS)
             if not self._listing_failed:
                 self._log.warn(
                     "Upstream {name} does not list its models: {kind}",

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from codexd.configuration.sources import Misconfigured
 from codexd.observe.metrics import Metrics
 from codexd.settings import Upstream
-from codexd.upstream.backend import UpstreamBackend
+from codexd.upstream.backend import LIST_AGAIN_SECONDS, UpstreamBackend
 from codexd.upstream.client import Client
 from codexd.upstream.key import api_key
 
@@ -51,7 +51,7 @@ class Upstreams(MultiService):
             for one in settings
         )
         for backend, one in zip(self.backends, settings, strict=True):
-            timer = TimerService(one.refresh_seconds, self._refresh, backend)
+            timer = TimerService(min(one.refresh_seconds, LIST_AGAIN_SECONDS), self._refresh, backend)
             timer.clock = reactor
             timer.setServiceParent(self)
 
@@ -66,7 +66,9 @@ class Upstreams(MultiService):
         for backend in self.backends:
             await backend.close()
 
-    def _refresh(self, backend: UpstreamBackend) -> "Deferred[None]":
+    def _refresh(self, backend: UpstreamBackend) -> "Deferred[None] | None":
+        if not backend.list_due:
+            return None
         refreshing = Deferred.fromCoroutine(backend.refresh())
         self._refreshing.add(refreshing)
         refreshing.addErrback(lambda failure: failure.trap(CancelledError) and None)

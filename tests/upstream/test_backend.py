@@ -126,6 +126,31 @@ class ListTests(SynchronousTestCase):
         self.refresh(rig, lambda wire: (wire.leave(), rig.refuse()))
         self.assertEqual(rig.backend.models(), listed)
 
+    def test_one_that_was_not_up_yet_is_asked_again_soon(self) -> None:
+        rig = Rig()
+        self.assertTrue(rig.backend.list_due)
+        done = Deferred.fromCoroutine(rig.backend.refresh())
+        rig.refuse()
+        self.successResultOf(done)
+        rig.clock.advance(9)
+        self.assertFalse(rig.backend.list_due)
+        rig.clock.advance(1)
+        self.assertTrue(rig.backend.list_due)
+        self.refresh(rig, lambda wire: wire.answer(LISTED))
+        rig.clock.advance(299)
+        self.assertFalse(rig.backend.list_due)
+        rig.clock.advance(1)
+        self.assertTrue(rig.backend.list_due)
+
+    def test_one_that_gives_no_list_is_not_bothered(self) -> None:
+        rig = Rig()
+        for status in (401, 404):
+            done = Deferred.fromCoroutine(rig.backend.refresh())
+            rig.accept().answer(b"{}", status, "connection: close")
+            self.successResultOf(done)
+            rig.clock.advance(10)
+            self.assertFalse(rig.backend.list_due)
+
     def test_a_list_that_never_comes_is_not_waited_for(self) -> None:
         rig = Rig()
         for begin in (lambda wire: None, lambda wire: wire.head()):

@@ -1,6 +1,8 @@
 """Upstreams out of settings."""
 
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.sources import Misconfigured
@@ -25,6 +27,18 @@ class UpstreamsTests(SynchronousTestCase):
         made = self.made(Upstream("b", "http://b/v1"), Upstream("a", "https://a/v1", key_file="/key"))
         self.assertEqual([backend.name for backend in made.backends], ["b", "a"])
         self.assertTrue(all(backend.ready() for backend in made.backends))
+
+    def test_one_that_is_not_up_yet_is_asked_for_its_list_until_it_is(self) -> None:
+        reactor = MemoryReactorClock()
+        settings = (Upstream("a", "http://127.0.0.1/v1"),)
+        made = Upstreams(settings, {}, read, reactor, lambda: 0.0, lambda: 0.0, Metrics())
+        made.startService()
+        for times in (1, 2, 3):
+            self.assertEqual(len(reactor.tcpClients), times)
+            factory = reactor.tcpClients[-1][2]
+            factory.clientConnectionFailed(reactor.connectors[-1], Failure(ConnectionRefusedError()))
+            reactor.pump([1.0] * 10)
+        self.successResultOf(made.stopService())
 
     def test_what_cannot_be_used_is_told_before_anything_starts(self) -> None:
         cases = {
