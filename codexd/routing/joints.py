@@ -2,22 +2,18 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Final
 
 from zope.interface import implementer
 
-from codexd.backs import estimate
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
-from codexd.neutral import event as e
 from codexd.neutral.turn import Turn
+from codexd.routing.passage import Passage
 from codexd.settings import Tools
 from codexd.tools.gates import Gates
 from codexd.tools.joint import Inward, Outward
 from codexd.tools.patterns import KNOWN
 from codexd.tools.scanner import Scanning
 from codexd.tools.wording import worded
-
-_WORDS: Final = (e.TextDelta, e.RefusalDelta, e.SummaryDelta, e.ThoughtDelta, e.CallDelta)
 
 
 @implementer(IModelBackend)
@@ -32,6 +28,7 @@ class Jointed:
 
     def __init__(self, backend: IModelBackend, tools: Tools, count: Callable[[str], None]) -> None:
         self._backend = backend
+        self._count = count
         self._gates = Gates(tools.block_max, tools.stop_after, tools.suppress_tail, tools.buffer_characters)
         self._scanning = Scanning(KNOWN, tools.buffer_characters, count)
         self._delimiter = tools.delimiter
@@ -40,7 +37,9 @@ class Jointed:
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         """Start an answer (IModelBackend)."""
         joint = self._joint(turn)
-        return self._backend.begin(turn, sink) if joint is None else _begun(self._backend, turn, joint, sink)
+        if joint is None:
+            return self._backend.begin(turn, sink)
+        return _begun(self._backend, turn, joint, sink, self._count)
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer (IModelBackend)."""
@@ -70,12 +69,13 @@ class Worded:
 
     def __init__(self, backend: IModelBackend, count: Callable[[str], None]) -> None:
         self._backend = backend
+        self._count = count
         self._scanning = Scanning(count=count)
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         """Start an answer (IModelBackend)."""
         joint = Inward(turn, secrets.token_hex(12), scanning=self._scanning)
-        return _begun(self._backend, worded(turn), joint, sink)
+        return _begun(self._backend, worded(turn), joint, sink, self._count)
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer (IModelBackend)."""
@@ -86,75 +86,13 @@ class Worded:
         return self._backend.ready()
 
 
-def _begun(backend: IModelBackend, turn: Turn, joint: Inward | Outward, sink: IEventSink) -> ITurnHandle:
-    passage = Passage(turn, joint, sink)
+def _begun(
+    backend: IModelBackend,
+    turn: Turn,
+    joint: Inward | Outward,
+    sink: IEventSink,
+    count: Callable[[str], None],
+) -> ITurnHandle:
+    passage = Passage(turn, joint, sink, count)
     passage.handle = backend.begin(turn, passage)
     return passage
-
-
-@implementer(IEventSink, ITurnHandle)
-class Passage:
-    """One answer on its way through a joint.
-
-    When nothing that the model may still say would be shown, it is interrupted, and what it cost is an
-    estimate.
-
-    Attributes:
-        handle: of the answer, once it was begun.
-    """
-
-    def __init__(self, turn: Turn, joint: Inward | Outward, sink: IEventSink) -> None:
-        self.handle: ITurnHandle | None = None
-        self._turn = turn
-        self._joint = joint
-        self._sink = sink
-        self._size = 0
-        self._counted = self._over = False
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """What the back end had no use for (ITurnHandle)."""
-        return () if self.handle is None else tuple(self.handle.ignored)
-
-    def receive(self, event: e.Event) -> None:
-        """Take the next event (IEventSink)."""
-        if self._over:
-            return
-        if isinstance(event, _WORDS):
-            self._size += len(event.text.encode())
-        self._counted = self._counted or isinstance(event, e.UsageReported)
-        for passed in self._joint.feed(event):
-            self._pass(passed)
-
-    def flush(self) -> None:
-        """Nothing more comes in this turn of the reactor (IEventSink)."""
-        if self._joint.satisfied and not (self._counted or self._over):
-            self._interrupt()
-        self._sink.flush()
-
-    def cancel(self) -> None:
-        """Nobody wants the rest (ITurnHandle)."""
-        self._over = True
-        if self.handle is not None:
-            self.handle.cancel()
-
-    def hold(self) -> None:
-        """The reader is too slow (ITurnHandle)."""
-        if self.handle is not None:
-            self.handle.hold()
-
-    def release(self) -> None:
-        """The reader has caught up (ITurnHandle)."""
-        if self.handle is not None:
-            self.handle.release()
-
-    def _interrupt(self) -> None:
-        *closing, ended = self._joint.end()
-        usage = e.UsageReported(estimate.usage(self._turn, self._size))
-        for event in (*closing, usage, ended):
-            self._pass(event)
-        self.cancel()
-
-    def _pass(self, event: e.Event) -> None:
-        self._over = self._over or isinstance(event, e.Ended | e.Failed)
-        self._sink.receive(event)

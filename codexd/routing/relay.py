@@ -8,6 +8,7 @@ from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import Fault, Refused
 from codexd.policy.routing import worth_another
+from codexd.routing import defect
 
 Way = Callable[[IEventSink], ITurnHandle]
 """Begins the answer with one back end; raises Refused."""
@@ -39,7 +40,7 @@ class Relay:
     Args:
         ways: whom to ask, in order; at least one.
         sink: who waits for the answer.
-        count: told `fallback_taken`.
+        count: told `fallback_taken` and `internal_error`.
     """
 
     def __init__(self, ways: tuple[Way, ...], sink: IEventSink, count: Callable[[str], None]) -> None:
@@ -100,7 +101,7 @@ class Relay:
         """Pass it on; or ask the next, as the one that was asked has failed."""
         if ear is not self._ear or self._over:
             return
-        while self._failed and not self._over:
+        while self._failed:
             self._ask_late()
         self._sink.flush()
 
@@ -108,8 +109,13 @@ class Relay:
         try:
             self._ask()
         except Refused as refused:
-            self._failed = False
-            self._sink.receive(Failed(refused.fault))
+            self._end(Failed(refused.fault))
+        except Exception:
+            self._end(defect.failed(self._count))
+
+    def _end(self, failed: Failed) -> None:
+        self._failed, self._handle = False, None
+        self._sink.receive(failed)
 
     # What comes from the front (ITurnHandle).
 

@@ -92,6 +92,13 @@ class RelayTests(SynchronousTestCase):
         self.first.turns[0].tell(e.Failed(fault("overloaded")))
         self.assertEqual((self.notes.heard, self.notes.flushes), ([e.Failed(DOWN)], 1))
 
+    def test_a_defect_of_one_that_is_asked_late_is_a_failure_and_no_more(self) -> None:
+        self.second.refusals = [ValueError("broken")]
+        self.relay.begin()
+        self.first.turns[0].tell(e.Failed(DOWN))
+        self.assertEqual((self.notes.heard, self.notes.flushes), ([e.Failed(fault("internal"))], 1))
+        self.assertEqual(self.counted, ["fallback_taken", "internal_error"])
+
     def test_one_that_was_given_up_is_not_heard_any_more(self) -> None:
         self.relay.begin()
         self.first.turns[0].tell(e.Failed(DOWN))
