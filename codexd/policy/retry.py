@@ -12,15 +12,6 @@ from codexd.neutral.fault import Fault
 REPEATABLE: Final = frozenset(("model_failed", "overloaded", "rate_limited", "stream_cut", "unreachable"))
 """Kinds of fault that may pass by themselves; every other one says the same a second time."""
 
-_ELSEWHERE: Final = REPEATABLE | {
-    "busy",
-    "idle",
-    "model_refused_us",
-    "no_first_event",
-    "not_ready",
-    "quota_exhausted",
-}
-
 
 @frozen
 class RetryPolicy:
@@ -60,11 +51,3 @@ def wait_seconds(
         return None
     step = min(policy.first_seconds * policy.factor ** min(repeated, 64), policy.cap_seconds)
     return max(step * (1 - policy.jitter * chance), asked)
-
-
-def may_go_elsewhere(failed: Fault) -> bool:
-    """Tell whether another model may be asked in the place of one that failed before its answer began.
-
-    What is wrong with the request itself stays wrong there, and is not carried from one to the next.
-    """
-    return failed.kind in _ELSEWHERE

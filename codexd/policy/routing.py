@@ -7,9 +7,22 @@ from attrs import evolve, frozen
 
 from codexd.neutral.fault import Fault
 from codexd.neutral.turn import Turn
+from codexd.policy.retry import REPEATABLE
 
 CODEX: Final = "codex"
 """The back end of aliases that name none."""
+
+_ELSEWHERE: Final = REPEATABLE | {
+    "busy",
+    "child_died",
+    "idle",
+    "model_refused_us",
+    "no_first_event",
+    "not_ready",
+    "quota_exhausted",
+    "unknown_model",
+}
+"""Kinds of fault that lie with a back end, or with what it was told to ask for; not with the request."""
 
 
 class Alias(Protocol):
@@ -94,6 +107,10 @@ def _defaults(turn: Turn, alias: Alias) -> Iterator[tuple[str, Any]]:
         yield "sampling", evolve(turn.sampling, max_tokens=most)
 
 
-def worth_another(fault: Fault) -> bool:
-    """Tell whether another back end may do better: the request itself was not at fault."""
-    return fault.kind == "unknown_model" or fault.status == 429 or fault.status >= 500
+def worth_another(failed: Fault) -> bool:
+    """Tell whether another back end may be asked in the place of one that failed before its answer began.
+
+    A request that is wrong is wrong there too. One that is given up, that broke us, or for which the time is
+    over is not begun again.
+    """
+    return failed.kind in _ELSEWHERE

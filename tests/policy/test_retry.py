@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.fault import fault, kinds
-from codexd.policy.retry import REPEATABLE, RetryPolicy, may_go_elsewhere, wait_seconds
+from codexd.policy.retry import REPEATABLE, RetryPolicy, wait_seconds
 
 POLICIES = st.builds(
     RetryPolicy,
@@ -56,19 +56,3 @@ class WaitTests(SynchronousTestCase):
         for kind in kinds():
             if fault(kind).status < 500 and fault(kind).status != 429:
                 self.assertIsNone(wait_seconds(RetryPolicy(), 0, fault(kind), 0.0, 0.0), kind)
-
-
-class ElsewhereTests(SynchronousTestCase):
-    def test_what_is_wrong_with_the_request_is_not_carried_to_another_model(self) -> None:
-        for kind in (
-            "invalid_prompt",
-            "context_length_exceeded",
-            "unknown_model",
-            "unsupported",
-            "cancelled",
-        ):
-            self.assertFalse(may_go_elsewhere(fault(kind)), kind)
-
-    def test_what_is_wrong_with_the_provider_is_a_reason_to_ask_another(self) -> None:
-        for kind in ("unreachable", "model_refused_us", "quota_exhausted", "busy", "no_first_event"):
-            self.assertTrue(may_go_elsewhere(fault(kind)), kind)
