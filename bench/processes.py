@@ -65,15 +65,22 @@ def scripted() -> Iterator[str]:
 
 
 @contextmanager
-def daemon(state: Path, binary: Path | None) -> Iterator[tuple[int, int]]:
-    """Run codexd on a CODEX_HOME in `state`; give its process id and its port."""
+def served(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
+    """Run a server of the bench's own, whose first argument is its port; give its process id and port."""
+    port = free_port()
+    with running(sys.executable, "-m", module, str(port), *arguments) as process:
+        _await(port, "/v1/models")
+        yield process.pid, port
+
+
+@contextmanager
+def daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
+    """Run codexd with its state in `state`; give its process id and its port."""
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "codexd",
-        "--listen", f"tcp:{port}:interface=127.0.0.1", "--codex-home", str(state / "home"),
+        "--listen", f"tcp:{port}:interface=127.0.0.1", *options,
     ]  # fmt: skip
-    if binary is not None:
-        command += ["--codex", str(binary)]
     with running(*command, env={"XDG_STATE_HOME": str(state), "CODEXD_LOG_LEVEL": "warn"}) as process:
         _await(port, "/readyz")
         yield process.pid, port

@@ -1,0 +1,104 @@
+"""An upstream that answers at once: prepared bytes, written by a raw protocol. Not the bottleneck.
+
+What its text asks for decides: `long` is an answer of many chunks, all there at once; `slow` one whose chunks
+come alone, each in a write of its own; anything else is a short one. Each chunk is an event of its own and an
+HTTP chunk of its own, with the members that most servers send, used or not.
+"""
+
+import asyncio
+import sys
+from typing import Final
+
+from codexd.wire import json, sse
+
+MODEL: Final = "instant"
+PIECES: Final = 4000
+SLOW_PIECES: Final = 300
+_SLOW_SECONDS: Final = 0.002
+
+_HEAD: Final = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+_LIST: Final = json.encode({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+_USAGE: Final = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+
+
+def _event(data: bytes) -> bytes:
+    event = sse.frame(data)
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+def _chunk(delta: json.Json, reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    return _event(json.encode(_FRAME | {"choices": [choice]}))
+
+
+_FRAME: Final = {
+    "id": "chatcmpl-0123456789abcdef0123456789abcdef",
+    "object": "chat.completion.chunk",
+    "created": 1700000000,
+    "model": MODEL,
+}
+_FIRST: Final = _chunk({"role": "assistant", "content": ""})
+_WORD: Final = _chunk({"content": " word"})
+_LAST: Final = b"".join(
+    (
+        _chunk({}, "stop"),
+        _event(json.encode(_FRAME | {"choices": [], "usage": _USAGE})),
+        _event(b"[DONE]"),
+        b"0\r\n\r\n",
+    )
+)
+_SHORT: Final = _HEAD + _FIRST + _WORD + _LAST
+_LONG: Final = _HEAD + _FIRST + PIECES * _WORD + _LAST
+_MODELS: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+    len(_LIST),
+    _LIST,
+)
+
+
+class Upstream(asyncio.Protocol):
+    """One connection, one request at a time."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._held = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer, once a request is whole."""
+        self._held += data
+        head, end, body = self._held.partition(b"\r\n\r\n")
+        if not end or len(body) < _length(head):
+            return
+        self._held = b""
+        if head.startswith(b"GET"):
+            self._transport.write(_MODELS)
+        elif b"slow" in body:
+            self._transport.write(_HEAD + _FIRST)
+            self._go_on(SLOW_PIECES)
+        else:
+            self._transport.write(_LONG if b"long" in body else _SHORT)
+
+    def _go_on(self, left: int) -> None:
+        if left:
+            self._transport.write(_WORD)
+            asyncio.get_running_loop().call_later(_SLOW_SECONDS, self._go_on, left - 1)
+        else:
+            self._transport.write(_LAST)
+
+
+def _length(head: bytes) -> int:
+    _, _, rest = head.lower().partition(b"content-length:")
+    return int(rest.partition(b"\r\n")[0] or b"0")
+
+
+async def serve(port: int) -> None:
+    """Answer for ever."""
+    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))
