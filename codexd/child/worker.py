@@ -58,9 +58,10 @@ class Worker:
         self.peer = self._make_peer(self._child)
         self._complaints = Complaints(name, codex.log_stderr)
         self.running = 0
-        self._sessions: set[Session] = set()
+        # In order: what happens to several at once happens to the eldest first.
+        self._sessions: dict[Session, None] = {}
         self._located: dict[str, Session] = {}
-        self._touched: set[Run] = set()
+        self._touched: dict[Run, None] = {}
         self.supervisor = Supervisor(
             spawn=spawn,
             handshake=self._shake_hands,
@@ -86,7 +87,7 @@ class Worker:
     def adopt(self, session: Session) -> None:
         """Take a new session in."""
         self._complaints.guard()
-        self._sessions.add(session)
+        self._sessions[session] = None
 
     def sweep(self, limits: Turns) -> None:
         """Look at the clock for everything that waits here."""
@@ -108,11 +109,11 @@ class Worker:
 
     def touched(self, run: Run) -> None:
         """Flush the run when the current piece of input is done."""
-        self._touched.add(run)
+        self._touched[run] = None
 
     def forget(self, session: Session) -> None:
         """The session's thread is closed."""
-        self._sessions.discard(session)
+        self._sessions.pop(session, None)
         if session.thread.id is not None:
             self._located.pop(session.thread.id, None)
 
@@ -164,7 +165,7 @@ class Worker:
         self._flush()
 
     def _flush(self) -> None:
-        touched, self._touched = self._touched, set()
+        touched, self._touched = self._touched, {}
         for run in touched:
             try:
                 run.flush()

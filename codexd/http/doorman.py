@@ -30,7 +30,7 @@ class Doorman:
     def __init__(self, clock: IReactorTime, drain_seconds: float, metrics: Metrics) -> None:
         self._clock = clock
         self._drain_seconds = drain_seconds
-        self._inside: set[Guest] = set()
+        self._inside: dict[Guest, None] = {}  # in the order in which they came
         self._empty = Moment()
         self.closed = False
         metrics.watch("requests_running", lambda: len(self._inside))
@@ -43,11 +43,11 @@ class Doorman:
         """
         if self.closed:
             raise Refused(fault("shutting_down"))
-        self._inside.add(guest)
+        self._inside[guest] = None
 
     def leave(self, guest: Guest) -> None:
         """Note that an answer is gone. Idempotent."""
-        self._inside.discard(guest)
+        self._inside.pop(guest, None)
         if self.closed and not self._inside:
             self._tell()
 

@@ -133,6 +133,14 @@ class LostChildTests(WorkerTestCase):
         self.assertEqual((self.worker.running, len(self.worker._sessions)), (0, 0))
         self.codex.reactor.advance(60)
 
+    def test_the_eldest_of_several_answers_fails_first(self) -> None:
+        told: list[int] = []
+        for number in range(8):
+            asked = self.codex.ask(turn("stall: one"))
+            asked.listener.on_flush = lambda number=number: told.append(number)  # type: ignore[misc]
+        self.codex.process.exit(1)
+        self.assertEqual(told, list(range(8)))
+
     def test_kept_threads_are_gone_with_it(self) -> None:
         warm = self.codex.ask(turn("say: hi"))
         self.codex.ask(turn("call: f {}", tools=(TOOL,)))

@@ -63,6 +63,16 @@ class TestDoorman(SynchronousTestCase):
         self.assertEqual([guest.dismissed for guest in self.guests], [1, 1])
         self.successResultOf(closed)
 
+    def test_they_are_dismissed_in_the_order_in_which_they_came(self) -> None:
+        dismissed: list[Guest] = []
+        guests = [Guest(self.doorman) for _ in range(8)]
+        for guest in guests:
+            guest.dismiss = lambda guest=guest: dismissed.append(guest)  # type: ignore[method-assign,misc]
+            self.doorman.enter(guest)
+        self.doorman.close()
+        self.clock.advance(10)
+        self.assertEqual(dismissed, guests)
+
     def test_one_may_stop_waiting(self) -> None:
         self.doorman.enter(self.guests[0])
         closed, other = self.doorman.close(), self.doorman.close()
