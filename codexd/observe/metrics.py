@@ -109,6 +109,18 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        self._upstreams = Counter(
+            "codexd_upstream_requests",
+            "Answers and embeddings that were asked of an upstream and are over.",
+            ("upstream", "outcome"),
+            registry=registry,
+        )
+        self._upstreams_up = Gauge(
+            "codexd_upstream_up",
+            "Whether an upstream is asked; it is not while it is left alone because it keeps failing.",
+            ("upstream",),
+            registry=registry,
+        )
         self._tokens = Counter("codexd_tokens", "Tokens used.", ("kind",), registry=registry)
         self._ignored = Counter(
             "codexd_ignored_params",
@@ -153,6 +165,19 @@ class Metrics:
         """Count an answer in the background that is over."""
         self._background.labels(record.outcome).inc()
         self._spend(record)
+
+    def upstream(self, name: str, outcome: str) -> None:
+        """Count what was asked of an upstream and is over.
+
+        Args:
+            name: the upstream's, of the settings.
+            outcome: `ok`, or the kind of the fault that ended it; `cancelled` where nobody wanted the rest.
+        """
+        self._upstreams.labels(name, outcome).inc()
+
+    def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
+        """Have it looked up, whenever the figures are, whether an upstream of the settings is asked."""
+        self._upstreams_up.labels(name).set_function(up)
 
     def _spend(self, record: Record) -> None:
         for kind, amount in record.tokens().items():

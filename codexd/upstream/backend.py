@@ -13,12 +13,13 @@ from zope.interface import implementer
 
 from codexd.backs.chat import listing
 from codexd.backs.chat.dialect import Dialect
-from codexd.backs.chat.failures import MALFORMED, refusal
+from codexd.backs.chat.failures import MALFORMED
 from codexd.backs.chat.stream import Translator
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, Refused, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
+from codexd.observe.record import OK
 from codexd.policy import breaker, retry
 from codexd.policy.breaker import BreakerPolicy, Circuit, Permit
 from codexd.policy.menu import Menu, named
@@ -32,6 +33,7 @@ from codexd.wire import json
 
 _LIST_BYTES: Final = 4 * 2**20
 _LIST_SECONDS: Final = 30.0
+_PASSING: Final = retry.REPEATABLE | breaker.SUSPICIOUS
 LIST_AGAIN_SECONDS: Final = 10.0
 """How soon a list is asked for again that did not come for a reason that may pass by itself."""
 
@@ -86,6 +88,7 @@ class UpstreamBackend:
         self._runs: set[Run] = set()
         self._listing_failed = False
         self._list_due = 0.0
+        metrics.watch_upstream(self.name, self.ready)
 
     @property
     def running(self) -> int:
@@ -140,6 +143,7 @@ class UpstreamBackend:
             raise
         finally:
             self.give_back(permit, kind)
+            self._metrics.upstream(self.name, kind or OK)
         return answer
 
     async def _fetch(self, method: str, path: str, body: bytes | None) -> bytes:
@@ -150,9 +154,8 @@ class UpstreamBackend:
         """
         asked = self._client.ask(method, path, body)
         limit = self._settings.max_answer_bytes
-        status, answer = await fetched(asked, limit, self._settings.first_event_seconds, self._clock)
-        if status != 200:
-            raise Refused(refusal(status, answer))
+        came = await fetched(asked, limit, self._settings.first_event_seconds, self._clock)
+        answer = came.document(self.now())
         if not json.is_valid(answer):
             raise Refused(MALFORMED)
         return answer
@@ -169,14 +172,11 @@ class UpstreamBackend:
         began = self._clock.seconds()
         self._list_due = began + self._settings.refresh_seconds
         try:
-            status, body = await fetched(
-                self._client.ask("GET", "models"), _LIST_BYTES, _LIST_SECONDS, self._clock
-            )
-            if status != 200:
-                raise Refused(refusal(status, body))
-            listed = listing.cards(body)
+            asked = self._client.ask("GET", "models")
+            came = await fetched(asked, _LIST_BYTES, _LIST_SECONDS, self._clock)
+            listed = listing.cards(came.document(self.now()))
         except Refused as refused:
-            if refused.fault.kind in retry.REPEATABLE:
+            if refused.fault.kind in _PASSING:
                 self._list_due = min(self._list_due, began + LIST_AGAIN_SECONDS)
             if not self._listing_failed:
                 self._log.warn(
@@ -228,9 +228,10 @@ class UpstreamBackend:
         """Count something for the metrics."""
         self._metrics.count(name)
 
-    def forget(self, run: Run) -> None:
+    def forget(self, run: Run, kind: str | None) -> None:
         """The run is over."""
         self._runs.discard(run)
+        self._metrics.upstream(self.name, kind or OK)
 
 
 def dialect(settings: Upstream) -> Dialect:

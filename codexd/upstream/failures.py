@@ -5,11 +5,13 @@ from typing import Final
 from attrs import evolve
 from OpenSSL.SSL import Error as TLSError
 from service_identity import CertificateError, VerificationError
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError, TimeoutError, UserError
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseFailed
+from twisted.web.iweb import IResponse
 
-from codexd.backs.chat.failures import MALFORMED
+from codexd.backs.chat.failures import MALFORMED, retry_after_seconds
 from codexd.neutral.fault import Fault, fault
 
 # The first that fits counts; the note is for the log.
@@ -38,6 +40,25 @@ def cut(failure: Failure) -> Fault:
     found = _reasons(failure)
     lost = any(isinstance(reason, ConnectionClosed) for reason in found)
     return evolve(fault("stream_cut"), note="lost") if lost else MALFORMED
+
+
+def cancelled(failure: Failure) -> bool:
+    """Tell whether a request failed because it was cancelled; its HTTP client wraps that, too."""
+    return any(isinstance(reason, CancelledError) for reason in _reasons(failure))
+
+
+def asked_seconds(response: IResponse, now: float) -> float | None:
+    """Give for how long a response's headers ask not to be asked again; None if they do not.
+
+    Args:
+        response: a refusal.
+        now: Unix time in seconds.
+    """
+    after, after_ms = (
+        values[0].decode("latin-1") if (values := response.headers.getRawHeaders(name)) else None
+        for name in (b"retry-after", b"retry-after-ms")
+    )
+    return retry_after_seconds(after, after_ms, now)
 
 
 def _reasons(failure: Failure) -> list[BaseException]:

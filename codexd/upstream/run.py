@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from codexd.backs.chat.failures import TOO_LARGE, refusal, retry_after_seconds
+from codexd.backs.chat.failures import TOO_LARGE, refusal
 from codexd.backs.chat.request import Asked
 from codexd.backs.chat.stream import Translator
 from codexd.interfaces import IEventSink, ITurnHandle
@@ -60,8 +60,8 @@ class Host(Protocol):
     def count(self, name: str) -> None:
         """Count something for the metrics."""
 
-    def forget(self, run: "Run") -> None:
-        """The run is over."""
+    def forget(self, run: "Run", kind: str | None) -> None:
+        """The run is over; `kind` as for `give_back`."""
 
 
 @implementer(ITurnHandle)
@@ -155,7 +155,7 @@ class Run:
             if self._held and self._reading is stream:
                 stream.hold()
             return
-        asked = _retry_after(response, self._host.now())
+        asked = failures.asked_seconds(response, self._host.now())
         self._reading = Collector(_ERROR_BYTES, lambda body: self._refused(response.code, body, asked))
         response.deliverBody(self._reading)
 
@@ -252,7 +252,7 @@ class Run:
         self._watch.stop()
         self._return_permit(kind)
         self._translator.abort()
-        self._host.forget(self)
+        self._host.forget(self, kind)
 
     def _return_permit(self, kind: str | None) -> None:
         permit, self._permit = self._permit, None
@@ -277,11 +277,3 @@ class Run:
             asking.cancel()
         if reading is not None:
             reading.abort()
-
-
-def _retry_after(response: IResponse, now: float) -> float | None:
-    after, after_ms = (
-        values[0].decode("latin-1") if (values := response.headers.getRawHeaders(name)) else None
-        for name in (b"retry-after", b"retry-after-ms")
-    )
-    return retry_after_seconds(after, after_ms, now)

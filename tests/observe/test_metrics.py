@@ -42,6 +42,21 @@ class TestMetrics(SynchronousTestCase):
         with self.assertRaises(KeyError):
             metrics.watch("threads", lambda: 0)
 
+    def test_what_was_asked_of_an_upstream_is_counted_by_its_name_and_outcome(self) -> None:
+        for outcome in ("ok", "ok", "unreachable"):
+            self.metrics.upstream("local", outcome)
+        shown = figures(self.metrics)
+        counts = [
+            shown[f'codexd_upstream_requests_total{{outcome="{outcome}",upstream="local"}}']
+            for outcome in ("ok", "unreachable")
+        ]
+        self.assertEqual(counts, [2, 1])
+
+    def test_whether_an_upstream_is_asked_is_looked_up_when_it_is_shown(self) -> None:
+        for up in (True, False):
+            self.metrics.watch_upstream("local", lambda up=up: up)
+            self.assertEqual(figures(self.metrics)['codexd_upstream_up{upstream="local"}'], float(up))
+
     def test_two_daemons_in_one_process_do_not_share_figures(self) -> None:
         self.metrics.count("affinity_hit")
         self.assertEqual(figures(Metrics())["codexd_affinity_hit_total"], 0.0)

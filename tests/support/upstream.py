@@ -183,9 +183,10 @@ class Rig:
 
     def counted(self, name: str) -> float:
         """Read a counter."""
-        line = next(
-            line
-            for line in self.metrics.render().decode().splitlines()
-            if f"codexd_{name}_total " in line and line[0] != "#"
-        )
-        return float(line.rpartition(" ")[2])
+        return self.figure(f"{name}_total")
+
+    def figure(self, name: str) -> float:
+        """Read a figure by its name and labels; 0 for one that is not there."""
+        lines = self.metrics.render().decode().splitlines()
+        found = (line.rpartition(" ")[2] for line in lines if line.startswith(f"codexd_{name} "))
+        return float(next(found, 0))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.chat.dialect import Dialect
@@ -68,6 +68,17 @@ class BreakerTests(SynchronousTestCase):
         refused = self.assertRaises(Refused, rig.begin).fault
         self.assertEqual((refused.kind, refused.retry_after_seconds), ("unreachable", 30.0))
         self.assertEqual((rig.wanted, rig.counted("upstream_left_alone")), (2, 1.0))
+
+    def test_the_figures_tell_how_answers_ended_and_whether_it_is_asked(self) -> None:
+        rig = self.broken()
+        ended = 'upstream_requests_total{{outcome="{}",upstream="up"}}'.format
+        self.assertEqual((rig.figure(ended("unreachable")), rig.figure('upstream_up{upstream="up"}')), (2, 0))
+        rig.clock.advance(30)
+        rig.begin()
+        rig.accept().answer(WHOLE)
+        rig.begin()[1].cancel()
+        self.assertEqual((rig.figure(ended("ok")), rig.figure(ended("cancelled"))), (1, 1))
+        self.assertEqual(rig.figure('upstream_up{upstream="up"}'), 1)
 
     def test_one_request_tries_it_again_and_opens_it_to_all(self) -> None:
         rig = self.broken()
@@ -160,6 +171,13 @@ class ListTests(SynchronousTestCase):
             rig.clock.advance(31)
             self.successResultOf(done)
             self.assertTrue(wire.aborted)
+
+    def test_a_list_that_nobody_waits_for_any_more_is_no_failure(self) -> None:
+        rig = Rig()
+        done = Deferred.fromCoroutine(rig.backend.refresh())
+        rig.accept()
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
 
     def test_the_end_of_the_daemon_cuts_every_answer(self) -> None:
         rig = Rig()
