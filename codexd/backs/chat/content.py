@@ -13,16 +13,19 @@ _DETAILS: Final = {"low": "low", "high": "high", "auto": "auto", "original": "hi
 
 
 def content(parts: tuple[Part, ...], dialect: Dialect) -> Json:
-    """Give a message's content: a lone text as a string, which every server knows, else an array.
+    """Give a message's content: what is all text as a string, which every server knows, else an array.
+
+    Several texts are lines of one, which is what vLLM and llama.cpp make of them; some servers know no array.
 
     Raises:
         Refused: `unsupported`, when the model cannot be shown a part.
     """
     if not parts:
         return ""
-    if len(parts) == 1 and is_text(parts[0]):
-        return text(parts)
-    return [_WRITES[type(part)](part, dialect) for part in parts]
+    written = [_WRITES[type(part)](part, dialect) for part in parts]
+    if all(one["type"] == "text" for one in written):
+        return "\n".join(one["text"] for one in written)
+    return written
 
 
 def is_text(part: Part) -> bool:

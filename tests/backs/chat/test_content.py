@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.backs.chat.content import content
 from codexd.backs.chat.dialect import Dialect
 from codexd.neutral.fault import Refused
-from codexd.neutral.turn import AudioPart, FilePart, ImagePart, Part
+from codexd.neutral.turn import AudioPart, FilePart, ImagePart, Part, TextPart
 
 PDF = FilePart("data:application/pdf;base64,AA==", "a.pdf")
 NOTE = FilePart("data:text/plain,hello", "a.txt")
@@ -32,4 +32,10 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual(self.refused(FilePart("https://x/a.pdf"), EVERYTHING), "file_url")
 
     def test_a_text_file_is_shown_as_text_to_a_server_without_files(self) -> None:
-        self.assertEqual(content((NOTE,), Dialect()), [{"type": "text", "text": "File a.txt:\nhello"}])
+        self.assertEqual(content((NOTE,), Dialect()), "File a.txt:\nhello")
+
+    def test_what_is_all_text_is_a_string_for_some_servers_fail_at_an_array(self) -> None:
+        said = (TextPart("Look:"), NOTE)
+        self.assertEqual(content(said, Dialect()), "Look:\nFile a.txt:\nhello")
+        picture = ImagePart("https://x/a.png")
+        self.assertEqual(len(content((*said, picture), Dialect())), 3)
