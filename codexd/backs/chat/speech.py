@@ -101,6 +101,10 @@ class Speech:
         self.size_bytes += len(text.encode())
         return [e.CallDelta(index, text)]
 
+    def close(self) -> list[e.Event]:
+        """Close the message or thought that is open: it is whole."""
+        return [] if self.over else self._close(complete=True)
+
     def end(self, finish: e.Finish, usage: e.Usage) -> list[e.Event]:
         """Say the end; every call is closed by now."""
         if self.over:

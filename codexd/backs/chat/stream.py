@@ -187,7 +187,7 @@ class Translator:
         if finish == "stop" and self._calls:
             finish = "tool_calls"
         if finish == "stop" and self._turn.tool_choice.mode == "required":
-            return events + self._speech.fail(fault("tool_choice_unmet"))
+            return [*events, *self._speech.close(), *self._speech.fail(fault("tool_choice_unmet"))]
         usage = self._usage or estimate.usage(self._turn, self._speech.size_bytes)
         return events + self._speech.end(finish, usage)
 

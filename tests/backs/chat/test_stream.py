@@ -147,7 +147,8 @@ class EndTests(SynchronousTestCase):
 
     def test_a_required_call_that_did_not_come_is_a_failure(self) -> None:
         required = evolve(TURN, tool_choice=ToolChoice("required"))
-        self.assertEqual(failure(heard(HELLO + END, turn=required)), "tool_choice_unmet")
+        *_, closed, failed = heard(HELLO + END, turn=required)
+        self.assertEqual((closed, failed), (e.MessageClosed(0), e.Failed(fault("tool_choice_unmet"))))
 
     def test_nothing_is_said_to_nobody(self) -> None:
         translator = Translator(TURN, Dialect(), "t")
