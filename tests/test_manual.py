@@ -1,0 +1,17 @@
+"""The manual's examples are what they say."""
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.configuration import load
+
+SERVERS = Path(__file__).parent.parent / "docs" / "servers.md"
+
+
+class ManualTests(SynchronousTestCase):
+    def test_the_examples_for_servers_are_one_configuration(self) -> None:
+        examples = re.findall(r"```toml\n(.*?)```", SERVERS.read_text(), re.DOTALL)
+        settings = load((), {}, {"codexd.toml": "".join(examples)}.__getitem__, "codexd.toml").settings
+        self.assertEqual(len(settings.upstream) + len(settings.models.alias), len(examples))
