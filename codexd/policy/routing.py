@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 from attrs import evolve, frozen
 
 from codexd.neutral.fault import Fault
-from codexd.neutral.turn import Turn
+from codexd.neutral.turn import Message, Turn
 from codexd.policy.retry import REPEATABLE
 
 CODEX: Final = "codex"
@@ -98,13 +98,18 @@ def _leg(turn: Turn, alias: Alias | None) -> Leg:
 
 def _defaults(turn: Turn, alias: Alias) -> Iterator[tuple[str, Any]]:
     """Give what the alias adds: what the request says itself wins, but for the limit, which holds."""
-    if turn.instructions is None and alias.instructions is not None:
+    if alias.instructions is not None and not _instructed(turn):
         yield "instructions", alias.instructions
     if turn.thinking.effort is None and alias.effort is not None:
         yield "thinking", evolve(turn.thinking, effort=alias.effort)
     most, asked = alias.max_output_tokens, turn.sampling.max_tokens
     if most is not None and (asked is None or asked > most):
         yield "sampling", evolve(turn.sampling, max_tokens=most)
+
+
+def _instructed(turn: Turn) -> bool:
+    messages = (item for item in turn.items if isinstance(item, Message))
+    return turn.instructions is not None or any(one.role in ("system", "developer") for one in messages)
 
 
 def worth_another(failed: Fault) -> bool:

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.fault import fault, kinds
-from codexd.neutral.turn import Sampling, Thinking, Turn
+from codexd.neutral.turn import Message, Sampling, TextPart, Thinking, Turn
 from codexd.policy.routing import CODEX, Leg, legs, worth_another
 from codexd.settings import Model
 
@@ -41,6 +41,12 @@ class LegsTests(SynchronousTestCase):
         self.assertEqual(led(alias).thinking.effort, "high")
         said = Turn("small", (), "Be long.", thinking=Thinking("low"))
         self.assertEqual(led(alias, said), said)
+
+    def test_a_request_with_a_system_message_has_its_instructions(self) -> None:
+        alias = Model("small", upstream="local", instructions="Be brief.")
+        for role, told in (("system", None), ("developer", None), ("user", "Be brief.")):
+            said = Turn("small", (Message(role, (TextPart("Be long."),)),))
+            self.assertEqual(led(alias, said).instructions, told, role)
 
     def test_the_limit_of_output_holds_whatever_was_asked(self) -> None:
         alias = Model("small", upstream="local", max_output_tokens=100)
