@@ -116,8 +116,13 @@ def _add(found: list[Item], message: Message, joins: bool) -> None:
         return
     last = found[-1]
     assert isinstance(last, Message)
-    apart = (TextPart(DELIMITER),) if last.parts else ()
+    apart = (TextPart(DELIMITER),) if last.parts and not _breaks(last.parts[-1]) else ()
     found[-1] = evolve(last, parts=_joined((*last.parts, *apart, *message.parts)))
+
+
+def _breaks(part: Part) -> bool:
+    """Tell whether a part ends its line, so that what follows stands apart as it is."""
+    return isinstance(part, TextPart) and part.text.endswith("\n")
 
 
 def _call(call: ToolCall, tool: Tool | None) -> str:

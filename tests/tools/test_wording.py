@@ -123,6 +123,11 @@ class WordedTests(SynchronousTestCase):
         self.assertEqual(found.parts[1], ImagePart("data:x"))
         self.assertIn("<error>a*</error>", texts((found,))[0][1])
 
+    def test_a_block_is_not_set_apart_from_what_ends_its_line(self) -> None:
+        said = Message("assistant", (TextPart("Look:\n"),))
+        (_, text), *_ = texts(worded(Turn("m", (said, CALL), tools=(TOOL,))).items)
+        self.assertTrue(text.startswith("Look:\n<use_tool>"), text)
+
     def test_what_was_put_into_words_is_one_text(self) -> None:
         said = Message("assistant", (TextPart("Look:"),))
         turn = worded(Turn("m", (USER, said, CALL, CALL, RESULT, RESULT), tools=(TOOL,)))
