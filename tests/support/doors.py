@@ -29,7 +29,7 @@ class Door:
         body: what is asked there, but for `stream` and tools.
         decode: reads it.
         added: makes of a stream's bytes what the answer in one piece would have been.
-        error: finds the error in a stream's bytes: its code and message.
+        error: finds what a stream's bytes say that went wrong.
         headers: of the request.
         modes: what they turn on.
     """
@@ -39,7 +39,7 @@ class Door:
     body: dict[str, Json]
     decode: Callable[[bytes, Terms], Exchange]
     added: Callable[[bytes], Json]
-    error: Callable[[bytes], tuple[str, str]]
+    error: Callable[[bytes], str]
     headers: dict[str, str]
     modes: frozenset[str] = frozenset()
 
@@ -58,15 +58,14 @@ class Door:
         return self.exchange.render((fold(events),), STAMP)
 
 
-def _chat_error(stream: bytes) -> tuple[str, str]:
+def _chat_error(stream: bytes) -> str:
     error = chat_stream.read(stream).error
     assert error is not None
-    return error["code"], error["message"]
+    return str(error["message"])
 
 
-def _response_error(stream: bytes) -> tuple[str, str]:
-    error = responses_stream.read(stream)[-1]["response"]["error"]
-    return error["code"], error["message"]
+def _response_error(stream: bytes) -> str:
+    return str(responses_stream.read(stream)[-1]["response"]["error"]["message"])
 
 
 def _chunks(stream: bytes) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The whole front over in-memory transports: raw bytes in, raw bytes out, no reactor."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import Factory, define
@@ -9,6 +10,7 @@ from zope.interface import implementer
 
 from codexd.http.front import Front
 from codexd.http.site import Site
+from codexd.interfaces import IModelBackend
 from codexd.observe.journal import Journal
 from codexd.observe.log import RequestLog
 from codexd.observe.metrics import Metrics
@@ -253,7 +255,7 @@ class MemoryLog(RequestLog):
 
 
 class Web:
-    """The front as the service puts it together, with a fake back end behind it."""
+    """The front as the service puts it together, with a fake back end behind it, `through` others or not."""
 
     def __init__(
         self,
@@ -261,6 +263,7 @@ class Web:
         drain_seconds: float = 10.0,
         responses: Responses = Responses(),  # noqa: B008
         store: FakeStore | None = None,
+        through: Callable[[FakeBackend], IModelBackend] = lambda backend: backend,
     ) -> None:
         self.clock = MemoryReactorClock()
         self.clock.advance(NOW)
@@ -272,7 +275,7 @@ class Web:
         self.store = store or FakeStore(clock.seconds)
         settings = Settings(http, Codex(drain_seconds=drain_seconds), responses=responses)
         front = Front.built(
-            self.backend, self.backend, self.store, settings, self.journal, clock, clock.seconds
+            through(self.backend), self.backend, self.store, settings, self.journal, clock, clock.seconds
         )
         self.site, self.doorman = front.site, front.doorman
         self.site.doStart()
