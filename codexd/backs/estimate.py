@@ -23,6 +23,9 @@ from codexd.neutral.turn import (
 )
 
 BYTES_PER_TOKEN: Final = 4
+USABLE: Final = 0.8
+"""How much of a context window an estimate may fill: the rest is for the answer, and for being wrong."""
+
 PICTURE_TOKENS: Final = 1000
 """About what OpenAI's models make of a picture in full detail."""
 
@@ -55,6 +58,17 @@ def frame(turn: Turn) -> int:
     """Estimate how much of a model's context goes to what stands around the history."""
     tools = (text for tool in turn.tools for text in (tool.description, tool.parameters))
     return tokens(sum(len(text.encode()) for text in (turn.instructions or "", *tools)))
+
+
+def room(turn: Turn, window: int, share: float = USABLE) -> int:
+    """Estimate how many tokens the history may have, in a context window of so many.
+
+    Args:
+        turn: what is asked.
+        window: the model's, in tokens.
+        share: how much of it an estimate may fill.
+    """
+    return int(window * share) - frame(turn)
 
 
 def _size_bytes(items: Iterable[Item]) -> int:

@@ -22,7 +22,7 @@ from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy.affinity import Keys, keys, results
 from codexd.policy.catalog import Catalog, Route
-from codexd.policy.truncation import fitting
+from codexd.policy.truncation import shortened
 from codexd.settings import Model, Settings
 
 _NO_ALIAS: Final = Model("")
@@ -153,13 +153,10 @@ class AppServer:
 
     def _cut(self, turn: Turn) -> Turn:
         """Leave out the beginning of a history that is too long, if the client wants that."""
-        room = self._keeping.room(turn) if turn.truncation == "auto" else None
-        if room is None:
-            return turn
-        kept = fitting(turn.items, room, estimate.item)
-        if len(kept) < len(turn.items):
+        short = shortened(turn, self._keeping.room(turn), estimate.item)
+        if short is not turn:
             self._metrics.count("turn_truncated")
-        return evolve(turn, items=kept)
+        return short
 
     def _profile(self, alias: Model, worker: Worker) -> Profile:
         if alias.profile == "agent":

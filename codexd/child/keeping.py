@@ -44,8 +44,7 @@ class Keeping:
     def room(self, turn: Turn) -> int | None:
         """Give how many tokens the history may have; None where the model's window is not known."""
         window = self._windows.get(turn.model)
-        share = self._turns.context_share
-        return None if window is None else int(window * share) - estimate.frame(turn)
+        return None if window is None else estimate.room(turn, window, self._turns.context_share)
 
     def learn(self, windows: Mapping[str, int]) -> None:
         """Take in what windows models are said to have; what a thread told counts for more."""

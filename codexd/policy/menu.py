@@ -42,6 +42,10 @@ class Menu:
         known = dict(self.named) or {card.id: card.id for card in self.listed}
         return known.get(bare) or (bare if self.any and bare else None)
 
+    def window(self, own: str) -> int | None:
+        """Give the context window of a model by its own name, in tokens, as far as the upstream tells."""
+        return next((card.context_window for card in self.listed if card.id == own), None)
+
     def resolve(self, name: str) -> str:
         """Give what the upstream calls a model.
 

@@ -9,11 +9,27 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from codexd.neutral.turn import Item, Message, ToolCall, ToolResult
+from attrs import evolve
+
+from codexd.neutral.turn import Item, Message, ToolCall, ToolResult, Turn
 
 STEPS: Final = 4
 """What is left out grows by this part of the room at once. So a conversation that goes on is mostly cut where
 it was cut before, and what was kept of it (a thread, a cache) stays of use."""
+
+
+def shortened(turn: Turn, room: int | None, size: Callable[[Item], int]) -> Turn:
+    """Ask the same with a history that fits, if the client wants that and it does not.
+
+    Args:
+        turn: what is asked.
+        room: how large its history may be; None where nobody knows.
+        size: gives the size of an item, in the same measure.
+    """
+    if turn.truncation != "auto" or room is None:
+        return turn
+    kept = fitting(turn.items, room, size)
+    return turn if len(kept) == len(turn.items) else evolve(turn, items=kept)
 
 
 def fitting(items: tuple[Item, ...], room: int, size: Callable[[Item], int]) -> tuple[Item, ...]:

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
+from codexd.backs import estimate
 from codexd.backs.chat import listing
 from codexd.backs.chat.dialect import Dialect
 from codexd.backs.chat.failures import MALFORMED
@@ -24,6 +25,7 @@ from codexd.policy import breaker, retry
 from codexd.policy.breaker import BreakerPolicy, Circuit, Permit
 from codexd.policy.menu import Menu, named
 from codexd.policy.retry import RetryPolicy
+from codexd.policy.truncation import shortened
 from codexd.settings import Upstream
 from codexd.upstream.client import Client
 from codexd.upstream.fetch import fetched
@@ -104,7 +106,7 @@ class UpstreamBackend:
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         """Start an answer (IModelBackend)."""
-        turn = evolve(turn, model=self.menu.resolve(turn.model))
+        turn = self._cut(evolve(turn, model=self.menu.resolve(turn.model)))
         if self.running >= self._settings.max_connections:
             raise Refused(fault("busy"))
         translator = Translator(turn, self._dialect, secrets.token_hex(12), self._settings.max_event_bytes)
@@ -115,6 +117,15 @@ class UpstreamBackend:
         run = Run(self, translator, asked, permit, sink, self._clock)
         self._runs.add(run)
         return run
+
+    def _cut(self, turn: Turn) -> Turn:
+        """Leave out the beginning of a history that is too long, if the client wants that."""
+        window = self.menu.window(turn.model)
+        room = None if window is None else estimate.room(turn, window)
+        short = shortened(turn, room, estimate.item)
+        if short is not turn:
+            self._metrics.count("turn_truncated")
+        return short
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer (IModelBackend)."""

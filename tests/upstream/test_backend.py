@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.backs.chat.dialect import Dialect
 from codexd.neutral.fault import Refused
 from codexd.neutral.model import ModelCard
-from codexd.neutral.turn import AudioPart, Message, Turn
+from codexd.neutral.turn import AudioPart, Message, TextPart, Turn
 from codexd.settings import Upstream
 from codexd.upstream.backend import dialect
 from codexd.wire import json
@@ -47,6 +47,16 @@ class BeginTests(SynchronousTestCase):
         rig = Rig(evolve(SETTINGS, omit=("temperature",)))
         _, handle = rig.begin(evolve(TURN, ignored=("top_k",), sampling=evolve(TURN.sampling, temperature=1)))
         self.assertEqual(handle.ignored, ("top_k", "temperature"))
+
+    def test_a_history_that_is_too_long_loses_its_beginning_if_the_client_wants_that(self) -> None:
+        rig = Rig()
+        card = ModelCard("m", context_window=1000)
+        rig.backend.menu = evolve(rig.backend.menu, listed=(card,))
+        said = tuple(Message("user", (TextPart(f"{number} " + "x" * 2000),)) for number in range(4))
+        for truncation, shown in (("auto", "3"), ("disabled", "0")):
+            rig.begin(evolve(TURN, items=said, truncation=truncation))
+            self.assertEqual(rig.accept().asked["messages"][0]["content"][:1], shown)
+        self.assertEqual(rig.counted("turn_truncated"), 1)
 
     def test_settings_say_what_it_can_take(self) -> None:
         able = Upstream("a", "http://x", developer_role=True, images=False, omit=("seed",))
