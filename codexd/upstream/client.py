@@ -19,6 +19,13 @@ _IDLE_CONNECTION_SECONDS: Final = 60
 """How long an unused connection is kept: less than most servers keep theirs."""
 
 
+class _Address(EncodedURL):
+    """A URL that is one as it stands: treq would encode its host anew with every request."""
+
+    def to_uri(self) -> "_Address":
+        return self
+
+
 @implementer(IBodyProducer)
 class _Body:
     """A request's body, which is there already: written at once."""
@@ -61,7 +68,8 @@ class Client:
         pool: HTTPConnectionPool | None = None,
     ) -> None:
         self._agent = agent
-        self._base = base_url.rstrip("/")
+        self._base = EncodedURL.from_text(base_url.rstrip("/")).to_uri().to_text()
+        self._addresses: dict[str, EncodedURL] = {}
         self._clock = clock
         self._pool = pool
         headers = {
@@ -107,7 +115,7 @@ class Client:
         client = HTTPClient(self._agent, data_to_body_producer=_Body)
         asked: Deferred[Any] = client.request(
             method,
-            EncodedURL.from_text(f"{self._base}/{path}"),
+            self._address(path),
             headers=self._headers,
             data=body,
             allow_redirects=False,
@@ -115,6 +123,11 @@ class Client:
             reactor=self._clock,
         )
         return asked
+
+    def _address(self, path: str) -> EncodedURL:
+        if path not in self._addresses:
+            self._addresses[path] = _Address.from_text(f"{self._base}/{path}")
+        return self._addresses[path]
 
     async def close(self) -> None:
         """Close the connections nobody uses."""

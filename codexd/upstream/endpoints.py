@@ -63,9 +63,16 @@ class Endpoints:
         self._connect_seconds = connect_seconds
         self._proxy = proxy
         self._policy = BrowserLikePolicyForHTTPS(_trust(authorities))
+        self._known: dict[tuple[bytes, bytes, int], IStreamClientEndpoint] = {}
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Give the way to a URI (IAgentEndpointFactory)."""
+        """Give the way to a URI (IAgentEndpointFactory); every request asks, also one with a connection."""
+        place = (uri.scheme, uri.host, uri.port)
+        if place not in self._known:
+            self._known[place] = self._way(uri)
+        return self._known[place]
+
+    def _way(self, uri: URI) -> IStreamClientEndpoint:
         if uri.scheme != b"https":
             return Abrupt(self.tcp(uri))
         tls = self._policy.creatorForNetloc(uri.host, uri.port)

@@ -46,6 +46,10 @@ class ClientTests(SynchronousTestCase):
                 self.ask(client, "POST", "chat/completions", b"{}"), b"POST /v1/chat/completions {}"
             )
 
+    def test_a_host_is_asked_for_as_names_are_written_in_dns(self) -> None:
+        self.ask(Client(self.agent, "http://bücher.example/v1", None, Clock()), "GET", "models")
+        self.assertEqual(self.mirror.asked[0].getHeader("host"), "xn--bcher-kva.example")
+
     def test_the_key_goes_in_its_header_and_no_cookie_is_kept(self) -> None:
         client = Client(self.agent, "http://up.example/v1", "sk-1", Clock())
         for _ in range(2):
