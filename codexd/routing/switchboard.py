@@ -39,7 +39,8 @@ class Switchboard:
     """Sends turns on.
 
     Args:
-        lines: the back ends, in the order in which they are asked for a name that none of them lists.
+        lines: the back ends, in the order in which they are asked for a name that none of them lists; those
+            whose prefix it has come first.
         aliases: by name.
         count: told `fallback_taken`.
     """
@@ -88,7 +89,7 @@ class Switchboard:
 
     def _embed_anywhere(self, model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
         refusal = Refused(fault(_UNKNOWN, param="model"))
-        for line in self._lines.values():
+        for line in self._likeliest(model):
             try:
                 if line.embedder is not None:
                     return line.embedder.embed(model, written)
@@ -113,7 +114,7 @@ class Switchboard:
         if listed is not None:
             return listed.backend.begin(turn, sink)
         refusal = Refused(fault(_UNKNOWN, param="model"))
-        for line in self._lines.values():
+        for line in self._likeliest(turn.model):
             try:
                 return line.backend.begin(turn, sink)
             except Refused as refused:
@@ -121,6 +122,12 @@ class Switchboard:
                     raise
                 refusal = refused
         raise refusal
+
+    def _likeliest(self, model: str) -> list[Line]:
+        """Give all lines, those first that the name's beginning stands for: they need wait for no other."""
+        return sorted(
+            self._lines.values(), key=lambda line: not (line.prefix and model.startswith(line.prefix))
+        )
 
     def _listing(self, model: str) -> Line | None:
         lines = self._lines.values()

@@ -42,7 +42,13 @@ class SwitchboardTests(SynchronousTestCase):
 
     def test_a_name_nobody_lists_goes_to_the_first_that_takes_it(self) -> None:
         self.codex.refusals = [UNKNOWN]
+        self.assertEqual(self.asked("new"), ([], ["new"]))
+
+    def test_one_that_has_somebody_s_prefix_need_not_wait_for_others(self) -> None:
+        self.codex.refusals = [fault("not_ready")]
         self.assertEqual(self.asked("local/new"), ([], ["local/new"]))
+        self.board.embed("local/new", str.encode)
+        self.assertEqual(self.local.embedding[0][0], "local/new")
 
     def test_a_name_nobody_takes_is_unknown(self) -> None:
         self.codex.refusals, self.local.refusals = [UNKNOWN], [UNKNOWN]
