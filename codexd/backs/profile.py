@@ -11,7 +11,7 @@ from attrs import asdict, frozen
 
 from codexd.backs.bindings import ThreadStart, TurnStart
 from codexd.backs.items import dynamic_tools, raw_items
-from codexd.neutral.turn import Item, Message, TextPart, Tool, Turn, WebSearch
+from codexd.neutral.turn import Item, Message, TextPart, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -86,7 +86,7 @@ def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
         approvalPolicy="never",
         sandbox=profile.sandbox,
         config=config,
-        dynamicTools=dynamic_tools(offered(turn)),
+        dynamicTools=dynamic_tools(turn.offered),
         # An agent keeps Codex's own prompt; what the client asks is said on top of it.
         baseInstructions=None if profile.agent else turn.instructions or "",
         developerInstructions=turn.instructions if profile.agent else "",
@@ -134,21 +134,11 @@ def turn_start(thread_id: str, turn: Turn) -> TurnStart:
     )
 
 
-def offered(turn: Turn) -> tuple[Tool, ...]:
-    """Give the tools the model may see: `none` hides all, a named choice all but the named."""
-    choice = turn.tool_choice
-    if choice.mode == "none":
-        return ()
-    if choice.names:
-        return tuple(tool for tool in turn.tools if tool.name in choice.names)
-    return turn.tools
-
-
 def obligations(turn: Turn) -> tuple[Message, ...]:
     """Give, as the last developer message, what the child's protocol cannot force on the model."""
     demands = []
     if turn.tool_choice.mode == "required":
-        names = ", ".join(tool.name for tool in offered(turn))
+        names = ", ".join(tool.name for tool in turn.offered)
         demands.append(f"You must answer by calling one of these tools and nothing else: {names}.")
     if turn.format.kind == "json_object":
         demands.append("Answer with exactly one valid JSON object and nothing else.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from codexd.backs import bindings as b
-from codexd.backs import estimate, failures, profile
+from codexd.backs import estimate, failures
 from codexd.backs.batch import Batch
 from codexd.backs.items import custom_input, search_action
 from codexd.backs.naming import codexs, placed
@@ -36,7 +36,7 @@ class Telling:
         self.whole = False
         self.answerable = True
         self._turn = turn
-        self._tools = {placed(tool.namespace, tool.name): tool for tool in profile.offered(turn)}
+        self._tools = {placed(tool.namespace, tool.name): tool for tool in turn.offered}
         self._speech = Speech()
         self._usage: Usage | None = None
         self._answered = False

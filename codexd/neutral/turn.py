@@ -238,3 +238,11 @@ class Turn:
     truncation: Literal["disabled", "auto"] = "disabled"
     extra: JsonText = "{}"
     calls_as_text: bool = False
+
+    @property
+    def offered(self) -> tuple[Tool, ...]:
+        """The tools the model may see: `none` hides all, a named choice all but the named."""
+        choice = self.tool_choice
+        if choice.mode == "none":
+            return ()
+        return tuple(tool for tool in self.tools if not choice.names or tool.name in choice.names)

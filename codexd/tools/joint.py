@@ -11,7 +11,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.turn import Turn
 from codexd.tools.extract import Extractor
 from codexd.tools.gates import UNGATED, Gate, Gates
-from codexd.tools.offer import Offer, offered
+from codexd.tools.offer import Offer
 from codexd.tools.scanner import SCANNING, Scanning
 from codexd.tools.write import DELIMITER, Writer
 
@@ -52,7 +52,7 @@ class Inward(_Joint):
             gates: what the answer is held to.
             scanning: how its text is looked through.
         """
-        super().__init__(turn, Offer(offered(turn)), token, gates, scanning)
+        super().__init__(turn, Offer(turn.offered), token, gates, scanning)
         self._required = turn.tool_choice.mode == "required"
 
     def feed(self, event: e.Event) -> list[e.Event]:

@@ -4,21 +4,13 @@ from functools import cached_property
 
 from attrs import define, field
 
-from codexd.neutral.turn import Tool, Turn
+from codexd.neutral.turn import Tool
 from codexd.tools.canon import INPUT
 from codexd.tools.schema import decoded, properties, typed
 from codexd.tools.use import Use
 from codexd.tools.values import text_of
 from codexd.wire import json
 from codexd.wire.json import Json
-
-
-def offered(turn: Turn) -> tuple[Tool, ...]:
-    """Give the tools the model may see: `none` hides all, a named choice all but the named."""
-    choice = turn.tool_choice
-    if choice.mode == "none":
-        return ()
-    return tuple(tool for tool in turn.tools if not choice.names or tool.name in choice.names)
 
 
 def spelled(name: str, namespace: str | None) -> str:

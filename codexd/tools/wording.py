@@ -7,7 +7,7 @@ from attrs import evolve
 
 from codexd.neutral.turn import Item, Message, Part, TextPart, Tool, ToolCall, ToolChoice, ToolResult, Turn
 from codexd.tools.canon import INPUT, write
-from codexd.tools.offer import offered, spelled
+from codexd.tools.offer import spelled
 from codexd.tools.schema import decoded, properties
 from codexd.tools.values import escape
 from codexd.tools.write import DELIMITER
@@ -55,7 +55,7 @@ def worded(turn: Turn) -> Turn:
 
     What was text before, blocks in it included, stays as it is; so does a turn without tools and calls.
     """
-    tools = offered(turn)
+    tools = turn.offered
     words = describe(tools, turn.parallel_tool_calls, turn.tool_choice.mode == "required")
     instructions = "\n\n".join(part for part in (turn.instructions, words) if part) or turn.instructions
     choice = ToolChoice() if turn.tools else turn.tool_choice

@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import encode
-from codexd.backs.profile import Profile, obligations, offered, shown, thread_start, turn_start
+from codexd.backs.profile import Profile, obligations, shown, thread_start, turn_start
 from codexd.neutral.turn import Format, Message, Place, TextPart, Thinking, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire import json
 from tests.support.binary import says
@@ -141,16 +141,6 @@ class TurnTests(SynchronousTestCase):
 
 
 class ToolChoiceTests(SynchronousTestCase):
-    def test_the_model_sees_only_the_tools_it_may_call(self) -> None:
-        for choice, names in (
-            (ToolChoice(), ["weather", "clock"]),
-            (ToolChoice("none"), []),
-            (ToolChoice("none", ("clock",)), []),
-            (ToolChoice("required", ("clock",)), ["clock"]),
-            (ToolChoice("auto", ("clock", "gone")), ["clock"]),
-        ):
-            self.assertEqual([tool.name for tool in offered(evolve(TWO, tool_choice=choice))], names)
-
     def test_what_the_child_cannot_force_is_said_last_and_by_the_developer(self) -> None:
         self.assertEqual(obligations(TWO), ())
         self.assertEqual(

@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.turn import Tool, ToolChoice, Turn
-from codexd.tools.offer import Offer, offered, spelled
+from codexd.neutral.turn import Tool
+from codexd.tools.offer import Offer, spelled
 from codexd.tools.use import Use
 from tests.support.blocks import TOOL
 
@@ -37,11 +37,3 @@ class OfferTests(SynchronousTestCase):
         offer = Offer((PATCH,))
         self.assertEqual(offer.arguments(Use("patch", (("input", "\n7\n"),)), PATCH), "7")
         self.assertEqual(offer.arguments(Use("patch", (("a", "7"),)), PATCH), '{"a":7}')
-
-    def test_a_choice_narrows_what_is_offered(self) -> None:
-        turn = lambda choice: Turn("m", (), tools=(TOOL, OTHER), tool_choice=choice)  # noqa: E731
-        found = [
-            offered(turn(choice))
-            for choice in (ToolChoice(), ToolChoice("none"), ToolChoice("required", ("other",)))
-        ]
-        self.assertEqual(found, [(TOOL, OTHER), (), (OTHER,)])
