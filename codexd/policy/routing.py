@@ -25,23 +25,8 @@ _ELSEWHERE: Final = REPEATABLE | {
 """Kinds of fault that lie with a back end, or with what it was told to ask for; not with the request."""
 
 
-class Alias(Protocol):
-    """A name a person chose, and what it stands for (codexd.settings.Model)."""
-
-    @property
-    def name(self) -> str:
-        """What clients ask for."""
-        ...
-
-    @property
-    def model(self) -> str | None:
-        """The model it stands for; None is the same name."""
-        ...
-
-    @property
-    def effort(self) -> str | None:
-        """The default reasoning effort."""
-        ...
+class Alias(catalog.Alias, Protocol):
+    """A name a person chose, and where it leads (codexd.settings.Model)."""
 
     @property
     def upstream(self) -> str | None:
