@@ -4,6 +4,7 @@ Compared are bytes. The difference is shown with each JSON value unfolded, a mem
 changed member of a long line is one line of the difference.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import unified_diff
 from typing import Final
@@ -42,17 +43,21 @@ def compare(name: str, stored: Fixture, now: Fixture) -> tuple[Drift, ...]:
     return (*_meta(name, stored, now), *_pages(name, stored.pages, now.pages))
 
 
-def foreign(stored: Iterable[Fixture], codex: str) -> tuple[Drift, ...]:
-    """Tell whether fixtures are of another Codex than the one that answers now."""
-    captured = [fixture.meta.codex for fixture in stored]
-    others = sorted({version for version in captured if version != codex})
+def foreign(answered: Iterable[tuple[str | None, str | None]]) -> tuple[Drift, ...]:
+    """Tell whether fixtures are of another Codex than the one that answers now.
+
+    Args:
+        answered: of each fixture, which Codex answered when it was captured, and which now; None for none.
+    """
+    pairs = Counter(answered)
     return tuple(
         Drift(
             "another Codex",
-            f"{captured.count(version)} of {len(captured)} fixtures were captured with {version}; "
-            f"this is {codex}.\nRead what differs below; `codexd parity capture` takes it over.",
+            f"{count} of {pairs.total()} fixtures were captured with {before or 'no Codex'}; "
+            f"this is {now or 'none'}.\nRead what differs below; `codexd parity capture` takes it over.",
         )
-        for version in others
+        for (before, now), count in pairs.items()
+        if before != now
     )
 
 

@@ -25,14 +25,14 @@ class Meta:
 
     Attributes:
         about: what the scenario shows.
-        codex: the Codex binary, as it calls itself.
+        codex: the Codex binary, as it calls itself; None where none answers.
         codexd: the version of codexd.
         captured: the day, as in ISO 8601.
         format: of the pages.
     """
 
     about: str
-    codex: str
+    codex: str | None
     codexd: str
     captured: str
     format: int = FORMAT

@@ -5,11 +5,12 @@ replaced by a numbered one, the same for the same name: a transcript still shows
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
+from codexd.wire import json
 from codexd.wire.json import Json
 
 Kind: TypeAlias = Literal["request", "provider", "head", "body"]
@@ -71,6 +72,7 @@ _KEPT: Final = re.compile("(?<=[a-z]_)[0-9a-f]{24}(?=[0-9a-f]{4}(?![0-9A-Za-z_])
 
 RULES: Final = (
     Rule("<chatcmpl #>", "body", _text("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
+    Rule("<cmpl #>", "body", _text("id", "cmpl-[0-9a-f]{24}"), "a random token"),
     Rule("<resp #>", "body", _text("id previous_response_id response_id", _RESPONSE), "a random token"),
     Rule("<resp #>", "body", _named(_RESPONSE), "a random token"),
     Rule("<resp #>", "request", _word(_RESPONSE), "what the client was given"),
@@ -79,6 +81,7 @@ RULES: Final = (
     Rule("<conv #>", "request", _word(_CONVERSATION), "what the client was given"),
     Rule("<token #>", "body", _KEPT, "a random token"),
     Rule("<token #>", "request", _KEPT, "what the client was given"),
+    Rule("<token #>", "provider", _KEPT, "what the client was given, and sent back"),
     Rule(_TIME, "body", _number("created", "[0-9]{10}"), "when the answer began", local=True),
     Rule(_TIME, "body", _number("created_at", "[0-9]{10}"), "when the answer began", local=True),
     Rule('"<time>"', "body", _number("completed_at", "[0-9]{10}"), "when the answer ended"),
@@ -120,6 +123,10 @@ class Normaliser:
         return replace
 
 
-def asked(body: dict[str, Json]) -> dict[str, Json]:
-    """Give a provider's request without what is left out."""
-    return {name: value for name, value in body.items() if name not in LEFT_OUT}
+def asked(bodies: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Give the provider's requests of one exchange without what is left out.
+
+    What is asked for at the same time comes in any order: here it is that of what is said.
+    """
+    kept = ({name: value for name, value in body.items() if name not in LEFT_OUT} for body in bodies)
+    return sorted(kept, key=lambda body: _UUID.sub("", json.encode(body).decode()))

@@ -19,7 +19,7 @@ class Recorder(Protocol):
     """Plays scenarios (Workshop)."""
 
     async def record(self, scenarios: Sequence[Scenario]) -> "Recorded":
-        """Play scenarios on a codexd of their own."""
+        """Play scenarios on a codexd of their own in each of their places."""
         ...
 
 
@@ -38,12 +38,14 @@ class Workshop:
     binary: str | None = None
 
     async def record(self, scenarios: Sequence[Scenario]) -> "Recorded":
-        """Play scenarios on a codexd of their own."""
-        players = [scenario.name for scenario in scenarios]
-        async with staged(self.reactor, self.build, players, self.binary) as stage:
-            recorded = Recorded(stage.codex)
-            for scenario in scenarios:
-                await recorded.play(scenario, stage)
+        """Play scenarios on a codexd of their own in each of their places."""
+        recorded = Recorded()
+        for place in dict.fromkeys(scenario.place for scenario in scenarios):
+            played = [scenario for scenario in scenarios if scenario.place == place]
+            players = [scenario.name for scenario in played]
+            async with staged(self.reactor, self.build, place, players, self.binary) as stage:
+                for scenario in played:
+                    await recorded.play(scenario, stage)
         return recorded
 
 
@@ -52,12 +54,10 @@ class Recorded:
     """What came of playing scenarios.
 
     Attributes:
-        codex: the Codex that answered.
         fixtures: the scenarios that were played to their end.
         drifts: what was said of the others.
     """
 
-    codex: str
     fixtures: dict[str, Fixture] = Factory(dict)
     drifts: list[Drift] = Factory(list)
 
@@ -88,7 +88,7 @@ async def hold(
     stored, drifts = _stored(shelf, scenarios)
     drifts += _superfluous(shelf, every)
     recorded = await recorder.record([scenario for scenario in scenarios if scenario.name in stored])
-    drifts += foreign(stored.values(), recorded.codex)
+    drifts += foreign((stored[name].meta.codex, now.meta.codex) for name, now in recorded.fixtures.items())
     drifts += recorded.drifts
     for name, now in recorded.fixtures.items():
         drifts += compare(name, stored[name], now)
@@ -168,7 +168,5 @@ def _same(shelf: Shelf, name: str, fixture: Fixture) -> bool:
     except Unreadable:
         return False
     return (
-        stored is not None
-        and not compare(name, stored, fixture)
-        and not foreign([stored], fixture.meta.codex)
+        stored is not None and not compare(name, stored, fixture) and stored.meta.codex == fixture.meta.codex
     )

@@ -54,6 +54,11 @@ def events(answer: Response) -> Iterator[Object]:
             yield json.decode(frame.data)
 
 
+def listed(answer: Response) -> frozenset[str]:
+    """Give the ids of what an answer lists; nothing when it is no list."""
+    return frozenset(one["id"] for one in said(answer).get("data", ()))
+
+
 def _last_shown(answer: Response) -> Object | None:
     shown = None
     for event in events(answer):

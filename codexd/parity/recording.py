@@ -107,7 +107,7 @@ class _Recording:
         """
         stands = "running" if left else standing(response)
         self._runs = self._runs if stands is None else stands == "running"
-        bodies = [] if self._runs else [asked(body) for body in self._scene.asked()]
+        bodies = [] if self._runs else asked(self._scene.asked())
         if bodies:
             page = self._normaliser.apply("provider", layout.page(bodies).decode())
             self.pages[self.page("json", side="provider")] = page.encode()

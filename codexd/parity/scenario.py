@@ -3,7 +3,7 @@
 A request that is told whole can name what was said before it: `{1.id}` (reference.py).
 """
 
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import frozen
 
@@ -13,6 +13,10 @@ from codexd.wire.json import Json
 
 CHAT: Final = "/v1/chat/completions"
 RESPONSES: Final = "/v1/responses"
+COMPLETIONS: Final = "/v1/completions"
+
+Place: TypeAlias = Literal["codex", "upstream", "gated"]
+"""What a scenario is played on: who answers, and under which settings (places.py)."""
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values, in the order in which they are sent."""
@@ -82,12 +86,14 @@ class Scenario:
         about: one line on what it shows.
         first: the first request.
         then: what follows on each answer, or is asked next.
+        place: what it is played on.
     """
 
     name: str
     about: str
     first: Ask
     then: tuple[Step, ...] = ()
+    place: Place = "codex"
 
 
 def _body(body: bytes) -> dict[str, Json]:

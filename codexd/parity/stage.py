@@ -1,4 +1,4 @@
-"""A whole private codexd for scenarios to be played on: real sockets, the real Codex, the scripted model."""
+"""A whole private codexd for scenarios to be played on: real sockets, the scripted model, the real Codex."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -8,18 +8,20 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutput
 
 from codexd import home
 from codexd.parity.client import PATIENCE_SECONDS, Response, exchange
-from codexd.parity.reading import standing
-from codexd.parity.scenario import Ask
-from codexd.scripted.server import ScriptedModel
+from codexd.parity.places import Circumstances, settings
+from codexd.parity.reading import listed, standing
+from codexd.parity.scenario import Ask, Place
+from codexd.scripted.question import MODEL
+from codexd.scripted.server import ScriptedModel, scripted_site
 from codexd.service import Daemon
-from codexd.settings import Codex, Http, Settings
+from codexd.settings import Codex, Http, Upstream
 from codexd.wire.json import Json
 
 MOST_BODY_BYTES: Final = 8192
@@ -31,6 +33,7 @@ STRANGER: Final = "stranger"
 _START_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _READY: Final = Ask("/readyz", method="GET")
+_MODELS: Final = Ask("/v1/models", method="GET")
 
 
 @frozen
@@ -38,10 +41,10 @@ class Stage:
     """A codexd that runs.
 
     Attributes:
-        codex: what the Codex binary calls itself, such as `codex-cli 0.163.0`.
+        codex: what the Codex binary calls itself, such as `codex-cli 0.163.0`; None where none answers.
     """
 
-    codex: str
+    codex: str | None
     _reactor: Any
     _address: IPv4Address
     _model: ScriptedModel
@@ -74,7 +77,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    reactor: Any, build: Path, players: Iterable[str], binary: str | None = None
+    reactor: Any, build: Path, place: Place, players: Iterable[str], binary: str | None = None
 ) -> AsyncIterator[Stage]:
     """Run a codexd until the block is left.
 
@@ -84,40 +87,46 @@ async def staged(
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
         build: a directory for its state (its store among it) and its CODEX_HOME, which are removed
             afterwards; not under the temporary directory, where Codex does not feel at home.
+        place: whose settings it has.
         players: their names.
         binary: another Codex than the pinned one.
 
     Raises:
         Misconfigured: when there is no such binary.
-        TimeoutError: when Codex does not start.
+        TimeoutError: when it does not get ready.
     """
-    private, settings = _private(build), _settings(players, binary)
+    private, model = _private(build), ScriptedModel(reactor)
+    # Upstreams ask the model here; the daemon has a port of its own for Codex to ask it.
+    port = reactor.listenTCP(0, scripted_site(reactor, model), interface="127.0.0.1")
+    given = Circumstances(f"http://127.0.0.1:{port.getHost().port}/v1", binary)
+    chosen = evolve(settings(place, given), http=_http(players))
     environ = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(private),
         "STATE_DIRECTORY": str(private),
     }
-    model = ScriptedModel(reactor)
-    daemon = Daemon(settings, environ, reactor, model=model)
+    daemon = Daemon(chosen, environ, reactor, model=model)
     try:
+        codex = await _version(reactor, chosen.codex)
         daemon.startService()
         (address,) = daemon.addresses
         assert isinstance(address, IPv4Address)
-        stage = Stage(await _version(reactor, settings.codex), reactor, address, model)
+        stage = Stage(codex, reactor, address, model)
         await stage._until(_is_ready, _READY, STRANGER, _START_SECONDS)
+        await stage._until(_lists(chosen.upstream), _MODELS, STRANGER, _START_SECONDS)
         yield stage
     finally:
         await daemon.stopService()
+        await port.stopListening()
         rmtree(private, ignore_errors=True)
 
 
-def _settings(players: Iterable[str], binary: str | None) -> Settings:
-    http = Http(
+def _http(players: Iterable[str]) -> Http:
+    return Http(
         listen=("tcp:0:interface=127.0.0.1",),
         api_keys=tuple(map(key, (*players, STRANGER))),
         max_body_bytes=MOST_BODY_BYTES,
     )
-    return Settings(http=http, codex=Codex(binary=binary, model="scripted"))
 
 
 def _private(build: Path) -> Path:
@@ -142,6 +151,13 @@ def _is_ready(answer: Response) -> bool:
     return answer.status == 200
 
 
-async def _version(reactor: Any, codex: Codex) -> str:
+def _lists(upstreams: Iterable[Upstream]) -> Callable[[Response], bool]:
+    names = {one.prefix + MODEL for one in upstreams}
+    return lambda answer: names <= listed(answer)
+
+
+async def _version(reactor: Any, codex: Codex) -> str | None:
+    if codex.model == "none":
+        return None
     said: bytes = await getProcessOutput(str(home.binary(codex)), ("--version",), reactor=reactor)
     return said.decode().strip()

@@ -76,10 +76,11 @@ class CompareTests(SynchronousTestCase):
 
 class ForeignTests(SynchronousTestCase):
     def test_the_same_codex_is_none(self) -> None:
-        self.assertEqual(foreign([STORED, STORED], META.codex), ())
+        self.assertEqual(foreign([(META.codex, META.codex), (None, None)]), ())
 
     def test_another_codex_is_said_once_however_many_fixtures_there_are(self) -> None:
-        (drift,) = foreign([STORED, STORED], "codex-cli 0.169.0")
+        answered = [(META.codex, "codex-cli 0.169.0"), (META.codex, "codex-cli 0.169.0"), (None, None)]
+        (drift,) = foreign(answered)
         self.assertIn(
-            "2 of 2 fixtures were captured with codex-cli 0.163.0; this is codex-cli 0.169.0.", drift.text
+            "2 of 3 fixtures were captured with codex-cli 0.163.0; this is codex-cli 0.169.0.", drift.text
         )

@@ -37,6 +37,7 @@ SAMPLES: tuple[tuple[Kind, str], ...] = (
         + "data: [DONE]\n\n",
     ),
     ("body", response(f"«{A}»", "«1700000000»", "«1700000001»")),
+    ("body", f'{{"id":"cmpl-«{A}»","object":"text_completion","created":«1700000000»,"choices":[]}}'),
     ("body", '{"object":"list","data":[{"id":"scripted","created":0}]}'),
     (
         "head",
@@ -44,6 +45,7 @@ SAMPLES: tuple[tuple[Kind, str], ...] = (
         "X-Request-Id: req_«50163373c0e5ea048ffe37da2ff6003b»\nOpenai-Processing-Ms: «36»\nRetry-After: 1",
     ),
     ("provider", f'[{{"input": [{{"id":"msg_«{ONE}»","text":"1|100"}}], "prompt_cache_key": "«{TWO}»"}}]'),
+    ("provider", f'[{{"tool_calls": [{{"id":"call_«{A}»0000"}}, {{"id":"call_{A}"}}]}}]'),
     (
         "body",
         f'{{"id":"resp_«{A}»","previous_response_id":"resp_«{B}»","conversation":{{"id":"conv_«{A}»"}},'
@@ -158,4 +160,11 @@ class NormaliserTests(SynchronousTestCase):
 
     def test_of_the_providers_request_only_what_is_listed_is_left_out(self) -> None:
         body = {"model": "scripted", "client_metadata": {"turn_id": ONE}, "input": []}
-        self.assertEqual(asked(body), {"model": "scripted", "input": []})
+        self.assertEqual(asked([body]), [{"model": "scripted", "input": []}])
+
+    def test_what_is_asked_at_once_is_in_the_order_of_what_is_said(self) -> None:
+        first, second = ({"input": [{"id": id, "text": text}]} for id, text in ((TWO, "a"), (ONE, "b")))
+        for came in ([first, second], [second, first]):
+            self.assertEqual(asked(came), [first, second])
+        again = {"input": [{"id": ONE, "text": "a"}]}
+        self.assertEqual(asked([first, again]), [first, again])

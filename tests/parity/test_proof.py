@@ -15,12 +15,12 @@ CODEX = "codex-cli 0.163.0"
 ONE, TWO = (Scenario(name, f"about {name}", Ask("/x", method="GET")) for name in ("one", "two"))
 
 
-def fixture(scenario: Scenario, text: bytes = b"HTTP/1.1 200 OK\n\n") -> Fixture:
-    return Fixture(Meta(scenario.about, CODEX, "0.1.0", "2026-11-20"), {"exchange.1.response.http": text})
+def fixture(scenario: Scenario, text: bytes = b"HTTP/1.1 200 OK\n\n", codex: str | None = CODEX) -> Fixture:
+    return Fixture(Meta(scenario.about, codex, "0.1.0", "2026-11-20"), {"exchange.1.response.http": text})
 
 
-def recorded(*fixtures: tuple[Scenario, Fixture], codex: str = CODEX) -> proof.Recorded:
-    return proof.Recorded(codex, {scenario.name: fixture for scenario, fixture in fixtures})
+def recorded(*fixtures: tuple[Scenario, Fixture]) -> proof.Recorded:
+    return proof.Recorded({scenario.name: fixture for scenario, fixture in fixtures})
 
 
 @define
@@ -74,13 +74,17 @@ class HoldTests(ProofTests):
         self.assertIn("== one\nThe fixture cannot be read", drift)
 
     def test_another_codex_is_a_drift_though_it_says_the_same(self) -> None:
-        (drift,) = self.hold(recorded((ONE, fixture(ONE)), codex="codex-cli 0.169.0"), ONE)
-        self.assertIn(
-            "1 of 1 fixtures were captured with codex-cli 0.163.0; this is codex-cli 0.169.0.", drift
-        )
+        for other, name in (("codex-cli 0.169.0", "codex-cli 0.169.0"), (None, "none")):
+            (drift,) = self.hold(recorded((ONE, fixture(ONE, codex=other))), ONE)
+            self.assertIn(f"1 of 1 fixtures were captured with codex-cli 0.163.0; this is {name}.", drift)
+
+    def test_where_no_codex_answers_none_is_another(self) -> None:
+        self.shelf.save("two", fixture(TWO, codex=None))
+        both = recorded((ONE, fixture(ONE)), (TWO, fixture(TWO, codex=None)))
+        self.assertEqual(self.hold(both, ONE, TWO), [])
 
     def test_what_could_not_be_played_is_a_drift(self) -> None:
-        (drift,) = self.hold(proof.Recorded(CODEX, {}, [Drift("one", "No end.")]), ONE)
+        (drift,) = self.hold(proof.Recorded({}, [Drift("one", "No end.")]), ONE)
         self.assertEqual(drift, "== one\nNo end.\n")
 
 

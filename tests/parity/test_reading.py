@@ -1,7 +1,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.parity.client import Response
-from codexd.parity.reading import Unanswerable, events, said, standing, streamed
+from codexd.parity.reading import Unanswerable, events, listed, said, standing, streamed
 from codexd.wire import json
 from tests.parity.answers import answered, told
 
@@ -21,6 +21,10 @@ class SaidTests(SynchronousTestCase):
     def test_what_is_no_object_says_nothing(self) -> None:
         for answer in (answered([]), told(), told({"choices": []}), Response((), b"{", whole=False)):
             self.assertRaises(Unanswerable, said, answer)
+
+    def test_a_list_names_what_it_lists_and_nothing_else_does(self) -> None:
+        models = answered({"object": "list", "data": [{"id": "a"}, {"id": "b"}]})
+        self.assertEqual((listed(models), listed(answered({"error": {}}))), ({"a", "b"}, frozenset()))
 
     def test_a_stream_is_told_by_its_type_and_ends_with_done_or_without(self) -> None:
         self.assertEqual((streamed(answered({})), streamed(told())), (False, True))

@@ -7,9 +7,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.parity.client import PATIENCE_SECONDS
 from codexd.parity.scenario import Ask
-from codexd.parity.stage import Stage, key
+from codexd.parity.stage import Stage, _lists, key
 from codexd.scripted.server import ScriptedModel
+from codexd.settings import Upstream
 from codexd.wire import json
+from tests.parity.answers import answered
 
 SERVER = IPv4Address("TCP", "127.0.0.1", 80)
 
@@ -37,6 +39,13 @@ class PlayTests(SynchronousTestCase):
         self.play(Ask("/x", method="GET"))
         self.assertIn(f"Authorization: Bearer {key('one')}\r\n".encode(), self.give("queued"))
         self.assertEqual(self.successResultOf(self.answer).status, 200)
+
+    def test_it_is_ready_when_every_upstream_was_asked_what_it_has(self) -> None:
+        upstreams = (Upstream("a", "http://a/v1"), Upstream("b", "http://b/v1", prefix="b/"))
+        lists = _lists(upstreams)
+        for names, ready in ((["scripted"], False), (["b/scripted", "scripted", "c"], True)):
+            self.assertEqual(lists(answered({"data": [{"id": name} for name in names]})), ready)
+        self.assertTrue(_lists(())(answered({"data": []})))
 
     def test_an_end_that_is_awaited_is_asked_for_until_it_is_there(self) -> None:
         self.play(Ask("/x", method="GET", awaits_end=True))

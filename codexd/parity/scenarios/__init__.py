@@ -5,15 +5,30 @@ from typing import Final
 
 from codexd.parity.scenarios import (
     background,
+    blocks,
     chat,
     compatibility,
+    completions,
     conversations,
     edges,
     fourfold,
     responses,
     state,
+    upstream,
 )
 
-_TABLES: Final = (fourfold, chat, responses, state, background, conversations, compatibility, edges)
+_TABLES: Final = (
+    fourfold,
+    chat,
+    responses,
+    completions,
+    upstream,
+    blocks,
+    state,
+    background,
+    conversations,
+    compatibility,
+    edges,
+)
 
 SCENARIOS: Final = tuple(chain.from_iterable(table.SCENARIOS for table in _TABLES))

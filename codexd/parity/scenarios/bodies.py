@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import evolve
 
-from codexd.parity.scenario import CHAT, RESPONSES, Ask, Scenario, Step
+from codexd.parity.scenario import CHAT, COMPLETIONS, RESPONSES, Ask, Place, Scenario, Step
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -47,6 +47,9 @@ SCHEMA: Final[dict[str, Any]] = {
         "additionalProperties": False,
     },
 }
+_ANSWERS: Final = (CHAT, RESPONSES, COMPLETIONS)
+"""The paths where a model is asked."""
+
 PIXEL: Final = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
@@ -88,8 +91,14 @@ def both_ways(*scenarios: Scenario) -> Iterator[Scenario]:
         yield evolve(scenario, name=f"{scenario.name}-streamed", first=first, then=tuple(then))
 
 
+def at(place: Place, *scenarios: Scenario) -> Iterator[Scenario]:
+    """Tell scenarios in another place."""
+    for scenario in scenarios:
+        yield evolve(scenario, name=f"{place}-{scenario.name}", place=place)
+
+
 def _streamed(step: Step) -> Step:
-    if not isinstance(step, Ask) or step.method != "POST" or step.path not in (CHAT, RESPONSES):
+    if not isinstance(step, Ask) or step.method != "POST" or step.path not in _ANSWERS:
         return step
     return evolve(step, body=json.encode(json.decode(step.body) | {"stream": True}))
 

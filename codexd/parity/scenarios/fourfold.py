@@ -1,4 +1,4 @@
-"""What is told in four ways: at either door, streamed and whole."""
+"""What is told in four ways, at either door, streamed and whole; by Codex, and by an upstream."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -6,7 +6,17 @@ from typing import Final
 from attrs import frozen
 
 from codexd.parity.scenario import FollowUp, Reply, Results, Scenario
-from codexd.parity.scenarios.bodies import CLOCK, SCHEMA, WEATHER, Members, chat, flat, functions, responses
+from codexd.parity.scenarios.bodies import (
+    CLOCK,
+    SCHEMA,
+    WEATHER,
+    Members,
+    at,
+    chat,
+    flat,
+    functions,
+    responses,
+)
 from codexd.wire.json import Json
 
 _NOTHING: Final[Mapping[str, Json]] = {}
@@ -135,6 +145,12 @@ _FAILURES: Final = (
 )
 
 
+def told(*cases: Case) -> Iterator[Scenario]:
+    """Tell each of the cases in all four ways."""
+    for case in cases:
+        yield from _told(case)
+
+
 def _told(case: Case) -> Iterator[Scenario]:
     for streamed in (False, True):
         way = "-streamed" if streamed else ""
@@ -148,4 +164,6 @@ def _told(case: Case) -> Iterator[Scenario]:
             yield Scenario(f"{door}-{case.name}{way}", case.about, ask, case.then)
 
 
-SCENARIOS: Final = tuple(scenario for case in (*_ANSWERS, *_TOOLS, *_FAILURES) for scenario in _told(case))
+_TOLD: Final = tuple(told(*_ANSWERS, *_TOOLS, *_FAILURES))
+
+SCENARIOS: Final = (*_TOLD, *at("upstream", *_TOLD))

@@ -133,7 +133,72 @@ REFUSED = (
 )
 
 
+UPSTREAM = (
+    "sampling",
+    "logprobs",
+    "unknown",
+    "unknown-passed",
+    "able",
+    "brief",
+    "one-call",
+    "refusal",
+    "garbled",
+    "garbled-first",
+    "cut-first",
+    "repeated",
+    "not-repeated",
+    "unreachable",
+    "fallback",
+    "fallback-refused",
+    "fallback-lost",
+)
+
+UPSTREAM_ALONE = (
+    "models",
+    "probe-ready",
+    "left-alone",
+    "error-image",
+    "chat-omitted",
+    "chat-image",
+    "chat-choices",
+    "chat-stop",
+    "chat-native-tool",
+    "responses-namespace-tool",
+    "responses-continued-tools",
+    "responses-left-streamed",
+    "background-tools",
+    "blocks-worded",
+)
+
+ANYWHERE = (
+    *(f"completions-{name}" for name in ("text", "echo", "prompts", "choices", "stop", "length", "cut")),
+    *(f"blocks-{name}" for name in ("made", "written", "broken", "read", "unknown")),
+)
+
+GATED = ("blocks-most", "blocks-burst", "blocks-default", "blocks-completions")
+
+
 class ScenariosTests(SynchronousTestCase):
+    def test_whatever_both_doors_have_is_told_of_an_upstream_too(self) -> None:
+        for name in (*FOURFOLD, *UPSTREAM):
+            for door in ("chat", "responses"):
+                self.assertIn(f"upstream-{door}-{name}", NAMES)
+                self.assertIn(f"upstream-{door}-{name}-streamed", NAMES)
+        for name in UPSTREAM_ALONE:
+            self.assertIn(f"upstream-{name}", NAMES)
+
+    def test_legacy_texts_and_calls_as_text_are_told_in_every_place(self) -> None:
+        for name in ANYWHERE:
+            self.assertIn(name, NAMES)
+            self.assertIn(f"upstream-{name}", NAMES)
+        for name in (*(f"gated-{name}" for name in GATED), "error-completions", "error-output-mode"):
+            self.assertIn(name, NAMES)
+
+    def test_a_name_tells_the_place(self) -> None:
+        for scenario in SCENARIOS:
+            place = scenario.name.partition("-")[0]
+            self.assertEqual(scenario.place, place if place in ("upstream", "gated") else "codex")
+
     def test_whatever_both_doors_have_is_told_in_four_ways(self) -> None:
         for name in FOURFOLD:
             for door in ("chat", "responses"):
