@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 
 from codexd.neutral.fault import Fault
 from codexd.neutral.turn import Message, Turn
+from codexd.policy import catalog
 from codexd.policy.retry import REPEATABLE
 
 CODEX: Final = "codex"
