@@ -124,11 +124,10 @@ class Options(usage.Options):
         """
         codex = self.settings.codex
         home = codex_home(codex, self.environ)
-        lines = [
-            f"# codex: {binary(codex)}",
-            f"# CODEX_HOME: {home}",
-            f"# models: {serving(codex, home, bool(self.settings.upstream))}",
-        ]
+        whose = serving(codex, home, bool(self.settings.upstream))
+        # Where Codex is not run it need not be there.
+        program = None if whose == "none" else binary(codex)
+        lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {whose}"]
         if is_temporary(home):
             lines.append("# warning: CODEX_HOME lies under the temporary directory; Codex wants it elsewhere")
         return "\n".join([*lines, "", in_force(self.loaded)])

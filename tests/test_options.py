@@ -112,6 +112,11 @@ class OptionsTests(SynchronousTestCase):
             options.parent = usage.Options()
             self.assertIn(problem, str(self.assertRaises(UsageError, options.parseOptions, argv)))
 
+    def test_a_program_that_would_not_be_run_need_not_be_there(self) -> None:
+        config = Path(self.mktemp())
+        config.write_text('[codex]\nmodel = "none"\nbinary = "/gone"\n')
+        self.assertIn("# codex: not run\n", self.parsed("--config", str(config)).summary())
+
     def test_version_is_ours(self) -> None:
         out = StringIO()
         with redirect_stdout(out):
