@@ -1,9 +1,10 @@
 """The scripted model in a process of its own, with a window: what it was asked, and what it still answers.
 
-`python -m tests.support.provider` prints its address. Beside the model's own paths it knows `/asked?N`, a
-JSON list of the bodies of the last N requests, and `/open`, the number of answers under way.
+`python -m tests.support.provider [PORT]` prints its address. Beside the model's own paths it knows
+`/asked?N`, a JSON list of the bodies of the last N requests, and `/open`, the number of answers under way.
 """
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,12 +26,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Provider:
     """The process, as a test has it.
 
+    Args:
+        port: where it listens; 0 is a free one.
+
     Attributes:
         url: its base URL.
     """
 
-    def __init__(self) -> None:
-        command = (sys.executable, "-m", "tests.support.provider")
+    def __init__(self, port: int = 0) -> None:
+        command = (sys.executable, "-m", "tests.support.provider", str(port))
         self._process = start(command, stdout=subprocess.PIPE, cwd=ROOT)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().decode().strip() + "/v1"
@@ -48,7 +52,11 @@ class Provider:
 
     def stop(self) -> None:
         """End it."""
-        self._process.terminate()
+        self.end(signal.SIGTERM)
+
+    def end(self, sent: signal.Signals) -> None:
+        """Send it the signal that ends it."""
+        self._process.send_signal(sent)
         self._process.wait(PATIENCE_SECONDS)
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -73,14 +81,14 @@ class Window(Resource):
         return self._model.render(request)
 
 
-def _serve(reactor: Any) -> Deferred[None]:
+def _serve(reactor: Any, wanted: str = "0") -> Deferred[None]:
     model = ScriptedModel(reactor)
     site = scripted_site(reactor, model)
     site.resource = Window(model)
-    port = reactor.listenTCP(0, site, interface="127.0.0.1")
+    port = reactor.listenTCP(int(wanted), site, interface="127.0.0.1")
     print(f"http://127.0.0.1:{port.getHost().port}", flush=True)
     return Deferred()
 
 
 if __name__ == "__main__":
-    react(_serve)
+    react(_serve, sys.argv[1:])
