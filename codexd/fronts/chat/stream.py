@@ -1,28 +1,16 @@
-"""Neutral events to the chunks of a streamed Chat answer.
-
-The frame around a text is the same for every piece of it: it is written once, with a hole for the text.
-"""
+"""Neutral events to the chunks of a streamed Chat answer."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
-from codexd.fronts import errors
-from codexd.fronts.chat.answer import PARAGRAPH, Style, annotation, envelope, logprobs, usage_object
+from codexd.fronts.chat.answer import PARAGRAPH, Style, annotation, envelope, logprobs
+from codexd.fronts.chat.chunks import HOLE, KEEPALIVE, Chunks, Frame
 from codexd.fronts.chat.lane import Lane, Spoken
 from codexd.fronts.exchange import Stamp
 from codexd.neutral import event as e
 from codexd.neutral.turn import JsonText
-from codexd.wire import json, sse
 from codexd.wire.json import Json, encode
-
-_DONE: Final = sse.frame(b"[DONE]")
-_KEEPALIVE: Final = sse.comment(b"keep-alive")
-_MARK: Final = b"\0"
-_HOLE: Final = json.fragment(_MARK)
-"""Where a text goes; JSON never holds a raw NUL."""
-
-Frame = tuple[bytes, bytes]
-"""What stands before and after a hole."""
 
 PartKey = tuple[int, type, int]
 """Item, kind and number of one part of the reasoning."""
@@ -62,48 +50,38 @@ class _Choice:
 class ChatEncoder:
     """Writes one streamed answer (`codexd.fronts.exchange.Encoder`).
 
-    Every choice is one grammatical sentence. After a failure of any of them nothing more is written: neither
-    a finish chunk nor `[DONE]`, so that no client takes the answer for a whole one.
+    Every choice is one grammatical sentence. After a failure of any of them nothing more is written.
     """
 
     def __init__(self, choices: int, style: Style, stamp: Stamp) -> None:
         self._style = style
-        self._stamp = stamp
         self._choices = [_Choice(index) for index in range(choices)]
-        self._left = choices
-        self._usages: list[e.Usage] = []
+        self._chunks = Chunks(
+            choices, style.include_usage, partial(envelope, "chat.completion.chunk", style, stamp)
+        )
         self._begun = False
-        self._over = False
         for choice in self._choices:
-            choice.text = self._around(choice, {"content": _HOLE})
+            choice.text = self._around(choice, {"content": HOLE})
 
     def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
         """Give the frames this event amounts to; possibly none."""
-        if self._over:
+        if self._chunks.over:
             return []
         return _WRITES[type(event)](self, self._choices[choice], event)
 
     def keepalive(self) -> bytes:
-        """Give a comment, which resets a client's idle timer and means nothing."""
-        return _KEEPALIVE
+        """Give a comment."""
+        return KEEPALIVE
 
     # Frames.
-
-    def _chunk(self, choices: Json, usage: Json = None) -> bytes:
-        counted = {"usage": usage} if self._style.include_usage else {}
-        return sse.frame(
-            encode({**envelope("chat.completion.chunk", self._style, self._stamp, choices), **counted})
-        )
 
     def _delta(
         self, choice: _Choice, delta: Json, finish: str | None = None, tokens: JsonText | None = None
     ) -> bytes:
-        shown = {"index": choice.index, "delta": delta, "logprobs": logprobs(tokens), "finish_reason": finish}
-        return self._chunk([shown])
+        return self._chunks.write([_piece(choice, delta, finish, tokens)])
 
     def _around(self, choice: _Choice, delta: Json) -> Frame:
-        before, _, after = self._delta(choice, delta).partition(_MARK)
-        return before, after
+        return self._chunks.around([_piece(choice, delta)])
 
     # Messages.
 
@@ -185,7 +163,7 @@ class ChatEncoder:
         number = len(choice.calls)
         if self._style.legacy_functions:
             return self._legacy_opened(choice, event)
-        rest = {"index": number, **self._style.call_body(event.kind, {}, _HOLE)}
+        rest = {"index": number, **self._style.call_body(event.kind, {}, HOLE)}
         choice.calls[event.index] = self._around(choice, {"tool_calls": [rest]})
         first = {"index": number, **self._style.call(event.kind, event.call_id, event.name, "")}
         return [self._delta(choice, {"tool_calls": [first]})]
@@ -195,7 +173,7 @@ class ChatEncoder:
         if choice.calls:
             choice.calls[event.index] = None
             return []
-        choice.calls[event.index] = self._around(choice, {"function_call": {"arguments": _HOLE}})
+        choice.calls[event.index] = self._around(choice, {"function_call": {"arguments": HOLE}})
         return [self._delta(choice, {"function_call": {"name": event.name, "arguments": ""}})]
 
     def _arguments(self, choice: _Choice, event: e.CallDelta) -> list[bytes]:
@@ -208,24 +186,21 @@ class ChatEncoder:
         return []
 
     def _counted(self, choice: _Choice, event: e.UsageReported) -> list[bytes]:
-        self._usages.append(event.usage)
+        self._chunks.count(event.usage)
         return []
 
     def _ended(self, choice: _Choice, event: e.Ended) -> list[bytes]:
         """Finish a choice; with the last one the stream is whole."""
-        frames = [self._delta(choice, {"annotations": choice.noted})] if choice.noted else []
-        frames.append(self._delta(choice, {}, self._style.finish(event.finish)))
-        self._left -= 1
-        if self._left:
-            return frames
-        self._over = True
-        if self._style.include_usage:
-            frames.append(self._chunk([], usage_object(self._usages)))
-        return [*frames, _DONE]
+        noted = [self._delta(choice, {"annotations": choice.noted})] if choice.noted else []
+        finish = self._delta(choice, {}, self._style.finish(event.finish))
+        return [*noted, finish, *self._chunks.finished()]
 
     def _failed(self, choice: _Choice, event: e.Failed) -> list[bytes]:
-        self._over = True
-        return [sse.frame(errors.render(event.fault))]
+        return self._chunks.failed(event.fault)
+
+
+def _piece(choice: _Choice, delta: Json, finish: str | None = None, tokens: JsonText | None = None) -> Json:
+    return {"index": choice.index, "delta": delta, "logprobs": logprobs(tokens), "finish_reason": finish}
 
 
 def _content(choice: _Choice, event: e.TextDelta) -> Json:
