@@ -117,7 +117,7 @@ class Metrics:
         )
         self._upstreams_up = Gauge(
             "codexd_upstream_up",
-            "Whether an upstream is asked; it is not while it is left alone because it keeps failing.",
+            "Whether an upstream is ready: it has listed its models and is not left alone.",
             ("upstream",),
             registry=registry,
         )
@@ -176,7 +176,7 @@ class Metrics:
         self._upstreams.labels(name, outcome).inc()
 
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
-        """Have it looked up, whenever the figures are, whether an upstream of the settings is asked."""
+        """Have it looked up, whenever the figures are, whether an upstream of the settings is ready."""
         self._upstreams_up.labels(name).set_function(up)
 
     def _spend(self, record: Record) -> None:

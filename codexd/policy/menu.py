@@ -17,12 +17,19 @@ class Menu:
         named: the only ones offered, as (name here, its own name); empty offers all that is listed.
         prefix: what every name begins with here.
         any: a name that is not known is passed on, its prefix taken off.
+        read: what it lists was read, or it gives no list.
     """
 
     listed: tuple[ModelCard, ...] = ()
     named: tuple[tuple[str, str], ...] = ()
     prefix: str = ""
     any: bool = False
+    read: bool = True
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known of every name if it is offered."""
+        return self.read or bool(self.named) or self.any
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -50,9 +57,11 @@ class Menu:
         """Give what the upstream calls a model.
 
         Raises:
-            Refused: `unknown_model`.
+            Refused: `unknown_model`; `not_ready` while that cannot be known.
         """
         own = self.own_name(name)
+        if own is None and not self.settled and name.startswith(self.prefix):
+            raise Refused(fault("not_ready"))
         if own is None:
             message = f"The model '{name[:64]}' does not exist or you do not have access to it."
             raise Refused(fault("unknown_model", message, param="model"))

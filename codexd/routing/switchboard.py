@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from codexd.fronts import embeddings
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import Fault, Refused, fault
 from codexd.neutral.turn import Turn
 from codexd.policy.routing import CODEX, Alias, Leg, legs
 from codexd.routing.relay import Relay, Way
@@ -108,7 +108,7 @@ class Switchboard:
         """Begin with the line that lists the model, else with the first that takes it.
 
         Raises:
-            Refused: as that line does; `unknown_model` if there is none.
+            Refused: as that line does; if there is none `unknown_model`, or `not_ready` if one may have it.
         """
         listed = self._listing(turn.model)
         if listed is not None:
@@ -118,9 +118,10 @@ class Switchboard:
             try:
                 return line.backend.begin(turn, sink)
             except Refused as refused:
-                if refused.fault.kind != _UNKNOWN:
+                if not _passed_over(line, refused.fault):
                     raise
-                refusal = refused
+                if refusal.fault.kind == _UNKNOWN:
+                    refusal = refused
         raise refusal
 
     def _likeliest(self, model: str) -> list[Line]:
@@ -132,3 +133,11 @@ class Switchboard:
     def _listing(self, model: str) -> Line | None:
         lines = self._lines.values()
         return next((line for line in lines if any(card.id == model for card in line.backend.models())), None)
+
+
+def _passed_over(line: Line, refused: Fault) -> bool:
+    """Tell whether others are asked for a name that a line refuses and nobody lists.
+
+    An upstream that has not listed its models yet, and may be down for long, does not stand before others.
+    """
+    return refused.kind == _UNKNOWN or (refused.kind == "not_ready" and line.name != CODEX)

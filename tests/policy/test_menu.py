@@ -47,6 +47,17 @@ class MenuTests(SynchronousTestCase):
         self.assertEqual((refused.fault.kind, refused.fault.param), ("unknown_model", "model"))
         self.assertIn("'nope'", refused.fault.message)
 
+    def test_before_its_list_was_read_nobody_knows_what_is_not_offered(self) -> None:
+        for menu, kind in (
+            (Menu(prefix="up/", read=False), "not_ready"),
+            (Menu(named=named(("small",)), prefix="up/", read=False), "unknown_model"),
+            (Menu(prefix="up/"), "unknown_model"),
+            (Menu(prefix="other/", read=False), "unknown_model"),
+        ):
+            refused = self.assertRaises(Refused, menu.resolve, "up/new").fault
+            self.assertEqual((refused.kind, menu.settled), (kind, menu.read or bool(menu.named)))
+        self.assertEqual(Menu(any=True, read=False).resolve("new"), "new")
+
     @given(MENUS)
     def test_whatever_is_listed_can_be_asked_for(self, menu: Menu) -> None:
         for card in menu.cards:

@@ -54,6 +54,16 @@ class SwitchboardTests(SynchronousTestCase):
         self.codex.refusals, self.local.refusals = [UNKNOWN], [UNKNOWN]
         self.assertEqual(self.refusal("what"), UNKNOWN)
 
+    def test_one_that_may_have_it_stands_in_nobody_s_way_and_is_told_of_if_nobody_takes_it(self) -> None:
+        maybe, taker = FakeBackend(), FakeBackend()
+        board = Switchboard((Line("maybe", maybe), Line("taker", taker)), {}, self.counted.append)
+        maybe.refusals = [fault("not_ready"), fault("not_ready")]
+        board.begin(Turn("new", ()), Notes())
+        self.assertEqual(len(taker.turns), 1)
+        taker.refusals = [UNKNOWN]
+        refused = self.assertRaises(Refused, board.begin, Turn("new", ()), Notes()).fault
+        self.assertEqual(refused, fault("not_ready"))
+
     def test_another_refusal_is_final(self) -> None:
         self.codex.refusals = [fault("not_ready")]
         self.assertEqual(self.refusal("gpt-5-high"), fault("not_ready"))
