@@ -56,6 +56,7 @@ class UpstreamBackend:
         name: the upstream's, of the settings.
         menu: which models it offers, and what it calls them.
         running: how many answers are under way.
+        reads: the reads of its connections.
         deadlines: how long what may take.
     """
 
@@ -71,11 +72,12 @@ class UpstreamBackend:
         now: Callable[[], float],
     ) -> None:
         self.name = settings.name
-        self.menu = Menu(named=named(settings.models), prefix=settings.prefix, any=settings.any)
+        self.menu = Menu(named=named(settings.models), prefix=settings.prefix, any=settings.any, read=False)
         self.deadlines = Deadlines(
             settings.first_event_seconds, settings.idle_seconds, settings.total_seconds
         )
         self.now = now
+        self.reads = client.reads
         self._settings = settings
         self._dialect = dialect(settings)
         self._retry = RetryPolicy(
@@ -133,7 +135,8 @@ class UpstreamBackend:
 
     def ready(self) -> bool:
         """Tell whether a turn begun now could run (IModelBackend)."""
-        return breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds()) == 0
+        left = breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds())
+        return self.menu.settled and left == 0
 
     # IEmbedder
 
@@ -189,6 +192,8 @@ class UpstreamBackend:
         except Refused as refused:
             if refused.fault.kind in _PASSING:
                 self._list_due = min(self._list_due, began + LIST_AGAIN_SECONDS)
+            else:
+                self.menu = evolve(self.menu, read=True)
             if not self._listing_failed:
                 self._log.warn(
                     "Upstream {name} does not list its models: {kind}",
@@ -198,7 +203,7 @@ class UpstreamBackend:
             self._listing_failed = True
             return
         self._listing_failed = False
-        self.menu = evolve(self.menu, listed=listed)
+        self.menu = evolve(self.menu, listed=listed, read=True)
 
     async def close(self) -> None:
         """Cut every answer, which nobody will read any more, and close the connections."""

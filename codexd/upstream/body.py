@@ -9,6 +9,8 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
+from codexd.upstream.reads import Reads
+
 DRAIN_SECONDS: Final = 5.0
 DRAIN_BYTES: Final = 64 * 1024
 """What may come after an answer's end, so that its connection can be used again."""
@@ -25,20 +27,25 @@ class Reader(Protocol):
 
 
 class Stream(protocol.Protocol):
-    """Brings a body to its reader as it comes, until the reader lets it go."""
+    """Brings a body to its reader, read by read, until the reader lets it go."""
 
     transport: Any
 
-    def __init__(self, reader: Reader, clock: IReactorTime) -> None:
+    def __init__(self, reader: Reader, clock: IReactorTime, reads: Reads) -> None:
         self._reader: Reader | None = reader
         self._clock = clock
+        self._reads = reads
+        self._pieces: list[bytes] = []
+        self._over = False
         self._drained = 0
         self._timer: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came (IProtocol)."""
         if self._reader is not None:
-            self._reader.heard(data)
+            self._pieces.append(data)
+            if len(self._pieces) == 1:
+                self._reads.at_end(self._deliver)
             return
         self._drained += len(data)
         if self._drained > DRAIN_BYTES:
@@ -49,6 +56,8 @@ class Stream(protocol.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._over = True
+        self._deliver()
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.ended(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
@@ -64,14 +73,20 @@ class Stream(protocol.Protocol):
     def drain(self) -> None:
         """The reader has all it wants: what is left is read for the connection's sake, if it is little."""
         self._reader = None
-        if self.transport is not None:
+        if not self._over:
             self.release()
             self._timer = self._clock.callLater(DRAIN_SECONDS, self._drained_long_enough)
 
     def abort(self) -> None:
         """Give the connection up."""
         self._reader = None
-        self.transport.loseConnection()
+        if not self._over:
+            self.transport.loseConnection()
+
+    def _deliver(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces and self._reader is not None:
+            self._reader.heard(b"".join(pieces))
 
     def _drained_long_enough(self) -> None:
         self._timer = None

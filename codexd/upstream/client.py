@@ -14,6 +14,7 @@ from zope.interface import implementer
 from codexd import __version__
 from codexd.settings import Upstream
 from codexd.upstream.endpoints import Endpoints
+from codexd.upstream.reads import Reads
 
 _IDLE_CONNECTION_SECONDS: Final = 60
 """How long an unused connection is kept: less than most servers keep theirs."""
@@ -57,6 +58,10 @@ class Client:
         key: its API key; None sends none.
         clock: the reactor's, so that nobody looks for another.
         pool: what `close` closes.
+        reads: of its connections.
+
+    Attributes:
+        reads: of its connections.
     """
 
     def __init__(
@@ -66,7 +71,9 @@ class Client:
         key: str | None,
         clock: Any,
         pool: HTTPConnectionPool | None = None,
+        reads: Reads | None = None,
     ) -> None:
+        self.reads = reads or Reads()
         self._agent = agent
         self._base = EncodedURL.from_text(base_url.rstrip("/")).to_uri().to_text()
         self._addresses: dict[str, EncodedURL] = {}
@@ -98,14 +105,15 @@ class Client:
         pool.maxPersistentPerHost = settings.max_connections
         pool.cachedConnectionTimeout = _IDLE_CONNECTION_SECONDS
         proxy = None if settings.proxy is None else URI.fromBytes(settings.proxy.encode("ascii"))
-        endpoints = Endpoints(reactor, settings.connect_seconds, proxy, authorities)
+        reads = Reads()
+        endpoints = Endpoints(reactor, settings.connect_seconds, proxy, authorities, reads)
         agent: IAgent
         if proxy is not None and settings.base_url.lower().startswith("http:"):
             # Without TLS a proxy is asked for the whole address.
             agent = ProxyAgent(endpoints.endpointForURI(proxy), reactor, pool)
         else:
             agent = Agent.usingEndpointFactory(reactor, endpoints, pool)
-        return cls(agent, settings.base_url, key, reactor, pool)
+        return cls(agent, settings.base_url, key, reactor, pool, reads)
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> "Deferred[IResponse]":
         """Send a request; fires when the response's head is there, its body still to be delivered.

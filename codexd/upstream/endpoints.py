@@ -16,12 +16,18 @@ from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from codexd.upstream.reads import Reads
 from codexd.upstream.tunnel import Tunnel
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class _AbruptProtocol(ProtocolWrapper):
+    factory: "_AbruptFactory"
+
+    def dataReceived(self, data: bytes) -> None:
+        self.factory.reads.bring(self.wrappedProtocol.dataReceived, data)
+
     def loseConnection(self) -> None:
         self.disconnecting = True
         self.abortConnection()
@@ -31,17 +37,27 @@ class _AbruptFactory(WrappingFactory):
     protocol = _AbruptProtocol
     noisy = False
 
+    def __init__(self, factory: IProtocolFactory, reads: Reads) -> None:
+        super().__init__(factory)
+        self.reads = reads
+
 
 @implementer(IStreamClientEndpoint)
 class Abrupt:
-    """An endpoint whose connections are aborted where they would be closed."""
+    """An endpoint whose connections are aborted where they would be closed.
 
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+    Args:
+        endpoint: makes the connections.
+        reads: told of what they read.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint, reads: Reads) -> None:
         self._endpoint = endpoint
+        self._reads = reads
 
     def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":
         """Connect (IStreamClientEndpoint)."""
-        wrapped: Deferred[Any] = self._endpoint.connect(_AbruptFactory(protocolFactory))
+        wrapped: Deferred[Any] = self._endpoint.connect(_AbruptFactory(protocolFactory, self._reads))
         return wrapped.addCallback(lambda wrapper: wrapper.wrappedProtocol)
 
 
@@ -54,12 +70,19 @@ class Endpoints:
         connect_seconds: longest wait for a TCP connection.
         proxy: where the HTTP proxy is that https goes through by CONNECT, if there is one.
         authorities: PEM text of the certificates to trust; None is the system's own.
+        reads: of the connections.
     """
 
     def __init__(
-        self, reactor: Any, connect_seconds: float, proxy: URI | None = None, authorities: bytes | None = None
+        self,
+        reactor: Any,
+        connect_seconds: float,
+        proxy: URI | None,
+        authorities: bytes | None,
+        reads: Reads,
     ) -> None:
         self._reactor = reactor
+        self._reads = reads
         self._connect_seconds = connect_seconds
         self._proxy = proxy
         self._policy = BrowserLikePolicyForHTTPS(_trust(authorities))
@@ -74,11 +97,12 @@ class Endpoints:
 
     def _way(self, uri: URI) -> IStreamClientEndpoint:
         if uri.scheme != b"https":
-            return Abrupt(self.tcp(uri))
+            return Abrupt(self.tcp(uri), self._reads)
         tls = self._policy.creatorForNetloc(uri.host, uri.port)
         if self._proxy is None:
-            return Abrupt(wrapClientTLS(tls, self.tcp(uri)))
-        return Abrupt(wrapClientTLS(tls, Tunnel(self.tcp(self._proxy), uri.host, uri.port)))
+            return Abrupt(wrapClientTLS(tls, self.tcp(uri)), self._reads)
+        tunnel = Tunnel(self.tcp(self._proxy), uri.host, uri.port)
+        return Abrupt(wrapClientTLS(tls, tunnel), self._reads)
 
     def tcp(self, uri: URI) -> IStreamClientEndpoint:
         """Give the plain way to a host."""

@@ -19,6 +19,7 @@ from codexd.observe.log import whereabouts
 from codexd.policy.breaker import Permit
 from codexd.upstream import failures
 from codexd.upstream.body import Collector, Stream
+from codexd.upstream.reads import Reads
 from codexd.upstream.watch import Deadlines, Watch
 
 _ERROR_BYTES: Final = 64 * 1024
@@ -31,6 +32,11 @@ class Host(Protocol):
     @property
     def deadlines(self) -> Deadlines:
         """How long what may take."""
+        ...
+
+    @property
+    def reads(self) -> Reads:
+        """The reads of its connections."""
         ...
 
     @property
@@ -150,7 +156,7 @@ class Run:
     def _answered(self, response: IResponse) -> None:
         self._asking = None
         if 200 <= response.code < 300:
-            self._reading = stream = Stream(self, self._clock)
+            self._reading = stream = Stream(self, self._clock, self._host.reads)
             response.deliverBody(stream)
             if self._held and self._reading is stream:
                 stream.hold()

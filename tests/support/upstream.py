@@ -23,6 +23,7 @@ from codexd.settings import Upstream
 from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.client import Client
 from codexd.upstream.endpoints import Abrupt
+from codexd.upstream.reads import Reads
 from codexd.wire.json import Json, decode
 
 TURN = Turn("m", (Message("user", (TextPart("hi"),)),))
@@ -119,9 +120,11 @@ class Hearing:
 @define
 class _Endpoints:
     reactor: MemoryReactorClock
+    reads: Reads
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        return Abrupt(TCP4ClientEndpoint(self.reactor, uri.host.decode(), uri.port, timeout=10))
+        endpoint = TCP4ClientEndpoint(self.reactor, uri.host.decode(), uri.port, timeout=10)
+        return Abrupt(endpoint, self.reads)
 
 
 class Rig:
@@ -131,9 +134,9 @@ class Rig:
         self.clock = MemoryReactorClock()
         self.metrics = Metrics()
         self._wires: list[Wire] = []
-        pool = HTTPConnectionPool(self.clock)
-        agent = Agent.usingEndpointFactory(self.clock, _Endpoints(self.clock), pool)
-        self.client = Client(agent, settings.base_url, key, self.clock, pool)
+        pool, reads = HTTPConnectionPool(self.clock), Reads()
+        agent = Agent.usingEndpointFactory(self.clock, _Endpoints(self.clock, reads), pool)
+        self.client = Client(agent, settings.base_url, key, self.clock, pool, reads)
         self.backend = UpstreamBackend(
             settings, self.client, self.clock, self.metrics, lambda: 0.0, lambda: 1445412480.0
         )

@@ -9,15 +9,20 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
 from codexd.upstream.body import DRAIN_BYTES, DRAIN_SECONDS, Collector, Stream
+from codexd.upstream.reads import Reads
 
 
 class Listening:
     def __init__(self) -> None:
-        self.data = b""
+        self.heard_of: list[bytes] = []
         self.ends: list[Failure | None] = []
 
     def heard(self, data: bytes) -> None:
-        self.data += data
+        self.heard_of.append(data)
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.heard_of)
 
     def ended(self, reason: Failure | None) -> None:
         self.ends.append(reason)
@@ -26,7 +31,8 @@ class Listening:
 class StreamTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.reader, self.transport = Clock(), Listening(), StringTransport()
-        self.stream = Stream(self.reader, self.clock)
+        self.reads = Reads()
+        self.stream = Stream(self.reader, self.clock, self.reads)
         self.stream.makeConnection(self.transport)
 
     def test_both_ends_of_a_body_that_are_no_accident_are_its_end(self) -> None:
@@ -35,6 +41,30 @@ class StreamTests(SynchronousTestCase):
             self.stream.dataReceived(b"a")
             self.stream.connectionLost(Failure(reason))
             self.assertEqual((self.reader.data, self.reader.ends), (b"a", [None]))
+
+    def read(self, *pieces: bytes, reason: Exception | None = None) -> None:
+        """Have pieces come with one read, and perhaps the end."""
+
+        def receive(_: bytes) -> None:
+            for piece in pieces:
+                self.stream.dataReceived(piece)
+            if reason is not None:
+                self.stream.connectionLost(Failure(reason))
+
+        self.reads.bring(receive, b"")
+
+    def test_what_comes_with_one_read_comes_in_one_piece(self) -> None:
+        self.read(b"a", b"b")
+        self.read(b"c", b"d", reason=ResponseDone())
+        self.assertEqual((self.reader.heard_of, self.reader.ends), ([b"ab", b"cd"], [None]))
+
+    def test_a_body_that_is_over_is_not_waited_for_and_not_cut(self) -> None:
+        for let_go in (Stream.drain, Stream.abort):
+            self.setUp()
+            self.reader.heard = lambda _, let_go=let_go: let_go(self.stream)  # type: ignore[method-assign]
+            self.read(b"a", reason=ResponseDone())
+            self.assertEqual((self.clock.getDelayedCalls(), self.reader.ends), ([], []))
+            self.assertFalse(self.transport.disconnecting)
 
     def test_an_accident_is_told(self) -> None:
         lost = Failure(ConnectionLost())
