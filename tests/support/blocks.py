@@ -9,6 +9,7 @@ from codexd.tools.gates import Gates
 from codexd.tools.patterns import KNOWN, Pattern
 from codexd.tools.use import Use
 from codexd.wire import json
+from tests.support.chunking import chunkings
 from tests.support.sentences import Script, names, sentences, texts
 
 OPEN, CLOSE = "<use_tool>", "</use_tool>"
@@ -92,18 +93,9 @@ def blocky() -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(_SHREDS) | texts(), max_size=12).map("".join)
 
 
-@st.composite
-def cuts(draw: st.DrawFn, text: str) -> list[str]:
-    """Give the text in pieces: cut at drawn places, or character by character."""
-    if draw(st.booleans()):
-        return list(text)
-    borders = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
-    return [text[a:b] for a, b in zip([0, *borders], [*borders, len(text)], strict=True)]
-
-
 def cut_blocky() -> st.SearchStrategy[tuple[str, list[str]]]:
     """Give such a text, whole and in pieces."""
-    return blocky().flatmap(lambda text: st.tuples(st.just(text), cuts(text)))
+    return blocky().flatmap(lambda text: st.tuples(st.just(text), chunkings(text)))
 
 
 def values() -> st.SearchStrategy[json.Json]:
@@ -149,7 +141,7 @@ def recut(draw: st.DrawFn, events: Script) -> Script:
     found: list[e.Event] = []
     for event in events:
         if isinstance(event, e.TextDelta):
-            found += [e.TextDelta(event.index, piece) for piece in draw(cuts(event.text))]
+            found += [e.TextDelta(event.index, piece) for piece in draw(chunkings(event.text))]
         else:
             found.append(event)
     return tuple(found)

@@ -12,6 +12,7 @@ from codexd.neutral.event import Event
 from codexd.neutral.grammar import Sentence
 from codexd.neutral.turn import Message, TextPart, Tool, Turn
 from codexd.wire import json
+from tests.support.chunking import chunkings
 from tests.support.sentences import merged, texts
 
 TOKEN = "0a0b"
@@ -81,13 +82,6 @@ def calls(ids: bool = True) -> st.SearchStrategy[list[Spoken]]:
 
 
 @st.composite
-def cuts(draw: st.DrawFn, text: str) -> list[str]:
-    """Cut a text anywhere; the pieces are never none."""
-    places = sorted(draw(st.lists(st.integers(0, len(text)), max_size=4)))
-    return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
-
-
-@st.composite
 def fragments(draw: st.DrawFn, spoken: list[Spoken]) -> list[list[Chunk]]:
     """Cut calls into the entries of `tool_calls`, one list a chunk; side by side where indexes or ids allow.
 
@@ -114,7 +108,7 @@ def _entries(draw: st.DrawFn, call: Spoken, at: int, style: str) -> list[Chunk]:
         arguments = json.decode(call.arguments) if draw(st.booleans()) else call.arguments
         index = {"index": draw(st.sampled_from((at, 0)))} if draw(st.booleans()) else {}
         return [{**index, **named, "function": {"name": call.name, "arguments": arguments}}]
-    pieces = draw(cuts(call.arguments))
+    pieces = draw(chunkings(call.arguments))
     bodies: list[Chunk] = [{"arguments": piece} for piece in pieces]
     if style == "in turn":
         return [
@@ -130,7 +124,7 @@ def _identified(
     everywhere = style == "by id" or draw(st.booleans())
     # In `ha`, `ha` nobody can tell parts from a repetition; a name nobody offered is known by no part.
     if draw(st.booleans()) and call.name not in ("haha", "invented"):
-        bodies = [{"name": part} for part in draw(cuts(call.name)) if part] + bodies
+        bodies = [{"name": part} for part in draw(chunkings(call.name)) if part] + bodies
     elif everywhere and draw(st.booleans()):
         bodies = [{"name": call.name, **body} for body in bodies]
     else:

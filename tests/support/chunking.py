@@ -1,15 +1,17 @@
-"""Hypothesis strategies for law 1: the same bytes, cut anywhere."""
+"""Hypothesis strategies for law 1: the same bytes, or the same text, cut anywhere."""
+
+from typing import AnyStr
 
 from hypothesis import strategies as st
 
 
 @st.composite
-def _cut(draw: st.DrawFn, data: bytes) -> list[bytes]:
+def _cut(draw: st.DrawFn, data: AnyStr) -> list[AnyStr]:
     borders = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
     return [data[a:b] for a, b in zip([0, *borders], [*borders, len(data)], strict=True)]
 
 
-def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Ways to cut `data`: at drawn places (some chunks are empty), byte by byte, or not at all."""
-    bytewise = [data[i : i + 1] for i in range(len(data))]
-    return st.one_of(_cut(data), st.just(bytewise), st.just([data]))
+def chunkings(data: AnyStr) -> st.SearchStrategy[list[AnyStr]]:
+    """Ways to cut `data`: at drawn places (some chunks are empty), one by one, or not at all."""
+    singly = [data[i : i + 1] for i in range(len(data))]
+    return st.one_of(_cut(data), st.just(singly), st.just([data]))

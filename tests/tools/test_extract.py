@@ -21,9 +21,8 @@ from tests.support.blocks import (
     OPEN,
     TOOL,
     answer,
-    blocky,
     blocky_sentences,
-    cuts,
+    cut_blocky,
     recut,
     without_logprobs,
 )
@@ -77,7 +76,7 @@ class LawTests(SynchronousTestCase):
         whole = unfolded(fold(drawn))
         self.assertEqual(fold(extract(data.draw(recut(whole)))), fold(extract(whole)))
 
-    @given(blocky().flatmap(lambda text: st.tuples(st.just(text), cuts(text))))
+    @given(cut_blocky())
     def test_no_character_is_lost_but_blanks_around_calls(self, cut: tuple[str, list[str]]) -> None:
         text, chunks = cut
         extractor = Extractor(OFFER, "abc")

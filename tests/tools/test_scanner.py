@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.tools.patterns import KNOWN, USE_TOOL, Pattern
 from codexd.tools.scanner import ABORTED, FLUSHED, SCANNING, STARTED, Block, Piece, Scanner, Scanning, Text
 from codexd.tools.use import Use
-from tests.support.blocks import BOTH, CALL, CLOSE, FIND, OPEN, cut_blocky, cuts
+from tests.support.blocks import BOTH, CALL, CLOSE, FIND, OPEN, cut_blocky
+from tests.support.chunking import chunkings
 from tests.support.sentences import pieces as repeats
 
 
@@ -148,7 +149,7 @@ class ScannerTests(SynchronousTestCase):
 
     @given(st.data())
     def test_a_mark_may_be_cut_anywhere(self, data: st.DataObject) -> None:
-        found = scan(data.draw(cuts(FIND + FIND)))
+        found = scan(data.draw(chunkings(FIND + FIND)))
         self.assertEqual([type(piece) for piece in found], [Block, Block])
 
 
