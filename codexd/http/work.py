@@ -68,6 +68,12 @@ class Work:
         self.kept = self._end = keeping.write(Reply(), self._stamp, "queued")
         self.transcript = Transcript(b"".join(self._encoder.queued()))
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The request's fields without effect: as the back end says, once it was asked."""
+        asked = self._exchange.turn if self._handle is None else self._handle
+        return tuple(asked.ignored)
+
     def start(self) -> None:
         """Be kept as queued, and then begin."""
         self._house.store.keep(self.kept).addCallbacks(self._begin, self._refuse)
@@ -96,9 +102,9 @@ class Work:
 
     def _begin(self, _: None) -> None:
         self._house.journal.metrics.count("background_started")
-        self.queued.happen()
         if self._last is None:
             self._ask()
+        self.queued.happen()
         self._starting = False
         self.flush()
 
@@ -198,8 +204,7 @@ class Work:
             if wrong.kind != "cancelled":  # that is nobody's failure
                 record.status = wrong.status
         record.seconds = self._seconds()
-        if self._handle is not None:
-            record.ignored = self._handle.ignored
+        record.ignored = self.ignored
         self._house.journal.finished(record)
 
     def _seconds(self) -> float:

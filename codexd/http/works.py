@@ -42,7 +42,7 @@ class Works:
         await work.queued.wait()
         if work.refused is not None:
             raise Refused(work.refused)
-        set_heading(request, exchange.turn.ignored)
+        set_heading(request, work.ignored)
         if exchange.stream:
             await Viewer(self._house, request, work.transcript, 0).begin()
             return None

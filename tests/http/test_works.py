@@ -38,8 +38,10 @@ class TestTakingIn(ResponsesCase):
         self.nothing_left()
 
     def test_what_had_no_effect_is_named_to_its_client(self) -> None:
-        self.post(background=True, prediction={})
-        self.assertEqual(self.connection.response.headers["x-codexd-ignored"], "prediction")
+        self.web.backend.ignored = ("seed",)
+        for stream in (False, True):
+            self.post(background=True, stream=stream, prediction={})
+            self.assertEqual(self.connection.response.headers["x-codexd-ignored"], "prediction, seed")
 
     def test_nobody_else_sees_it(self) -> None:
         self.open(Web(Http(api_keys=("mine", "yours"))))
