@@ -163,6 +163,16 @@ class ListTests(SynchronousTestCase):
         rig.clock.advance(1)
         self.assertTrue(rig.backend.list_due)
 
+    def test_until_it_has_listed_its_models_it_is_not_ready_to_answer(self) -> None:
+        for status, ready in ((200, True), (404, True), (503, False)):
+            rig = Rig(evolve(SETTINGS, any=False))
+            self.assertFalse(rig.backend.ready())
+            self.assertEqual(self.assertRaises(Refused, rig.begin).fault.kind, "not_ready")
+            self.refresh(rig, lambda wire, status=status: wire.answer(LISTED, status))
+            refused = self.assertRaises(Refused, rig.begin).fault.kind
+            expected = "unknown_model" if ready else "not_ready"
+            self.assertEqual((rig.backend.ready(), refused), (ready, expected))
+
     def test_one_that_gives_no_list_is_not_bothered(self) -> None:
         rig = Rig()
         for status in (401, 404):
