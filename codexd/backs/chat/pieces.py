@@ -6,7 +6,7 @@ over, and only what is no JSON at all, or an error, is a failure.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
@@ -119,8 +119,10 @@ def _choice(choices: Json) -> dict[str, Json] | None:
     """Give the first choice: no more than one was asked for."""
     if not isinstance(choices, list):
         return None
-    found = (one for one in choices if isinstance(one, dict) and one.get("index") in (0, None))
-    return next(found, None)
+    for one in choices:
+        if isinstance(one, dict) and one.get("index") in (0, None):
+            return one
+    return None
 
 
 def _said(choice: dict[str, Json]) -> list[Piece]:
@@ -140,7 +142,9 @@ def _said(choice: dict[str, Json]) -> list[Piece]:
 
 def _delta(delta: dict[str, Json], logprobs: JsonText | None, whole: bool, last: bool) -> list[Piece]:
     pieces: list[Piece] = []
-    thought = next((value for name in _THOUGHTS if (value := delta.get(name))), None)
+    thought = None
+    for name in _THOUGHTS:
+        thought = thought or delta.get(name)
     if thought:
         pieces += [Thought(text, whole) for text in _texts(thought)]
     content = delta.get("content")
@@ -237,12 +241,14 @@ def _logprobs(value: Json) -> JsonText | None:
 def _usage(chunk: dict[str, Json], choice: dict[str, Json] | None) -> Usage | None:
     """Read usage where OpenAI has it, in the choice (Moonshot), or beside the chunk (Groq)."""
     beside = chunk.get("x_groq")
-    places: tuple[Any, ...] = (
+    for place in (
         chunk.get("usage"),
         choice.get("usage") if choice else None,
         beside.get("usage") if isinstance(beside, dict) else None,
-    )
-    return next((_counted(place) for place in places if isinstance(place, dict) and place), None)
+    ):
+        if isinstance(place, dict) and place:
+            return _counted(place)
+    return None
 
 
 def _counted(usage: dict[str, Json]) -> Usage | None:
