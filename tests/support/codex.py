@@ -1,13 +1,12 @@
 """Codex in memory: a reactor whose child processes are fake app-servers, and a back end over them."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import AnyStr
 
 from attrs import define, field
-from twisted.internet.interfaces import IProcessProtocol, IProcessTransport, IReactorProcess
+from twisted.internet.interfaces import IProcessProtocol, IReactorProcess
 from zope.interface import implementer
 
 from codexd.child.backend import AppServer
@@ -20,7 +19,7 @@ from codexd.wire import json
 from codexd.wire.jsonl import LineSplitter
 from tests.support.appserver import FakeAppServer
 from tests.support.listener import Asked, Listener
-from tests.support.process import FakeProcess, ProcessReactor
+from tests.support.process import Command, FakeProcess, ProcessReactor
 
 CATALOG = json.encode({"models": [{"slug": "gpt", "tool_mode": "code"}]})
 """What the fake's `debug models` prints."""
@@ -97,36 +96,20 @@ class CodexReactor(ProcessReactor):
         self.held = False
         self.children: list[CodexProcess] = []
         self.catalog: bytes | None = CATALOG
-        self._numbers = count(2_000_000_000)  # far above any process that could really run
+        self._pids = count(2_000_000_000)  # far above any process that could really run
 
-    def spawnProcess(
-        self,
-        processProtocol: IProcessProtocol,
-        executable: bytes | str,
-        args: Sequence[bytes | str],
-        env: Mapping[AnyStr, AnyStr] | None = None,
-        path: bytes | str | None = None,
-        uid: int | None = None,
-        gid: int | None = None,
-        usePTY: bool = False,
-        childFDs: Mapping[int, int | str] | None = None,
-    ) -> IProcessTransport:
-        if self.error is not None:
-            raise self.error
-        command = (executable, list(args), env, path)
-        process = CodexProcess(self, next(self._numbers), processProtocol, command, self.temper)
+    def _made(self, protocol: IProcessProtocol, command: Command) -> CodexProcess:
+        process = CodexProcess(self, next(self._pids), protocol, command, self.temper)
         process.serve(self.make_server(), self.held)
-        self.processes.append(process)
-        processProtocol.makeConnection(process)
-        if self.temper.stillborn:
-            process.exit(code=1)
-        elif "app-server" in args:
-            self.children.append(process)
-        else:
+        if "app-server" not in command[1]:
             self.callLater(0, self._print_catalog, process)
+        elif not self.temper.stillborn:
+            self.children.append(process)
         return process
 
     def _print_catalog(self, process: CodexProcess) -> None:
+        if not process.alive:
+            return
         if self.catalog is not None:
             process.say(self.catalog)
         process.exit()

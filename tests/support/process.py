@@ -15,6 +15,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+Command = tuple[bytes | str, list[bytes | str], object, object]
+"""Executable, arguments, environment and directory."""
+
 
 @frozen
 class Temper:
@@ -45,7 +48,7 @@ class FakeProcess:
     """
 
     def __init__(
-        self, clock: Clock, pid: int, protocol: IProcessProtocol, command: tuple[object, ...], temper: Temper
+        self, clock: Clock, pid: int, protocol: IProcessProtocol, command: Command, temper: Temper
     ) -> None:
         self.pid: int | None = pid
         self.command = command
@@ -172,6 +175,9 @@ class ProcessReactor(Clock):
             self.advance(max(0.0, due - self.seconds()))
         self.advance(max(0.0, end - self.seconds()))
 
+    def _made(self, protocol: IProcessProtocol, command: Command) -> FakeProcess:
+        return FakeProcess(self, next(self._pids), protocol, command, self.temper)
+
     def spawnProcess(
         self,
         processProtocol: IProcessProtocol,
@@ -186,8 +192,7 @@ class ProcessReactor(Clock):
     ) -> IProcessTransport:
         if self.error is not None:
             raise self.error
-        command = (executable, list(args), env, path)
-        process = FakeProcess(self, next(self._pids), processProtocol, command, self.temper)
+        process = self._made(processProtocol, (executable, list(args), env, path))
         self.processes.append(process)
         processProtocol.makeConnection(process)
         if self.temper.stillborn:
