@@ -21,11 +21,11 @@ from codexd.neutral.turn import (
     Thinking,
     Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
     Turn,
 )
 from codexd.wire.json import encode
+from tests.support.chat_turns import choices
 from tests.support.sentences import annotations, tokens
 
 texts = st.text(max_size=20)
@@ -101,18 +101,6 @@ def toolboxes(draw: st.DrawFn) -> tuple[Tool, ...]:
         spaced = [evolve(tool, namespace="space", namespace_description=described) for tool in tools[split:]]
         tools[split:] = spaced
     return tuple(tools)
-
-
-@st.composite
-def choices(draw: st.DrawFn, tools: tuple[Tool, ...]) -> ToolChoice:
-    """A choice that these tools allow."""
-    if not tools:
-        return ToolChoice(draw(st.sampled_from(("auto", "none"))))
-    named = st.lists(st.sampled_from([tool.name for tool in tools]), unique=True, min_size=1).map(tuple)
-    return draw(
-        st.builds(ToolChoice, st.sampled_from(("auto", "none", "required")))
-        | st.builds(ToolChoice, st.sampled_from(("auto", "required")), named)
-    )
 
 
 formats = st.builds(Format, st.sampled_from(("text", "json_object"))) | st.builds(
