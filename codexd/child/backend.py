@@ -75,7 +75,7 @@ class AppServer:
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer (IModelBackend)."""
-        return tuple(ModelCard(name, efforts=self.catalog.efforts(name)) for name in self.catalog.names)
+        return self.catalog.cards
 
     def ready(self) -> bool:
         """Tell whether a turn begun now could run (IModelBackend)."""

@@ -1,10 +1,12 @@
 """Which model a name means: the account's own list, the aliases, and the effort suffixes."""
 
+from functools import cached_property
 from typing import Protocol
 
 from attrs import evolve, frozen
 
 from codexd.neutral.fault import Refused, fault
+from codexd.neutral.model import ModelCard
 
 
 class Alias(Protocol):
@@ -64,12 +66,13 @@ class Catalog:
     aliases: tuple[Alias, ...] = ()
     any: bool = False
 
-    @property
-    def names(self) -> tuple[str, ...]:
+    @cached_property
+    def cards(self) -> tuple[ModelCard, ...]:
         """What `/v1/models` lists: the aliases, then what the account shows."""
         aliased = tuple(alias.name for alias in self.aliases)
         shown = (offer.id for offer in self.offers if not offer.hidden)
-        return aliased + tuple(id for id in shown if id not in aliased)
+        names = aliased + tuple(id for id in shown if id not in aliased)
+        return tuple(ModelCard(name, efforts=self.efforts(name)) for name in names)
 
     def efforts(self, name: str) -> tuple[str, ...]:
         """Give the efforts a name may be suffixed with."""

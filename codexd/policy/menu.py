@@ -1,6 +1,7 @@
 """What one upstream offers, under which names: its own list, an allow-list with other names, a prefix."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from attrs import evolve, frozen
 
@@ -31,7 +32,7 @@ class Menu:
         """Whether it is known of every name if it is offered."""
         return self.read or bool(self.named) or self.any
 
-    @property
+    @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
         """What there is to list. A named model is offered also while the upstream has not been asked."""
         own = {card.id: card for card in self.listed}
@@ -46,8 +47,11 @@ class Menu:
         if not name.startswith(self.prefix):
             return None
         bare = name[len(self.prefix) :]
-        known = dict(self.named) or {card.id: card.id for card in self.listed}
-        return known.get(bare) or (bare if self.any and bare else None)
+        return self._own_names.get(bare) or (bare if self.any and bare else None)
+
+    @cached_property
+    def _own_names(self) -> Mapping[str, str]:
+        return dict(self.named) or {card.id: card.id for card in self.listed}
 
     def window(self, own: str) -> int | None:
         """Give the context window of a model by its own name, in tokens, as far as the upstream tells."""

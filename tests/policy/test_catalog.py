@@ -66,7 +66,8 @@ class ResolveTests(SynchronousTestCase):
 
 class ListTests(SynchronousTestCase):
     def test_aliases_come_first_and_hidden_models_are_not_listed(self) -> None:
-        self.assertEqual(CATALOG.names, ("fast", "shadowed", "far", "gpt-5", "gpt-5-mini"))
+        names = [card.id for card in CATALOG.cards]
+        self.assertEqual(names, ["fast", "shadowed", "far", "gpt-5", "gpt-5-mini"])
 
     def test_an_alias_takes_the_efforts_of_what_it_stands_for(self) -> None:
         found = {name: CATALOG.efforts(name) for name in ("fast", "shadowed", "far", "gpt-5-mini", "gpt-6")}
@@ -85,7 +86,7 @@ class ListTests(SynchronousTestCase):
         self, offers: list[Offer], aliases: list[Model]
     ) -> None:
         catalog = Catalog(tuple(offers), tuple(aliases))
-        for name in catalog.names:
-            catalog.resolve(name)
-            for effort in catalog.efforts(name):
-                self.assertIn(catalog.resolve(f"{name}-{effort}").effort, (effort, None))
+        for card in catalog.cards:
+            catalog.resolve(card.id)
+            for effort in card.efforts:
+                self.assertIn(catalog.resolve(f"{card.id}-{effort}").effort, (effort, None))
