@@ -11,6 +11,7 @@ from codexd.fronts import embeddings, models
 from codexd.fronts.exchange import Draft, Exchange
 from codexd.http.answer import Answer
 from codexd.http.doors import Door
+from codexd.http.errand import Errand
 from codexd.http.guard import Guard
 from codexd.http.house import House
 from codexd.http.request import Request
@@ -73,8 +74,8 @@ class Desk:
         self.guard.admit(request)
         asked = embeddings.decode(self.guard.body(request))
         request.record.model = _harmless(asked.model)
-        given = self.house.embedder.embed(asked.model, asked.renamed)
-        return given.addCallback(lambda body: request.send(200, body))
+        errand = Errand(self.house, request, lambda: self.house.embedder.embed(asked.model, asked.renamed))
+        return Deferred.fromCoroutine(errand.run())
 
     def models(self, request: Request) -> bytes:
         """List the models."""

@@ -48,3 +48,21 @@ class EmbeddingsTests(SynchronousTestCase):
         connection.ask("POST", PATH, ASKED)
         connection.leave()
         self.assertEqual(len(given_up), 1)
+        record = self.web.log.records[0]
+        self.assertEqual((record.status, record.outcome), (499, "client_gone"))
+
+    def test_the_end_of_the_daemon_waits_for_it_but_not_for_ever(self) -> None:
+        for late in (False, True):
+            self.setUp()
+            connection = self.web.connect()
+            connection.ask("POST", PATH, ASKED)
+            closed = self.web.doorman.close()
+            self.assertNoResult(closed)
+            self.assertEqual(self.web.ask("POST", PATH, ASKED).status, 503)
+            if late:
+                self.web.clock.advance(1000)
+            else:
+                self.web.backend.embedded.callback(b"{}")
+            self.successResultOf(closed)
+            (response,) = connection.responses("POST")
+            self.assertEqual(response.status, 503 if late else 200)
