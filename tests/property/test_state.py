@@ -113,7 +113,7 @@ class StateMachine(RuleBasedStateMachine):
 
     def _has_seen(self, answer: Answer) -> None:
         was_shown = seen.texts(self.stack.asked(f"say: {answer.whole}"))
-        assert was_shown == said([*answer.before, *answer.own]), was_shown
+        assert was_shown == answer.shown, was_shown
 
     # What happens to answers.
 

@@ -45,6 +45,7 @@ class Answer:
         parent: the answer it goes on from.
         room: the conversation it was given in.
         found: what was in that, when it was asked.
+        shown: what its model must have been shown, whatever is taken out later.
         thread: where its model is, while it runs.
         told: the output.
     """
@@ -57,6 +58,7 @@ class Answer:
     parent: "Answer | None" = None
     room: Room | None = None
     found: list[Item] = Factory(list)
+    shown: list[Said] = Factory(list)
     thread: str | None = None
     status: str = "in_progress"
     told: list[Item] = Factory(list)
@@ -129,6 +131,7 @@ class Memory:
             body["conversation"], answer.room, answer.found = origin.id, origin, list(origin.items)
             fine = fine and origin in self.open and origin.owner == owner and "store" not in fields
         answer.own = [*self._referred(named, answer.before), Item(("user", f"say: {whole}"))]
+        answer.shown = said([*answer.before, *answer.own])
         return body, answer if fine else None
 
     def _referred(self, id: str | None, before: list[Item]) -> list[Item]:
