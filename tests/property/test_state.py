@@ -281,5 +281,5 @@ class StateMachine(RuleBasedStateMachine):
 class LawTests(SynchronousTestCase):
     def test_what_is_remembered_is_what_plain_python_remembers(self) -> None:
         run_state_machine_as_test(
-            StateMachine, settings=settings(max_examples=30, stateful_step_count=50, deadline=None)
+            StateMachine, settings=settings(max_examples=25, stateful_step_count=40, deadline=None)
         )
