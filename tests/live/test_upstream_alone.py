@@ -19,7 +19,7 @@ name = "only"
 base_url = "http://127.0.0.1:{port}/v1"
 retries = 0
 breaker_failures = 2
-breaker_seconds = 0.3
+breaker_seconds = 1.5
 refresh_seconds = 0.2
 """
 UP = 'codexd_upstream_up{upstream="only"}'

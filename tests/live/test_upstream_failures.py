@@ -132,7 +132,7 @@ class BreakerTests(UpstreamTestCase):
         asked = len(odd.asked)
         error = self.assertRaises(openai.InternalServerError, self.ask, "x", "frail/hello")
         self.assertEqual((error.status_code, error.code), (503, "unreachable"))
-        self.assertEqual(error.response.headers["retry-after"], "1")
+        self.assertIn(error.response.headers["retry-after"], ("1", "2"))
         self.assertEqual((len(odd.asked), daemon.metric(up)), (asked, 0))
         self.assertEqual(daemon.get("/readyz").status, 200)
         until(lambda: daemon.metric(up) == 1, "it may be tried again")

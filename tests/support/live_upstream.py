@@ -53,7 +53,7 @@ prefix = "frail/"
 any = true
 retries = 0
 breaker_failures = 2
-breaker_seconds = 0.4
+breaker_seconds = 1.5
 
 [[upstream]]
 name = "gone"
