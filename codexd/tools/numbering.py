@@ -40,6 +40,8 @@ class Numbering:
             return []
         if isinstance(event, e.Closed):
             del self._open[index]
+        if opened.index == index:  # as mostly, and evolving is dear
+            return [event]
         return [evolve(event, index=opened.index)]  # type: ignore[arg-type]
 
     def has(self, kind: type[e.Opened]) -> bool:
