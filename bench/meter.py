@@ -6,6 +6,7 @@ from attrs import frozen
 
 from bench.load import Door, ask_many
 from bench.processes import cpu_seconds, resident_bytes
+from codexd.wire.json import Json
 
 SHORT = "say: hi"
 
@@ -24,14 +25,16 @@ class Meter:
     pids: tuple[int, ...]
     model: str
 
-    def requests(self, door: Door, count: int, at_once: int = 4, **more: object) -> tuple[float, ...]:
+    def requests(self, door: Door, count: int, at_once: int = 4, **more: Json) -> tuple[float, ...]:
         """Give the seconds that a short request takes of each process."""
         request = door.request(self.model, SHORT, **more)
         return self.work(lambda: ask_many(self.port, door, request, count, at_once), count)
 
-    def pieces(self, door: Door, text: str, answers: int, at_once: int = 1) -> tuple[float, ...]:
+    def pieces(
+        self, door: Door, text: str, answers: int, at_once: int = 1, **more: Json
+    ) -> tuple[float, ...]:
         """Give the seconds of one piece, within answers so long that little else counts."""
-        request, pieces = door.request(self.model, text), 0
+        request, pieces = door.request(self.model, text, **more), 0
 
         def work() -> None:
             nonlocal pieces

@@ -1,4 +1,4 @@
-"""Processes to measure, and what they used (Linux /proc)."""
+"""Processes to measure, and what they used, as Linux tells it."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_TICKS = os.sysconf("SC_CLK_TCK")
+_SCHEDULER = 2  # which of a process's clocks (clock_getcpuclockid(3)): the one in nanoseconds
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -24,9 +24,8 @@ def free_port() -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the CPU time a process has used, its own and the kernel's for it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """Give the CPU time a process has used, its own and the kernel's for it, by its clock."""
+    return time.clock_gettime(~pid << 3 | _SCHEDULER)
 
 
 def resident_bytes(pid: int) -> int:

@@ -9,10 +9,11 @@ from bench.load import CHAT, RESPONSES
 from bench.meter import Meter
 from bench.processes import daemon, served
 from bench.report import Figure, memory, piece, request, times
+from codexd.wire.json import Json
 
 _BARE = "a bare Twisted proxy"
 _MANY = 32
-_TOOLS = [
+_TOOLS: Json = [
     {
         "type": "function",
         "function": {"name": f"tool_{number}", "description": "Does it.", "parameters": {"type": "object"}},
@@ -62,6 +63,7 @@ def _figures(bare: tuple[float, ...], meter: Meter, turns: int) -> list[Figure]:
     (single,) = meter.requests(CHAT, turns, 1)
     (many,) = meter.requests(CHAT, turns, _MANY)
     (offered,) = meter.requests(CHAT, turns, tools=_TOOLS)
+    (looked_through,) = meter.pieces(CHAT, "long", 20, tools=_TOOLS)
     (unkept,) = meter.requests(RESPONSES, turns, store=False)
     (kept,) = meter.requests(RESPONSES, turns)
     (told,) = meter.pieces(RESPONSES, "long", 20)
@@ -72,6 +74,9 @@ def _figures(bare: tuple[float, ...], meter: Meter, turns: int) -> list[Figure]:
         request(f"the same on {_MANY} connections", many, "", times(many, asked, "on four")),
         request(f"the same with {len(_TOOLS)} tools", offered, "", times(offered, asked, "without")),
         piece("CPU of a streamed chunk", said, "15 us", times(said, bare[1], _BARE)),
+        piece(
+            "the same, looked through for calls", looked_through, "", times(looked_through, said, "without")
+        ),
         piece("CPU of a chunk that comes alone", alone, "", times(alone, bare[2], _BARE)),
         request("CPU of a short response, not kept", unkept, "", times(unkept, asked, "a chat request")),
         request("CPU of a short response, kept", kept, "", times(kept, unkept, "one not kept")),
