@@ -38,7 +38,7 @@ format: .venv/dev  ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/dev  ## Measure what codexd adds to the real child and to an instant one.
+bench: .venv/dev  ## Measure what codexd costs, over Codex and over an upstream; ARGS="--help" tells more.
 	$(BIN)/python -m bench $(ARGS)
 
 parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with what codexd says now.

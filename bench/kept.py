@@ -34,7 +34,7 @@ def over_store(state: Path, turns: int) -> list[Figure]:
     return [
         request(f"CPU of going on from one of {FEW:,}", few),
         request(f"CPU of going on from one of {MANY:,}", many, "1.2 x", times(many, few, f"of {FEW:,}")),
-        memory("memory of the daemon", late, "70 MB"),
+        memory("memory of the daemon", late),
         memory(f"growth from {MANY // 5:,} to {MANY:,} answers", late - early),
     ]
 

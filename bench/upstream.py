@@ -81,6 +81,6 @@ def _figures(bare: tuple[float, ...], meter: Meter, turns: int) -> list[Figure]:
         request("CPU of a short response, not kept", unkept, "", times(unkept, asked, "a chat request")),
         request("CPU of a short response, kept", kept, "", times(kept, unkept, "one not kept")),
         piece("CPU of a chunk of a response, kept", told, "", times(told, said, "a chat chunk")),
-        memory("memory of the daemon", after, "70 MB"),
+        memory("memory of the daemon", after),
         memory(f"growth over {5 * turns} requests", after - before),
     ]
