@@ -153,7 +153,7 @@ class AppServer:
 
     def _cut(self, turn: Turn) -> Turn:
         """Leave out the beginning of a history that is too long, if the client wants that."""
-        short = shortened(turn, self._keeping.room(turn), estimate.item)
+        short = shortened(turn, self._keeping.room, estimate.item)
         if short is not turn:
             self._metrics.count("turn_truncated")
         return short

@@ -18,17 +18,17 @@ STEPS: Final = 4
 it was cut before, and what was kept of it (a thread, a cache) stays of use."""
 
 
-def shortened(turn: Turn, room: int | None, size: Callable[[Item], int]) -> Turn:
+def shortened(turn: Turn, room: Callable[[Turn], int | None], size: Callable[[Item], int]) -> Turn:
     """Ask the same with a history that fits, if the client wants that and it does not.
 
     Args:
         turn: what is asked.
-        room: how large its history may be; None where nobody knows.
+        room: tells how large its history may be; None where nobody knows.
         size: gives the size of an item, in the same measure.
     """
-    if turn.truncation != "auto" or room is None:
+    if turn.truncation != "auto" or (most := room(turn)) is None:
         return turn
-    kept = fitting(turn.items, room, size)
+    kept = fitting(turn.items, most, size)
     return turn if len(kept) == len(turn.items) else evolve(turn, items=kept)
 
 

@@ -122,12 +122,14 @@ class UpstreamBackend:
 
     def _cut(self, turn: Turn) -> Turn:
         """Leave out the beginning of a history that is too long, if the client wants that."""
-        window = self.menu.window(turn.model)
-        room = None if window is None else estimate.room(turn, window)
-        short = shortened(turn, room, estimate.item)
+        short = shortened(turn, self._room, estimate.item)
         if short is not turn:
             self._metrics.count("turn_truncated")
         return short
+
+    def _room(self, turn: Turn) -> int | None:
+        window = self.menu.window(turn.model)
+        return None if window is None else estimate.room(turn, window)
 
     def models(self) -> tuple[ModelCard, ...]:
         """List what is on offer (IModelBackend)."""
