@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from codexd.options import Options
 from codexd.service import Daemon, makeService
-from codexd.settings import Codex, Http, Settings
+from codexd.settings import Codex, Http, Settings, Upstream
 from tests.support.codex import CodexReactor
 from tests.support.tables import InlineExecutor
 from tests.support.web import Connection, Response, chat
@@ -133,6 +133,16 @@ class StartTests(DaemonTestCase):
             self.daemon.startService()
         self.assertIn("cannot listen on tcp:11435:interface=127.0.0.1", str(ended.exception))
         self.assertEqual(self.reactor.processes, [])
+
+    def test_an_upstream_that_cannot_be_used_ends_it_with_a_word(self) -> None:
+        upstream = Upstream("up", "http://127.0.0.1:1/v1", key_env="NOT_SET")
+        environ = {"HOME": str(self.home)}
+        daemon = Daemon(Settings(upstream=(upstream,)), environ, self.reactor, connect=InlineExecutor)
+        with self.assertRaises(SystemExit) as ended:
+            daemon.startService()
+        self.assertIn("codexd: upstream 'up': the variable NOT_SET", str(ended.exception))
+        self.assertEqual(self.reactor.tcpServers, [])
+        self.successResultOf(daemon.stopService())
 
     def test_it_says_whose_models_answer(self) -> None:
         globalLogPublisher.addObserver(self.log.append)

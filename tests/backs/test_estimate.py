@@ -12,6 +12,7 @@ from codexd.neutral.turn import (
     Message,
     Reasoning,
     RefusalPart,
+    Search,
     TextPart,
     Tool,
     ToolCall,
@@ -31,6 +32,7 @@ class EstimateTests(SynchronousTestCase):
             Reasoning(("not this",), ("seven", ".."), "nor this"),
             ToolCall("c", "f", "{seven}"),
             ToolResult("c", (TextPart("seven.."),)),
+            Search("ws_1", '{"a":1}'),
         ):
             turn = Turn("m1", (said, said), instructions="ié")
             estimated = Usage(input_tokens=tokens(2 * 7 + 3), output_tokens=3, estimated=True)

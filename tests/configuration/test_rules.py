@@ -89,6 +89,23 @@ class RuleTests(SynchronousTestCase):
         self.assertIn('is for profile = "agent"', self.only(with_aliases(Model("a", workspace="/w"))))
         self.assertEqual(problems(with_aliases(Model("a", profile="agent", workspace="/w"))), ())
 
+    def test_an_alias_leads_to_an_upstream_there_is_and_never_back_to_itself(self) -> None:
+        def told(*aliases: Model) -> tuple[str, ...]:
+            local = Upstream("local", "http://127.0.0.1:1/v1")
+            return problems(Settings(models=Models(alias=aliases), upstream=(local,)))
+
+        self.assertEqual(told(Model("a", upstream="local", fallback=("b",)), Model("b", fallback=("a",))), ())
+        for wrong, expected in (
+            (Model("a", upstream="gone"), "there is no upstream named 'gone'"),
+            (
+                Model("a", upstream="local", profile="agent", workspace="/w"),
+                "an upstream's model has no workspace",
+            ),
+            (Model("a", fallback=("b", "a")), "it is its own fallback"),
+        ):
+            [problem] = told(wrong)
+            self.assertIn(expected, problem)
+
     def test_a_keys_output_mode_is_given_by_its_digest_once_and_never_shown(self) -> None:
         def told(*modes: str) -> tuple[str, ...]:
             return problems(Settings(tools=Tools(key_output_modes=modes)))
