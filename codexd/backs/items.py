@@ -68,6 +68,9 @@ def _message(item: Message) -> Json:
 
 
 def _reasoning(item: Reasoning) -> Json:
+    """Give a thought of the provider's own: words without its id or seal are what a chat client repeats."""
+    if item.id is None and item.encrypted is None:
+        return None
     if not item.summary and not item.encrypted and not item.content:
         return None
     raw: dict[str, Json] = {

@@ -82,6 +82,9 @@ class MessageTests(SynchronousTestCase):
     def test_items_that_say_nothing_are_left_out(self) -> None:
         self.assertEqual(raw_items((Message("user", ()), Reasoning(id="rs_1"))), ())
 
+    def test_words_that_a_chat_client_repeats_are_no_thought_of_the_providers(self) -> None:
+        self.assertEqual(raw_items((Reasoning(content=("hm",)),)), ())
+
     def test_reasoning_goes_in_as_it_was_sealed(self) -> None:
         self.assertEqual(
             raw(Reasoning(("s",), ("c",), "sealed", "rs_1")),

@@ -8,7 +8,17 @@ from attrs import define, field
 from codexd.fronts.content import parts
 from codexd.fronts.reading import Fields, entry, missing, wrong_value
 from codexd.neutral.fault import Refused, fault
-from codexd.neutral.turn import CallKind, Item, Message, RefusalPart, Role, TextPart, ToolCall, ToolResult
+from codexd.neutral.turn import (
+    CallKind,
+    Item,
+    Message,
+    Reasoning,
+    RefusalPart,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
 
 _SILENCE: Final = TextPart("")
 
@@ -48,9 +58,12 @@ def _speaker(history: _History, message: Fields, position: int) -> None:
 
 
 def _assistant(history: _History, message: Fields, position: int) -> None:
-    """Read text, refusal and calls; an assistant who said nothing leaves no message."""
+    """Read thoughts, text, refusal and calls; an assistant who said nothing leaves no message."""
     if not history.in_block:
         history.waiting.clear()
+    thought = _thought(message)
+    if thought:
+        history.items.append(Reasoning(content=(thought,)))
     said = tuple(part for part in parts(message, "content") if part != _SILENCE)
     refusal = message.text("refusal")
     if refusal:
@@ -63,6 +76,12 @@ def _assistant(history: _History, message: Fields, position: int) -> None:
     if legacy is not None:
         name, arguments = legacy.required_name("name"), legacy.text("arguments") or ""
         history.call(ToolCall(f"call_function_{position}", name, arguments), legacy.path)
+
+
+def _thought(message: Fields) -> str:
+    """Give the reasoning that a client repeats, by either name that it was shown under; OpenAI has none."""
+    shown = (message.raw(name) for name in ("reasoning_content", "reasoning"))
+    return next((text for text in shown if isinstance(text, str)), "")
 
 
 def _tool_call(call: Fields, customs: Collection[str]) -> ToolCall:

@@ -13,6 +13,7 @@ from codexd.neutral.fault import Refused
 from codexd.neutral.turn import (
     Format,
     Message,
+    Reasoning,
     Sampling,
     TextPart,
     Thinking,
@@ -261,7 +262,8 @@ class ClientTests(SynchronousTestCase):
             "reasoning_content": "hm",
         }
         turn = ask(messages=[USER, message]).turn
-        self.assertEqual(turn.items[1:], (Message("assistant", (TextPart("a"),)),))
+        thought = Reasoning(content=("hm",))
+        self.assertEqual(turn.items[1:], (thought, Message("assistant", (TextPart("a"),))))
 
 
 class ResponsesShapeTests(SynchronousTestCase):
