@@ -136,5 +136,6 @@ class IResponseStore(Interface):
     def prune(before: float, most: int) -> "Deferred[int]":
         """Delete what was made before a Unix time in seconds, and the oldest of what is more than `most`.
 
-        Answers that are not over stay. Tells how many answers were deleted.
+        Of conversations it is those that were not used since. Answers that are not over stay, and so do the
+        conversations they are given in. Tells how many answers were deleted.
         """

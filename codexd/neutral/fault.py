@@ -80,6 +80,11 @@ _FAULTS: Final = {
         _invalid("hosted_tool", "unsupported_tool"),
         # What was kept, or was not.
         _invalid("previous_response_not_found", "previous_response_not_found"),
+        _invalid(
+            "history_too_large",
+            "context_length_exceeded",
+            "What the request goes on from is larger than this server recalls.",
+        ),
         _invalid("response_running", "response_in_progress", "The response is not finished yet."),
         _invalid("not_background", "invalid_value"),
         _invalid("response_not_found", None, "No response of this id was found.", 404),

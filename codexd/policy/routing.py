@@ -70,7 +70,8 @@ def legs(turn: Turn, aliases: dict[str, Alias]) -> tuple[Leg, ...]:
     """
     alias = aliases.get(turn.model)
     names = () if alias is None else alias.fallback
-    return tuple(_leg(evolve(turn, model=name), aliases.get(name)) for name in (turn.model, *names))
+    others = (evolve(turn, model=name) for name in names)
+    return tuple(_leg(asked, aliases.get(asked.model)) for asked in (turn, *others))
 
 
 def _leg(turn: Turn, alias: Alias | None) -> Leg:

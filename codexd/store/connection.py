@@ -25,6 +25,21 @@ CREATE TEMP TABLE lent_conversation (number INTEGER PRIMARY KEY, until REAL NOT 
 """
 
 
+def limit(connection: sqlite3.Connection, most_bytes: int) -> None:
+    """Let the file become no larger: what would make it is refused as on a full disk."""
+    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {max(1, most_bytes // page_bytes)}")
+
+
+def fullness(connection: sqlite3.Connection) -> float:
+    """Tell how much of what the file may become is in use, from 0 to 1."""
+    pages, free, most = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "max_page_count")
+    )
+    return float((pages - free) / most)
+
+
 def prepare(connection: sqlite3.Connection, sync: bool = False) -> None:
     """Make a new connection one of the store's: its settings, the newest tables, nothing lent.
 

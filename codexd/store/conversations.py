@@ -40,12 +40,6 @@ def conversation(connection: sqlite3.Connection, owner: str, id: str) -> KeptCon
     return None if found is None else KeptConversation(*found)
 
 
-def conversation_items(connection: sqlite3.Connection, owner: str, id: str) -> tuple[KeptItem, ...] | None:
-    """List a conversation's items, oldest first."""
-    number = find(connection, owner, id)
-    return None if number is None else entries(connection, number)[0]
-
-
 def take_out(connection: sqlite3.Connection, owner: str, id: str, item: str, now: float) -> bool:
     """Take one item out of a conversation; tell whether it was there."""
     number = find(connection, owner, id)

@@ -7,6 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from codexd.store.answers import number_kept
+from codexd.store.connection import fullness
 from codexd.store.tombstones import hide_conversation, hide_response, take_back
 
 BATCH: Final = 500
@@ -19,10 +20,15 @@ _OLDEST: Final = """
 SELECT number, created FROM response WHERE gone = 0 AND standing = 'over' ORDER BY created, number LIMIT ?
 """
 _UNUSED: Final = """
-SELECT number FROM conversation WHERE gone = 0 AND touched < ? AND NOT EXISTS (
+SELECT number, touched FROM conversation WHERE gone = 0 AND NOT EXISTS (
     SELECT 1 FROM response WHERE room = conversation.number AND gone = 0 AND standing <> 'over'
-) LIMIT ?
+) ORDER BY touched, number LIMIT ?
 """
+_ROOMS: Final = "SELECT count(*) FROM conversation WHERE gone = 0"
+
+_NEARLY_FULL: Final = 0.9
+_MAKES_ROOM: Final = 10
+"""The part of all answers that goes when the file is nearly full: a tenth."""
 
 
 @frozen
@@ -44,21 +50,34 @@ def prune(connection: sqlite3.Connection, before: float, most: int, now: float, 
     Args:
         connection: the store's.
         before: Unix time in seconds; answers made and conversations last used before it go.
-        most: how many answers stay.
+        most: how many answers stay, and how many conversations.
         now: Unix time in seconds.
         batch: how many answers, and how many conversations, at most.
     """
     take_back(connection, now)
-    spare = number_kept(connection) - most
-    oldest = connection.execute(_OLDEST, (batch,)).fetchall()
-    due = tuple(takewhile(lambda row: row[0] < spare or row[1][1] < before, enumerate(oldest)))
-    for _, (number, _created) in due:
+    due = _due(connection.execute(_OLDEST, (batch,)), number_kept(connection) - most, before)
+    for number in due:
         hide_response(connection, number)
-    unused = connection.execute(_UNUSED, (before, batch)).fetchall()
-    for (number,) in unused:
+    rooms = connection.execute(_ROOMS).fetchone()[0]
+    unused = _due(connection.execute(_UNUSED, (batch,)), rooms - most, before)
+    for number in unused:
         hide_conversation(connection, number)
     _give_back(connection)
     return Pruned(len(due), batch in (len(due), len(unused)))
+
+
+def share(connection: sqlite3.Connection, most: int) -> int:
+    """Tell how many answers may stay: `most`, or fewer while the file is nearly full."""
+    if fullness(connection) < _NEARLY_FULL:
+        return most
+    kept = number_kept(connection)
+    return min(most, kept - kept // _MAKES_ROOM - 1)
+
+
+def _due(oldest: sqlite3.Cursor, spare: int, before: float) -> list[int]:
+    """Give the numbers of the first `spare`, and of those after them that are of before."""
+    rows = enumerate(oldest.fetchall())
+    return [number for _, (number, _) in takewhile(lambda row: row[0] < spare or row[1][1] < before, rows)]
 
 
 def _give_back(connection: sqlite3.Connection) -> None:

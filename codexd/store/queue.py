@@ -90,6 +90,8 @@ class Queue:
 
     def _refused(self, call: Call, error: BaseException | None) -> Refused:
         """Make what a caller is told of an error, which is logged here and nowhere else, without contents."""
+        if isinstance(error, Refused):
+            return error
         self._count("store_failures")
         why = getattr(error, "sqlite_errorname", type(error).__name__)
         # Where a defect of ours is; its message might quote what was to be kept.

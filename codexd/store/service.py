@@ -17,6 +17,7 @@ from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
 from codexd.store import answers, conversations, history, keeping, pruning
 from codexd.store.batch import Call, Work
+from codexd.store.connection import limit
 from codexd.store.executor import Executor, PoolExecutor
 from codexd.store.file import Claim
 from codexd.store.queue import Queue
@@ -79,6 +80,7 @@ class Store(Service):
         executor = self._connect(self._path, self._settings.sync, self._reactor)
         self._queue, self._kept = Queue(executor, self._metrics.count), 0
         super().startService()
+        self._ask(Call("limit", partial(limit, most_bytes=self._settings.file_bytes))).addErrback(_logged)
         self._ask(Call("number_kept", answers.number_kept, told=self._grown)).addErrback(_logged)
         self._pruning.start(self._settings.prune_seconds)
 
@@ -114,11 +116,13 @@ class Store(Service):
     def recall(self, wanted: Wanted) -> "Deferred[Recalled]":
         """Give what a request goes on from."""
         until = self._now() + self._lent_seconds
-        return self._read("recall", partial(history.recall, wanted=wanted, until=until))
+        most = self._settings.history_bytes
+        return self._read("recall", partial(history.recall, wanted=wanted, until=until, most_bytes=most))
 
     def input_items(self, owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
         """Give what the model was shown for an answer."""
-        return self._read("input_items", partial(history.input_items, owner=owner, id=id))
+        most = self._settings.history_bytes
+        return self._read("input_items", partial(history.input_items, owner=owner, id=id, most_bytes=most))
 
     def delete(self, owner: str, id: str) -> "Deferred[bool]":
         """Delete an answer."""
@@ -141,7 +145,10 @@ class Store(Service):
 
     def conversation_items(self, owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
         """List a conversation's items."""
-        return self._read("conversation_items", partial(conversations.conversation_items, owner=owner, id=id))
+        most = self._settings.history_bytes
+        return self._read(
+            "conversation_items", partial(history.conversation_items, owner=owner, id=id, most_bytes=most)
+        )
 
     def take_out(self, owner: str, id: str, item: str) -> "Deferred[bool]":
         """Take one item out of a conversation."""
@@ -167,8 +174,12 @@ class Store(Service):
         return deleted
 
     def _prune_what_is_due(self) -> "Deferred[object]":
+        return Deferred.fromCoroutine(self._prune_due()).addErrback(_logged)
+
+    async def _prune_due(self) -> None:
         before = self._now() - self._settings.keep_seconds
-        return self.prune(before, self._settings.keep_limit).addErrback(_logged)
+        most = await self._read("share", partial(pruning.share, most=self._settings.keep_limit))
+        await self._prune(before, most)
 
     # How it does it.
 

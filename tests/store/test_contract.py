@@ -362,6 +362,15 @@ class Contract:
             [None, ["x", "y"], ["x", "in_a", "out_a"], []],
         )
 
+    def test_of_too_many_conversations_those_that_waited_longest_go(self) -> None:
+        for self.now, id in ((1000.0, "a"), (1001.0, "b"), (1002.0, "c")):
+            self.converse(id, "x")
+        self.keep(answer("r", standing="running", conversation="a"))
+        self.now = 1003.0
+        self.converse("b", "y")
+        self.of(self.store.prune(0, 2))
+        self.assertEqual([self.entries(id) for id in "abc"], [["x"], ["x", "y"], None])
+
     def test_a_conversation_in_which_an_answer_is_being_made_stays(self) -> None:
         self.converse("k", "x")
         self.keep(answer("a", standing="running", conversation="k"))

@@ -10,6 +10,7 @@ from tests.support.tables import answer, items, opened
 
 # What may look at all there is: how many answers there are, and how far pages can be given back.
 COUNTED = "SELECT count(*) FROM response WHERE gone = 0"
+ORDERED = ("response_age", "response_unfinished", "conversation_age")
 
 
 def filled(answers: int) -> sqlite3.Connection:
@@ -81,7 +82,7 @@ def everything(connection: sqlite3.Connection) -> None:
     answers.unfinished(connection)
     conversations.converse(connection, KeptConversation("k0", "owner0", 1, b"{}"), items("y"), 3.0)
     conversations.conversation(connection, "owner0", "k0")
-    conversations.conversation_items(connection, "owner0", "k0")
+    history.conversation_items(connection, "owner0", "k0")
     conversations.take_out(connection, "owner0", "k0", "y", 3.0)
     answers.delete(connection, "owner0", "r7")
     conversations.end_conversation(connection, "owner0", "k0")
@@ -97,4 +98,4 @@ def scanning(step: str) -> bool:
     """Tell whether a step of a plan looks at all rows of a table, other than in an order it wants."""
     words = step.split()
     kept = words[0] == "SCAN" and words[1] in ("response", "conversation", "item", "frames", "child")
-    return kept and words[-1] not in ("response_age", "response_unfinished")
+    return kept and words[-1] not in ORDERED

@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.kept import KeptConversation, Wanted
 from codexd.store import answers, conversations, history
+from codexd.store.connection import limit
 from codexd.store.keeping import keep
-from codexd.store.pruning import Pruned, prune
+from codexd.store.pruning import Pruned, prune, share
 from tests.support.tables import answer, items, opened
 
 
@@ -30,6 +31,14 @@ class PruneTests(SynchronousTestCase):
         pieces = [prune(self.connection, 4, 100, 0.0, batch=2) for _ in range(2)]
         self.assertEqual(pieces, [Pruned(0, True), Pruned(0, False)])
         self.assertEqual(self.connection.execute("SELECT count(*) FROM item").fetchone(), (0,))
+
+    def test_while_the_file_is_nearly_full_a_tenth_makes_room(self) -> None:
+        for number in range(30):
+            keep(self.connection, answer(f"r{number}"), b"", 1.0)
+        self.assertEqual(share(self.connection, 100), 100)
+        limit(self.connection, 1)  # no smaller than it is
+        self.assertEqual(share(self.connection, 100), 30 - 3 - 1)
+        self.assertEqual(share(self.connection, 5), 5)
 
     def test_what_was_lent_is_taken_back(self) -> None:
         keep(self.connection, answer("a"), b"", 1.0)

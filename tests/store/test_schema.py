@@ -5,7 +5,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.kept import Wanted
-from codexd.store import answers, conversations, history
+from codexd.store import answers, history
 from codexd.store.connection import prepare
 from codexd.store.schema import APPLICATION_ID, SCRIPTS, Unusable, check, migrate
 from tests.support.tables import opened
@@ -72,7 +72,7 @@ class MigrateTests(SynchronousTestCase):
         shown = answers.response(self.connection, "key:1", "resp_2")
         self.assertEqual((shown.previous, shown.background, shown.created), ("resp_1", True, 1700000001))
         self.assertEqual(answers.frames(self.connection, "key:1", "resp_2"), b"data: {}\n\n")
-        held = conversations.conversation_items(self.connection, "key:1", "conv_1")
+        held = history.conversation_items(self.connection, "key:1", "conv_1")
         self.assertEqual([item.id for item in held], ["msg_c", "msg_a", "msg_b"])
 
     def test_a_file_of_version_1_becomes_like_a_new_one(self) -> None:

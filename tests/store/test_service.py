@@ -214,6 +214,33 @@ class FailureTests(Case):
         self.assertEqual(self.kept(self.store, "a", "b"), ["a"])
         self.assertEqual(self.figure("responses_kept"), 1)
 
+    def test_the_file_becomes_no_larger_than_it_may(self) -> None:
+        store = self.started(evolve(SETTINGS, file_bytes=300_000), str(self.path))
+        self.successResultOf(store.keep(answer("a")))
+        self.assertEqual(self.refused(store.keep(answer("b", body=b"x" * 400_000))), "store_failed")
+        self.assertEqual(self.kept(store, "a", "b"), ["a"])
+        self.successResultOf(store.stopService())
+
+    def test_what_is_too_large_to_be_gone_on_from_is_refused_and_still_shown(self) -> None:
+        store = self.started(evolve(SETTINGS, history_bytes=50))
+        made = KeptConversation("k", "me", 1, b"{}")
+        self.successResultOf(store.converse(made, items("x")))
+        self.successResultOf(store.keep(answer("a")))
+        self.successResultOf(store.keep(answer("b", "a")))
+        self.assertEqual(self.kept(store, "a", "b"), ["a", "b"])
+        self.assertEqual(len(self.successResultOf(store.recall(Wanted("me", "a"))).history or ()), 2)
+        self.assertEqual(
+            len(self.successResultOf(store.recall(Wanted("me", conversation="k"))).history or ()), 1
+        )
+        self.successResultOf(store.converse(made, items(*"abcdef")))
+        for asked in (
+            store.recall(Wanted("me", "b")),
+            store.recall(Wanted("me", conversation="k")),
+            store.conversation_items("me", "k"),
+        ):
+            self.assertEqual(self.refused(asked), "history_too_large")
+        self.assertEqual(self.figure("store_failures_total"), 0)
+
     def test_every_call_fails_in_the_same_way(self) -> None:
         self.connection.close()
         made = KeptConversation("k", "me", 1, b"{}")

@@ -281,6 +281,8 @@ class FakeStore:
         for answer in pruned:
             answer.gone = True
         busy = [a.room for a in living if a.kept.standing != "over"]
-        for room in self._conversations:
-            room.gone = room.gone or (room.touched < before and room not in busy)
+        rooms = [room for room in self._conversations if not room.gone]
+        unused = sorted((room for room in rooms if room not in busy), key=lambda room: room.touched)
+        for place, room in enumerate(unused):
+            room.gone = place < len(rooms) - most or room.touched < before
         return len(pruned)
