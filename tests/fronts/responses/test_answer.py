@@ -305,6 +305,7 @@ class ErrorTests(SynchronousTestCase):
         "busy": "rate_limit_exceeded",
         "quota_exhausted": "insufficient_quota",
         "context_length_exceeded": "context_length_exceeded",
+        "history_too_large": "context_length_exceeded",
         "invalid_prompt": "invalid_prompt",
     }
 
