@@ -22,7 +22,7 @@ from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
 from codexd.observe.journal import Journal
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import Cors
-from codexd.settings import Settings
+from codexd.settings import Http, Settings
 from codexd.tools.mode import Modes
 
 
@@ -60,33 +60,25 @@ class Front:
             clock: for timers and durations.
             now: Unix time in seconds.
         """
-        http = settings.http
+        http, tools = settings.http, settings.tools
         doorman = Doorman(clock, settings.codex.drain_seconds, journal.metrics)
-        cors = Cors.allowing(http.cors_origins)
-        guard = Guard(KeyRing(http.api_keys), cors, http.max_body_bytes)
-        tools = settings.tools
-        output_modes = Modes.of(tools.output_mode, tools.key_output_modes)
-        house = House(
-            backend,
-            embedder,
-            store,
-            doorman,
-            journal,
-            clock,
-            http,
-            settings.responses,
-            now,
-            output_modes,
-        )
-        works = Works(house)
-        routes = Routes(
-            Desk(guard, house, works),
-            Archive(guard, house, works),
-            Conversations(guard, house),
-            DOORS,
-            Probes(backend, doorman),
-        )
-        gate = Gate(routes.app.resource(), cors)
-        site = Site(gate, guard, journal, clock, http.idle_seconds)
+        modes = Modes.of(tools.output_mode, tools.key_output_modes)
+        kept = settings.responses
+        house = House(backend, embedder, store, doorman, journal, clock, http, kept, now, modes)
         Deferred.fromCoroutine(recover(house))
-        return cls(site, doorman)
+        return cls(_site(house, http), doorman)
+
+
+def _site(house: House, http: Http) -> Site:
+    cors = Cors.allowing(http.cors_origins)
+    guard = Guard(KeyRing(http.api_keys), cors, http.max_body_bytes)
+    works = Works(house)
+    routes = Routes(
+        Desk(guard, house, works),
+        Archive(guard, house, works),
+        Conversations(guard, house),
+        DOORS,
+        Probes(house.backend, house.doorman),
+    )
+    gate = Gate(routes.app.resource(), cors)
+    return Site(gate, guard, house.journal, house.clock, http.idle_seconds)

@@ -62,6 +62,24 @@ GAUGES: Final = {
 }
 """What may be set: name to help text; shown as `codexd_<name>`."""
 
+LABELLED: Final = {
+    "requests": ("Requests answered.", ("route", "status", "outcome")),
+    "background_ended": ("Answers in the background that are over.", ("outcome",)),
+    "upstream_requests": (
+        "Answers and embeddings that were asked of an upstream and are over.",
+        ("upstream", "outcome"),
+    ),
+    "tokens": ("Tokens used.", ("kind",)),
+    "ignored_params": ("Request fields accepted without effect.", ("param",)),
+}
+"""What is counted by labels, each of which takes few values: name to help text and labels."""
+
+TIMES: Final = {
+    "request_seconds": "From a request's coming to its end.",
+    "first_event_seconds": "From a request's coming to the model's first event.",
+}
+"""What is timed, by route: name to help text."""
+
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 _NAMES: Final = """
@@ -86,46 +104,18 @@ class Metrics:
         self._gauges = {
             name: Gauge(f"codexd_{name}", text, registry=registry) for name, text in GAUGES.items()
         }
-        self._requests = Counter(
-            "codexd_requests", "Requests answered.", ("route", "status", "outcome"), registry=registry
-        )
-        self._durations = Histogram(
-            "codexd_request_seconds",
-            "From a request's coming to its end.",
-            ("route",),
-            registry=registry,
-            buckets=_SECONDS,
-        )
-        self._first_events = Histogram(
-            "codexd_first_event_seconds",
-            "From a request's coming to the model's first event.",
-            ("route",),
-            registry=registry,
-            buckets=_SECONDS,
-        )
-        self._background = Counter(
-            "codexd_background_ended",
-            "Answers in the background that are over.",
-            ("outcome",),
-            registry=registry,
-        )
-        self._upstreams = Counter(
-            "codexd_upstream_requests",
-            "Answers and embeddings that were asked of an upstream and are over.",
-            ("upstream", "outcome"),
-            registry=registry,
-        )
+        self._labelled = {
+            name: Counter(f"codexd_{name}", text, labels, registry=registry)
+            for name, (text, labels) in LABELLED.items()
+        }
+        self._times = {
+            name: Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_SECONDS)
+            for name, text in TIMES.items()
+        }
         self._upstreams_up = Gauge(
             "codexd_upstream_up",
             "Whether an upstream is ready: it has listed its models and is not left alone.",
             ("upstream",),
-            registry=registry,
-        )
-        self._tokens = Counter("codexd_tokens", "Tokens used.", ("kind",), registry=registry)
-        self._ignored = Counter(
-            "codexd_ignored_params",
-            "Request fields accepted without effect.",
-            ("param",),
             registry=registry,
         )
 
@@ -155,15 +145,15 @@ class Metrics:
 
     def request(self, record: Record) -> None:
         """Count a request that is over."""
-        self._requests.labels(record.route, str(record.status), record.outcome).inc()
-        self._durations.labels(record.route).observe(record.seconds)
+        self._labelled["requests"].labels(record.route, str(record.status), record.outcome).inc()
+        self._times["request_seconds"].labels(record.route).observe(record.seconds)
         if record.first_event_seconds is not None:
-            self._first_events.labels(record.route).observe(record.first_event_seconds)
+            self._times["first_event_seconds"].labels(record.route).observe(record.first_event_seconds)
         self._spend(record)
 
     def background(self, record: Record) -> None:
         """Count an answer in the background that is over."""
-        self._background.labels(record.outcome).inc()
+        self._labelled["background_ended"].labels(record.outcome).inc()
         self._spend(record)
 
     def upstream(self, name: str, outcome: str) -> None:
@@ -173,7 +163,7 @@ class Metrics:
             name: the upstream's, of the settings.
             outcome: `ok`, or the kind of the fault that ended it; `cancelled` where nobody wanted the rest.
         """
-        self._upstreams.labels(name, outcome).inc()
+        self._labelled["upstream_requests"].labels(name, outcome).inc()
 
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
         """Have it looked up, whenever the figures are, whether an upstream of the settings is ready."""
@@ -181,9 +171,9 @@ class Metrics:
 
     def _spend(self, record: Record) -> None:
         for kind, amount in record.tokens().items():
-            self._tokens.labels(kind).inc(amount)
+            self._labelled["tokens"].labels(kind).inc(amount)
         for param in record.ignored:
-            self._ignored.labels(_plain(param)).inc()
+            self._labelled["ignored_params"].labels(_plain(param)).inc()
 
     def render(self) -> bytes:
         """Write everything in Prometheus' text format, version 0.0.4."""
