@@ -50,11 +50,10 @@ class Jointed:
         return self._backend.ready()
 
     def _joint(self, turn: Turn) -> Inward | Outward | None:
-        token = secrets.token_hex(12)
         if turn.calls_as_text:
-            return Outward(turn, token, self._gates, self._scanning, self._delimiter)
+            return Outward(turn, _token(), self._gates, self._scanning, self._delimiter)
         if turn.tools and self._read_blocks:
-            return Inward(turn, token, self._gates, self._scanning)
+            return Inward(turn, _token(), self._gates, self._scanning)
         return None
 
 
@@ -74,7 +73,7 @@ class Worded:
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         """Start an answer (IModelBackend)."""
-        joint = Inward(turn, secrets.token_hex(12), scanning=self._scanning)
+        joint = Inward(turn, _token(), scanning=self._scanning)
         return _begun(self._backend, worded(turn), joint, sink, self._count)
 
     def models(self) -> tuple[ModelCard, ...]:
@@ -84,6 +83,11 @@ class Worded:
     def ready(self) -> bool:
         """Tell whether a turn begun now could run (IModelBackend)."""
         return self._backend.ready()
+
+
+def _token() -> str:
+    """Make what tells one choice's calls from all others', and cannot be guessed."""
+    return secrets.token_hex(12)
 
 
 def _begun(

@@ -6,13 +6,13 @@ It always streams, with usage: an answer in one piece is the fold of the streame
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from codexd.backs.chat.dialect import Dialect
 from codexd.backs.chat.messages import messages
 from codexd.backs.chat.names import Names
 from codexd.backs.chat.tools import offer
-from codexd.neutral.turn import Format, Turn
+from codexd.neutral.turn import Format, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -51,6 +51,8 @@ def write(turn: Turn, names: Names, dialect: Dialect) -> Asked:
     if turn.sampling.max_tokens is not None:
         own[dialect.token_limit] = turn.sampling.max_tokens
     own |= offer(turn, names, dialect)
+    if dialect.pass_unknown and turn.web_search is not None and _can_be_said(turn.web_search):
+        own["web_search_options"] = _search(turn.web_search)
     own |= {"stream": True, "stream_options": {"include_usage": True}}
     extra = _extra(turn, dialect)
     body = {name: value for name, value in (extra | own).items() if name not in dialect.omit}
@@ -68,9 +70,25 @@ def _extra(turn: Turn, dialect: Dialect) -> dict[str, Json]:
 
 
 def _ignored(turn: Turn, wanted: set[str], body: dict[str, Json]) -> tuple[str, ...]:
-    searching = ("web_search",) if turn.web_search is not None else ()
+    unsaid = turn.web_search is not None and "web_search_options" not in body
+    searching = ("web_search",) if unsaid else ()
     left_out = (*turn.ignored, *sorted(name for name in wanted if name not in body), *searching)
     return tuple(name for name in dict.fromkeys(left_out) if name not in body and name not in _UNASKED)
+
+
+def _can_be_said(search: WebSearch) -> bool:
+    """Tell whether Chat has words for a search: not for one that is held to domains or to what is stored."""
+    return search.live and not search.domains
+
+
+def _search(search: WebSearch) -> Json:
+    options: dict[str, Json] = {}
+    if search.context_size is not None:
+        options["search_context_size"] = search.context_size
+    if search.place is not None:
+        where = {name: value for name, value in asdict(search.place).items() if value is not None}
+        options["user_location"] = {"type": "approximate", "approximate": where}
+    return options
 
 
 _UNASKED: Final = frozenset(("stream", "stream_options"))

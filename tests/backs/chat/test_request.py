@@ -101,6 +101,26 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual((passing["top_k"], passing["model"], "n" in passing), (5, "m", False))
         self.assertEqual(ignored(turn, Dialect(pass_unknown=True)), ())
 
+    def test_a_web_search_goes_on_to_a_server_that_is_sent_what_others_do_not_know(self) -> None:
+        taking = Dialect(pass_unknown=True)
+        asked = {
+            "search_context_size": "low",
+            "user_location": {"type": "approximate", "approximate": {"city": "Oslo"}},
+        }
+        sent = json.encode(
+            {"model": "m", "messages": [{"role": "user", "content": "hi"}], "web_search_options": asked}
+        )
+        turn = decode(sent, Terms("p")).turn
+        self.assertEqual(body(turn, taking)["web_search_options"], asked)
+        self.assertEqual(ignored(turn, taking), ())
+        self.assertEqual(body(evolve(TURN, web_search=WebSearch()), taking)["web_search_options"], {})
+
+    def test_a_web_search_that_chat_has_no_words_for_is_not_made_another_one(self) -> None:
+        for search in (WebSearch(domains=("a.org",)), WebSearch(live=False)):
+            turn = evolve(TURN, web_search=search)
+            self.assertNotIn("web_search_options", body(turn, Dialect(pass_unknown=True)))
+            self.assertEqual(ignored(turn, Dialect(pass_unknown=True)), ("web_search",))
+
     def test_a_web_search_it_cannot_be_offered_is_named(self) -> None:
         self.assertEqual(ignored(evolve(TURN, web_search=WebSearch())), ("web_search",))
 
