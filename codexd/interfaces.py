@@ -121,6 +121,12 @@ class IResponseStore(Interface):
         An item whose id is in it already stays where and as it is.
         """
 
+    def amend(conversation: KeptConversation) -> "Deferred[bool]":
+        """Keep another body of a conversation, if it is still there. Tells whether it was."""
+
+    def add(owner: str, id: str, items: tuple[KeptItem, ...]) -> "Deferred[bool]":
+        """Put items at the end of a conversation, if it is still there. Tells whether it was."""
+
     def conversation(owner: str, id: str) -> "Deferred[KeptConversation | None]":
         """Give a conversation."""
 

@@ -48,7 +48,8 @@ class Conversations:
         """
         found = await self._found(self.guard.admit(request), id)
         changed = conversations.update(self.guard.body(request), found)
-        await self.house.store.converse(changed)
+        if not await self.house.store.amend(changed):
+            raise Refused(conversations.unknown(id))
         return request.send(200, conversations.shown(changed))
 
     async def delete(self, request: Request, id: str) -> bytes:
@@ -74,10 +75,10 @@ class Conversations:
             Refused: for what is wrong with the body.
         """
         terms = self.house.terms(self.guard.admit(request), request.getHeader)
-        found = await self._found(terms.principal, id)
         before = await self._items(terms.principal, id)
         added = conversations.add(self.guard.body(request), terms, self.house.token(), before)
-        await self.house.store.converse(found, added)
+        if not await self.house.store.add(terms.principal, id, added):
+            raise Refused(conversations.unknown(id))
         return request.send(200, listing.listed(added, listing.window(request.query).include))
 
     async def item(self, request: Request, id: str, item_id: str) -> bytes:

@@ -34,6 +34,23 @@ def converse(
     add(connection, number, owner, items, now)
 
 
+def amend(connection: sqlite3.Connection, conversation: KeptConversation) -> bool:
+    """Keep another body of a conversation; tell whether it was there."""
+    number = find(connection, conversation.owner, conversation.id)
+    if number is not None:
+        connection.execute(_UPDATE, (conversation.created, conversation.body, number))
+    return number is not None
+
+
+def extend(
+    connection: sqlite3.Connection, owner: str, id: str, items: tuple[KeptItem, ...], now: float
+) -> bool:
+    """Put items at the end of a conversation; tell whether it was there."""
+    number = find(connection, owner, id)
+    add(connection, number, owner, items, now)
+    return number is not None
+
+
 def conversation(connection: sqlite3.Connection, owner: str, id: str) -> KeptConversation | None:
     """Give a conversation."""
     found = connection.execute(_SHOW, (owner, id)).fetchone()

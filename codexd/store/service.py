@@ -139,6 +139,15 @@ class Store(Service):
         work = partial(conversations.converse, conversation=conversation, items=items, now=self._now())
         return self._write("converse", work)
 
+    def amend(self, conversation: KeptConversation) -> "Deferred[bool]":
+        """Keep another body of a conversation."""
+        return self._write("amend", partial(conversations.amend, conversation=conversation))
+
+    def add(self, owner: str, id: str, items: tuple[KeptItem, ...]) -> "Deferred[bool]":
+        """Put items at the end of a conversation."""
+        work = partial(conversations.extend, owner=owner, id=id, items=items, now=self._now())
+        return self._write("add", work)
+
     def conversation(self, owner: str, id: str) -> "Deferred[KeptConversation | None]":
         """Give a conversation."""
         return self._read("conversation", partial(conversations.conversation, owner=owner, id=id))

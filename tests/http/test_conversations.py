@@ -63,6 +63,27 @@ class TestConversations(ConversationsCase):
         self.missing(self.web.ask("GET", f"{PATH}/{id}"), f"Conversation with id '{id}'")
         self.assertEqual(self.get(self.told_id).status, 200)
 
+    def test_one_that_is_deleted_while_it_is_changed_does_not_come_back(self) -> None:
+        for path, body in (("/items", {"items": [said("b")]}), ("", {"metadata": {"k": "v"}})):
+            id = self.create("a")
+            changing, deleting = self.web.connect(), self.web.connect()
+            self.store.hold()
+            changing.ask("POST", f"{PATH}/{id}{path}", body)
+            deleting.ask("DELETE", f"{PATH}/{id}")
+            self.store.release()
+            self.assertEqual((changing.response.status, deleting.response.status), (404, 200))
+            self.assertEqual(self.web.ask("GET", f"{PATH}/{id}").status, 404)
+
+    def test_items_that_are_added_leave_the_metadata_as_it_is_by_then(self) -> None:
+        id = self.create("a")
+        adding, changing = self.web.connect(), self.web.connect()
+        self.store.hold()
+        changing.ask("POST", f"{PATH}/{id}", {"metadata": {"k": "v"}})
+        adding.ask("POST", f"{PATH}/{id}/items", {"items": [said("b")]})
+        self.store.release()
+        self.assertEqual(self.web.ask("GET", f"{PATH}/{id}").json["metadata"], {"k": "v"})
+        self.assertEqual(self.texts(id), ["a", "b"])
+
     def test_an_answer_in_it_goes_on_from_it_and_becomes_a_part_of_it(self) -> None:
         id = self.create("a")
         turn = self.ask(conversation=id, input="b")

@@ -362,6 +362,24 @@ class Contract:
             [None, ["x", "y"], ["x", "in_a", "out_a"], []],
         )
 
+    def test_what_is_not_there_is_neither_amended_nor_added_to(self) -> None:
+        other = KeptConversation("k", "me", 1, b'{"other":1}')
+        for _ in range(2):
+            self.assertFalse(self.of(self.store.amend(other)))
+            self.assertFalse(self.of(self.store.add("me", "k", items("x"))))
+            self.assertIsNone(self.of(self.store.conversation("me", "k")))
+            self.converse("k", "x")
+            self.of(self.store.end_conversation("me", "k"))
+
+    def test_what_is_there_is_amended_or_added_to_and_stays_as_it_is_otherwise(self) -> None:
+        self.converse("k", "x")
+        other = KeptConversation("k", "me", 1, b'{"other":1}')
+        self.assertTrue(self.of(self.store.amend(other)))
+        self.assertTrue(self.of(self.store.add("me", "k", items("y"))))
+        self.assertFalse(self.of(self.store.add("somebody", "k", items("z"))))
+        self.assertEqual(self.of(self.store.conversation("me", "k")), other)
+        self.assertEqual(self.entries("k"), ["x", "y"])
+
     def test_of_too_many_conversations_those_that_waited_longest_go(self) -> None:
         for self.now, id in ((1000.0, "a"), (1001.0, "b"), (1002.0, "c")):
             self.converse(id, "x")

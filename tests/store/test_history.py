@@ -81,6 +81,8 @@ def everything(connection: sqlite3.Connection) -> None:
     answers.frames(connection, "owner0", "a")
     answers.unfinished(connection)
     conversations.converse(connection, KeptConversation("k0", "owner0", 1, b"{}"), items("y"), 3.0)
+    conversations.amend(connection, KeptConversation("k0", "owner0", 1, b"{}"))
+    conversations.extend(connection, "owner0", "k0", items("z"), 3.0)
     conversations.conversation(connection, "owner0", "k0")
     history.conversation_items(connection, "owner0", "k0")
     conversations.take_out(connection, "owner0", "k0", "y", 3.0)

@@ -254,6 +254,8 @@ class FailureTests(Case):
             store.delete("me", "a"),
             store.unfinished(),
             store.converse(made, items("x")),
+            store.amend(made),
+            store.add("me", "k", items("x")),
             store.conversation("me", "k"),
             store.conversation_items("me", "k"),
             store.take_out("me", "k", "x"),

@@ -160,6 +160,24 @@ class FakeStore:
 
         return self._call("converse", work)
 
+    def amend(self, conversation: KeptConversation) -> "Deferred[bool]":
+        def work() -> bool:
+            room = self._room(conversation.owner, conversation.id)
+            if room:
+                room.kept = conversation
+            return room is not None
+
+        return self._call("amend", work)
+
+    def add(self, owner: str, id: str, items: tuple[KeptItem, ...]) -> "Deferred[bool]":
+        def work() -> bool:
+            room = self._room(owner, id)
+            if room:
+                self._add(room, items)
+            return room is not None
+
+        return self._call("add", work)
+
     def conversation(self, owner: str, id: str) -> "Deferred[KeptConversation | None]":
         def work() -> KeptConversation | None:
             room = self._room(owner, id)
