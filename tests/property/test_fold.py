@@ -7,11 +7,12 @@ shapes of an answer: whatever a joint makes of it, kept, shown and folded are th
 import secrets
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
+from codexd.neutral.fault import fault
 from codexd.settings import Tools
 from codexd.tools.mode import HEADERS
 from codexd.wire.json import Json
@@ -71,6 +72,8 @@ class FoldTests(SynchronousTestCase):
     def test_a_broken_answer_breaks_for_the_same_reason_either_way(
         self, door: Door, joint: str, events: tuple[e.Event, ...]
     ) -> None:
+        # A cancelled answer has no error; only one in the background can be, for which nobody waits.
+        assume(events[-1] != e.Failed(fault("cancelled")))
         rim, streamed = self.told(door, joint, Tools(), events, stream=True)
         _, whole = self.told(door, joint, Tools(), events, stream=False)
         if streamed.status != 200:
