@@ -42,7 +42,7 @@ bench: .venv/dev  ## Measure what codexd costs, over Codex and over an upstream;
 	$(BIN)/python -m bench $(ARGS)
 
 parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with what codexd says now.
-	$(BIN)/codexd parity $(or $(ARGS),compare)
+	$(BIN)/python -m tests.parity $(or $(ARGS),compare)
 
 docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 	$(BIN)/python -m pydoctor

@@ -35,7 +35,6 @@ Usage: codexd COMMAND [options]
   logout [options]        log it out there
   version                 print the versions of codexd and what it stands on
   scripted [options]      run the scripted model by itself
-  parity [options]        record and compare golden transcripts
 
 `codexd serve --help` lists the options.
 """
@@ -162,7 +161,6 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "logout": partial(_account, "logout"),
     "version": _version,
     "scripted": _delegate("codexd.scripted.command"),
-    "parity": _delegate("codexd.parity.command"),
 }
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Answers as they come over the wire."""
 
-from codexd.parity.client import Response
 from codexd.wire import json, sse
 from codexd.wire.json import Json
+from tests.parity.client import Response
 
 
 def answered(body: Json, status: int = 200) -> Response:

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.client import PATIENCE_SECONDS, Response, cut, exchange, parse, write
-from codexd.parity.scenario import Ask
+from tests.parity.client import PATIENCE_SECONDS, Response, cut, exchange, parse, write
+from tests.parity.scenario import Ask
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNKS = b"5\r\ndata:\r\na;x=y\r\n \xc3\xa9 one\r\n\n\r\n1\r\n\n\r\n0\r\n\r\n"
@@ -84,10 +84,10 @@ class ExchangeTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.answer = Deferred.fromCoroutine(exchange(self.reactor, SERVER, "sk-1", ask))
         _, _, factory, *_ = self.reactor.tcpClients[0]
-        self.client: Any = factory.buildProtocol(SERVER)
-        self.transport = StringTransportWithDisconnection()
-        self.transport.protocol = self.client
-        self.client.makeConnection(self.transport)
+        client: Any = factory.buildProtocol(SERVER)
+        self.client, self.transport = client, StringTransportWithDisconnection()
+        self.transport.protocol = client
+        client.makeConnection(self.transport)
 
     def test_the_request_is_sent_and_the_response_given(self) -> None:
         self.assertTrue(self.transport.value().startswith(b"GET /v1/models HTTP/1.1\r\n"))

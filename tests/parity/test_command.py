@@ -9,9 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.command import main
-from codexd.parity.scenarios import SCENARIOS
 from tests.parity import FIXTURES
+from tests.parity.command import main
+from tests.parity.scenarios import SCENARIOS
 
 NAME = "chat-tools-continued"
 
@@ -24,8 +24,8 @@ class CommandTests(SynchronousTestCase):
 
     def parity(self, *argv: str) -> subprocess.CompletedProcess[str]:
         where = ("--fixtures", str(self.fixtures), "--build", str(self.build))
-        command = [sys.executable, "-m", "codexd.command", "parity", *argv, *where]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        command = [sys.executable, "-m", "tests.parity", *argv, *where]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=FIXTURES.parent)
 
     def test_what_is_as_it_was_passes(self) -> None:
         ran = self.parity("compare", NAME)
@@ -54,7 +54,7 @@ class CommandTests(SynchronousTestCase):
     def test_a_codex_that_is_not_there_is_told(self) -> None:
         ran = self.parity("compare", NAME, "--codex", "/no/such/codex")
         self.assertEqual((ran.returncode, ran.stdout), (1, ""))
-        self.assertIn("codexd parity: codex.binary: '/no/such/codex'", ran.stderr)
+        self.assertIn("parity: codex.binary: '/no/such/codex'", ran.stderr)
         self.assertEqual(list(self.build.iterdir()), [])
 
     def test_the_list_has_every_scenario_and_what_it_shows(self) -> None:

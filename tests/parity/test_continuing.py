@@ -1,12 +1,12 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.client import Response
-from codexd.parity.continuing import following
-from codexd.parity.reading import Unanswerable
-from codexd.parity.scenario import CHAT, RESPONSES, Ask, FollowUp, Reply, Results
 from codexd.wire import json, sse
 from codexd.wire.json import Json
 from tests.parity.answers import answered, told
+from tests.parity.client import Response
+from tests.parity.continuing import following
+from tests.parity.reading import Unanswerable
+from tests.parity.scenario import CHAT, RESPONSES, Ask, FollowUp, Reply, Results
 
 USER = {"role": "user", "content": "hello"}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "clock", "arguments": '{"at":1}'}}

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.drift import compare, difference, foreign
-from codexd.parity.fixtures import Fixture, Meta
 from tests.parity import FIXTURES
+from tests.parity.drift import compare, difference, foreign
+from tests.parity.fixtures import Fixture, Meta
 
 STREAM = (
     b'HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\ndata: {"id":"1","text":"one"}\n\ndata: [DONE]\n\n'

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.fixtures import Fixture, Meta, Shelf, Unreadable
+from tests.parity.fixtures import Fixture, Meta, Shelf, Unreadable
 
 META = Meta("a text", "codex-cli 0.163.0", "0.1.0", "2026-11-20")
 FIXTURE = Fixture(

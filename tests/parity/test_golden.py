@@ -7,10 +7,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from codexd.parity import proof
-from codexd.parity.fixtures import Shelf
-from codexd.parity.scenarios import SCENARIOS
-from tests.parity import FIXTURES
+from tests.parity import FIXTURES, proof
+from tests.parity.fixtures import Shelf
+from tests.parity.scenarios import SCENARIOS
 
 
 def digests() -> dict[str, str]:

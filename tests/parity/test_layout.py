@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.layout import WIDTH, lay_out, page
 from codexd.wire import json
+from tests.parity.layout import WIDTH, lay_out, page
 from tests.wire.test_json import VALUES
 
 

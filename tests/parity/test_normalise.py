@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.normalise import RULES, Kind, Normaliser, asked
 from tests.parity import FIXTURES
+from tests.parity.normalise import RULES, Kind, Normaliser, asked
 
 HEAD = (
     "HTTP/1.1 200 OK\nDate: Fri, 20 Nov 2026 10:33:41 GMT\n"
@@ -73,7 +73,8 @@ def normalised(kind: Kind, text: str) -> str:
 
 def fixed(marked: str) -> tuple[str, list[int]]:
     """Give a text without its marks, and the places outside of them."""
-    text, places = "", []
+    text = ""
+    places: list[int] = []
     for number, part in enumerate(re.split("[«»]", marked)):
         if number % 2 == 0:
             places += range(len(text), len(text) + len(part))
@@ -91,14 +92,16 @@ class NormaliserTests(SynchronousTestCase):
         self.assertEqual(normalised("provider", ONE), normalised("provider", TWO))
 
     def test_an_id_is_replaced_wherever_it_may_stand(self) -> None:
-        for kind, text in (
+        texts: tuple[tuple[Kind, str], ...] = (
             *(("body", f'{{"{name}":"resp_#"}}') for name in ("id", "previous_response_id", "response_id")),
             ("body", '{"conversation":{"id":"conv_#"}}'),
             *(("body", f'{{"{name}":"fco_#000f"}}') for name in ("id", "first_id", "last_id")),
             *(("body", f"Item with id '{id}' not found.") for id in ("resp_#", "conv_#", "msg_#0000")),
             *(("request", f"/v1/x/{id}/items?after={id}&limit=2") for id in ("resp_#", "conv_#", "rs_#0000")),
-        ):
-            self.assertEqual(*(normalised(kind, text.replace("#", token)) for token in (A, B)), text)
+        )
+        for kind, text in texts:
+            one, other = (normalised(kind, text.replace("#", token)) for token in (A, B))
+            self.assertEqual(one, other, text)
 
     def test_equal_values_have_equal_names_and_others_have_others(self) -> None:
         self.assertEqual(normalised("provider", f"{ONE} {TWO} {ONE}"), "<uuid 1> <uuid 2> <uuid 1>")
@@ -129,14 +132,15 @@ class NormaliserTests(SynchronousTestCase):
         self.assertEqual(normalised("body", ids), named)
 
     def test_a_value_of_another_shape_stays(self) -> None:
-        for kind, text in (
+        texts: tuple[tuple[Kind, str], ...] = (
             ("body", '{"created":0,"created_at":"1700000000","completed_at":null}'),
             ("body", '{"id":"chatcmpl-1","text":"chatcmpl-dcc28ce0c22af48caaa0fbdf"}'),
             ("body", r'{"text":"{\"id\":\"resp_dcc28ce0c22af48caaa0fbdf\",\"created\":1700000000}"}'),
             ("body", f'{{"sequence_number":1700000000,"text":"resp_{A}","item_id":"conv_{A}"}}'),
             ("body", f'{{"id":"msg_{A}{A}","first_id":"msg_1","last_id":"{A}0000"}}'),
             ("head", "X-Request-Id: mine\nDate: now\nOpenai-Processing-Ms: -1"),
-        ):
+        )
+        for kind, text in texts:
             self.assertEqual(normalised(kind, text), text)
 
     def test_a_rule_holds_for_its_own_kind_of_text_alone(self) -> None:

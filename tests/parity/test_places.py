@@ -6,9 +6,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.rules import problems
-from codexd.parity.places import Circumstances, settings
-from codexd.parity.scenario import Place
 from codexd.settings import Tools
+from tests.parity.places import Circumstances, settings
+from tests.parity.scenario import Place
 
 GIVEN: Final = Circumstances("http://127.0.0.1:8400/v1", "/opt/codex")
 PLACES: Final[tuple[Place, ...]] = ("codex", "upstream", "gated")

@@ -5,11 +5,11 @@ from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity import proof
-from codexd.parity.drift import Drift
-from codexd.parity.fixtures import Fixture, Meta, Shelf
-from codexd.parity.recording import BROKEN_OFF
-from codexd.parity.scenario import Ask, Scenario
+from tests.parity import proof
+from tests.parity.drift import Drift
+from tests.parity.fixtures import Fixture, Meta, Shelf
+from tests.parity.recording import BROKEN_OFF
+from tests.parity.scenario import Ask, Scenario
 
 CODEX = "codex-cli 0.163.0"
 ONE, TWO = (Scenario(name, f"about {name}", Ask("/x", method="GET")) for name in ("one", "two"))
@@ -61,7 +61,9 @@ class HoldTests(ProofTests):
 
     def test_a_scenario_without_a_fixture_is_a_drift(self) -> None:
         found = self.hold(recorded((ONE, fixture(ONE)), (TWO, fixture(TWO))), ONE, TWO)
-        self.assertEqual(found, ["== two\nThere is no fixture; `codexd parity capture two` makes it.\n"])
+        self.assertEqual(
+            found, ["== two\nThere is no fixture; `python -m tests.parity capture two` makes it.\n"]
+        )
 
     def test_a_fixture_without_a_scenario_is_a_drift(self) -> None:
         self.shelf.save("three", fixture(ONE))

@@ -1,9 +1,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.client import Response
-from codexd.parity.reading import Unanswerable, events, listed, said, standing, streamed
 from codexd.wire import json
 from tests.parity.answers import answered, told
+from tests.parity.client import Response
+from tests.parity.reading import Unanswerable, events, listed, said, standing, streamed
 
 RESPONSE = {"id": "resp_1", "status": "completed"}
 

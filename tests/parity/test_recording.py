@@ -4,13 +4,13 @@ from attrs import Factory, define, evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.client import Response
-from codexd.parity.fixtures import Pages
-from codexd.parity.recording import BROKEN_OFF, flaws, record
-from codexd.parity.scenario import CHAT, RESPONSES, Ask, Reply, Results, Scenario, Step
 from codexd.wire import json
 from codexd.wire.json import Json
 from tests.parity.answers import answered, told
+from tests.parity.client import Response
+from tests.parity.fixtures import Pages
+from tests.parity.recording import BROKEN_OFF, flaws, record
+from tests.parity.scenario import CHAT, RESPONSES, Ask, Reply, Results, Scenario, Step
 
 FIRST = Ask.saying(CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "one"}]})
 ANSWER = json.encode({"id": "chatcmpl-" + 24 * "a", "choices": [{"message": {"content": "é"}}]})

@@ -1,10 +1,10 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.reading import Unanswerable
-from codexd.parity.reference import resolved
-from codexd.parity.scenario import RESPONSES, Ask
 from codexd.wire import json
 from tests.parity.answers import answered, told
+from tests.parity.reading import Unanswerable
+from tests.parity.reference import resolved
+from tests.parity.scenario import RESPONSES, Ask
 
 FIRST = told({"response": {"id": "resp_1", "output": [{"id": "fc_1", "call_id": "call_1"}]}})
 PAGE = answered({"object": "list", "last_id": "msg_2", "has_more": True})

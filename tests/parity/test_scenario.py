@@ -1,7 +1,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.scenario import CHAT, Ask
 from codexd.wire import json
+from tests.parity.scenario import CHAT, Ask
 
 
 class AskTests(SynchronousTestCase):

@@ -5,13 +5,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.client import PATIENCE_SECONDS
-from codexd.parity.scenario import Ask
-from codexd.parity.stage import Stage, _lists, key
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Upstream
 from codexd.wire import json
 from tests.parity.answers import answered
+from tests.parity.client import PATIENCE_SECONDS
+from tests.parity.scenario import Ask
+from tests.parity.stage import Stage, _lists, key
 
 SERVER = IPv4Address("TCP", "127.0.0.1", 80)
 
@@ -28,12 +28,13 @@ class PlayTests(SynchronousTestCase):
         """Answer the request that was made last, and give it."""
         _, _, factory, *_ = self.reactor.tcpClients[-1]
         client: Any = factory.buildProtocol(SERVER)
-        transport = StringTransportWithDisconnection()
+        transport: Any = StringTransportWithDisconnection()
         transport.protocol = client
         client.makeConnection(transport)
         body = json.encode({"status": status})
         client.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        return transport.value()
+        sent: bytes = transport.value()
+        return sent
 
     def test_a_player_asks_with_a_key_of_its_own(self) -> None:
         self.play(Ask("/x", method="GET"))

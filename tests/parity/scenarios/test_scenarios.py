@@ -4,8 +4,8 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.parity.scenario import Ask
-from codexd.parity.scenarios import SCENARIOS
+from tests.parity.scenario import Ask
+from tests.parity.scenarios import SCENARIOS
 
 NAMES = frozenset(scenario.name for scenario in SCENARIOS)
 

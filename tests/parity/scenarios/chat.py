@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from codexd.parity.scenario import CHAT, Ask, Reply, Results, Scenario
-from codexd.parity.scenarios.bodies import (
+from tests.parity.scenario import CHAT, Ask, Reply, Results, Scenario
+from tests.parity.scenarios.bodies import (
     CLOCK,
     MODEL,
     PATCH,

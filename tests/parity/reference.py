@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from codexd.parity.client import Response
-from codexd.parity.reading import Unanswerable, said
-from codexd.parity.scenario import Ask
+from tests.parity.client import Response
+from tests.parity.reading import Unanswerable, said
+from tests.parity.scenario import Ask
 
 _REFERENCE: Final = re.compile(r"\{(?P<number>[0-9]+)\.(?P<path>[a-z0-9_.]+)\}")
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 from attrs import Factory, define, frozen
 
 from codexd import __version__
-from codexd.parity.drift import Drift, compare, foreign
-from codexd.parity.fixtures import Fixture, Meta, Shelf, Unreadable
-from codexd.parity.recording import flaws, record
-from codexd.parity.scenario import Scenario
-from codexd.parity.stage import Stage, staged
+from tests.parity.drift import Drift, compare, foreign
+from tests.parity.fixtures import Fixture, Meta, Shelf, Unreadable
+from tests.parity.recording import flaws, record
+from tests.parity.scenario import Scenario
+from tests.parity.stage import Stage, staged
 
 
 class Recorder(Protocol):
@@ -142,7 +142,8 @@ def _stored(shelf: Shelf, scenarios: Iterable[Scenario]) -> tuple[Mapping[str, F
             drifts.append(Drift(name, f"The fixture cannot be read: {why}."))
             continue
         if fixture is None:
-            drifts.append(Drift(name, f"There is no fixture; `codexd parity capture {name}` makes it."))
+            make = f"python -m tests.parity capture {name}"
+            drifts.append(Drift(name, f"There is no fixture; `{make}` makes it."))
         else:
             stored[name] = fixture
     return stored, drifts
@@ -150,7 +151,7 @@ def _stored(shelf: Shelf, scenarios: Iterable[Scenario]) -> tuple[Mapping[str, F
 
 def _superfluous(shelf: Shelf, every: Iterable[Scenario]) -> list[Drift]:
     return [
-        Drift(name, "There is a fixture and no such scenario; `codexd parity capture` takes it away.")
+        Drift(name, "There is a fixture and no such scenario; `make parity ARGS=capture` takes it away.")
         for name in superfluous(shelf, every)
     ]
 

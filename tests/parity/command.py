@@ -1,4 +1,4 @@
-"""`codexd parity`: record golden transcripts, and compare them with what codexd says now."""
+"""`python -m tests.parity`: record golden transcripts, and compare them with what codexd says now."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from codexd.configuration import Misconfigured
-from codexd.parity import proof
-from codexd.parity.drift import Drift
-from codexd.parity.fixtures import Shelf
-from codexd.parity.scenario import Scenario
-from codexd.parity.scenarios import SCENARIOS
+from tests.parity import proof
+from tests.parity.drift import Drift
+from tests.parity.fixtures import Shelf
+from tests.parity.scenario import Scenario
+from tests.parity.scenarios import SCENARIOS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,13 +30,13 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(argv)
     unknown = sorted(set(options.scenarios) - {scenario.name for scenario in SCENARIOS})
     if unknown:
-        _complain(f"no scenario {', '.join(unknown)}; `codexd parity list` shows them")
+        _complain(f"no scenario {', '.join(unknown)}; `list` shows them")
         return 2
     return _COMMANDS[options.command](options)
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="codexd parity", description=__doc__)
+    parser = ArgumentParser(prog="python -m tests.parity", description=__doc__)
     parser.add_argument("command", choices=tuple(_COMMANDS), help="what to do")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these; all when none is named")
     parser.add_argument("--fixtures", type=Path, default=Path("fixtures"), help="default: %(default)s")
@@ -95,7 +95,7 @@ def _tell(drifts: Iterable[Drift]) -> None:
 
 
 def _complain(why: str) -> None:
-    print(f"codexd parity: {why}", file=sys.stderr)
+    print(f"parity: {why}", file=sys.stderr)
 
 
 def _run(options: Namespace, work: Callable[[proof.Workshop], Awaitable[int]]) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias
 
-from codexd.parity.client import Response
 from codexd.wire import json, sse
+from tests.parity.client import Response
 
 Object: TypeAlias = dict[str, Any]
 Standing: TypeAlias = Literal["running", "over"]

@@ -4,8 +4,8 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.parity.scenario import COMPLETIONS, Ask, Reply, Results, Scenario
-from codexd.parity.scenarios.bodies import (
+from tests.parity.scenario import COMPLETIONS, Ask, Reply, Results, Scenario
+from tests.parity.scenarios.bodies import (
     CLOCK,
     MODEL,
     PATCH,

@@ -11,9 +11,9 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.parity.fixtures import META, Fixture, Pages
-from codexd.parity.layout import lay_out
 from codexd.wire import json
+from tests.parity.fixtures import META, Fixture, Pages
+from tests.parity.layout import lay_out
 
 _FIELD: Final = b"data: "
 
@@ -54,7 +54,7 @@ def foreign(answered: Iterable[tuple[str | None, str | None]]) -> tuple[Drift, .
         Drift(
             "another Codex",
             f"{count} of {pairs.total()} fixtures were captured with {before or 'no Codex'}; "
-            f"this is {now or 'none'}.\nRead what differs below; `codexd parity capture` takes it over.",
+            f"this is {now or 'none'}.\nRead what differs below; `make parity ARGS=capture` takes it over.",
         )
         for (before, now), count in pairs.items()
         if before != now

@@ -4,9 +4,9 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.parity.scenario import CHAT, RESPONSES, Ask, Scenario
-from codexd.parity.scenarios.bodies import chat, get, responses
-from codexd.parity.stage import MOST_BODY_BYTES
+from tests.parity.scenario import CHAT, RESPONSES, Ask, Scenario
+from tests.parity.scenarios.bodies import chat, get, responses
+from tests.parity.stage import MOST_BODY_BYTES
 
 _PLAIN: Final = chat("say: no")
 _PREFLIGHT: Final = (

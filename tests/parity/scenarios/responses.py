@@ -4,8 +4,9 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.parity.scenario import RESPONSES, Ask, Reply, Results, Scenario, Step
-from codexd.parity.scenarios.bodies import (
+from codexd.wire.json import Json
+from tests.parity.scenario import RESPONSES, Ask, Reply, Results, Scenario, Step
+from tests.parity.scenarios.bodies import (
     CLOCK,
     MODEL,
     PATCH,
@@ -20,7 +21,6 @@ from codexd.parity.scenarios.bodies import (
     responses,
     user,
 )
-from codexd.wire.json import Json
 
 _NAMESPACE: Final = {
     "type": "namespace",

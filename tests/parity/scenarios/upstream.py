@@ -6,9 +6,10 @@ What of the other tables shows the back end is told here again.
 from itertools import chain
 from typing import Any, Final
 
-from codexd.parity.scenario import CHAT, RESPONSES, Reply, Results, Scenario
-from codexd.parity.scenarios import background, chat, edges, responses, state
-from codexd.parity.scenarios.bodies import (
+from codexd.wire.json import Json
+from tests.parity.scenario import CHAT, RESPONSES, Reply, Results, Scenario
+from tests.parity.scenarios import background, chat, edges, responses, state
+from tests.parity.scenarios.bodies import (
     CLOCK,
     MODEL,
     PATCH,
@@ -19,8 +20,7 @@ from codexd.parity.scenarios.bodies import (
     post,
     user,
 )
-from codexd.parity.scenarios.fourfold import Case, told
-from codexd.wire.json import Json
+from tests.parity.scenarios.fourfold import Case, told
 
 _TOLD_AGAIN: Final = """
     models models-one models-unknown probe-ready

@@ -5,9 +5,9 @@ from typing import Any, Final, TypeAlias
 
 from attrs import evolve
 
-from codexd.parity.scenario import CHAT, COMPLETIONS, RESPONSES, Ask, Place, Scenario, Step
 from codexd.wire import json
 from codexd.wire.json import Json
+from tests.parity.scenario import CHAT, COMPLETIONS, RESPONSES, Ask, Place, Scenario, Step
 
 Members: TypeAlias = Mapping[str, Json]
 """Members of a request's body."""

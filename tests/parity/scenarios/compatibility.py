@@ -4,9 +4,9 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.parity.scenario import CHAT, RESPONSES, Ask, Results, Scenario
-from codexd.parity.scenarios.bodies import CLOCK, MODEL, WEATHER, flat, get, post, responses, user
 from codexd.wire.json import Json
+from tests.parity.scenario import CHAT, RESPONSES, Ask, Results, Scenario
+from tests.parity.scenarios.bodies import CLOCK, MODEL, WEATHER, flat, get, post, responses, user
 
 _TWO_CALLS: Final = 'preface: Let me look.\ncall: weather {"city": "Oslo"}\ncall: clock {}'
 

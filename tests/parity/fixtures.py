@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 
 from attrs import asdict, frozen
 
-from codexd.parity import layout
 from codexd.wire import json
+from tests.parity import layout
 
 FORMAT: Final = 1
 """Of the pages; to be raised when they are written in another way."""

@@ -5,8 +5,9 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.parity.scenario import FollowUp, Reply, Results, Scenario
-from codexd.parity.scenarios.bodies import (
+from codexd.wire.json import Json
+from tests.parity.scenario import FollowUp, Reply, Results, Scenario
+from tests.parity.scenarios.bodies import (
     CLOCK,
     SCHEMA,
     WEATHER,
@@ -17,7 +18,6 @@ from codexd.parity.scenarios.bodies import (
     functions,
     responses,
 )
-from codexd.wire.json import Json
 
 _NOTHING: Final[Mapping[str, Json]] = {}
 

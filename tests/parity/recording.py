@@ -5,15 +5,15 @@ from typing import Final, Protocol
 
 from attrs import Factory, define
 
-from codexd.parity import layout
-from codexd.parity.client import Response
-from codexd.parity.continuing import following
-from codexd.parity.fixtures import Pages
-from codexd.parity.normalise import Normaliser, asked
-from codexd.parity.reading import Unanswerable, standing
-from codexd.parity.reference import resolved
-from codexd.parity.scenario import Ask, Scenario, Step
 from codexd.wire.json import Json
+from tests.parity import layout
+from tests.parity.client import Response
+from tests.parity.continuing import following
+from tests.parity.fixtures import Pages
+from tests.parity.normalise import Normaliser, asked
+from tests.parity.reading import Unanswerable, standing
+from tests.parity.reference import resolved
+from tests.parity.scenario import Ask, Scenario, Step
 
 BROKEN_OFF: Final = "(the connection broke off before the end of the body)"
 """Stands after the headers of a response that is not whole."""

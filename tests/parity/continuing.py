@@ -5,11 +5,11 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.parity.client import Response
-from codexd.parity.reading import Object, Unanswerable, events, said, streamed
-from codexd.parity.scenario import RESPONSES, Ask, FollowUp, Reply
 from codexd.wire import json
 from codexd.wire.json import Json
+from tests.parity.client import Response
+from tests.parity.reading import Object, Unanswerable, events, said, streamed
+from tests.parity.scenario import RESPONSES, Ask, FollowUp, Reply
 
 _OUTPUTS: Final = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
 

@@ -4,8 +4,9 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.parity.scenario import RESPONSES, Ask, Scenario
-from codexd.parity.scenarios.bodies import (
+from codexd.wire.json import Json
+from tests.parity.scenario import RESPONSES, Ask, Scenario
+from tests.parity.scenarios.bodies import (
     CLOCK,
     MODEL,
     WEATHER,
@@ -17,8 +18,7 @@ from codexd.parity.scenarios.bodies import (
     responses,
     user,
 )
-from codexd.parity.stage import STRANGER, key
-from codexd.wire.json import Json
+from tests.parity.stage import STRANGER, key
 
 _FIRST: Final = responses("say: first")
 _LAST: Final = f"{RESPONSES}/{{1.id}}"

@@ -4,10 +4,10 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.parity.scenario import RESPONSES, Ask, Scenario
-from codexd.parity.scenarios.bodies import CLOCK, delete, flat, get, post, responses
-from codexd.parity.scenarios.state import further, result
 from codexd.wire.json import Json
+from tests.parity.scenario import RESPONSES, Ask, Scenario
+from tests.parity.scenarios.bodies import CLOCK, delete, flat, get, post, responses
+from tests.parity.scenarios.state import further, result
 
 _IT: Final = f"{RESPONSES}/{{1.id}}"
 _POLL: Final = evolve(get(_IT), awaits_end=True)

@@ -9,7 +9,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from codexd.parity.scenario import Ask
+from tests.parity.scenario import Ask
 
 PATIENCE_SECONDS: Final = 30.0
 """How long an answer may take."""

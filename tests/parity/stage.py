@@ -14,15 +14,15 @@ from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutput
 
 from codexd import home
-from codexd.parity.client import PATIENCE_SECONDS, Response, exchange
-from codexd.parity.places import Circumstances, settings
-from codexd.parity.reading import listed, standing
-from codexd.parity.scenario import Ask, Place
 from codexd.scripted.question import MODEL
 from codexd.scripted.server import ScriptedModel, scripted_site
 from codexd.service import Daemon
 from codexd.settings import Codex, Http, Upstream
 from codexd.wire.json import Json
+from tests.parity.client import PATIENCE_SECONDS, Response, exchange
+from tests.parity.places import Circumstances, settings
+from tests.parity.reading import listed, standing
+from tests.parity.scenario import Ask, Place
 
 MOST_BODY_BYTES: Final = 8192
 """The largest body the private codexd takes, so that one that is too large makes a small fixture."""

@@ -9,8 +9,8 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from codexd.parity.scenario import Place
 from codexd.settings import Codex, Model, Models, Settings, Tools, Upstream
+from tests.parity.scenario import Place
 
 _FOR_EVER: Final = 3600.0
 _NOWHERE: Final = "http://127.0.0.1:1/v1"
@@ -78,7 +78,7 @@ def _upstreams(provider: str) -> tuple[Upstream, ...]:
             name="able",
             prefix="able/",
             pass_unknown=True,
-            token_limit="max_completion_tokens",  # noqa: S106
+            token_limit="max_completion_tokens",
             developer_role=True,
             custom_tools=True,
             reasoning="reasoning_content",

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from codexd.parity.scenario import RESPONSES, Ask, Scenario
-from codexd.parity.scenarios.bodies import (
+from codexd.wire.json import Json
+from tests.parity.scenario import RESPONSES, Ask, Scenario
+from tests.parity.scenarios.bodies import (
     CLOCK,
     MODEL,
     both_ways,
@@ -14,8 +15,7 @@ from codexd.parity.scenarios.bodies import (
     responses,
     user,
 )
-from codexd.parity.scenarios.state import further, result, stranger
-from codexd.wire.json import Json
+from tests.parity.scenarios.state import further, result, stranger
 
 _ALL: Final = "/v1/conversations"
 _IT: Final = f"{_ALL}/{{1.id}}"

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from codexd.parity.scenario import COMPLETIONS, Ask, Scenario
-from codexd.parity.scenarios.bodies import CLOCK, MODEL, at, both_ways, functions, post
 from codexd.wire.json import Json
+from tests.parity.scenario import COMPLETIONS, Ask, Scenario
+from tests.parity.scenarios.bodies import CLOCK, MODEL, at, both_ways, functions, post
 
 
 def completions(prompt: Json, /, **members: Json) -> Ask:
