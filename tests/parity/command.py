@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         for arguments that are not understood.
     """
     options = _parser().parse_intermixed_args(argv)
-    unknown = sorted(set(options.scenarios) - {scenario.name for scenario in SCENARIOS})
+    unknown = sorted(set(options.scenarios) - {scenario.id for scenario in SCENARIOS})
     if unknown:
         _complain(f"no scenario {', '.join(unknown)}; `list` shows them")
         return 2
@@ -47,12 +47,12 @@ def _parser() -> ArgumentParser:
 
 def _chosen(options: Namespace) -> tuple[Scenario, ...]:
     names = frozenset(options.scenarios)
-    return tuple(scenario for scenario in SCENARIOS if not names or scenario.name in names)
+    return tuple(scenario for scenario in SCENARIOS if not names or scenario.id in names)
 
 
 def _list(options: Namespace) -> int:
     for scenario in _chosen(options):
-        print(f"{scenario.name:44} {scenario.about}")
+        print(f"{scenario.id:64} {scenario.about}")
     return 0
 
 

@@ -65,12 +65,12 @@ def _meta(name: str, stored: Fixture, now: Fixture) -> Iterator[Drift]:
     for member in ("format", "about"):
         before, after = getattr(stored.meta, member), getattr(now.meta, member)
         if before != after:
-            yield Drift(f"{name}/{META}", f"-{member}: {before}\n+{member}: {after}")
+            yield Drift(f"{name}: {META}", f"-{member}: {before}\n+{member}: {after}")
 
 
 def _pages(name: str, stored: Pages, now: Pages) -> Iterator[Drift]:
-    for page in sorted({*stored, *now}):
-        where, before, after = f"{name}/{page}", stored.get(page), now.get(page)
+    for page in dict.fromkeys((*stored, *now)):
+        where, before, after = f"{name}: {page}", stored.get(page), now.get(page)
         if after is None:
             yield Drift(where, "It is in the fixtures; nothing of the kind was said now.")
         elif before is None:

@@ -1,14 +1,13 @@
-"""The committed transcripts: a folder a scenario, a file a page, and where they came from."""
+"""The committed transcripts: a file a scenario, a section a page, and where they came from."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import rmtree
 from typing import Final, TypeAlias
 
 from attrs import asdict, frozen
 
 from codexd.wire import json
-from tests.parity import layout
+from tests.parity import archive, layout
 
 FORMAT: Final = 1
 """Of the pages; to be raised when they are written in another way."""
@@ -16,7 +15,7 @@ FORMAT: Final = 1
 META: Final = "meta.json"
 
 Pages: TypeAlias = Mapping[str, bytes]
-"""The files of a transcript by their names."""
+"""The sections of a transcript by their names, in the order of the exchange."""
 
 
 @frozen
@@ -52,45 +51,48 @@ class Unreadable(Exception):
 
 @frozen
 class Shelf:
-    """A directory of fixtures."""
+    """A directory of fixtures: a file a scenario, DIRECTORY/PLACE/ENDPOINT/NAME.txt."""
 
     directory: Path
 
+    def path(self, name: str) -> Path:
+        """Return the file of a scenario's fixture."""
+        return self.directory / f"{name}.txt"
+
     def names(self) -> frozenset[str]:
-        """Give the scenarios there are fixtures of."""
-        if not self.directory.is_dir():
-            return frozenset()
-        return frozenset(path.name for path in self.directory.iterdir() if path.is_dir())
+        """Return the scenarios there are fixtures of."""
+        paths = self.directory.glob("*/*/*.txt")
+        return frozenset(path.relative_to(self.directory).with_suffix("").as_posix() for path in paths)
 
     def load(self, name: str) -> Fixture | None:
         """Read a fixture; None when there is none.
 
         Raises:
-            Unreadable: when its `meta.json` is missing or is none.
+            Unreadable: when the file is not an archive, or its `meta.json` is missing or is none.
         """
-        folder = self.directory / name
-        if not folder.is_dir():
+        path = self.path(name)
+        if not path.is_file():
             return None
-        pages = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
         try:
+            pages = archive.decode(path.read_bytes())
             meta = Meta(**json.decode(pages.pop(META)))
+        except archive.ArchiveError as error:
+            raise Unreadable(str(error)) from None
         except (KeyError, TypeError, json.Malformed):
             raise Unreadable(f"{META} is missing or has not the members it should have") from None
         return Fixture(meta, pages)
 
     def save(self, name: str, fixture: Fixture) -> None:
         """Write a fixture in place of the one that is there."""
-        self.remove(name)
-        folder = self.directory / name
-        folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
         meta = layout.page(asdict(fixture.meta))
-        for page, data in {**fixture.pages, META: meta}.items():
-            (folder / page).write_bytes(data)
+        path.write_bytes(archive.encode({META: meta, **fixture.pages}))
 
     def remove(self, name: str) -> bool:
-        """Take a fixture away; False, and nothing is touched, when the folder is none."""
-        folder = self.directory / name
-        found = (folder / META).is_file()
+        """Delete a fixture; return False, and leave the file, when it is not one."""
+        path = self.path(name)
+        found = path.is_file() and path.read_bytes().startswith(f"-- {META} --\n".encode())
         if found:
-            rmtree(folder)
+            path.unlink()
         return found

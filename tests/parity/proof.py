@@ -42,7 +42,7 @@ class Workshop:
         recorded = Recorded()
         for place in dict.fromkeys(scenario.place for scenario in scenarios):
             played = [scenario for scenario in scenarios if scenario.place == place]
-            players = [scenario.name for scenario in played]
+            players = [scenario.id for scenario in played]
             async with staged(self.reactor, self.build, place, players, self.binary) as stage:
                 for scenario in played:
                     await recorded.play(scenario, stage)
@@ -66,9 +66,9 @@ class Recorded:
         captured = datetime.now(UTC).date().isoformat()
         meta = Meta(scenario.about, stage.codex, __version__, captured)
         try:
-            self.fixtures[scenario.name] = Fixture(meta, await record(scenario, stage))
+            self.fixtures[scenario.id] = Fixture(meta, await record(scenario, stage))
         except TimeoutError as error:
-            self.drifts.append(Drift(scenario.name, f"It could not be played: {error}."))
+            self.drifts.append(Drift(scenario.id, f"It could not be played: {error}."))
 
 
 async def hold(
@@ -87,7 +87,7 @@ async def hold(
     """
     stored, drifts = _stored(shelf, scenarios)
     drifts += _superfluous(shelf, every)
-    recorded = await recorder.record([scenario for scenario in scenarios if scenario.name in stored])
+    recorded = await recorder.record([scenario for scenario in scenarios if scenario.id in stored])
     drifts += foreign((stored[name].meta.codex, now.meta.codex) for name, now in recorded.fixtures.items())
     drifts += recorded.drifts
     for name, now in recorded.fixtures.items():
@@ -128,14 +128,14 @@ class Captured:
 
 def superfluous(shelf: Shelf, every: Iterable[Scenario]) -> tuple[str, ...]:
     """Name the fixtures that no scenario has."""
-    return tuple(sorted(shelf.names() - {scenario.name for scenario in every}))
+    return tuple(sorted(shelf.names() - {scenario.id for scenario in every}))
 
 
 def _stored(shelf: Shelf, scenarios: Iterable[Scenario]) -> tuple[Mapping[str, Fixture], list[Drift]]:
     stored: dict[str, Fixture] = {}
     drifts: list[Drift] = []
     for scenario in scenarios:
-        name = scenario.name
+        name = scenario.id
         try:
             fixture = shelf.load(name)
         except Unreadable as why:
@@ -159,7 +159,7 @@ def _superfluous(shelf: Shelf, every: Iterable[Scenario]) -> list[Drift]:
 def _unfit(name: str, fixture: Fixture, again: Fixture) -> list[Drift]:
     """Tell why a recording cannot be a fixture."""
     pages = fixture.pages
-    flawed = [Drift(f"{name}/{page}", pages[page].decode(errors="replace")) for page in flaws(pages)]
+    flawed = [Drift(f"{name}: {page}", pages[page].decode(errors="replace")) for page in flaws(pages)]
     return flawed or list(compare(f"{name} (recorded twice)", fixture, again))
 
 

@@ -42,13 +42,13 @@ async def record(scenario: Scenario, scene: Scene) -> Pages:
     Raises:
         TimeoutError: when an answer does not end in time.
     """
-    recording = _Recording(scenario.name, scene)
+    recording = _Recording(scenario.id, scene)
     scene.asked()
     for step in (scenario.first, *scenario.then):
         try:
             await recording.play(step)
         except Unanswerable as why:
-            recording.pages[recording.page("request.json")] = IMPOSSIBLE.format(why).encode() + b"\n"
+            recording.pages[recording.page("request")] = IMPOSSIBLE.format(why).encode() + b"\n"
             break
     return recording.pages
 
@@ -75,9 +75,9 @@ class _Recording:
     _normaliser: Normaliser = Factory(Normaliser)
     _runs: bool = False
 
-    def page(self, kind: str, side: str = "exchange") -> str:
+    def page(self, kind: str, format: str = "json") -> str:
         """Name a page of the exchange that comes next."""
-        return f"{side}.{len(self._answers) + 1}.{kind}"
+        return f"{kind}.{len(self._answers) + 1}.{format}"
 
     async def play(self, step: Step) -> None:
         """Play one exchange.
@@ -88,9 +88,9 @@ class _Recording:
         ask = self._ask(step)
         response = await self._scene.play(ask, self._player)
         request = self._normaliser.apply("request", ask.render().decode())
-        self.pages[self.page("request.json")] = request.encode()
+        self.pages[self.page("request")] = request.encode()
         self._write_asked(response, left=ask.leaves_after is not None)
-        self.pages[self.page("response.http")] = _render(response, self._normaliser)
+        self.pages[self.page("response", "http")] = _render(response, self._normaliser)
         self._asks.append(ask)
         self._answers.append(response)
 
@@ -110,7 +110,7 @@ class _Recording:
         bodies = [] if self._runs else asked(self._scene.asked())
         if bodies:
             page = self._normaliser.apply("provider", layout.page(bodies).decode())
-            self.pages[self.page("json", side="provider")] = page.encode()
+            self.pages[self.page("provider")] = page.encode()
 
 
 def _render(response: Response, normaliser: Normaliser) -> bytes:

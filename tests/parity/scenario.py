@@ -15,6 +15,18 @@ CHAT: Final = "/v1/chat/completions"
 RESPONSES: Final = "/v1/responses"
 COMPLETIONS: Final = "/v1/completions"
 
+_ENDPOINTS: Final = (
+    (CHAT, "chat"),
+    (RESPONSES, "responses"),
+    (COMPLETIONS, "completions"),
+    ("/v1/conversations", "conversations"),
+    ("/v1/models", "models"),
+    ("/livez", "probes"),
+    ("/readyz", "probes"),
+    ("/healthz", "probes"),
+)
+"""Paths, and the endpoints that they and the paths below them belong to."""
+
 Place: TypeAlias = Literal["codex", "upstream", "gated"]
 """What a scenario is played on: who answers, and under which settings (places.py)."""
 
@@ -82,7 +94,7 @@ class Scenario:
     """One golden transcript.
 
     Attributes:
-        name: of its folder; lower case, words joined by dashes.
+        name: unique among those of its place and endpoint; lower case, words joined by dashes.
         about: one line on what it shows.
         first: the first request.
         then: what follows on each answer, or is asked next.
@@ -94,6 +106,20 @@ class Scenario:
     first: Ask
     then: tuple[Step, ...] = ()
     place: Place = "codex"
+
+    @property
+    def endpoint(self) -> str:
+        """Return the endpoint that the first request is sent to: the name of a folder of fixtures."""
+        path = self.first.path
+        found = (
+            name for start, name in _ENDPOINTS if path == start or path.startswith((f"{start}/", f"{start}?"))
+        )
+        return next(found, "other")
+
+    @property
+    def id(self) -> str:
+        """Return the name among all scenarios: PLACE/ENDPOINT/NAME."""
+        return f"{self.place}/{self.endpoint}/{self.name}"
 
 
 def _body(body: bytes) -> dict[str, Json]:

@@ -11,16 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.parity import FIXTURES
 from tests.parity.command import main
+from tests.parity.fixtures import Shelf
 from tests.parity.scenarios import SCENARIOS
 
-NAME = "chat-tools-continued"
+NAME = "codex/chat/tools-continued"
 
 
 class CommandTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.fixtures = Path(self.mktemp()).absolute()
         self.build = Path(self.mktemp()).absolute()
-        shutil.copytree(FIXTURES / NAME, self.fixtures / NAME)
+        self.fixture = self.fixtures / f"{NAME}.txt"
+        self.fixture.parent.mkdir(parents=True)
+        shutil.copyfile(FIXTURES / f"{NAME}.txt", self.fixture)
 
     def parity(self, *argv: str) -> subprocess.CompletedProcess[str]:
         where = ("--fixtures", str(self.fixtures), "--build", str(self.build))
@@ -34,22 +37,27 @@ class CommandTests(SynchronousTestCase):
         )
 
     def test_a_drift_is_printed_and_fails_and_a_capture_takes_it_over(self) -> None:
-        page = self.fixtures / NAME / "exchange.2.response.http"
-        right = page.read_bytes()
-        page.write_bytes(right.replace(b'"finish_reason":"stop"', b'"finish_reason":"length"'))
+        shelf = Shelf(self.fixtures)
+        right = shelf.load(NAME)
+        data = self.fixture.read_bytes()
+        wrong = data.replace(b'"finish_reason":"stop"', b'"finish_reason":"length"')
+        self.fixture.write_bytes(wrong)
         ran = self.parity("compare", NAME)
         self.assertEqual(ran.returncode, 1, ran.stderr)
-        self.assertIn(f"== {NAME}/exchange.2.response.http\n", ran.stdout)
+        self.assertIn(f"== {NAME}: response.2.http\n", ran.stdout)
         self.assertRegex(ran.stdout, r'\n- *"finish_reason": "length"')
         self.assertRegex(ran.stdout, r'\n\+ *"finish_reason": "stop"')
-        self.assertNotEqual(page.read_bytes(), right)
+        self.assertEqual(self.fixture.read_bytes(), wrong)
         ran = self.parity("capture", NAME)
         self.assertEqual(
             (ran.returncode, ran.stdout),
             (0, f"captured {NAME}\n1 scenarios recorded, 1 fixtures written\n"),
             ran.stderr,
         )
-        self.assertEqual(page.read_bytes(), right)
+        captured = shelf.load(NAME)
+        assert right is not None
+        assert captured is not None
+        self.assertEqual(captured.pages, right.pages)
 
     def test_a_codex_that_is_not_there_is_told(self) -> None:
         ran = self.parity("compare", NAME, "--codex", "/no/such/codex")
@@ -62,7 +70,7 @@ class CommandTests(SynchronousTestCase):
         with redirect_stdout(out):
             self.assertEqual(main(["list"]), 0)
         for scenario, line in zip(SCENARIOS, out.getvalue().splitlines(), strict=True):
-            self.assertEqual((line.split()[0], line.endswith(scenario.about)), (scenario.name, True))
+            self.assertEqual((line.split()[0], line.endswith(scenario.about)), (scenario.id, True))
 
     def test_a_scenario_nobody_knows_is_told(self) -> None:
         err = StringIO()

@@ -5,13 +5,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.parity import FIXTURES
 from tests.parity.drift import compare, difference, foreign
-from tests.parity.fixtures import Fixture, Meta
+from tests.parity.fixtures import Fixture, Meta, Shelf
 
 STREAM = (
     b'HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\ndata: {"id":"1","text":"one"}\n\ndata: [DONE]\n\n'
 )
 META = Meta("a text", "codex-cli 0.163.0", "0.1.0", "2026-11-20")
-STORED = Fixture(META, {"exchange.1.response.http": STREAM, "provider.1.json": b"[]\n"})
+STORED = Fixture(META, {"response.1.http": STREAM, "provider.1.json": b"[]\n"})
 
 
 def now(**pages: bytes | None) -> Fixture:
@@ -28,9 +28,9 @@ class CompareTests(SynchronousTestCase):
         self.assertEqual(compare("chat-text", STORED, now()), ())
 
     def test_a_drift_names_the_scenario_and_the_page_and_shows_the_member(self) -> None:
-        text = self.drift(now(exchange_1_response_http=STREAM.replace(b"one", b"two" + b"o" * 200)))
-        self.assertIn("== chat-text/exchange.1.response.http\n", text)
-        self.assertIn("--- fixtures/chat-text/exchange.1.response.http\n", text)
+        text = self.drift(now(response_1_http=STREAM.replace(b"one", b"two" + b"o" * 200)))
+        self.assertIn("== chat-text: response.1.http\n", text)
+        self.assertIn("--- fixtures/chat-text: response.1.http\n", text)
         self.assertIn('\n-data: {"id":"1","text":"one"}\n', text)
         self.assertIn('\n+  "text": "twooo', text)
 
@@ -46,7 +46,7 @@ class CompareTests(SynchronousTestCase):
             (b"\n\n", b"\r\n\r\n"),
             (b"one", b"\\u006fne"),
         ):
-            lines = self.drift(now(exchange_1_response_http=STREAM.replace(before, after))).splitlines()
+            lines = self.drift(now(response_1_http=STREAM.replace(before, after))).splitlines()
             self.assertTrue(any(line.startswith("+") and not line.startswith("+++") for line in lines), lines)
 
     def test_the_version_of_codexd_and_the_day_may_differ(self) -> None:
@@ -55,7 +55,7 @@ class CompareTests(SynchronousTestCase):
 
     def test_another_format_or_meaning_is_a_drift(self) -> None:
         for other in (evolve(META, format=2), evolve(META, about="something else")):
-            self.assertIn("== chat-text/meta.json\n-", self.drift(Fixture(other, STORED.pages)))
+            self.assertIn("== chat-text: meta.json\n-", self.drift(Fixture(other, STORED.pages)))
 
     @given(st.binary(), st.binary())
     def test_pages_that_are_not_equal_never_have_an_empty_difference(
@@ -65,13 +65,19 @@ class CompareTests(SynchronousTestCase):
 
     @given(st.data())
     def test_a_character_changed_in_a_committed_page_is_a_drift(self, data: st.DataObject) -> None:
-        page = data.draw(st.sampled_from(sorted(FIXTURES.glob("*/exchange.*.response.http"))))
-        before = page.read_bytes()
+        shelf = Shelf(FIXTURES)
+        name = data.draw(st.sampled_from(sorted(shelf.names())))
+        fixture = shelf.load(name)
+        assert fixture is not None
+        page = data.draw(
+            st.sampled_from(sorted(page for page in fixture.pages if page.startswith("response")))
+        )
+        before = fixture.pages[page]
         at = data.draw(st.integers(0, len(before) - 1))
         after = before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :]
-        stored, changed = (Fixture(META, {page.name: content}) for content in (before, after))
-        (drift,) = compare(page.parent.name, stored, changed)
-        self.assertIn(f"\n+++ now/{page.parent.name}/{page.name}", drift.text)
+        stored, changed = (Fixture(META, {page: content}) for content in (before, after))
+        (drift,) = compare(name, stored, changed)
+        self.assertIn(f"\n+++ now/{name}: {page}", drift.text)
 
 
 class ForeignTests(SynchronousTestCase):

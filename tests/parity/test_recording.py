@@ -49,7 +49,7 @@ class FakeScene:
 class RecordTests(SynchronousTestCase):
     def recorded(self, *answers: Response, first: Ask = FIRST, then: tuple[Step, ...] = ()) -> Pages:
         self.scene = FakeScene(deque(answers))
-        scenario = Scenario("chat-text", "a text", first, then)
+        scenario = Scenario("text", "a text", first, then)
         return self.successResultOf(Deferred.fromCoroutine(record(scenario, self.scene)))
 
     def test_an_exchange_has_what_was_said_on_both_sides(self) -> None:
@@ -57,9 +57,9 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(
             pages,
             {
-                "exchange.1.request.json": FIRST.render(),
+                "request.1.json": FIRST.render(),
                 "provider.1.json": b'[{"input":[{"role":"user","content":"one"}]}]\n',
-                "exchange.1.response.http": b"HTTP/1.1 200 OK\nX-Request-Id: <req 1>\n\n"
+                "response.1.http": b"HTTP/1.1 200 OK\nX-Request-Id: <req 1>\n\n"
                 + ANSWER.replace(b"chatcmpl-" + 24 * b"a", b"<chatcmpl 1>"),
             },
         )
@@ -69,14 +69,14 @@ class RecordTests(SynchronousTestCase):
         answer = Response(HEAD, ANSWER, whole=True)
         pages = self.recorded(answer, answer, then=(Reply("two"),))
         self.assertEqual({name.split(".")[1] for name in pages}, {"1", "2"})
-        self.assertEqual([player for player, _ in self.scene.played], ["chat-text"] * 2)
-        self.assertIn(b'"content":"two"', pages["exchange.2.request.json"])
+        self.assertEqual([player for player, _ in self.scene.played], ["codex/chat/text"] * 2)
+        self.assertIn(b'"content":"two"', pages["request.2.json"])
 
     def test_a_request_that_names_an_answer_is_asked_with_what_it_said(self) -> None:
         id = "resp_" + 24 * "b"
         pages = self.recorded(answered({"id": id}), answered({"id": id}), first=BACKGROUND, then=(SHOW,))
         self.assertEqual(self.scene.played[1][1].path, f"{RESPONSES}/{id}")
-        self.assertIn(f"{RESPONSES}/<resp 1>".encode(), pages["exchange.2.request.json"])
+        self.assertIn(f"{RESPONSES}/<resp 1>".encode(), pages["request.2.json"])
 
     def test_what_the_model_is_asked_while_nobody_waits_is_written_with_the_end(self) -> None:
         running = {"response": {"id": "resp_1", "status": "in_progress"}}
@@ -95,18 +95,16 @@ class RecordTests(SynchronousTestCase):
 
     def test_where_the_client_cannot_go_on_the_pages_say_so(self) -> None:
         pages = self.recorded(Response(HEAD, ANSWER, whole=True), then=(Results(("noon",)), Reply("two")))
-        self.assertEqual(
-            pages["exchange.2.request.json"], b"(the client cannot go on: the answer has 0 tool calls)\n"
-        )
+        self.assertEqual(pages["request.2.json"], b"(the client cannot go on: the answer has 0 tool calls)\n")
         self.assertEqual(len(self.scene.played), 1)
-        self.assertEqual(flaws(pages), ("exchange.2.request.json",))
+        self.assertEqual(flaws(pages), ("request.2.json",))
 
     def test_an_answer_that_broke_off_is_marked(self) -> None:
         pages = self.recorded(Response(HEAD, b"data: ha", whole=False))
-        page = pages["exchange.1.response.http"]
+        page = pages["response.1.http"]
         self.assertEqual(page, f"{HEAD[0]}\nX-Request-Id: <req 1>\n{BROKEN_OFF}\n\ndata: ha".encode())
-        self.assertEqual(flaws(pages), ("exchange.1.response.http",))
+        self.assertEqual(flaws(pages), ("response.1.http",))
 
     def test_bytes_that_are_no_text_are_kept(self) -> None:
         pages = self.recorded(Response(HEAD, b"\xff\r\n\x00", whole=True))
-        self.assertTrue(pages["exchange.1.response.http"].endswith(b"\n\n\xff\r\n\x00"))
+        self.assertTrue(pages["response.1.http"].endswith(b"\n\n\xff\r\n\x00"))

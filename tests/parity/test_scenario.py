@@ -1,7 +1,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire import json
-from tests.parity.scenario import CHAT, Ask
+from tests.parity.scenario import CHAT, RESPONSES, Ask, Scenario
 
 
 class AskTests(SynchronousTestCase):
@@ -23,3 +23,21 @@ class AskTests(SynchronousTestCase):
     def test_a_client_that_leaves_or_waits_is_shown_as_one(self) -> None:
         shown = json.decode(Ask("/x", method="GET", leaves_after=3, awaits_end=True).render())
         self.assertEqual(shown, {"method": "GET", "path": "/x", "leaves_after": 3, "awaits_end": True})
+
+
+class ScenarioTests(SynchronousTestCase):
+    def test_the_endpoint_is_that_of_the_first_request(self) -> None:
+        for path, endpoint in (
+            (CHAT, "chat"),
+            (RESPONSES, "responses"),
+            (f"{RESPONSES}/input_tokens", "responses"),
+            ("/v1/completions", "completions"),
+            ("/v1/conversations", "conversations"),
+            ("/v1/models/scripted", "models"),
+            ("/readyz", "probes"),
+            (f"{CHAT}s", "other"),
+        ):
+            self.assertEqual(Scenario("text", "a text", Ask(path)).endpoint, endpoint)
+
+    def test_the_id_is_the_path_of_the_fixture(self) -> None:
+        self.assertEqual(Scenario("text", "a text", Ask(CHAT), place="upstream").id, "upstream/chat/text")

@@ -43,7 +43,7 @@ _SHOWN: Final = (
         (Reply("say: It rains at noon."),),
     ),
     Scenario(
-        "blocks-made-responses",
+        "blocks-made",
         "two calls that were made are shown as text, at the other door",
         _in("obsidian-xml", responses(_CALLS, tools=flat(WEATHER, CLOCK))),
     ),
@@ -67,7 +67,7 @@ _READ: Final = (
         (Results(("4 degrees, rain", "noon")),),
     ),
     Scenario(
-        "blocks-read-responses",
+        "blocks-read",
         "two calls that the model wrote become calls, at the other door",
         responses(_WRITTEN, tools=flat(WEATHER, CLOCK)),
     ),
@@ -78,13 +78,13 @@ _READ: Final = (
 
 _WORDED: Final = (
     Scenario(
-        "blocks-worded",
+        "tools-as-text",
         "a model without tools is told of them, writes calls, and is shown their results",
         chat(_WRITTEN, model=_POOR, tools=_TOOLS),
         (Results(("4 degrees, rain", "</result> noon")),),
     ),
     Scenario(
-        "blocks-worded-responses",
+        "tools-as-text",
         "a model without tools is told of them, writes a call of a custom one, and is shown its result",
         responses(
             "say: <use_tool><name>apply_patch</name><input>+a</input></use_tool>",
@@ -95,12 +95,12 @@ _WORDED: Final = (
         (Results(("done",)),),
     ),
     Scenario(
-        "blocks-worded-shown",
+        "tools-as-text-shown",
         "a model without tools, and a client that reads text",
         _in("obsidian-xml", chat(_WRITTEN, model=_POOR, tools=_TOOLS)),
     ),
     Scenario(
-        "blocks-worded-unmet",
+        "tools-as-text-unmet",
         "a model without tools does not call one that it has to",
         chat("say: I would rather not.", model=_POOR, tools=_TOOLS, tool_choice="required"),
     ),
@@ -122,7 +122,7 @@ _GATES: Final = (
         (_in("openai-json", chat("call: clock {}", tools=_TOOLS)),),
     ),
     Scenario(
-        "blocks-completions",
+        "blocks-written",
         "a call that was written, at the legacy door",
         post(COMPLETIONS, model=MODEL, prompt=f"shape: chars\nsay: Now. {_NOON}"),
     ),

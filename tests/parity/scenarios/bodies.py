@@ -94,7 +94,7 @@ def both_ways(*scenarios: Scenario) -> Iterator[Scenario]:
 def at(place: Place, *scenarios: Scenario) -> Iterator[Scenario]:
     """Tell scenarios in another place."""
     for scenario in scenarios:
-        yield evolve(scenario, name=f"{place}-{scenario.name}", place=place)
+        yield evolve(scenario, place=place)
 
 
 def _streamed(step: Step) -> Step:

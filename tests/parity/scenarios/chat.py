@@ -63,7 +63,7 @@ _HISTORY: Final = (
 
 
 def _shaped(name: str, about: str, text: str, shape: str = "repeats") -> Scenario:
-    return Scenario(f"chat-{name}-streamed", about, chat(f"shape: {shape}\nsay: {text}", stream=True))
+    return Scenario(f"{name}-streamed", about, chat(f"shape: {shape}\nsay: {text}", stream=True))
 
 
 _TEXTS: Final = (
@@ -72,31 +72,31 @@ _TEXTS: Final = (
     _shaped("repeats-newlines", "a delta that begins as the last one ended: newlines", "\n\n\n"),
     _shaped("empty-deltas", "empty deltas between words", "one two three", "empty"),
     _shaped("characters", "one character a delta, of every width", 'é, 日本, 🦊 "\\\t', "chars"),
-    Scenario("chat-empty", "an answer without a word", chat("say: ")),
-    Scenario("chat-empty-streamed", "an answer without a word", chat("say: ", stream=True)),
+    Scenario("empty", "an answer without a word", chat("say: ")),
+    Scenario("empty-streamed", "an answer without a word", chat("say: ", stream=True)),
     Scenario(
-        "chat-stop",
+        "stop",
         "a stop sequence",
         chat("say: before the END after", stop=["END"]),
     ),
     Scenario(
-        "chat-stop-streamed",
+        "stop-streamed",
         "a stop sequence that comes in three deltas",
         chat("shape: chars\nsay: before the EN END after", stop=["END"], stream=True),
     ),
-    Scenario("chat-choices", "two choices", chat("say: one of two", n=2)),
+    Scenario("choices", "two choices", chat("say: one of two", n=2)),
     Scenario(
-        "chat-interleaved-streamed",
+        "interleaved-streamed",
         "a reasoning item and two messages, each in their place",
         chat("thinking: Hm.\npreface: First this.\nsay: Then that.", stream=True),
     ),
     Scenario(
-        "chat-ignored",
+        "ignored",
         "parameters that the app-server has no place for are named in a header",
         chat("say: as you like", temperature=0.5, top_p=0.9, seed=7, logit_bias={"1": 2}, user="somebody"),
     ),
     Scenario(
-        "chat-effort-suffix",
+        "effort-suffix",
         "the effort as a suffix of the model's name",
         chat("say: hm", model="scripted-high"),
     ),
@@ -104,18 +104,18 @@ _TEXTS: Final = (
 
 _HISTORIES: Final = (
     Scenario(
-        "chat-roles",
+        "roles",
         "system and developer messages keep their places",
         Ask.saying(CHAT, {"model": MODEL, "messages": _MESSAGES}),
     ),
     Scenario(
-        "chat-tool-history",
+        "tool-history",
         "calls and results that codexd never saw",
         Ask.saying(CHAT, {"model": MODEL, "messages": _HISTORY, "tools": _TOOLS}),
         (Reply("say: And so on."),),
     ),
     Scenario(
-        "chat-image",
+        "image",
         "an image beside a text",
         Ask.saying(
             CHAT,
@@ -133,66 +133,66 @@ _HISTORIES: Final = (
         ),
     ),
     Scenario(
-        "chat-cursor-streamed",
+        "cursor-streamed",
         "a Responses body at the Chat door, as Cursor sends it",
         Ask.saying(CHAT, _CURSOR),
     ),
 )
 
 _CALLS: Final = (
-    Scenario("chat-tool-choice-none", "no tool is shown", chat(_OSLO, tools=_TOOLS, tool_choice="none")),
+    Scenario("tool-choice-none", "no tool is shown", chat(_OSLO, tools=_TOOLS, tool_choice="none")),
     Scenario(
-        "chat-tool-choice-required",
+        "tool-choice-required",
         "a call is demanded and made",
         chat(_OSLO, tools=_TOOLS, tool_choice="required"),
     ),
     Scenario(
-        "chat-tool-choice-unmet",
+        "tool-choice-unmet",
         "a call is demanded and not made",
         chat("say: I would rather not.", tools=_TOOLS, tool_choice="required"),
     ),
     Scenario(
-        "chat-tool-choice-unmet-streamed",
+        "tool-choice-unmet-streamed",
         "a call is demanded and not made",
         chat("say: I would rather not.", tools=_TOOLS, tool_choice="required", stream=True),
     ),
     Scenario(
-        "chat-tool-choice-named",
+        "tool-choice-named",
         "only the named tool is shown, and must be called",
         chat(_OSLO, tools=_TOOLS, tool_choice={"type": "function", "function": {"name": "weather"}}),
     ),
     Scenario(
-        "chat-one-at-a-time",
+        "one-at-a-time",
         "of two calls the second is held back until the first has its result",
         chat(_TWO_CALLS, tools=_TOOLS, parallel_tool_calls=False),
         (Results(("4 degrees, rain",)), Results(("noon",))),
     ),
     Scenario(
-        "chat-one-at-a-time-streamed",
+        "one-at-a-time-streamed",
         "of two calls the second is held back until the first has its result",
         chat(_TWO_CALLS, tools=_TOOLS, parallel_tool_calls=False, stream=True),
         (Results(("4 degrees, rain",)), Results(("noon",))),
     ),
     Scenario(
-        "chat-legacy-functions",
+        "legacy-functions",
         "functions instead of tools",
         chat(_OSLO, functions=[WEATHER], function_call="auto"),
         (Results(("4 degrees, rain",)),),
     ),
     Scenario(
-        "chat-legacy-functions-streamed",
+        "legacy-functions-streamed",
         "functions instead of tools",
         chat(_OSLO, functions=[WEATHER], stream=True),
         (Results(("4 degrees, rain",)),),
     ),
     Scenario(
-        "chat-custom-tool",
+        "custom-tool",
         "a custom tool: its input is text",
         chat(PATCHING, tools=[_CUSTOM]),
         (Results(("done",)),),
     ),
     Scenario(
-        "chat-custom-tool-streamed",
+        "custom-tool-streamed",
         "a custom tool: its input is text",
         chat(PATCHING, tools=[_CUSTOM], stream=True),
         (Results(("done",)),),
@@ -201,13 +201,13 @@ _CALLS: Final = (
 
 _SEARCHES: Final = (
     Scenario(
-        "chat-web-search",
+        "web-search",
         "a web search, and what it found as a citation",
         chat("search: foxes", web_search_options={"search_context_size": "low"}),
         (Reply("say: Thank you."),),
     ),
     Scenario(
-        "chat-logprobs",
+        "logprobs",
         "log probabilities, which Codex does not have, are named as ignored",
         chat("say: surely", logprobs=True, top_logprobs=2),
     ),

@@ -13,40 +13,40 @@ def completions(prompt: Json, /, **members: Json) -> Ask:
 
 
 _BOTH_WAYS: Final = (
-    Scenario("completions-text", "a prompt and a text", completions("say: The quick brown fox.")),
-    Scenario("completions-echo", "the prompt before the text", completions("say: so be it", echo=True)),
+    Scenario("text", "a prompt and a text", completions("say: The quick brown fox.")),
+    Scenario("echo", "the prompt before the text", completions("say: so be it", echo=True)),
     Scenario(
-        "completions-stop",
+        "stop",
         "a stop sequence",
         completions("shape: chars\nsay: before the EN END after", stop="END"),
     ),
-    Scenario("completions-length", "a limit of tokens", completions("long: 40", max_tokens=4)),
-    Scenario("completions-filter", "a content filter", completions("incomplete: content_filter I was")),
-    Scenario("completions-reasoning", "what was thought is not shown", completions("think: Let me see.")),
+    Scenario("length", "a limit of tokens", completions("long: 40", max_tokens=4)),
+    Scenario("filter", "a content filter", completions("incomplete: content_filter I was")),
+    Scenario("reasoning", "what was thought is not shown", completions("think: Let me see.")),
     Scenario(
-        "completions-logprobs",
+        "logprobs",
         "log probabilities, where the model has them",
         completions("say: surely so", logprobs=2, echo=True),
     ),
     Scenario(
-        "completions-fields",
+        "fields",
         "what steers the draw, and what has no place here",
         completions("say: so", temperature=0.5, seed=7, best_of=2, top_k=4, tools=functions(CLOCK)),
     ),
-    Scenario("completions-fail-429", "the provider answers 429", completions("fail: 429")),
-    Scenario("completions-cut", "the provider's stream is cut", completions("cut: This sentence is")),
-    Scenario("completions-unknown", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no")),
+    Scenario("fail-429", "the provider answers 429", completions("fail: 429")),
+    Scenario("cut", "the provider's stream is cut", completions("cut: This sentence is")),
+    Scenario("unknown-model", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no")),
 )
 
 _ONE_WAY: Final = (
     Scenario(
-        "completions-prompts",
+        "prompts",
         "several prompts, each asked by itself",
         completions(["say: one", "say: two"], echo=True),
     ),
-    Scenario("completions-choices", "two answers to one prompt", completions("say: one of two", n=2)),
+    Scenario("choices", "two answers to one prompt", completions("say: one of two", n=2)),
     Scenario(
-        "completions-usage-streamed",
+        "usage-streamed",
         "exact token figures at the end of a stream",
         completions(
             "usage: 1200,200,34,5\nsay: counted", stream=True, stream_options={"include_usage": True}
@@ -56,7 +56,7 @@ _ONE_WAY: Final = (
 
 _REFUSED: Final = (
     Scenario(
-        "error-completions",
+        "error-unsupported",
         "what cannot be asked at this door",
         completions("say: no", suffix="the end"),
         (

@@ -40,7 +40,7 @@ def _within(text: Json, **members: Json) -> Ask:
 
 _LIFE: Final = (
     Scenario(
-        "conversation",
+        "lifecycle",
         "a conversation is made, shown, changed and deleted",
         post(_ALL, metadata={"ticket": "7"}),
         (
@@ -54,7 +54,7 @@ _LIFE: Final = (
         ),
     ),
     Scenario(
-        "conversation-items",
+        "items",
         "items are added, listed, shown and taken out",
         post(_ALL, items=_FRUITS),
         (
@@ -74,7 +74,7 @@ _LIFE: Final = (
 
 _USED: Final = (
     Scenario(
-        "conversation-used",
+        "used",
         "answers are given in a conversation, which grows by what was said",
         post(_ALL, items=_FRUITS),
         (
@@ -84,7 +84,7 @@ _USED: Final = (
         ),
     ),
     Scenario(
-        "conversation-tools",
+        "tools",
         "a call in a conversation, and its output",
         _EMPTY,
         (
@@ -97,25 +97,25 @@ _USED: Final = (
 
 _AFTER: Final = (
     Scenario(
-        "conversation-failed",
+        "failed",
         "an answer that fails before its client knows of it leaves nothing behind",
         _EMPTY,
         (_within(_FAILING), get(f"{_ITEMS}?order=asc")),
     ),
     Scenario(
-        "conversation-broken-streamed",
+        "broken-streamed",
         "an answer that fails when its client knows of it stays as far as it came",
         _EMPTY,
         (_within(_FAILING, stream=True), get(f"{_ITEMS}?order=asc")),
     ),
     Scenario(
-        "conversation-taken-out",
+        "item-deleted",
         "an item that was taken out is not shown to the model any more",
         post(_ALL, items=_FRUITS),
         (delete(f"{_ITEMS}/msg_mine"), _within("say: And a plum.")),
     ),
     Scenario(
-        "conversation-branched",
+        "branched",
         "an answer of a conversation can be gone on from outside of it",
         _EMPTY,
         (
@@ -126,7 +126,7 @@ _AFTER: Final = (
         ),
     ),
     Scenario(
-        "conversation-deleted",
+        "deleted",
         "the answers of a deleted conversation stay",
         _EMPTY,
         (
@@ -139,7 +139,7 @@ _AFTER: Final = (
         ),
     ),
     Scenario(
-        "conversation-background",
+        "background",
         "an answer in the background, in a conversation",
         _EMPTY,
         (
@@ -152,7 +152,7 @@ _AFTER: Final = (
 
 _REFUSED: Final = (
     Scenario(
-        "error-conversation-unknown",
+        "error-unknown",
         "conversations that there are not",
         get(_ABSENT),
         (
@@ -166,7 +166,7 @@ _REFUSED: Final = (
         ),
     ),
     Scenario(
-        "error-conversation-foreign",
+        "error-other-key",
         "somebody else's conversations are not there",
         post(_ALL, items=_FRUITS),
         (
@@ -180,7 +180,7 @@ _REFUSED: Final = (
         ),
     ),
     Scenario(
-        "error-conversation-body",
+        "error-body",
         "bodies that make no conversation, and no items of one",
         post(_ALL, items=[user("again")] * 21),
         (

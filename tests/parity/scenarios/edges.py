@@ -17,12 +17,12 @@ _PREFLIGHT: Final = (
 
 
 SCENARIOS: Final = (
-    Scenario("models", "the list of models", get("/v1/models")),
-    Scenario("models-one", "one model", get("/v1/models/scripted")),
-    Scenario("models-unknown", "a model that does not exist", get("/v1/models/no/such")),
-    Scenario("probe-live", "liveness, which asks for no key", get("/livez")),
-    Scenario("probe-ready", "readiness, which asks for no key", get("/readyz")),
-    Scenario("probe-health", "both probes in one", get("/healthz")),
+    Scenario("list", "the list of models", get("/v1/models")),
+    Scenario("one", "one model", get("/v1/models/scripted")),
+    Scenario("unknown", "a model that does not exist", get("/v1/models/no/such")),
+    Scenario("live", "liveness, which asks for no key", get("/livez")),
+    Scenario("ready", "readiness, which asks for no key", get("/readyz")),
+    Scenario("health", "both probes in one", get("/healthz")),
     Scenario("error-path", "a path that leads nowhere", get("/v1/nowhere")),
     Scenario("error-method", "a method the path does not have", get(CHAT)),
     Scenario("error-key", "a wrong API key", evolve(_PLAIN, headers=(("Authorization", "Bearer sk-wrong"),))),
@@ -37,17 +37,15 @@ SCENARIOS: Final = (
         "a content encoding nobody knows",
         evolve(_PLAIN, headers=(("Content-Encoding", "rot13"),)),
     ),
-    Scenario("error-chat-json", "a body that is not JSON", Ask(CHAT, b'{"model": "scripted", ')),
-    Scenario("error-responses-json", "a body that is not JSON", Ask(RESPONSES, b'{"model": "scripted", ')),
-    Scenario("error-chat-object", "a body that is no object", Ask(CHAT, b"[]")),
-    Scenario("error-chat-missing", "a body without messages", Ask.saying(CHAT, {"model": "scripted"})),
+    Scenario("error-json", "a body that is not JSON", Ask(CHAT, b'{"model": "scripted", ')),
+    Scenario("error-json", "a body that is not JSON", Ask(RESPONSES, b'{"model": "scripted", ')),
+    Scenario("error-object", "a body that is no object", Ask(CHAT, b"[]")),
+    Scenario("error-missing", "a body without messages", Ask.saying(CHAT, {"model": "scripted"})),
+    Scenario("error-missing", "a body without an input", Ask.saying(RESPONSES, {"model": "scripted"})),
+    Scenario("error-range", "a parameter out of its range", chat("say: no", temperature=9)),
+    Scenario("error-range", "a parameter out of its range", responses("say: no", top_p=2)),
     Scenario(
-        "error-responses-missing", "a body without an input", Ask.saying(RESPONSES, {"model": "scripted"})
-    ),
-    Scenario("error-chat-range", "a parameter out of its range", chat("say: no", temperature=9)),
-    Scenario("error-responses-range", "a parameter out of its range", responses("say: no", top_p=2)),
-    Scenario(
-        "error-chat-orphan",
+        "error-orphan",
         "a result for a call that was never made",
         Ask.saying(
             CHAT,
@@ -55,7 +53,7 @@ SCENARIOS: Final = (
         ),
     ),
     Scenario(
-        "error-responses-orphan",
+        "error-orphan",
         "a result for a call that was never made",
         Ask.saying(
             RESPONSES,

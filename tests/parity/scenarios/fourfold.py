@@ -27,7 +27,7 @@ class Case:
     """One thing that both doors have.
 
     Attributes:
-        name: of the scenario, without the door and the way.
+        name: of the scenario, without `-streamed`.
         about: what it shows.
         text: what the user says, in the scripted model's language.
         tools: functions that are offered.
@@ -159,9 +159,9 @@ def _told(case: Case) -> Iterator[Scenario]:
         at_responses = {**case.responses, **stream}
         if case.tools:
             at_chat["tools"], at_responses["tools"] = functions(*case.tools), flat(*case.tools)
-        asks = {"chat": chat(case.text, **at_chat), "responses": responses(case.text, **at_responses)}
-        for door, ask in asks.items():
-            yield Scenario(f"{door}-{case.name}{way}", case.about, ask, case.then)
+        asks = (chat(case.text, **at_chat), responses(case.text, **at_responses))
+        for ask in asks:
+            yield Scenario(f"{case.name}{way}", case.about, ask, case.then)
 
 
 _TOLD: Final = tuple(told(*_ANSWERS, *_TOOLS, *_FAILURES))

@@ -66,7 +66,7 @@ class Case:
     """A request, told streamed and whole.
 
     Attributes:
-        name: of the scenario, without the way.
+        name: of the scenario, without `-streamed`.
         about: what it shows.
         input: what is said.
         members: further members of the body.
@@ -84,7 +84,7 @@ _CASES: Final = (
     Case("instructions", "instructions", "say: Aye.", {"instructions": "Talk like a sailor."}),
     Case("items", "a history of items, reasoning and calls among them", _ITEMS, {"tools": flat(WEATHER)}),
     Case(
-        "sealed-reasoning",
+        "encrypted-reasoning",
         "reasoning with its sealed content, asked for and sent back",
         "thinking: Hm.\ncall: clock {}",
         {"tools": flat(CLOCK), "include": ["reasoning.encrypted_content"], "store": False},
@@ -179,7 +179,7 @@ _CASES: Final = (
 
 _ASIDE: Final = (
     Scenario(
-        "error-responses-metadata",
+        "error-metadata",
         "labels that are too many, too long, or no labels",
         responses("say: no", metadata={str(number): "" for number in range(17)}),
         (
@@ -209,7 +209,7 @@ _ASIDE: Final = (
 
 def _whole(case: Case) -> Scenario:
     body = {"model": MODEL, "input": case.input, **case.members}
-    return Scenario(f"responses-{case.name}", case.about, Ask.saying(RESPONSES, body), case.then)
+    return Scenario(case.name, case.about, Ask.saying(RESPONSES, body), case.then)
 
 
 SCENARIOS: Final = (*both_ways(*map(_whole, _CASES)), *_ASIDE)

@@ -50,37 +50,37 @@ def stranger(ask: Ask) -> Ask:
 
 _CONTINUED: Final = (
     Scenario(
-        "responses-continued",
+        "continued",
         "goes on from a kept answer; the instructions are not inherited",
         responses("say: first", instructions="Talk like a sailor."),
         (further("say: second"), further("say: third", "{2.id}", instructions="Talk like a cook.")),
     ),
     Scenario(
-        "responses-continued-tools",
+        "continued-tools",
         "a kept call gets its output, and the tools are not sent again",
         responses(_OSLO, tools=flat(WEATHER)),
         (further(result("{1.output.0.call_id}", "4 degrees, rain")), further("say: Thank you.", "{2.id}")),
     ),
     Scenario(
-        "responses-continued-reasoning",
+        "continued-reasoning",
         "a kept thought goes on with its sealed content, though its client never saw that",
         responses("thinking: Hm.\ncall: clock {}", tools=flat(CLOCK)),
         (further(result("{1.output.1.call_id}", "noon"), tools=flat(CLOCK)),),
     ),
     Scenario(
-        "responses-continued-incomplete",
+        "continued-incomplete",
         "goes on from half an answer",
         responses("incomplete: max_output_tokens Half an ans"),
         (further("say: the other half"),),
     ),
     Scenario(
-        "responses-branches",
+        "branches",
         "two answers go on from one",
         _FIRST,
         (further("say: one way"), further("say: another way"), get(f"{RESPONSES}/{{3.id}}/input_items")),
     ),
     Scenario(
-        "responses-reference",
+        "reference",
         "items are sent again by their ids",
         responses(_OSLO, tools=flat(WEATHER)),
         (
@@ -99,7 +99,7 @@ _CONTINUED: Final = (
         ),
     ),
     Scenario(
-        "responses-not-stored",
+        "not-stored",
         "an answer that is not to be kept is gone",
         responses("say: only once", store=False),
         (get(_LAST), further("say: no")),
@@ -107,9 +107,9 @@ _CONTINUED: Final = (
 )
 
 _SHOWN: Final = (
-    Scenario("responses-retrieved", "an answer is shown again as it was", _FIRST, (get(_LAST),)),
+    Scenario("retrieved", "an answer is shown again as it was", _FIRST, (get(_LAST),)),
     Scenario(
-        "responses-retrieved-sealed",
+        "retrieved-encrypted",
         "sealed reasoning is shown where it is asked for",
         responses("thinking: Hm.\nsay: Well."),
         (get(_LAST), get(f"{_LAST}?{_SEALED}")),
@@ -118,7 +118,7 @@ _SHOWN: Final = (
 
 _LISTED: Final = (
     Scenario(
-        "responses-input-items",
+        "input-items",
         "what the model was shown, the history before the answer's own input, a page at a time",
         responses("say: A fruit?"),
         (
@@ -131,7 +131,7 @@ _LISTED: Final = (
         ),
     ),
     Scenario(
-        "responses-input-items-sealed",
+        "input-items-encrypted",
         "calls, their outputs and thoughts are listed, sealed or not",
         responses("thinking: Hm.\ncall: clock {}", tools=flat(CLOCK)),
         (
@@ -141,7 +141,7 @@ _LISTED: Final = (
         ),
     ),
     Scenario(
-        "error-responses-input-items",
+        "error-input-items",
         "pages that there are not",
         _FIRST,
         tuple(
@@ -153,7 +153,7 @@ _LISTED: Final = (
 
 _DELETED: Final = (
     Scenario(
-        "responses-deleted",
+        "deleted",
         "a deleted answer is nowhere",
         _FIRST,
         (
@@ -165,7 +165,7 @@ _DELETED: Final = (
         ),
     ),
     Scenario(
-        "responses-deleted-ancestor",
+        "deleted-ancestor",
         "what goes on from a deleted answer keeps its whole history",
         _FIRST,
         (
@@ -179,7 +179,7 @@ _DELETED: Final = (
 
 _REFUSED: Final = (
     Scenario(
-        "error-responses-unknown",
+        "error-unknown",
         "answers and items that there are not",
         get(f"{RESPONSES}/{_ABSENT}"),
         (
@@ -191,7 +191,7 @@ _REFUSED: Final = (
         ),
     ),
     Scenario(
-        "error-responses-foreign",
+        "error-other-key",
         "somebody else's answers and items are not there",
         _FIRST,
         (
@@ -207,13 +207,13 @@ _REFUSED: Final = (
         ),
     ),
     Scenario(
-        "error-responses-foreground",
+        "error-foreground",
         "an answer that was not in the background is neither cancelled nor streamed again",
         _FIRST,
         (post(f"{_LAST}/cancel"), get(f"{_LAST}?stream=true")),
     ),
     Scenario(
-        "error-responses-state",
+        "error-state",
         "what does not go together",
         further("say: no", "resp_1", conversation="conv_1"),
         (
@@ -226,13 +226,13 @@ _REFUSED: Final = (
 
 _CUT: Final = (
     Scenario(
-        "responses-failed-streamed",
+        "failed-streamed",
         "an answer that fails is kept, and can be gone on from",
         responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True),
         (get(_LAST), further("say: once more")),
     ),
     Scenario(
-        "responses-left-streamed",
+        "client-gone-streamed",
         "an answer whose client leaves is kept as far as it came",
         evolve(responses("stall: I was about to say", stream=True), leaves_after=9),
         (evolve(get(_LAST), awaits_end=True), further("say: go on")),

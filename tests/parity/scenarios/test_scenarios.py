@@ -1,4 +1,4 @@
-"""The table holds what the law asks for; a scenario that is dropped from it is missed here."""
+"""The tables hold every scenario that the laws ask for: one that is dropped from them is missed here."""
 
 import re
 
@@ -7,7 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.parity.scenario import Ask
 from tests.parity.scenarios import SCENARIOS
 
-NAMES = frozenset(scenario.name for scenario in SCENARIOS)
+IDS = frozenset(scenario.id for scenario in SCENARIOS)
+ENDPOINTS = ("chat", "responses")
+WAYS = ("", "-streamed")
 
 FOURFOLD = (
     "text",
@@ -59,168 +61,164 @@ CHAT = (
     "custom-tool",
 )
 
-OTHERS = (
-    "responses-custom-tool",
-    "responses-namespace-tool",
-    "models",
-    "error-path",
-    "error-method",
-    "error-too-large",
-    "error-media",
-    "error-key",
+AROUND = (
+    "models/list",
+    "models/one",
+    "models/unknown",
+    "probes/live",
+    "probes/ready",
+    "probes/health",
+    "other/error-path",
+    "chat/error-method",
+    "chat/error-too-large",
+    "chat/error-media",
+    "chat/error-encoding",
+    "chat/error-key",
+    "chat/preflight",
 )
-
 
 BOTH_WAYS = (
-    "chat-web-search",
-    "chat-logprobs",
-    "responses-web-search",
-    "responses-web-search-continued",
-    "responses-max-tool-calls",
-    "responses-logprobs",
-    "responses-continued",
-    "responses-continued-tools",
-    "responses-continued-reasoning",
-    "responses-branches",
-    "responses-reference",
-    "responses-not-stored",
-    "responses-retrieved",
-    "responses-retrieved-sealed",
-    "conversation-used",
-    "conversation-tools",
+    "chat/web-search",
+    "chat/logprobs",
+    "responses/custom-tool",
+    "responses/namespace-tool",
+    "responses/web-search",
+    "responses/web-search-continued",
+    "responses/max-tool-calls",
+    "responses/logprobs",
+    "responses/continued",
+    "responses/continued-tools",
+    "responses/continued-reasoning",
+    "responses/branches",
+    "responses/reference",
+    "responses/not-stored",
+    "responses/retrieved",
+    "responses/retrieved-encrypted",
+    "conversations/used",
+    "conversations/tools",
 )
 
-KEPT = (
-    "responses-input-items",
-    "responses-deleted",
-    "responses-deleted-ancestor",
-    "responses-failed-streamed",
-    "responses-left-streamed",
-    "background",
-    "background-tools",
-    "background-failed",
-    "background-resumed-streamed",
-    "background-cancelled-streamed",
-    "background-deleted-streamed",
-    "conversation",
-    "conversation-items",
-    "conversation-taken-out",
-    "conversation-branched",
-    "conversation-deleted",
-    "conversation-background",
-    "tool-events-streamed",
-    "tool-messages",
-    "input-tokens",
+STORED = (
+    "responses/input-items",
+    "responses/deleted",
+    "responses/deleted-ancestor",
+    "responses/failed-streamed",
+    "responses/client-gone-streamed",
+    "responses/background",
+    "responses/background-tools",
+    "responses/background-failed",
+    "responses/background-resumed-streamed",
+    "responses/background-cancelled-streamed",
+    "responses/background-deleted-streamed",
+    "conversations/lifecycle",
+    "conversations/items",
+    "conversations/item-deleted",
+    "conversations/branched",
+    "conversations/deleted",
+    "conversations/background",
+    "responses/tool-events-streamed",
+    "responses/tool-messages",
+    "responses/input-tokens",
 )
 
-REFUSED = (
-    "responses-unknown",
-    "responses-foreign",
-    "responses-foreground",
-    "responses-state",
-    "responses-input-items",
-    "responses-metadata",
-    "conversation-unknown",
-    "conversation-foreign",
-    "conversation-body",
-    "tool-messages",
-    "compatibility",
-    "attachments",
-    "uploads",
-    "hosted-file-search",
-    "hosted-choice",
-    "compact",
+REJECTED = (
+    "responses/error-unknown",
+    "responses/error-other-key",
+    "responses/error-foreground",
+    "responses/error-state",
+    "responses/error-input-items",
+    "responses/error-metadata",
+    "conversations/error-unknown",
+    "conversations/error-other-key",
+    "conversations/error-body",
+    "responses/error-tool-messages",
+    "responses/error-compatibility",
+    "responses/error-attachments",
+    "responses/error-uploads",
+    "responses/error-hosted-file-search",
+    "responses/error-hosted-choice",
+    "responses/error-compact",
+    "completions/error-unsupported",
+    "chat/error-output-mode",
 )
-
 
 UPSTREAM = (
     "sampling",
     "logprobs",
-    "unknown",
-    "unknown-passed",
-    "able",
+    "unknown-fields",
+    "unknown-fields-passed",
+    "capable",
     "brief",
     "one-call",
     "refusal",
-    "garbled",
-    "garbled-first",
+    "invalid-json",
+    "invalid-json-first",
     "cut-first",
     "repeated",
     "not-repeated",
     "unreachable",
     "fallback",
     "fallback-refused",
-    "fallback-lost",
+    "fallback-exhausted",
 )
 
 UPSTREAM_ALONE = (
-    "models",
-    "probe-ready",
-    "left-alone",
-    "error-image",
-    "chat-omitted",
-    "chat-image",
-    "chat-choices",
-    "chat-stop",
-    "chat-native-tool",
-    "responses-namespace-tool",
-    "responses-continued-tools",
-    "responses-left-streamed",
-    "background-tools",
-    "blocks-worded",
+    "models/list",
+    "probes/ready",
+    "chat/breaker-open",
+    "chat/error-image",
+    "chat/omitted",
+    "chat/image",
+    "chat/choices",
+    "chat/stop",
+    "chat/native-tool",
+    "responses/namespace-tool",
+    "responses/continued-tools",
+    "responses/client-gone-streamed",
+    "responses/background-tools",
+    "chat/tools-as-text",
 )
 
-ANYWHERE = (
-    *(f"completions-{name}" for name in ("text", "echo", "prompts", "choices", "stop", "length", "cut")),
-    *(f"blocks-{name}" for name in ("made", "written", "broken", "read", "unknown")),
+EVERYWHERE = (
+    *(f"completions/{name}" for name in ("text", "echo", "prompts", "choices", "stop", "length", "cut")),
+    *(f"chat/blocks-{name}" for name in ("made", "written", "broken", "read", "unknown")),
 )
 
-GATED = ("blocks-most", "blocks-burst", "blocks-default", "blocks-completions")
+GATED = ("chat/blocks-most", "chat/blocks-burst", "chat/blocks-default", "completions/blocks-written")
 
 
 class ScenariosTests(SynchronousTestCase):
-    def test_whatever_both_doors_have_is_told_of_an_upstream_too(self) -> None:
-        for name in (*FOURFOLD, *UPSTREAM):
-            for door in ("chat", "responses"):
-                self.assertIn(f"upstream-{door}-{name}", NAMES)
-                self.assertIn(f"upstream-{door}-{name}-streamed", NAMES)
-        for name in UPSTREAM_ALONE:
-            self.assertIn(f"upstream-{name}", NAMES)
+    def assert_has(self, *ids: str) -> None:
+        self.assertEqual([id for id in ids if id not in IDS], [])
 
-    def test_legacy_texts_and_calls_as_text_are_told_in_every_place(self) -> None:
-        for name in ANYWHERE:
-            self.assertIn(name, NAMES)
-            self.assertIn(f"upstream-{name}", NAMES)
-        for name in (*(f"gated-{name}" for name in GATED), "error-completions", "error-output-mode"):
-            self.assertIn(name, NAMES)
+    def test_what_chat_and_responses_share_is_there_at_both_endpoints_whole_and_streamed(self) -> None:
+        for place in ("codex", "upstream"):
+            for endpoint in ENDPOINTS:
+                self.assert_has(*(f"{place}/{endpoint}/{name}{way}" for name in FOURFOLD for way in WAYS))
 
-    def test_a_name_tells_the_place(self) -> None:
-        for scenario in SCENARIOS:
-            place = scenario.name.partition("-")[0]
-            self.assertEqual(scenario.place, place if place in ("upstream", "gated") else "codex")
+    def test_what_upstreams_add_is_there_at_both_endpoints_whole_and_streamed(self) -> None:
+        for endpoint in ENDPOINTS:
+            self.assert_has(*(f"upstream/{endpoint}/{name}{way}" for name in UPSTREAM for way in WAYS))
+        self.assert_has(*(f"upstream/{name}" for name in UPSTREAM_ALONE))
 
-    def test_whatever_both_doors_have_is_told_in_four_ways(self) -> None:
-        for name in FOURFOLD:
-            for door in ("chat", "responses"):
-                self.assertIn(f"{door}-{name}", NAMES)
-                self.assertIn(f"{door}-{name}-streamed", NAMES)
+    def test_legacy_completions_and_tool_calls_as_text_are_there_over_codex_and_over_upstreams(self) -> None:
+        self.assert_has(*(f"{place}/{name}" for place in ("codex", "upstream") for name in EVERYWHERE))
+        self.assert_has(*(f"gated/{name}" for name in GATED))
 
-    def test_what_one_door_has_alone_and_what_is_around_them_is_there(self) -> None:
-        for name in (*(f"chat-{name}" for name in CHAT), *OTHERS):
-            self.assertIn(name, NAMES)
+    def test_what_one_endpoint_has_alone_is_there(self) -> None:
+        self.assert_has(*(f"codex/chat/{name}" for name in CHAT), *(f"codex/{name}" for name in AROUND))
 
-    def test_what_is_kept_is_told_in_every_way_it_can_be_used(self) -> None:
-        both_ways = (*BOTH_WAYS, *(f"{name}-streamed" for name in BOTH_WAYS))
-        for name in (*both_ways, *KEPT, *(f"error-{name}" for name in REFUSED)):
-            self.assertIn(name, NAMES)
+    def test_stored_responses_and_conversations_are_there_in_every_use(self) -> None:
+        self.assert_has(*(f"codex/{name}{way}" for name in BOTH_WAYS for way in WAYS))
+        self.assert_has(*(f"codex/{name}" for name in (*STORED, *REJECTED)))
 
-    def test_names_are_fit_for_folders_and_no_two_are_the_same(self) -> None:
-        self.assertEqual(len(NAMES), len(SCENARIOS))
-        for name in NAMES:
-            self.assertTrue(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), name)
+    def test_ids_are_fit_for_paths_and_unique(self) -> None:
+        self.assertEqual(len(IDS), len(SCENARIOS))
+        for id in IDS:
+            self.assertTrue(re.fullmatch(r"[a-z]+/[a-z]+/[a-z0-9]+(-[a-z0-9]+)*", id), id)
 
-    def test_what_is_called_streamed_asks_for_a_stream(self) -> None:
+    def test_a_name_ends_in_streamed_where_a_request_asks_for_a_stream(self) -> None:
         for scenario in SCENARIOS:
             asks = [step for step in (scenario.first, *scenario.then) if isinstance(step, Ask)]
             streamed = any(b'"stream":true' in ask.body for ask in asks)
-            self.assertEqual(streamed, scenario.name.endswith("-streamed"), scenario.name)
+            self.assertEqual(streamed, scenario.name.endswith("-streamed"), scenario.id)

@@ -23,19 +23,19 @@ from tests.parity.scenarios.bodies import (
 from tests.parity.scenarios.fourfold import Case, told
 
 _TOLD_AGAIN: Final = """
-    models models-one models-unknown probe-ready
-    chat-empty chat-empty-streamed chat-stop chat-stop-streamed chat-choices chat-roles chat-tool-history
-    chat-image chat-cursor-streamed chat-repeats-letters-streamed chat-interleaved-streamed
-    chat-tool-choice-none chat-tool-choice-required chat-tool-choice-named
-    chat-tool-choice-unmet chat-tool-choice-unmet-streamed
-    chat-legacy-functions chat-legacy-functions-streamed chat-custom-tool chat-custom-tool-streamed
-    responses-instructions responses-items responses-image responses-echo responses-empty
-    responses-sealed-reasoning responses-sealed-reasoning-streamed
-    responses-custom-tool responses-custom-tool-streamed
-    responses-continued responses-continued-streamed responses-continued-incomplete
-    responses-continued-tools responses-continued-tools-streamed
-    responses-continued-reasoning responses-continued-reasoning-streamed
-    responses-failed-streamed responses-left-streamed background-tools
+    models/list models/one models/unknown probes/ready
+    chat/empty chat/empty-streamed chat/stop chat/stop-streamed chat/choices chat/roles chat/tool-history
+    chat/image chat/cursor-streamed chat/repeats-letters-streamed chat/interleaved-streamed
+    chat/tool-choice-none chat/tool-choice-required chat/tool-choice-named
+    chat/tool-choice-unmet chat/tool-choice-unmet-streamed
+    chat/legacy-functions chat/legacy-functions-streamed chat/custom-tool chat/custom-tool-streamed
+    responses/instructions responses/items responses/image responses/echo responses/empty
+    responses/encrypted-reasoning responses/encrypted-reasoning-streamed
+    responses/custom-tool responses/custom-tool-streamed
+    responses/continued responses/continued-streamed responses/continued-incomplete
+    responses/continued-tools responses/continued-tools-streamed
+    responses/continued-reasoning responses/continued-reasoning-streamed
+    responses/failed-streamed responses/client-gone-streamed responses/background-tools
 """
 _TABLES: Final = (edges, chat, responses, state, background)
 
@@ -83,15 +83,20 @@ _ASKED: Final = (
         chat={"logprobs": True, "top_logprobs": 2},
         responses={"include": ["message.output_text.logprobs"], "top_logprobs": 2},
     ),
-    Case("unknown", "fields nobody here knows are named as ignored", "say: as usual", **_both(**_UNKNOWN)),
     Case(
-        "unknown-passed",
+        "unknown-fields",
+        "fields nobody here knows are named as ignored",
+        "say: as usual",
+        **_both(**_UNKNOWN),
+    ),
+    Case(
+        "unknown-fields-passed",
         "fields nobody here knows are passed on to an upstream that may have them",
         "say: as you like",
         **_both(model="able/scripted", **_UNKNOWN),
     ),
     Case(
-        "able",
+        "capable",
         "an upstream that knows developers, reasoning of before, and the newer limit",
         "think: Let me see.",
         chat={"model": "able/scripted", "max_tokens": 100},
@@ -116,8 +121,8 @@ _ASKED: Final = (
 )
 
 _FAILURES: Final = (
-    Case("garbled", "what comes in the middle of a text is no JSON", "garble: So far so good."),
-    Case("garbled-first", "what comes is no JSON", "garble: "),
+    Case("invalid-json", "what comes in the middle of a text is no JSON", "garble: So far so good."),
+    Case("invalid-json-first", "what comes is no JSON", "garble: "),
     Case("cut-first", "the stream is cut before it says anything", "cut: "),
     Case(
         "repeated",
@@ -139,37 +144,37 @@ _FAILURES: Final = (
         "fail: 400",
         **_both(model="steady"),
     ),
-    Case("fallback-lost", "nobody listens, nor anywhere else", "say: no", **_both(model="lost")),
+    Case("fallback-exhausted", "nobody listens, nor anywhere else", "say: no", **_both(model="lost")),
 )
 
 _ALONE: Final = (
     *both_ways(
         Scenario(
-            "chat-native-tool",
+            "native-tool",
             "a custom tool for an upstream that knows them",
             post(CHAT, model="able/scripted", messages=[user(_RAW)], tools=[_NESTED]),
             (Results(("done",)),),
         ),
         Scenario(
-            "responses-native-tool",
+            "native-tool",
             "a custom tool for an upstream that knows them",
             post(RESPONSES, model="able/scripted", input=_RAW, tools=[{"type": "custom", **PATCH}]),
             (Results(("done",)),),
         ),
         Scenario(
-            "responses-namespace-tool",
+            "namespace-tool",
             "a tool in a namespace has another name where there are none",
             post(RESPONSES, model=MODEL, input="call: home__clock {}", tools=[_NAMESPACE]),
             (Results(("noon",)),),
         ),
     ),
     Scenario(
-        "chat-omitted",
+        "omitted",
         "fields that an upstream cannot take are not sent, and named as ignored",
         post(CHAT, model="poor/scripted", messages=[user("say: the END")], seed=7, stop="END"),
     ),
     Scenario(
-        "chat-web-search",
+        "web-search",
         "a web search, which no upstream is asked for, is named as ignored",
         post(CHAT, model=MODEL, messages=[user("search: foxes")], web_search_options={}),
     ),
@@ -186,14 +191,16 @@ _ALONE: Final = (
         ),
     ),
     Scenario(
-        "left-alone",
+        "breaker-open",
         "an upstream that keeps failing is not asked for a while",
         post(CHAT, model="tired/scripted", messages=[user("fail: 500")]),
         (post(CHAT, model="tired/scripted", messages=[user("say: no")]),),
     ),
 )
 
-_ALL: Final = {one.name: one for one in chain.from_iterable(table.SCENARIOS for table in _TABLES)}
+_ALL: Final = {
+    f"{one.endpoint}/{one.name}": one for one in chain.from_iterable(table.SCENARIOS for table in _TABLES)
+}
 _AGAIN: Final = tuple(_ALL[name] for name in _TOLD_AGAIN.split())
 
 SCENARIOS: Final = tuple(at("upstream", *_AGAIN, *told(*_ASKED, *_FAILURES), *_ALONE))
