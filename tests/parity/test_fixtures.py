@@ -2,7 +2,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.parity import archive
+from tests.parity import FIXTURES, archive
 from tests.parity.fixtures import Fixture, Meta, Shelf, Unreadable
 
 META = Meta("a text", "codex-cli 0.163.0", "0.1.0", "2026-11-20")
@@ -48,3 +48,13 @@ class ShelfTests(SynchronousTestCase):
         self.assertFalse(self.shelf.remove("codex/chat/notes"))
         self.assertEqual(self.shelf.names(), {"codex/chat/notes"})
         self.assertTrue(other.exists())
+
+
+class CommittedTests(SynchronousTestCase):
+    def test_no_two_fixtures_hold_the_same_exchanges(self) -> None:
+        shelf = Shelf(FIXTURES)
+        first: dict[tuple[tuple[str, bytes], ...], str] = {}
+        for name in sorted(shelf.names()):
+            fixture = shelf.load(name)
+            assert fixture is not None
+            self.assertEqual(first.setdefault(tuple(fixture.pages.items()), name), name)

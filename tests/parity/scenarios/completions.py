@@ -35,7 +35,6 @@ _BOTH_WAYS: Final = (
     ),
     Scenario("fail-429", "the provider answers 429", completions("fail: 429")),
     Scenario("cut", "the provider's stream is cut", completions("cut: This sentence is")),
-    Scenario("unknown-model", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no")),
 )
 
 _ONE_WAY: Final = (
@@ -55,6 +54,9 @@ _ONE_WAY: Final = (
 )
 
 _REFUSED: Final = (
+    *both_ways(
+        Scenario("unknown-model", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no"))
+    ),
     Scenario(
         "error-unsupported",
         "what cannot be asked at this door",

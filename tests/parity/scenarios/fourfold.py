@@ -128,6 +128,9 @@ _FAILURES: Final = (
         "preface: So far so good.\nfail: rate_limit_exceeded",
     ),
     Case("cut", "the provider's stream is cut in the middle of a text", "cut: This sentence is not"),
+)
+
+_REJECTED: Final = (
     Case(
         "unknown-model",
         "a model that does not exist",
@@ -164,6 +167,6 @@ def _told(case: Case) -> Iterator[Scenario]:
             yield Scenario(f"{case.name}{way}", case.about, ask, case.then)
 
 
-_TOLD: Final = tuple(told(*_ANSWERS, *_TOOLS, *_FAILURES))
+_FORWARDED: Final = tuple(told(*_ANSWERS, *_TOOLS, *_FAILURES))
 
-SCENARIOS: Final = (*_TOLD, *at("upstream", *_TOLD))
+SCENARIOS: Final = (*_FORWARDED, *told(*_REJECTED), *at("upstream", *_FORWARDED))

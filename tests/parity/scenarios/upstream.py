@@ -23,7 +23,7 @@ from tests.parity.scenarios.bodies import (
 from tests.parity.scenarios.fourfold import Case, told
 
 _TOLD_AGAIN: Final = """
-    models/list models/one models/unknown probes/ready
+    models/list models/one
     chat/empty chat/empty-streamed chat/stop chat/stop-streamed chat/choices chat/roles chat/tool-history
     chat/image chat/cursor-streamed chat/repeats-letters-streamed chat/interleaved-streamed
     chat/tool-choice-none chat/tool-choice-required chat/tool-choice-named
