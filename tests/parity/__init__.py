@@ -1,8 +1,8 @@
-"""Golden transcripts: record whole exchanges with codexd and compare them, over Codex and over upstreams.
+"""Golden transcripts: whole exchanges with codexd, recorded once and compared in every test run.
 
-The package starts a whole codexd, is its client and, through the scripted model, its provider. `python -m
-tests.parity` captures and compares; `test_golden.py` compares in every test run. The other modules' tests are
-beside them.
+The package starts a complete codexd, sends it requests and, through the scripted model, is its provider.
+`python -m tests.parity` captures and compares; `test_golden.py` compares all scenarios. The tests of the
+modules are beside them.
 """
 
 from pathlib import Path

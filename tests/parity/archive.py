@@ -85,8 +85,8 @@ def _is_text(line: bytes) -> bool:
     return True
 
 
-def _escape_control(found: re.Match[bytes]) -> bytes:
-    return b"\\r" if found[0] == b"\r" else b"\\x%02x" % found[0][0]
+def _escape_control(match: re.Match[bytes]) -> bytes:
+    return b"\\r" if match[0] == b"\r" else b"\\x%02x" % match[0][0]
 
 
 def _decode_content(content: bytes) -> bytes:
@@ -120,8 +120,8 @@ def _decode_line(line: bytes) -> bytes:
     return line
 
 
-def _unescape(found: re.Match[bytes]) -> bytes:
-    backslash, carriage_return, digits = found.groups()
+def _unescape(match: re.Match[bytes]) -> bytes:
+    backslash, carriage_return, digits = match.groups()
     if digits is not None:
         return bytes.fromhex(digits.decode())
     if backslash is None and carriage_return is None:

@@ -1,4 +1,4 @@
-"""`python -m tests.parity`: record golden transcripts, and compare them with what codexd says now."""
+"""`python -m tests.parity`: capture golden transcripts, or compare them with a running codexd."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from codexd.configuration import Misconfigured
-from tests.parity import proof
-from tests.parity.drift import Drift
-from tests.parity.fixtures import Shelf
+from tests.parity.difference import Difference
+from tests.parity.fixtures import FixtureDirectory
+from tests.parity.runner import ScenarioRunner, capture, compare, find_orphans
 from tests.parity.scenario import Scenario
 from tests.parity.scenarios import SCENARIOS
 
@@ -21,91 +21,101 @@ def main(argv: Sequence[str]) -> int:
     """Run one of the commands.
 
     Args:
-        argv: without the program's name.
+        argv: the arguments without the program's name.
 
     Returns:
-        The exit status: 0 when all is as it should be, 1 when something differs or could not be recorded, 2
-        for arguments that are not understood.
+        The exit status: 0 when nothing differs, 1 when something differs or could not be recorded, 2 for
+        invalid arguments.
     """
-    options = _parser().parse_intermixed_args(argv)
-    unknown = sorted(set(options.scenarios) - {scenario.id for scenario in SCENARIOS})
+    options = _build_parser().parse_intermixed_args(argv)
+    unknown = [name for name in options.scenarios if not _select([name])]
     if unknown:
-        _complain(f"no scenario {', '.join(unknown)}; `list` shows them")
+        _print_error(f"unknown scenario: {', '.join(unknown)}. `list` shows all scenarios.")
         return 2
     return _COMMANDS[options.command](options)
 
 
-def _parser() -> ArgumentParser:
+def _build_parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m tests.parity", description=__doc__)
     parser.add_argument("command", choices=tuple(_COMMANDS), help="what to do")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these; all when none is named")
+    parser.add_argument(
+        "scenarios",
+        nargs="*",
+        metavar="SCENARIO",
+        help="PLACE/ENDPOINT/NAME, PLACE/ENDPOINT or PLACE; default: all",
+    )
     parser.add_argument("--fixtures", type=Path, default=Path("fixtures"), help="default: %(default)s")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="for a while; default: %(default)s")
-    parser.add_argument("--codex", help="another Codex than the pinned one")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="temporary; default: %(default)s")
+    parser.add_argument("--codex", metavar="BINARY", help="another Codex than the pinned one")
     return parser
 
 
-def _chosen(options: Namespace) -> tuple[Scenario, ...]:
-    names = frozenset(options.scenarios)
-    return tuple(scenario for scenario in SCENARIOS if not names or scenario.id in names)
+def _select(names: Sequence[str]) -> tuple[Scenario, ...]:
+    """Return the scenarios of these names: their ids, or the directories that they are in."""
+    chosen = tuple(name.rstrip("/") for name in names)
+    return tuple(
+        scenario
+        for scenario in SCENARIOS
+        if not chosen or any(f"{scenario.id}/".startswith(f"{name}/") for name in chosen)
+    )
 
 
 def _list(options: Namespace) -> int:
-    for scenario in _chosen(options):
+    for scenario in _select(options.scenarios):
         print(f"{scenario.id:64} {scenario.about}")
     return 0
 
 
 def _compare(options: Namespace) -> int:
-    shelf, chosen = Shelf(options.fixtures), _chosen(options)
+    directory, chosen = FixtureDirectory(options.fixtures), _select(options.scenarios)
 
-    async def work(workshop: proof.Workshop) -> int:
-        drifts = await proof.hold(workshop, shelf, chosen, SCENARIOS)
-        _tell(drifts)
-        print(f"{len(chosen)} scenarios compared, {len(drifts)} differences")
-        return 1 if drifts else 0
+    async def work(runner: ScenarioRunner) -> int:
+        differences = await compare(runner, directory, chosen, SCENARIOS)
+        _print_differences(differences)
+        print(f"{len(chosen)} scenarios compared, {len(differences)} differences")
+        return 1 if differences else 0
 
     return _run(options, work)
 
 
 def _capture(options: Namespace) -> int:
-    shelf, chosen = Shelf(options.fixtures), _chosen(options)
+    directory, chosen = FixtureDirectory(options.fixtures), _select(options.scenarios)
 
-    async def work(workshop: proof.Workshop) -> int:
-        captured = await proof.capture(workshop, shelf, chosen)
-        for name in captured.saved:
-            print(f"captured {name}")
+    async def work(runner: ScenarioRunner) -> int:
+        result = await capture(runner, directory, chosen)
+        for id in result.saved:
+            print(f"captured {id}")
         if not options.scenarios:
-            _remove(shelf, proof.superfluous(shelf, SCENARIOS))
-        _tell(captured.drifts)
-        print(f"{len(chosen)} scenarios recorded, {len(captured.saved)} fixtures written")
-        return 1 if captured.drifts else 0
+            _remove(directory, find_orphans(directory, SCENARIOS))
+        _print_differences(result.differences)
+        print(f"{len(chosen)} scenarios recorded, {len(result.saved)} fixtures written")
+        return 1 if result.differences else 0
 
     return _run(options, work)
 
 
-def _remove(shelf: Shelf, names: Iterable[str]) -> None:
-    for name in names:
-        print(f"removed {name}" if shelf.remove(name) else f"left {name}, which is no fixture")
+def _remove(directory: FixtureDirectory, ids: Iterable[str]) -> None:
+    for id in ids:
+        print(f"removed {id}" if directory.remove(id) else f"not removed, because it is not a fixture: {id}")
 
 
-def _tell(drifts: Iterable[Drift]) -> None:
-    for drift in drifts:
-        print(drift)
+def _print_differences(differences: Iterable[Difference]) -> None:
+    for difference in differences:
+        print(difference)
 
 
-def _complain(why: str) -> None:
+def _print_error(why: str) -> None:
     print(f"parity: {why}", file=sys.stderr)
 
 
-def _run(options: Namespace, work: Callable[[proof.Workshop], Awaitable[int]]) -> int:
-    """Do the work in the reactor, and give its exit status."""
+def _run(options: Namespace, work: Callable[[ScenarioRunner], Awaitable[int]]) -> int:
+    """Run the work in the reactor and return its exit status."""
 
     async def begin(reactor: Any) -> None:
         try:
-            status = await work(proof.Workshop(reactor, options.build, options.codex))
+            status = await work(ScenarioRunner(reactor, options.build, options.codex))
         except (Misconfigured, TimeoutError) as error:
-            _complain(str(error))
+            _print_error(str(error))
             status = 1
         raise SystemExit(status)
 

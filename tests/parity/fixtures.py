@@ -1,4 +1,4 @@
-"""The committed transcripts: a file a scenario, a section a page, and where they came from."""
+"""The committed transcripts: one file a scenario, with its metadata and the sections of its exchanges."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,27 +7,27 @@ from typing import Final, TypeAlias
 from attrs import asdict, frozen
 
 from codexd.wire import json
-from tests.parity import archive, layout
+from tests.parity import archive, json_layout
 
 FORMAT: Final = 1
-"""Of the pages; to be raised when they are written in another way."""
+"""Version of the sections' format; raise it when they are written in another way."""
 
-META: Final = "meta.json"
+METADATA: Final = "meta.json"
 
-Pages: TypeAlias = Mapping[str, bytes]
-"""The sections of a transcript by their names, in the order of the exchange."""
+Sections: TypeAlias = Mapping[str, bytes]
+"""The sections of a transcript by name, in the order of the exchanges, without the metadata."""
 
 
-@frozen
-class Meta:
-    """Where a fixture came from.
+@frozen(kw_only=True)
+class FixtureMetadata:
+    """Origin of a fixture: the members of `meta.json`.
 
     Attributes:
         about: what the scenario shows.
-        codex: the Codex binary, as it calls itself; None where none answers.
+        codex: the version that the Codex binary prints; None where no Codex answers.
         codexd: the version of codexd.
         captured: the day, as in ISO 8601.
-        format: of the pages.
+        format: version of the sections' format.
     """
 
     about: str
@@ -41,58 +41,58 @@ class Meta:
 class Fixture:
     """One recorded scenario."""
 
-    meta: Meta
-    pages: Pages
+    metadata: FixtureMetadata
+    sections: Sections
 
 
-class Unreadable(Exception):
-    """A fixture is not what was captured; the message says why."""
+class FixtureFormatError(Exception):
+    """A file is not a fixture; the message says why."""
 
 
 @frozen
-class Shelf:
-    """A directory of fixtures: a file a scenario, DIRECTORY/PLACE/ENDPOINT/NAME.txt."""
+class FixtureDirectory:
+    """A directory of fixtures: ROOT/PLACE/ENDPOINT/NAME.txt for the scenario PLACE/ENDPOINT/NAME."""
 
-    directory: Path
+    root: Path
 
-    def path(self, name: str) -> Path:
+    def path(self, id: str) -> Path:
         """Return the file of a scenario's fixture."""
-        return self.directory / f"{name}.txt"
+        return self.root / f"{id}.txt"
 
-    def names(self) -> frozenset[str]:
-        """Return the scenarios there are fixtures of."""
-        paths = self.directory.glob("*/*/*.txt")
-        return frozenset(path.relative_to(self.directory).with_suffix("").as_posix() for path in paths)
+    def ids(self) -> frozenset[str]:
+        """Return the ids of the scenarios that have fixtures."""
+        paths = self.root.glob("*/*/*.txt")
+        return frozenset(path.relative_to(self.root).with_suffix("").as_posix() for path in paths)
 
-    def load(self, name: str) -> Fixture | None:
-        """Read a fixture; None when there is none.
+    def load(self, id: str) -> Fixture | None:
+        """Read a fixture; return None when there is none.
 
         Raises:
-            Unreadable: when the file is not an archive, or its `meta.json` is missing or is none.
+            FixtureFormatError: when the file is not an archive, or its metadata are missing or malformed.
         """
-        path = self.path(name)
+        path = self.path(id)
         if not path.is_file():
             return None
         try:
-            pages = archive.decode(path.read_bytes())
-            meta = Meta(**json.decode(pages.pop(META)))
+            sections = archive.decode(path.read_bytes())
+            metadata = FixtureMetadata(**json.decode(sections.pop(METADATA)))
         except archive.ArchiveError as error:
-            raise Unreadable(str(error)) from None
+            raise FixtureFormatError(str(error)) from None
         except (KeyError, TypeError, json.Malformed):
-            raise Unreadable(f"{META} is missing or has not the members it should have") from None
-        return Fixture(meta, pages)
+            raise FixtureFormatError(f"{METADATA} is missing or does not have the expected members") from None
+        return Fixture(metadata, sections)
 
-    def save(self, name: str, fixture: Fixture) -> None:
-        """Write a fixture in place of the one that is there."""
-        path = self.path(name)
+    def save(self, id: str, fixture: Fixture) -> None:
+        """Write a fixture, in place of the old one if there is one."""
+        path = self.path(id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        meta = layout.page(asdict(fixture.meta))
-        path.write_bytes(archive.encode({META: meta, **fixture.pages}))
+        metadata = json_layout.encode(asdict(fixture.metadata))
+        path.write_bytes(archive.encode({METADATA: metadata, **fixture.sections}))
 
-    def remove(self, name: str) -> bool:
+    def remove(self, id: str) -> bool:
         """Delete a fixture; return False, and leave the file, when it is not one."""
-        path = self.path(name)
-        found = path.is_file() and path.read_bytes().startswith(f"-- {META} --\n".encode())
-        if found:
+        path = self.path(id)
+        exists = path.is_file() and path.read_bytes().startswith(f"-- {METADATA} --\n".encode())
+        if exists:
             path.unlink()
-        return found
+        return exists

@@ -1,7 +1,7 @@
-"""What may differ between two recordings of the same thing: this table, and nothing else.
+"""Replaces the values that differ between two recordings of a scenario: those in this table and no others.
 
-Text, order, framing, blank lines and header values stay as they are. A name that is made up anew each time is
-replaced by a numbered one, the same for the same name: a transcript still shows which are equal.
+Text, order, framing, blank lines and header values stay as they are. A value that is generated anew each time
+is replaced by a numbered mark, the same for equal values: a transcript still shows which values are equal.
 """
 
 import re
@@ -14,21 +14,21 @@ from codexd.wire import json
 from codexd.wire.json import Json
 
 Kind: TypeAlias = Literal["request", "provider", "head", "body"]
-"""A piece of a transcript: what the client sends, what the provider is asked, the response's two parts."""
+"""A part of a transcript: the client's request, the provider's requests, the response's head and body."""
 
 _UUID: Final = re.compile("(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
 
 
 @frozen
 class Rule:
-    """One thing that may differ.
+    """One kind of value that may differ.
 
     Attributes:
-        mark: what stands in its place; a `#` is the value's number, the same for equal values.
-        kind: where it is looked for.
-        pattern: the value alone; what makes it this value stands in look-arounds.
+        mark: the replacement; `#` becomes the value's number, the same for equal values.
+        kind: the part in which it is replaced.
+        pattern: matches the value alone; its context is in look-arounds.
         reason: why it differs.
-        local: values are numbered in each piece for itself, not over the whole transcript.
+        local: values are numbered within each part, not over the whole transcript.
     """
 
     mark: str
@@ -38,23 +38,23 @@ class Rule:
     local: bool = False
 
 
-def _text(members: str, value: str) -> re.Pattern[str]:
-    """Members that are a text. Inside another text their quotes would be escaped."""
+def _string_member(members: str, value: str) -> re.Pattern[str]:
+    """Match the string value of members; within another string their quotes would be escaped."""
     before = "|".join(f'(?<=[{{,]"{member}":")' for member in members.split())
     return re.compile(f'(?:{before}){value}(?=")')
 
 
-def _number(member: str, value: str) -> re.Pattern[str]:
+def _number_member(member: str, value: str) -> re.Pattern[str]:
     return re.compile(f'(?<=[{{,]"{member}":){value}(?=[,}}])')
 
 
-def _named(value: str) -> re.Pattern[str]:
-    """What an error says that it did not find."""
+def _missing_id(value: str) -> re.Pattern[str]:
+    """Match the id in an error that says that it was not found."""
     return re.compile(f"(?<= with id '){value}(?=' not found)")
 
 
-def _word(value: str) -> re.Pattern[str]:
-    """An id that the client was given, wherever it says it."""
+def _whole_word(value: str) -> re.Pattern[str]:
+    """Match an id that a response gave the client, anywhere in its requests."""
     return re.compile(f"(?<![0-9A-Za-z_]){value}(?![0-9A-Za-z_])")
 
 
@@ -67,66 +67,70 @@ _DATE: Final = "[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
 
 _RESPONSE: Final = "resp_[0-9a-f]{24}"
 _CONVERSATION: Final = "conv_[0-9a-f]{24}"
-_KEPT: Final = re.compile("(?<=[a-z]_)[0-9a-f]{24}(?=[0-9a-f]{4}(?![0-9A-Za-z_]))")
-"""The token in the id of an item that came without one; before it the item's kind, after it its place."""
+_ITEM_TOKEN: Final = re.compile("(?<=[a-z]_)[0-9a-f]{24}(?=[0-9a-f]{4}(?![0-9A-Za-z_]))")
+"""The token in the id of an item that was sent without one: after the item's kind, before its position."""
 
 RULES: Final = (
-    Rule("<chatcmpl #>", "body", _text("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
-    Rule("<cmpl #>", "body", _text("id", "cmpl-[0-9a-f]{24}"), "a random token"),
-    Rule("<resp #>", "body", _text("id previous_response_id response_id", _RESPONSE), "a random token"),
-    Rule("<resp #>", "body", _named(_RESPONSE), "a random token"),
-    Rule("<resp #>", "request", _word(_RESPONSE), "what the client was given"),
-    Rule("<conv #>", "body", _text("id", _CONVERSATION), "a random token"),
-    Rule("<conv #>", "body", _named(_CONVERSATION), "a random token"),
-    Rule("<conv #>", "request", _word(_CONVERSATION), "what the client was given"),
-    Rule("<token #>", "body", _KEPT, "a random token"),
-    Rule("<token #>", "request", _KEPT, "what the client was given"),
-    Rule("<token #>", "provider", _KEPT, "what the client was given, and sent back"),
-    Rule(_TIME, "body", _number("created", "[0-9]{10}"), "when the answer began", local=True),
-    Rule(_TIME, "body", _number("created_at", "[0-9]{10}"), "when the answer began", local=True),
-    Rule('"<time>"', "body", _number("completed_at", "[0-9]{10}"), "when the answer ended"),
+    Rule("<chatcmpl #>", "body", _string_member("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
+    Rule("<cmpl #>", "body", _string_member("id", "cmpl-[0-9a-f]{24}"), "a random token"),
+    Rule(
+        "<resp #>", "body", _string_member("id previous_response_id response_id", _RESPONSE), "a random token"
+    ),
+    Rule("<resp #>", "body", _missing_id(_RESPONSE), "a random token"),
+    Rule("<resp #>", "request", _whole_word(_RESPONSE), "given to the client"),
+    Rule("<conv #>", "body", _string_member("id", _CONVERSATION), "a random token"),
+    Rule("<conv #>", "body", _missing_id(_CONVERSATION), "a random token"),
+    Rule("<conv #>", "request", _whole_word(_CONVERSATION), "given to the client"),
+    Rule("<token #>", "body", _ITEM_TOKEN, "a random token"),
+    Rule("<token #>", "request", _ITEM_TOKEN, "given to the client"),
+    Rule("<token #>", "provider", _ITEM_TOKEN, "given to the client, which sends it back"),
+    Rule(_TIME, "body", _number_member("created", "[0-9]{10}"), "when the response began", local=True),
+    Rule(_TIME, "body", _number_member("created_at", "[0-9]{10}"), "when the response began", local=True),
+    Rule('"<time>"', "body", _number_member("completed_at", "[0-9]{10}"), "when the response ended"),
     Rule("<req #>", "head", _header("X-Request-Id", "req_[0-9a-f]{32}"), "a random token"),
-    Rule("<date>", "head", _header("Date", _DATE), "when the answer began"),
-    Rule("<ms>", "head", _header("Openai-Processing-Ms", "[0-9]+"), "how long it took to begin"),
-    Rule("<uuid #>", "provider", _UUID, "Codex names threads and messages of a history anew"),
+    Rule("<date>", "head", _header("Date", _DATE), "when the response began"),
+    Rule("<ms>", "head", _header("Openai-Processing-Ms", "[0-9]+"), "time to the first byte"),
+    Rule("<uuid #>", "provider", _UUID, "new ids of threads and of messages of a history"),
 )
 
-LEFT_OUT: Final[Mapping[str, str]] = {
-    "client_metadata": "ids and times of Codex's session and this machine's sandbox, in random order",
+OMITTED_MEMBERS: Final[Mapping[str, str]] = {
+    "client_metadata": "ids and times of the Codex session and details of the sandbox, in random order",
 }
-"""Members of the provider's request that are not recorded, and why."""
+"""Members of the provider's requests that are not recorded, and why."""
 
 
 @define
 class Normaliser:
-    """Replaces what may differ in the pieces of one transcript, in the order in which they are given."""
+    """Replaces the values that may differ in the parts of one transcript, given in order."""
 
     _known: dict[tuple[str, int], dict[str, int]] = field(factory=dict, init=False)
-    _pieces: int = field(default=0, init=False)
+    _parts: int = field(default=0, init=False)
 
     def apply(self, kind: Kind, text: str) -> str:
-        """Give a piece with what may differ replaced."""
-        self._pieces += 1
+        """Return a part with its values replaced."""
+        self._parts += 1
         for rule in RULES:
             if kind == rule.kind:
-                text = rule.pattern.sub(self._replacing(rule), text)
+                text = rule.pattern.sub(self._replacer(rule), text)
         return text
 
-    def _replacing(self, rule: Rule) -> Callable[[re.Match[str]], str]:
-        scope = (rule.mark, self._pieces if rule.local else 0)
+    def _replacer(self, rule: Rule) -> Callable[[re.Match[str]], str]:
+        scope = (rule.mark, self._parts if rule.local else 0)
         known = self._known.setdefault(scope, {})
 
-        def replace(found: re.Match[str]) -> str:
-            number = known.setdefault(found[0], len(known) + 1)
+        def replace(match: re.Match[str]) -> str:
+            number = known.setdefault(match[0], len(known) + 1)
             return rule.mark.replace("#", str(number))
 
         return replace
 
 
-def asked(bodies: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
-    """Give the provider's requests of one exchange without what is left out.
+def normalise_provider_requests(bodies: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Return the provider's requests of one exchange, sorted and without OMITTED_MEMBERS.
 
-    What is asked for at the same time comes in any order: here it is that of what is said.
+    Concurrent requests arrive in any order, so they are sorted by content.
     """
-    kept = ({name: value for name, value in body.items() if name not in LEFT_OUT} for body in bodies)
-    return sorted(kept, key=lambda body: _UUID.sub("", json.encode(body).decode()))
+    recorded = (
+        {name: value for name, value in body.items() if name not in OMITTED_MEMBERS} for body in bodies
+    )
+    return sorted(recorded, key=lambda body: _UUID.sub("", json.encode(body).decode()))

@@ -1,7 +1,7 @@
-"""The places that scenarios are played on: what the settings of each codexd are.
+"""The settings of the servers that scenarios are sent to, one server for each place.
 
-In every place the scripted model is the provider. Codex speaks its Responses dialect, upstreams its Chat
-dialect, as servers that can take more or less.
+In every place the scripted model is the provider. Codex sends it Responses requests; the upstreams are
+servers of different abilities, all of them the scripted model's Chat Completions endpoint.
 """
 
 from collections.abc import Callable
@@ -12,46 +12,46 @@ from attrs import evolve, frozen
 from codexd.settings import Codex, Model, Models, Settings, Tools, Upstream
 from tests.parity.scenario import Place
 
-_FOR_EVER: Final = 3600.0
-_NOWHERE: Final = "http://127.0.0.1:1/v1"
-"""Where nobody listens."""
+_VERY_LONG_SECONDS: Final = 3600.0
+_CLOSED_PORT: Final = "http://127.0.0.1:1/v1"
 
 
 @frozen
-class Circumstances:
-    """What is known only when a place is made.
+class PlaceParameters:
+    """Values that are known only when a server starts.
 
     Attributes:
-        provider: the scripted model's base URL.
-        binary: another Codex than the pinned one.
+        provider_url: the scripted model's base URL.
+        codex_binary: another Codex than the pinned one.
     """
 
-    provider: str
-    binary: str | None = None
+    provider_url: str
+    codex_binary: str | None = None
 
 
-def settings(place: Place, given: Circumstances) -> Settings:
-    """Give the settings of a place, but for its front."""
-    return _PLACES[place](given)
+def build_settings(place: Place, parameters: PlaceParameters) -> Settings:
+    """Return the settings of a place, without those of its HTTP server."""
+    return _PLACES[place](parameters)
 
 
-def _codex(given: Circumstances) -> Settings:
-    return Settings(codex=Codex(binary=given.binary, model="scripted"))
+def _build_codex(parameters: PlaceParameters) -> Settings:
+    return Settings(codex=Codex(binary=parameters.codex_binary, model="scripted"))
 
 
-def _upstream(given: Circumstances) -> Settings:
-    return Settings(codex=Codex(model="none"), models=Models(_ALIASES), upstream=_upstreams(given.provider))
+def _build_upstream(parameters: PlaceParameters) -> Settings:
+    upstreams = _build_upstreams(parameters.provider_url)
+    return Settings(codex=Codex(model="none"), models=Models(_ALIASES), upstream=upstreams)
 
 
-def _gated(given: Circumstances) -> Settings:
+def _build_gated(parameters: PlaceParameters) -> Settings:
     tools = Tools(output_mode="obsidian-xml", block_max=2, stop_after="burst", suppress_tail=True)
-    return evolve(_upstream(given), tools=tools)
+    return evolve(_build_upstream(parameters), tools=tools)
 
 
-_PLACES: Final[dict[Place, Callable[[Circumstances], Settings]]] = {
-    "codex": _codex,
-    "upstream": _upstream,
-    "gated": _gated,
+_PLACES: Final[dict[Place, Callable[[PlaceParameters], Settings]]] = {
+    "codex": _build_codex,
+    "upstream": _build_upstream,
+    "gated": _build_gated,
 }
 
 _ALIASES: Final = (
@@ -68,9 +68,9 @@ _ALIASES: Final = (
 )
 
 
-def _upstreams(provider: str) -> tuple[Upstream, ...]:
-    """Make servers of every kind; but for two, one that fails is asked once and is never left alone."""
-    usual = Upstream("usual", provider, retries=0, breaker_failures=10**6)
+def _build_upstreams(provider_url: str) -> tuple[Upstream, ...]:
+    """Return upstreams of every kind; only `patient` has retries, and only `tired` a circuit breaker."""
+    usual = Upstream("usual", provider_url, retries=0, breaker_failures=10**6)
     return (
         usual,
         evolve(
@@ -87,6 +87,6 @@ def _upstreams(provider: str) -> tuple[Upstream, ...]:
         ),
         evolve(usual, name="poor", prefix="poor/", tools=False, images=False, omit=("seed", "stop")),
         evolve(usual, name="patient", prefix="patient/", retries=2, retry_first_seconds=0.001),
-        evolve(usual, name="tired", prefix="tired/", breaker_failures=1, breaker_seconds=_FOR_EVER),
-        evolve(usual, name="down", prefix="down/", base_url=_NOWHERE, models=("scripted",)),
+        evolve(usual, name="tired", prefix="tired/", breaker_failures=1, breaker_seconds=_VERY_LONG_SECONDS),
+        evolve(usual, name="down", prefix="down/", base_url=_CLOSED_PORT, models=("scripted",)),
     )

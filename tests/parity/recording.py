@@ -1,4 +1,4 @@
-"""One scenario played once: the pages of its transcript."""
+"""Runs one scenario once and records the sections of its transcript."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -6,116 +6,116 @@ from typing import Final, Protocol
 from attrs import Factory, define
 
 from codexd.wire.json import Json
-from tests.parity import layout
-from tests.parity.client import Response
-from tests.parity.continuing import following
-from tests.parity.fixtures import Pages
-from tests.parity.normalise import Normaliser, asked
-from tests.parity.reading import Unanswerable, standing
-from tests.parity.reference import resolved
-from tests.parity.scenario import Ask, Scenario, Step
+from tests.parity import json_layout
+from tests.parity.client import HttpResponse
+from tests.parity.fixtures import Sections
+from tests.parity.follow_up import build_follow_up
+from tests.parity.normalise import Normaliser, normalise_provider_requests
+from tests.parity.references import resolve_references
+from tests.parity.response_content import UnusableResponseError, parse_progress
+from tests.parity.scenario import Scenario, ScenarioRequest, Step
 
-BROKEN_OFF: Final = "(the connection broke off before the end of the body)"
-"""Stands after the headers of a response that is not whole."""
+INCOMPLETE: Final = "(the connection closed before the end of the body)"
+"""Follows the headers of a response that is not complete."""
 
-IMPOSSIBLE: Final = "(the client cannot go on: {})"
-"""Stands in place of a request that could not be made."""
+IMPOSSIBLE: Final = "(the client cannot continue: {})"
+"""Replaces a request that could not be built."""
 
 
-class Scene(Protocol):
-    """What a scenario is played on (stage.Stage)."""
+class ScenarioServer(Protocol):
+    """Answers the requests of scenarios (private_server.PrivateServer)."""
 
-    async def play(self, ask: Ask, player: str) -> Response:
-        """Send a request as a player; raises TimeoutError when the answer does not end in time."""
+    async def send(self, request: ScenarioRequest, client: str) -> HttpResponse:
+        """Send a request as a client; raise TimeoutError when the response does not end in time."""
         ...
 
-    def asked(self) -> Sequence[dict[str, Json]]:
-        """Give, and forget, what the model was asked since last time."""
+    def take_provider_requests(self) -> Sequence[dict[str, Json]]:
+        """Return and remove the bodies of the requests that the provider received since the last call."""
         ...
 
 
-async def record(scenario: Scenario, scene: Scene) -> Pages:
-    """Play a scenario and write down what was said on both sides, normalised.
+async def record(scenario: Scenario, server: ScenarioServer) -> Sections:
+    """Run a scenario and return the normalised sections of both sides.
 
-    A client that cannot go on from an answer stops there: the pages say so.
+    The scenario ends early when the client cannot continue from a response; a section says so.
 
     Raises:
-        TimeoutError: when an answer does not end in time.
+        TimeoutError: when a response does not end in time.
     """
-    recording = _Recording(scenario.id, scene)
-    scene.asked()
+    recording = _Recording(scenario.id, server)
+    server.take_provider_requests()
     for step in (scenario.first, *scenario.then):
         try:
-            await recording.play(step)
-        except Unanswerable as why:
-            recording.pages[recording.page("request")] = IMPOSSIBLE.format(why).encode() + b"\n"
+            await recording.run(step)
+        except UnusableResponseError as why:
+            recording.sections[recording.section("request")] = IMPOSSIBLE.format(why).encode() + b"\n"
             break
-    return recording.pages
+    return recording.sections
 
 
-def flaws(pages: Pages) -> tuple[str, ...]:
-    """Name the pages that no fixture should have: answers that broke off, follow-ups that were impossible."""
-    marks = (f"\n{BROKEN_OFF}\n\n".encode(), IMPOSSIBLE.partition("{")[0].encode())
-    return tuple(page for page, data in pages.items() if any(mark in data for mark in marks))
+def find_flaws(sections: Sections) -> tuple[str, ...]:
+    """Return the sections that no fixture should have: incomplete responses and impossible requests."""
+    marks = (f"\n{INCOMPLETE}\n\n".encode(), IMPOSSIBLE.partition("{")[0].encode())
+    return tuple(name for name, data in sections.items() if any(mark in data for mark in marks))
 
 
 @define
 class _Recording:
-    """What was said so far, as it is written down.
+    """The exchanges of a scenario so far.
 
     Attributes:
-        pages: by their names.
+        sections: what was recorded, by section name.
     """
 
-    _player: str
-    _scene: Scene
-    pages: dict[str, bytes] = Factory(dict)
-    _asks: list[Ask] = Factory(list)
-    _answers: list[Response] = Factory(list)
+    _client: str
+    _server: ScenarioServer
+    sections: dict[str, bytes] = Factory(dict)
+    _requests: list[ScenarioRequest] = Factory(list)
+    _responses: list[HttpResponse] = Factory(list)
     _normaliser: Normaliser = Factory(Normaliser)
-    _runs: bool = False
+    _running: bool = False
 
-    def page(self, kind: str, format: str = "json") -> str:
-        """Name a page of the exchange that comes next."""
-        return f"{kind}.{len(self._answers) + 1}.{format}"
+    def section(self, kind: str, format: str = "json") -> str:
+        """Return the name of a section of the current exchange."""
+        return f"{kind}.{len(self._responses) + 1}.{format}"
 
-    async def play(self, step: Step) -> None:
-        """Play one exchange.
+    async def run(self, step: Step) -> None:
+        """Run one exchange.
 
         Raises:
-            Unanswerable: when the client cannot take this step from where it is.
+            UnusableResponseError: when the client cannot build its request from the responses so far.
         """
-        ask = self._ask(step)
-        response = await self._scene.play(ask, self._player)
-        request = self._normaliser.apply("request", ask.render().decode())
-        self.pages[self.page("request")] = request.encode()
-        self._write_asked(response, left=ask.leaves_after is not None)
-        self.pages[self.page("response", "http")] = _render(response, self._normaliser)
-        self._asks.append(ask)
-        self._answers.append(response)
+        request = self._build_request(step)
+        response = await self._server.send(request, self._client)
+        shown = self._normaliser.apply("request", request.render().decode())
+        self.sections[self.section("request")] = shown.encode()
+        self._record_provider(response, disconnected=request.disconnect_after_events is not None)
+        self.sections[self.section("response", "http")] = _render(response, self._normaliser)
+        self._requests.append(request)
+        self._responses.append(response)
 
-    def _ask(self, step: Step) -> Ask:
-        if isinstance(step, Ask):
-            return resolved(step, self._answers)
-        return following(self._asks[-1], self._answers[-1], step)
+    def _build_request(self, step: Step) -> ScenarioRequest:
+        if isinstance(step, ScenarioRequest):
+            return resolve_references(step, self._responses)
+        return build_follow_up(self._requests[-1], self._responses[-1], step)
 
-    def _write_asked(self, response: Response, left: bool) -> None:
-        """Write down what the model was asked meanwhile.
+    def _record_provider(self, response: HttpResponse, disconnected: bool) -> None:
+        """Record the requests that the provider received.
 
-        While an answer goes on without its client it is a matter of chance whether the model was asked yet:
-        that is written down with the answer's end.
+        While a response runs without a client, it is not determined whether the provider has been asked yet:
+        its requests are recorded with the exchange that shows the response's end.
         """
-        stands = "running" if left else standing(response)
-        self._runs = self._runs if stands is None else stands == "running"
-        bodies = [] if self._runs else asked(self._scene.asked())
+        progress = "running" if disconnected else parse_progress(response)
+        self._running = self._running if progress is None else progress == "running"
+        bodies = [] if self._running else normalise_provider_requests(self._server.take_provider_requests())
         if bodies:
-            page = self._normaliser.apply("provider", layout.page(bodies).decode())
-            self.pages[self.page("provider")] = page.encode()
+            shown = self._normaliser.apply("provider", json_layout.encode(bodies).decode())
+            self.sections[self.section("provider")] = shown.encode()
 
 
-def _render(response: Response, normaliser: Normaliser) -> bytes:
-    lines = response.head if response.whole else (*response.head, BROKEN_OFF)
+def _render(response: HttpResponse, normaliser: Normaliser) -> bytes:
+    lines = response.head if response.complete else (*response.head, INCOMPLETE)
     head = normaliser.apply("head", "\n".join(lines))
-    # Whatever bytes came must be seen, also those that are no UTF-8.
+    # Keep bytes that are not UTF-8: they must show in the comparison.
     body = normaliser.apply("body", response.body.decode("utf-8", "surrogateescape"))
     return f"{head}\n\n{body}".encode("utf-8", "surrogateescape")

@@ -1,6 +1,6 @@
-"""What a scenario is: the requests of one client, each told whole or as what follows on the last answer.
+"""A scenario: the requests of one client, each given in full or as the follow-up to the last response.
 
-A request that is told whole can name what was said before it: `{1.id}` (reference.py).
+A request that is given in full can refer to earlier responses: `{1.id}` (references.py).
 """
 
 from typing import Final, Literal, TypeAlias
@@ -9,7 +9,7 @@ from attrs import frozen
 
 from codexd.wire import json
 from codexd.wire.json import Json
-from tests.parity import layout
+from tests.parity import json_layout
 
 CHAT: Final = "/v1/chat/completions"
 RESPONSES: Final = "/v1/responses"
@@ -25,68 +25,70 @@ _ENDPOINTS: Final = (
     ("/readyz", "probes"),
     ("/healthz", "probes"),
 )
-"""Paths, and the endpoints that they and the paths below them belong to."""
+"""Paths, and the endpoint that each of them and the paths below it belong to."""
 
 Place: TypeAlias = Literal["codex", "upstream", "gated"]
-"""What a scenario is played on: who answers, and under which settings (places.py)."""
+"""The server that a scenario is sent to: its back end and its settings (places.py)."""
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values, in the order in which they are sent."""
 
 
-@frozen
-class Ask:
-    """One request.
+@frozen(kw_only=True)
+class ScenarioRequest:
+    """One request of a scenario.
 
     Attributes:
-        headers: those that make this request what it is; client.py adds the ones that every request has.
-        leaves_after: the client goes away after so many events of the stream; None when it stays to the end.
-        awaits_end: it is asked again and again until the Response that it shows is over; that answer counts.
+        headers: those that are special to this request; client.py adds the ones that every request has.
+        disconnect_after_events: the client disconnects after so many events of the stream; None: it reads to
+            the end.
+        poll_until_done: the request is repeated until the Response that it shows is done; only the last
+            answer is recorded.
     """
 
     path: str
     body: bytes = b""
     method: str = "POST"
     headers: Headers = ()
-    leaves_after: int | None = None
-    awaits_end: bool = False
+    disconnect_after_events: int | None = None
+    poll_until_done: bool = False
 
     @classmethod
-    def saying(cls, path: str, body: Json) -> "Ask":
-        """Ask with a JSON body."""
-        return cls(path, json.encode(body))
+    def with_json(cls, path: str, body: Json) -> "ScenarioRequest":
+        """Build a POST request with a JSON body."""
+        return cls(path=path, body=json.encode(body))
 
     def render(self) -> bytes:
-        """Write it for a person: the body as JSON where it is, else as the text it is."""
+        """Return the request in the form that fixtures show: the body as JSON if it is, else as text."""
         shown: dict[str, Json] = {"method": self.method, "path": self.path}
         if self.headers:
             shown["headers"] = dict(self.headers)
-        if self.leaves_after is not None:
-            shown["leaves_after"] = self.leaves_after
-        if self.awaits_end:
-            shown["awaits_end"] = True
+        if self.disconnect_after_events is not None:
+            shown["disconnect_after_events"] = self.disconnect_after_events
+        if self.poll_until_done:
+            shown["poll_until_done"] = True
         if self.body:
             shown |= _body(self.body)
-        return layout.page(shown)
+        return json_layout.encode(shown)
 
 
 @frozen
-class Results:
-    """The client carried out the tool calls of the last answer; `texts` are their results, in call order."""
+class ToolResults:
+    """The client runs the tool calls of the last response and sends their outputs, in call order."""
 
-    texts: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 @frozen
-class Reply:
-    """The client keeps the last answer in its history and says something more."""
+class UserReply:
+    """The client appends the last response to its history and sends another user message."""
 
     text: str
 
 
-FollowUp: TypeAlias = Results | Reply
+FollowUp: TypeAlias = ToolResults | UserReply
 
-Step: TypeAlias = Ask | FollowUp
+Step: TypeAlias = ScenarioRequest | FollowUp
 
 
 @frozen
@@ -94,31 +96,29 @@ class Scenario:
     """One golden transcript.
 
     Attributes:
-        name: unique among those of its place and endpoint; lower case, words joined by dashes.
+        name: unique among the scenarios of its place and endpoint; lower case, words joined by dashes.
         about: one line on what it shows.
         first: the first request.
-        then: what follows on each answer, or is asked next.
-        place: what it is played on.
+        then: the requests after it, in order.
+        place: the server it is sent to.
     """
 
     name: str
     about: str
-    first: Ask
+    first: ScenarioRequest
     then: tuple[Step, ...] = ()
     place: Place = "codex"
 
     @property
     def endpoint(self) -> str:
-        """Return the endpoint that the first request is sent to: the name of a folder of fixtures."""
+        """Return the endpoint of the first request, which names a directory of fixtures."""
         path = self.first.path
-        found = (
-            name for start, name in _ENDPOINTS if path == start or path.startswith((f"{start}/", f"{start}?"))
-        )
-        return next(found, "other")
+        names = (name for start, name in _ENDPOINTS if path == start or path.startswith(f"{start}/"))
+        return next(names, "other")
 
     @property
     def id(self) -> str:
-        """Return the name among all scenarios: PLACE/ENDPOINT/NAME."""
+        """Return the name that is unique among all scenarios: PLACE/ENDPOINT/NAME."""
         return f"{self.place}/{self.endpoint}/{self.name}"
 
 

@@ -18,7 +18,7 @@ class ArchiveTests(SynchronousTestCase):
     @given(st.dictionaries(NAMES, st.one_of(st.binary(), ODD, st.text().map(str.encode)), max_size=4))
     @example({"a": b"", "b": b"\n", "c": b"\n\n", "d": b"x"})
     @example({"a": bytes(range(256))})
-    def test_any_files_are_read_back_byte_for_byte_and_in_their_order(self, files: dict[str, bytes]) -> None:
+    def test_any_files_are_read_back_unchanged_and_in_order(self, files: dict[str, bytes]) -> None:
         self.assertEqual(list(decode(encode(files)).items()), list(files.items()))
 
     @given(st.dictionaries(NAMES, st.one_of(st.binary(), ODD), max_size=3))
@@ -28,14 +28,14 @@ class ArchiveTests(SynchronousTestCase):
             self.assertFalse(any(ord(letter) < 32 and letter != "\t" for letter in line), line)
         self.assertEqual(written[-1:], b"\n" if files else b"")
 
-    def test_text_is_written_as_it_is(self) -> None:
+    def test_plain_text_is_written_unchanged(self) -> None:
         files = {"request.1.json": b'{"a": "\xc3\xa9\t"}\n', "response.1.http": STREAM}
         self.assertEqual(
             encode(files),
             b'-- request.1.json --\n{"a": "\xc3\xa9\t"}\n-- response.1.http --\n' + STREAM,
         )
 
-    def test_what_cannot_stand_as_it_is_is_escaped_line_by_line(self) -> None:
+    def test_special_lines_are_escaped(self) -> None:
         for content, written in (
             (b"{}", b"{}\n\\ no newline at end\n"),
             (b"a\r\nb\n", b"\\:a\\r\nb\n"),
@@ -48,7 +48,7 @@ class ArchiveTests(SynchronousTestCase):
         ):
             self.assertEqual(encode({"a": content}), b"-- a --\n" + written)
 
-    def test_what_is_no_archive_is_refused(self) -> None:
+    def test_malformed_archives_are_rejected(self) -> None:
         for data in (
             b"text\n-- a --\n",
             b"-- A --\n",
@@ -63,11 +63,11 @@ class ArchiveTests(SynchronousTestCase):
         ):
             self.assertRaises(ArchiveError, decode, data)
 
-    def test_a_name_that_cannot_stand_in_a_header_is_refused(self) -> None:
+    def test_invalid_section_names_are_rejected(self) -> None:
         for name in ("", "a b", "A", "a\n", "-"):
             self.assertRaises(ArchiveError, encode, {name: b""})
 
-    def test_every_committed_fixture_is_written_as_the_writer_writes_it(self) -> None:
+    def test_committed_fixtures_are_in_canonical_form(self) -> None:
         for path in FIXTURES.glob("*/*/*.txt"):
             data = path.read_bytes()
             self.assertEqual(encode(decode(data)), data, path)

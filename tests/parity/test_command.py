@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.parity import FIXTURES
 from tests.parity.command import main
-from tests.parity.fixtures import Shelf
+from tests.parity.fixtures import FixtureDirectory
 from tests.parity.scenarios import SCENARIOS
 
 NAME = "codex/chat/tools-continued"
@@ -30,15 +30,15 @@ class CommandTests(SynchronousTestCase):
         command = [sys.executable, "-m", "tests.parity", *argv, *where]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=FIXTURES.parent)
 
-    def test_what_is_as_it_was_passes(self) -> None:
+    def test_an_unchanged_scenario_passes(self) -> None:
         ran = self.parity("compare", NAME)
         self.assertEqual(
             (ran.returncode, ran.stdout), (0, "1 scenarios compared, 0 differences\n"), ran.stderr
         )
 
-    def test_a_drift_is_printed_and_fails_and_a_capture_takes_it_over(self) -> None:
-        shelf = Shelf(self.fixtures)
-        right = shelf.load(NAME)
+    def test_a_difference_fails_and_a_capture_resolves_it(self) -> None:
+        directory = FixtureDirectory(self.fixtures)
+        right = directory.load(NAME)
         data = self.fixture.read_bytes()
         wrong = data.replace(b'"finish_reason":"stop"', b'"finish_reason":"length"')
         self.fixture.write_bytes(wrong)
@@ -54,26 +54,37 @@ class CommandTests(SynchronousTestCase):
             (0, f"captured {NAME}\n1 scenarios recorded, 1 fixtures written\n"),
             ran.stderr,
         )
-        captured = shelf.load(NAME)
+        captured = directory.load(NAME)
         assert right is not None
         assert captured is not None
-        self.assertEqual(captured.pages, right.pages)
+        self.assertEqual(captured.sections, right.sections)
 
-    def test_a_codex_that_is_not_there_is_told(self) -> None:
+    def test_a_missing_codex_is_an_error(self) -> None:
         ran = self.parity("compare", NAME, "--codex", "/no/such/codex")
         self.assertEqual((ran.returncode, ran.stdout), (1, ""))
         self.assertIn("parity: codex.binary: '/no/such/codex'", ran.stderr)
         self.assertEqual(list(self.build.iterdir()), [])
 
-    def test_the_list_has_every_scenario_and_what_it_shows(self) -> None:
+    def test_the_list_shows_every_scenario_with_its_description(self) -> None:
         out = StringIO()
         with redirect_stdout(out):
             self.assertEqual(main(["list"]), 0)
         for scenario, line in zip(SCENARIOS, out.getvalue().splitlines(), strict=True):
             self.assertEqual((line.split()[0], line.endswith(scenario.about)), (scenario.id, True))
 
-    def test_a_scenario_nobody_knows_is_told(self) -> None:
+    def test_a_directory_selects_the_scenarios_in_it(self) -> None:
+        for name, ids in (
+            (NAME, {NAME}),
+            ("gated/", {scenario.id for scenario in SCENARIOS if scenario.place == "gated"}),
+            ("codex/models", {"codex/models/list", "codex/models/one", "codex/models/unknown"}),
+        ):
+            out = StringIO()
+            with redirect_stdout(out):
+                self.assertEqual(main(["list", name]), 0)
+            self.assertEqual({line.split()[0] for line in out.getvalue().splitlines()}, ids)
+
+    def test_an_unknown_scenario_is_an_error(self) -> None:
         err = StringIO()
         with redirect_stderr(err):
             self.assertEqual(main(["compare", "bogus"]), 2)
-        self.assertIn("no scenario bogus", err.getvalue())
+        self.assertIn("unknown scenario: bogus", err.getvalue())

@@ -3,58 +3,58 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.parity import FIXTURES, archive
-from tests.parity.fixtures import Fixture, Meta, Shelf, Unreadable
+from tests.parity.fixtures import Fixture, FixtureDirectory, FixtureFormatError, FixtureMetadata
 
-META = Meta("a text", "codex-cli 0.163.0", "0.1.0", "2026-11-20")
-FIXTURE = Fixture(META, {"response.1.http": b"HTTP/1.1 200 OK\n\n\xff\r\n", "provider.1.json": b"[]\n"})
+METADATA = FixtureMetadata(about="a text", codex="codex-cli 0.163.0", codexd="0.1.0", captured="2026-11-20")
+FIXTURE = Fixture(METADATA, {"response.1.http": b"HTTP/1.1 200 OK\n\n\xff\r\n", "provider.1.json": b"[]\n"})
 
 
-class ShelfTests(SynchronousTestCase):
+class FixtureDirectoryTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp())
-        self.shelf = Shelf(self.directory)
+        self.root = Path(self.mktemp())
+        self.fixtures = FixtureDirectory(self.root)
 
-    def test_what_is_saved_is_loaded_byte_for_byte(self) -> None:
-        self.shelf.save("codex/chat/text", FIXTURE)
-        self.assertEqual(self.shelf.load("codex/chat/text"), FIXTURE)
-        self.assertEqual(self.shelf.names(), {"codex/chat/text"})
+    def test_a_saved_fixture_is_loaded_unchanged(self) -> None:
+        self.fixtures.save("codex/chat/text", FIXTURE)
+        self.assertEqual(self.fixtures.load("codex/chat/text"), FIXTURE)
+        self.assertEqual(self.fixtures.ids(), {"codex/chat/text"})
 
-    def test_what_was_there_is_gone_after_saving(self) -> None:
-        self.shelf.save("codex/chat/text", FIXTURE)
-        fewer = Fixture(META, {"response.1.http": b""})
-        self.shelf.save("codex/chat/text", fewer)
-        self.assertEqual(self.shelf.load("codex/chat/text"), fewer)
+    def test_saving_replaces_the_old_fixture(self) -> None:
+        self.fixtures.save("codex/chat/text", FIXTURE)
+        fewer = Fixture(METADATA, {"response.1.http": b""})
+        self.fixtures.save("codex/chat/text", fewer)
+        self.assertEqual(self.fixtures.load("codex/chat/text"), fewer)
 
-    def test_what_is_not_there_is_none(self) -> None:
-        self.assertEqual(self.shelf.names(), set())
-        self.assertIsNone(self.shelf.load("codex/chat/text"))
+    def test_a_missing_fixture_is_none(self) -> None:
+        self.assertEqual(self.fixtures.ids(), set())
+        self.assertIsNone(self.fixtures.load("codex/chat/text"))
 
-    def test_a_fixture_without_a_readable_meta_is_refused(self) -> None:
-        self.shelf.save("codex/chat/text", FIXTURE)
-        path = self.shelf.path("codex/chat/text")
-        for spoilt in (b"", b"[]", b'{"about": "a text"}', b'{"more": 1}'):
-            path.write_bytes(archive.encode({"meta.json": spoilt, **FIXTURE.pages}))
-            self.assertRaises(Unreadable, self.shelf.load, "codex/chat/text")
-        for spoilt in (b"", b"{}\n", archive.encode(FIXTURE.pages)):
-            path.write_bytes(spoilt)
-            self.assertRaises(Unreadable, self.shelf.load, "codex/chat/text")
+    def test_a_file_that_is_not_a_fixture_is_rejected(self) -> None:
+        self.fixtures.save("codex/chat/text", FIXTURE)
+        path = self.fixtures.path("codex/chat/text")
+        for malformed in (b"", b"[]", b'{"about": "a text"}', b'{"more": 1}'):
+            path.write_bytes(archive.encode({"meta.json": malformed, **FIXTURE.sections}))
+            self.assertRaises(FixtureFormatError, self.fixtures.load, "codex/chat/text")
+        for malformed in (b"", b"{}\n", archive.encode(FIXTURE.sections)):
+            path.write_bytes(malformed)
+            self.assertRaises(FixtureFormatError, self.fixtures.load, "codex/chat/text")
 
-    def test_only_a_fixture_is_taken_away(self) -> None:
-        self.shelf.save("codex/chat/text", FIXTURE)
-        other = self.directory / "codex" / "chat" / "notes.txt"
+    def test_only_fixtures_are_removed(self) -> None:
+        self.fixtures.save("codex/chat/text", FIXTURE)
+        other = self.root / "codex" / "chat" / "notes.txt"
         other.write_text("precious")
-        self.assertTrue(self.shelf.remove("codex/chat/text"))
-        self.assertFalse(self.shelf.remove("codex/chat/text"))
-        self.assertFalse(self.shelf.remove("codex/chat/notes"))
-        self.assertEqual(self.shelf.names(), {"codex/chat/notes"})
+        self.assertTrue(self.fixtures.remove("codex/chat/text"))
+        self.assertFalse(self.fixtures.remove("codex/chat/text"))
+        self.assertFalse(self.fixtures.remove("codex/chat/notes"))
+        self.assertEqual(self.fixtures.ids(), {"codex/chat/notes"})
         self.assertTrue(other.exists())
 
 
 class CommittedTests(SynchronousTestCase):
     def test_no_two_fixtures_hold_the_same_exchanges(self) -> None:
-        shelf = Shelf(FIXTURES)
+        fixtures = FixtureDirectory(FIXTURES)
         first: dict[tuple[tuple[str, bytes], ...], str] = {}
-        for name in sorted(shelf.names()):
-            fixture = shelf.load(name)
+        for name in sorted(fixtures.ids()):
+            fixture = fixtures.load(name)
             assert fixture is not None
-            self.assertEqual(first.setdefault(tuple(fixture.pages.items()), name), name)
+            self.assertEqual(first.setdefault(tuple(fixture.sections.items()), name), name)

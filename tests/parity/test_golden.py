@@ -1,4 +1,4 @@
-"""Law 7: what was recorded is what is said now, byte for byte, by codexd and the real Codex."""
+"""Law 7: every scenario is reproduced byte for byte, by codexd and the real Codex."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -7,14 +7,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from tests.parity import FIXTURES, proof
-from tests.parity.fixtures import Shelf
+from tests.parity import FIXTURES, runner
+from tests.parity.fixtures import FixtureDirectory
 from tests.parity.scenarios import SCENARIOS
 
 
 def digests() -> dict[str, str]:
-    pages = (path for path in FIXTURES.rglob("*") if path.is_file())
-    return {str(page): sha256(page.read_bytes()).hexdigest() for page in pages}
+    files = (path for path in FIXTURES.rglob("*") if path.is_file())
+    return {str(file): sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 class GoldenTests(TestCase):
@@ -25,11 +25,11 @@ class GoldenTests(TestCase):
 
         async def compare() -> None:
             before = digests()
-            workshop = proof.Workshop(reactor, build)
-            drifts = await proof.hold(workshop, Shelf(FIXTURES), SCENARIOS, SCENARIOS)
+            recorder = runner.ScenarioRunner(reactor, build)
+            differences = await runner.compare(recorder, FixtureDirectory(FIXTURES), SCENARIOS, SCENARIOS)
             self.assertEqual(digests(), before)
             self.assertEqual(list(build.iterdir()), [])
-            if drifts:
-                self.fail("\n".join(map(str, drifts)))
+            if differences:
+                self.fail("\n".join(map(str, differences)))
 
         return Deferred.fromCoroutine(compare())

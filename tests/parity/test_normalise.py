@@ -1,5 +1,3 @@
-"""What is normalised is in one table; everything else shows."""
-
 import re
 
 from hypothesis import given, settings
@@ -7,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.parity import FIXTURES
-from tests.parity.normalise import RULES, Kind, Normaliser, asked
+from tests.parity.normalise import RULES, Kind, Normaliser, normalise_provider_requests
 
 HEAD = (
     "HTTP/1.1 200 OK\nDate: Fri, 20 Nov 2026 10:33:41 GMT\n"
@@ -64,7 +62,7 @@ SAMPLES: tuple[tuple[Kind, str], ...] = (
     ("request", f'{{"path": "/v1/responses/resp_«{A}»/input_items?after=msg_«{B}»0000&limit=2"}}'),
     ("request", f'{{"conversation": "conv_«{A}»", "input": [{{"id": "msg_{A}{A}"}}]}}'),
 )
-"""Texts with what may differ in «these»."""
+"""Texts with the values that may differ in «these» marks."""
 
 
 def normalised(kind: Kind, text: str) -> str:
@@ -72,7 +70,7 @@ def normalised(kind: Kind, text: str) -> str:
 
 
 def fixed(marked: str) -> tuple[str, list[int]]:
-    """Give a text without its marks, and the places outside of them."""
+    """Return a text without its marks, and the positions outside of them."""
     text = ""
     places: list[int] = []
     for number, part in enumerate(re.split("[«»]", marked)):
@@ -83,7 +81,7 @@ def fixed(marked: str) -> tuple[str, list[int]]:
 
 
 class NormaliserTests(SynchronousTestCase):
-    def test_what_is_made_up_anew_each_time_is_replaced(self) -> None:
+    def test_generated_values_are_replaced(self) -> None:
         self.assertEqual(normalised("body", chunk(B, 1800000000)), normalised("body", chunk()))
         other = response(B, 1800000000, 1800000009)
         self.assertEqual(normalised("body", other), normalised("body", response()))
@@ -91,7 +89,7 @@ class NormaliserTests(SynchronousTestCase):
         self.assertEqual(normalised("head", later), normalised("head", HEAD))
         self.assertEqual(normalised("provider", ONE), normalised("provider", TWO))
 
-    def test_an_id_is_replaced_wherever_it_may_stand(self) -> None:
+    def test_ids_are_replaced_in_every_context(self) -> None:
         texts: tuple[tuple[Kind, str], ...] = (
             *(("body", f'{{"{name}":"resp_#"}}') for name in ("id", "previous_response_id", "response_id")),
             ("body", '{"conversation":{"id":"conv_#"}}'),
@@ -103,27 +101,27 @@ class NormaliserTests(SynchronousTestCase):
             one, other = (normalised(kind, text.replace("#", token)) for token in (A, B))
             self.assertEqual(one, other, text)
 
-    def test_equal_values_have_equal_names_and_others_have_others(self) -> None:
+    def test_equal_values_have_equal_marks(self) -> None:
         self.assertEqual(normalised("provider", f"{ONE} {TWO} {ONE}"), "<uuid 1> <uuid 2> <uuid 1>")
 
-    def test_a_stream_whose_chunks_have_not_one_id_shows(self) -> None:
+    def test_a_stream_with_different_ids_stays_different(self) -> None:
         same = normalised("body", chunk() + chunk())
         for odd in (chunk(id=B), chunk(time=1700000001)):
             self.assertNotEqual(normalised("body", chunk() + odd), same)
 
-    def test_names_go_on_from_piece_to_piece_and_times_do_not(self) -> None:
+    def test_marks_are_numbered_over_all_parts_but_times_are_not(self) -> None:
         normaliser = Normaliser()
         first = normaliser.apply("body", chunk())
         second = normaliser.apply("body", chunk(B, 1700000001))
         self.assertEqual(first.replace("<chatcmpl 1>", "<chatcmpl 2>"), second)
         self.assertIn('"created":"<time 1>"', second)
 
-    def test_an_answer_has_one_name_wherever_it_is_named(self) -> None:
+    def test_a_response_has_the_same_mark_in_every_part(self) -> None:
         normaliser = Normaliser()
         shown = normaliser.apply("body", response())
         asked = normaliser.apply("request", f'{{"path": "/v1/responses/resp_{A}"}}')
-        refused = normaliser.apply("body", f'{{"message":"Response with id \'resp_{A}\' not found."}}')
-        for text in (shown, asked, refused):
+        rejected = normaliser.apply("body", f'{{"message":"Response with id \'resp_{A}\' not found."}}')
+        for text in (shown, asked, rejected):
             self.assertEqual((text.count("<resp 1>"), text.count("resp_")), (1, 0), text)
 
     def test_items_of_one_request_share_its_token(self) -> None:
@@ -131,7 +129,7 @@ class NormaliserTests(SynchronousTestCase):
         named = '{"first_id":"msg_<token 1>0000","last_id":"fc_<token 1>0001","id":"msg_<token 2>0000"}'
         self.assertEqual(normalised("body", ids), named)
 
-    def test_a_value_of_another_shape_stays(self) -> None:
+    def test_values_of_another_shape_are_unchanged(self) -> None:
         texts: tuple[tuple[Kind, str], ...] = (
             ("body", '{"created":0,"created_at":"1700000000","completed_at":null}'),
             ("body", '{"id":"chatcmpl-1","text":"chatcmpl-dcc28ce0c22af48caaa0fbdf"}'),
@@ -143,12 +141,12 @@ class NormaliserTests(SynchronousTestCase):
         for kind, text in texts:
             self.assertEqual(normalised(kind, text), text)
 
-    def test_a_rule_holds_for_its_own_kind_of_text_alone(self) -> None:
+    def test_a_rule_applies_to_its_own_part_only(self) -> None:
         self.assertEqual(normalised("request", chunk() + HEAD + ONE), chunk() + HEAD + ONE)
 
     @settings(max_examples=10, deadline=None)
     @given(st.characters())
-    def test_any_other_character_that_changes_or_is_lost_shows(self, letter: str) -> None:
+    def test_any_other_changed_or_lost_character_is_visible(self, letter: str) -> None:
         for kind, marked in SAMPLES:
             text, places = fixed(marked)
             before = normalised(kind, text)
@@ -157,18 +155,18 @@ class NormaliserTests(SynchronousTestCase):
                     changed = text[:at] + instead + text[at + 1 :]
                     self.assertNotEqual(normalised(kind, changed), before, (at, instead))
 
-    def test_no_rule_is_without_use(self) -> None:
-        pages = [page.read_text() for page in FIXTURES.glob("*/*/*.txt")]
+    def test_every_rule_is_used(self) -> None:
+        files = [file.read_text() for file in FIXTURES.glob("*/*/*.txt")]
         for rule in RULES:
-            self.assertTrue(any(rule.mark.replace("#", "1") in page for page in pages), rule.mark)
+            self.assertTrue(any(rule.mark.replace("#", "1") in file for file in files), rule.mark)
 
-    def test_of_the_providers_request_only_what_is_listed_is_left_out(self) -> None:
+    def test_only_listed_members_of_provider_requests_are_omitted(self) -> None:
         body = {"model": "scripted", "client_metadata": {"turn_id": ONE}, "input": []}
-        self.assertEqual(asked([body]), [{"model": "scripted", "input": []}])
+        self.assertEqual(normalise_provider_requests([body]), [{"model": "scripted", "input": []}])
 
-    def test_what_is_asked_at_once_is_in_the_order_of_what_is_said(self) -> None:
+    def test_concurrent_provider_requests_are_sorted_by_content(self) -> None:
         first, second = ({"input": [{"id": id, "text": text}]} for id, text in ((TWO, "a"), (ONE, "b")))
-        for came in ([first, second], [second, first]):
-            self.assertEqual(asked(came), [first, second])
+        for received in ([first, second], [second, first]):
+            self.assertEqual(normalise_provider_requests(received), [first, second])
         again = {"input": [{"id": ONE, "text": "a"}]}
-        self.assertEqual(asked([first, again]), [first, again])
+        self.assertEqual(normalise_provider_requests([first, again]), [first, again])

@@ -6,105 +6,126 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire import json
 from codexd.wire.json import Json
-from tests.parity.answers import answered, told
-from tests.parity.client import Response
-from tests.parity.fixtures import Pages
-from tests.parity.recording import BROKEN_OFF, flaws, record
-from tests.parity.scenario import CHAT, RESPONSES, Ask, Reply, Results, Scenario, Step
+from tests.parity import recording
+from tests.parity.client import HttpResponse
+from tests.parity.fixtures import Sections
+from tests.parity.recording import INCOMPLETE, find_flaws
+from tests.parity.sample_responses import event_stream, json_response
+from tests.parity.scenario import CHAT, RESPONSES, Scenario, ScenarioRequest, Step, ToolResults, UserReply
 
-FIRST = Ask.saying(CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "one"}]})
-ANSWER = json.encode({"id": "chatcmpl-" + 24 * "a", "choices": [{"message": {"content": "é"}}]})
+FIRST = ScenarioRequest.with_json(
+    CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "one"}]}
+)
+BODY = json.encode({"id": "chatcmpl-" + 24 * "a", "choices": [{"message": {"content": "é"}}]})
 HEAD = ("HTTP/1.1 200 OK", "X-Request-Id: req_" + 32 * "0")
-BACKGROUND = Ask.saying(RESPONSES, {"model": "scripted", "input": "one", "background": True})
-SHOW = Ask(f"{RESPONSES}/{{1.id}}", method="GET")
-OVER = {"id": "resp_1", "status": "completed"}
+BACKGROUND = ScenarioRequest.with_json(RESPONSES, {"model": "scripted", "input": "one", "background": True})
+RETRIEVE = ScenarioRequest(path=f"{RESPONSES}/{{1.id}}", method="GET")
+DONE = {"id": "resp_1", "status": "completed"}
 SESSION = {"client_metadata": {"turn_id": "1"}}
 
 
 @define
-class FakeScene:
-    """Gives prepared answers, and says that the model was asked for each.
+class FakeServer:
+    """Returns prepared responses, and a provider request for each request with a body.
 
     Attributes:
-        responses: what is answered, one after the other.
-        played: who asked what.
+        responses: the responses, in order.
+        sent: the clients and their requests.
     """
 
-    responses: deque[Response]
-    played: list[tuple[str, Ask]] = Factory(list)
-    _asked: list[dict[str, Json]] = Factory(lambda: [{"input": "of the scenario before"}])
+    responses: deque[HttpResponse]
+    sent: list[tuple[str, ScenarioRequest]] = Factory(list)
+    _provider_requests: list[dict[str, Json]] = Factory(lambda: [{"input": "of the scenario before"}])
 
-    async def play(self, ask: Ask, player: str) -> Response:
-        self.played.append((player, ask))
-        if ask.body:
-            body = json.decode(ask.body)
-            self._asked.append({"input": body.get("messages") or body["input"], **SESSION})
+    async def send(self, request: ScenarioRequest, client: str) -> HttpResponse:
+        self.sent.append((client, request))
+        if request.body:
+            body = json.decode(request.body)
+            self._provider_requests.append({"input": body.get("messages") or body["input"], **SESSION})
         return self.responses.popleft()
 
-    def asked(self) -> list[dict[str, Json]]:
-        asked, self._asked = self._asked, []
-        return asked
+    def take_provider_requests(self) -> list[dict[str, Json]]:
+        taken, self._provider_requests = self._provider_requests, []
+        return taken
 
 
 class RecordTests(SynchronousTestCase):
-    def recorded(self, *answers: Response, first: Ask = FIRST, then: tuple[Step, ...] = ()) -> Pages:
-        self.scene = FakeScene(deque(answers))
+    def record(
+        self, *responses: HttpResponse, first: ScenarioRequest = FIRST, then: tuple[Step, ...] = ()
+    ) -> Sections:
+        self.server = FakeServer(deque(responses))
         scenario = Scenario("text", "a text", first, then)
-        return self.successResultOf(Deferred.fromCoroutine(record(scenario, self.scene)))
+        return self.successResultOf(Deferred.fromCoroutine(recording.record(scenario, self.server)))
 
-    def test_an_exchange_has_what_was_said_on_both_sides(self) -> None:
-        pages = self.recorded(Response(HEAD, ANSWER, whole=True))
+    def test_an_exchange_has_a_section_for_each_side(self) -> None:
+        sections = self.record(HttpResponse(HEAD, BODY, complete=True))
         self.assertEqual(
-            pages,
+            sections,
             {
                 "request.1.json": FIRST.render(),
                 "provider.1.json": b'[{"input":[{"role":"user","content":"one"}]}]\n',
                 "response.1.http": b"HTTP/1.1 200 OK\nX-Request-Id: <req 1>\n\n"
-                + ANSWER.replace(b"chatcmpl-" + 24 * b"a", b"<chatcmpl 1>"),
+                + BODY.replace(b"chatcmpl-" + 24 * b"a", b"<chatcmpl 1>"),
             },
         )
-        self.assertEqual(flaws(pages), ())
+        self.assertEqual(find_flaws(sections), ())
 
-    def test_what_follows_is_asked_by_the_same_player_and_has_pages_of_its_own(self) -> None:
-        answer = Response(HEAD, ANSWER, whole=True)
-        pages = self.recorded(answer, answer, then=(Reply("two"),))
-        self.assertEqual({name.split(".")[1] for name in pages}, {"1", "2"})
-        self.assertEqual([player for player, _ in self.scene.played], ["codex/chat/text"] * 2)
-        self.assertIn(b'"content":"two"', pages["request.2.json"])
+    def test_a_follow_up_has_the_same_client_and_sections_of_its_own(self) -> None:
+        answer = HttpResponse(HEAD, BODY, complete=True)
+        sections = self.record(answer, answer, then=(UserReply("two"),))
+        self.assertEqual({name.split(".")[1] for name in sections}, {"1", "2"})
+        self.assertEqual([client for client, _ in self.server.sent], ["codex/chat/text"] * 2)
+        self.assertIn(b'"content":"two"', sections["request.2.json"])
 
-    def test_a_request_that_names_an_answer_is_asked_with_what_it_said(self) -> None:
+    def test_references_are_resolved_before_sending(self) -> None:
         id = "resp_" + 24 * "b"
-        pages = self.recorded(answered({"id": id}), answered({"id": id}), first=BACKGROUND, then=(SHOW,))
-        self.assertEqual(self.scene.played[1][1].path, f"{RESPONSES}/{id}")
-        self.assertIn(f"{RESPONSES}/<resp 1>".encode(), pages["request.2.json"])
+        sections = self.record(
+            json_response({"id": id}), json_response({"id": id}), first=BACKGROUND, then=(RETRIEVE,)
+        )
+        self.assertEqual(self.server.sent[1][1].path, f"{RESPONSES}/{id}")
+        self.assertIn(f"{RESPONSES}/<resp 1>".encode(), sections["request.2.json"])
 
-    def test_what_the_model_is_asked_while_nobody_waits_is_written_with_the_end(self) -> None:
+    def test_provider_requests_of_a_running_response_are_recorded_with_its_end(self) -> None:
         running = {"response": {"id": "resp_1", "status": "in_progress"}}
-        refused, over = answered({"error": {}}, 400), answered({"id": "resp_1", "status": "completed"})
+        refused, over = (
+            json_response({"error": {}}, 400),
+            json_response({"id": "resp_1", "status": "completed"}),
+        )
         for first, answer in (
-            (BACKGROUND, answered(running["response"])),
-            (BACKGROUND, told(running)),
-            (evolve(BACKGROUND, leaves_after=1), told({"response": {**OVER, "id": "resp_1"}})),
+            (BACKGROUND, json_response(running["response"])),
+            (BACKGROUND, event_stream(running)),
+            (
+                evolve(BACKGROUND, disconnect_after_events=1),
+                event_stream({"response": {**DONE, "id": "resp_1"}}),
+            ),
         ):
-            pages = self.recorded(answer, refused, over, first=first, then=(SHOW, SHOW))
-            self.assertEqual([name for name in pages if name.startswith("provider")], ["provider.3.json"])
+            sections = self.record(answer, refused, over, first=first, then=(RETRIEVE, RETRIEVE))
+            self.assertEqual([name for name in sections if name.startswith("provider")], ["provider.3.json"])
 
-    def test_an_answer_that_is_over_at_once_has_its_page_at_once(self) -> None:
-        for answer in (answered(OVER), told({"response": OVER}), answered({"error": {}}, 400)):
-            self.assertIn("provider.1.json", self.recorded(answer, first=BACKGROUND))
+    def test_provider_requests_of_a_finished_response_are_recorded_with_it(self) -> None:
+        for answer in (
+            json_response(DONE),
+            event_stream({"response": DONE}),
+            json_response({"error": {}}, 400),
+        ):
+            self.assertIn("provider.1.json", self.record(answer, first=BACKGROUND))
 
-    def test_where_the_client_cannot_go_on_the_pages_say_so(self) -> None:
-        pages = self.recorded(Response(HEAD, ANSWER, whole=True), then=(Results(("noon",)), Reply("two")))
-        self.assertEqual(pages["request.2.json"], b"(the client cannot go on: the answer has 0 tool calls)\n")
-        self.assertEqual(len(self.scene.played), 1)
-        self.assertEqual(flaws(pages), ("request.2.json",))
+    def test_a_follow_up_that_cannot_be_built_ends_the_scenario_and_is_recorded(self) -> None:
+        sections = self.record(
+            HttpResponse(HEAD, BODY, complete=True), then=(ToolResults(("noon",)), UserReply("two"))
+        )
+        self.assertEqual(
+            sections["request.2.json"], b"(the client cannot continue: the response has 0 tool calls)\n"
+        )
+        self.assertEqual(len(self.server.sent), 1)
+        self.assertEqual(find_flaws(sections), ("request.2.json",))
 
-    def test_an_answer_that_broke_off_is_marked(self) -> None:
-        pages = self.recorded(Response(HEAD, b"data: ha", whole=False))
-        page = pages["response.1.http"]
-        self.assertEqual(page, f"{HEAD[0]}\nX-Request-Id: <req 1>\n{BROKEN_OFF}\n\ndata: ha".encode())
-        self.assertEqual(flaws(pages), ("response.1.http",))
+    def test_an_incomplete_response_is_marked(self) -> None:
+        sections = self.record(HttpResponse(HEAD, b"data: ha", complete=False))
+        section = sections["response.1.http"]
+        self.assertEqual(section, f"{HEAD[0]}\nX-Request-Id: <req 1>\n{INCOMPLETE}\n\ndata: ha".encode())
+        self.assertEqual(find_flaws(sections), ("response.1.http",))
 
-    def test_bytes_that_are_no_text_are_kept(self) -> None:
-        pages = self.recorded(Response(HEAD, b"\xff\r\n\x00", whole=True))
-        self.assertTrue(pages["response.1.http"].endswith(b"\n\n\xff\r\n\x00"))
+    def test_bytes_that_are_not_text_are_recorded(self) -> None:
+        sections = self.record(HttpResponse(HEAD, b"\xff\r\n\x00", complete=True))
+        self.assertTrue(sections["response.1.http"].endswith(b"\n\n\xff\r\n\x00"))

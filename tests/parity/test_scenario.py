@@ -1,28 +1,35 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire import json
-from tests.parity.scenario import CHAT, RESPONSES, Ask, Scenario
+from tests.parity.scenario import CHAT, RESPONSES, Scenario, ScenarioRequest
 
 
-class AskTests(SynchronousTestCase):
-    def test_it_is_shown_with_its_body_as_json(self) -> None:
-        ask = Ask(CHAT, b'{"model": "scripted"}', headers=(("Origin", "null"),))
+class ScenarioRequestTests(SynchronousTestCase):
+    def test_a_json_body_is_rendered_as_json(self) -> None:
+        request = ScenarioRequest(path=CHAT, body=b'{"model": "scripted"}', headers=(("Origin", "null"),))
         self.assertEqual(
-            json.decode(ask.render()),
+            json.decode(request.render()),
             {"method": "POST", "path": CHAT, "headers": {"Origin": "null"}, "body": {"model": "scripted"}},
         )
 
-    def test_a_body_that_is_not_json_is_shown_as_the_text_it_is(self) -> None:
+    def test_another_body_is_rendered_as_text(self) -> None:
         self.assertEqual(
-            json.decode(Ask(CHAT, b'{"model').render()), {"method": "POST", "path": CHAT, "text": '{"model'}
+            json.decode(ScenarioRequest(path=CHAT, body=b'{"model').render()),
+            {"method": "POST", "path": CHAT, "text": '{"model'},
         )
 
-    def test_without_a_body_none_is_shown(self) -> None:
-        self.assertEqual(json.decode(Ask("/x", method="GET").render()), {"method": "GET", "path": "/x"})
+    def test_without_a_body_none_is_rendered(self) -> None:
+        self.assertEqual(
+            json.decode(ScenarioRequest(path="/x", method="GET").render()), {"method": "GET", "path": "/x"}
+        )
 
-    def test_a_client_that_leaves_or_waits_is_shown_as_one(self) -> None:
-        shown = json.decode(Ask("/x", method="GET", leaves_after=3, awaits_end=True).render())
-        self.assertEqual(shown, {"method": "GET", "path": "/x", "leaves_after": 3, "awaits_end": True})
+    def test_disconnecting_and_polling_are_rendered(self) -> None:
+        shown = json.decode(
+            ScenarioRequest(path="/x", method="GET", disconnect_after_events=3, poll_until_done=True).render()
+        )
+        self.assertEqual(
+            shown, {"method": "GET", "path": "/x", "disconnect_after_events": 3, "poll_until_done": True}
+        )
 
 
 class ScenarioTests(SynchronousTestCase):
@@ -37,7 +44,9 @@ class ScenarioTests(SynchronousTestCase):
             ("/readyz", "probes"),
             (f"{CHAT}s", "other"),
         ):
-            self.assertEqual(Scenario("text", "a text", Ask(path)).endpoint, endpoint)
+            self.assertEqual(Scenario("text", "a text", ScenarioRequest(path=path)).endpoint, endpoint)
 
     def test_the_id_is_the_path_of_the_fixture(self) -> None:
-        self.assertEqual(Scenario("text", "a text", Ask(CHAT), place="upstream").id, "upstream/chat/text")
+        self.assertEqual(
+            Scenario("text", "a text", ScenarioRequest(path=CHAT), place="upstream").id, "upstream/chat/text"
+        )

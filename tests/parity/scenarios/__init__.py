@@ -5,30 +5,30 @@ from typing import Final
 
 from tests.parity.scenarios import (
     background,
-    blocks,
     chat,
     compatibility,
     completions,
     conversations,
-    edges,
-    fourfold,
+    no_model,
     responses,
-    state,
+    shared,
+    stored_responses,
+    tool_text,
     upstream,
 )
 
 _TABLES: Final = (
-    fourfold,
+    shared,
     chat,
     responses,
     completions,
     upstream,
-    blocks,
-    state,
+    tool_text,
+    stored_responses,
     background,
     conversations,
     compatibility,
-    edges,
+    no_model,
 )
 
 SCENARIOS: Final = tuple(chain.from_iterable(table.SCENARIOS for table in _TABLES))

@@ -1,71 +1,82 @@
-"""Habits beyond OpenAI's, for those who ask for them; and tools and files that nobody here can serve."""
+"""Compatibility modes beyond OpenAI's API; and tools and files that are not supported."""
 
 from typing import Final
 
 from attrs import evolve
 
 from codexd.wire.json import Json
-from tests.parity.scenario import CHAT, RESPONSES, Ask, Results, Scenario
-from tests.parity.scenarios.bodies import CLOCK, MODEL, WEATHER, flat, get, post, responses, user
+from tests.parity.scenario import CHAT, RESPONSES, Scenario, ScenarioRequest, ToolResults
+from tests.parity.scenarios.request_bodies import (
+    CLOCK,
+    MODEL,
+    WEATHER,
+    get,
+    post,
+    responses,
+    responses_tools,
+    user_message,
+)
 
 _TWO_CALLS: Final = 'preface: Let me look.\ncall: weather {"city": "Oslo"}\ncall: clock {}'
 
 
-def _in(modes: str, ask: Ask) -> Ask:
-    return evolve(ask, headers=(("X-Codexd-Compatibility", modes),))
+def _with_modes(modes: str, request: ScenarioRequest) -> ScenarioRequest:
+    return evolve(request, headers=(("X-Codexd-Compatibility", modes),))
 
 
-def _told(content: Json) -> Ask:
-    """Send the result of a call as a message of role `tool`."""
+def _with_tool_message(content: Json) -> ScenarioRequest:
+    """Build a request with a tool result as a message of role `tool`."""
     items: list[Json] = [
-        user("What time is it?"),
+        user_message("What time is it?"),
         {"type": "function_call", "call_id": "call_1", "name": "clock", "arguments": "{}"},
         {"role": "tool", "tool_call_id": "call_1", "content": content},
     ]
-    return post(RESPONSES, model=MODEL, input=items, tools=flat(CLOCK))
+    return post(RESPONSES, model=MODEL, input=items, tools=responses_tools(CLOCK))
 
 
 _EVENTS: Final = (
     Scenario(
         "tool-events-streamed",
-        "further events for two calls",
-        _in("tool-events", responses(_TWO_CALLS, tools=flat(WEATHER, CLOCK), stream=True)),
-        (Results(("4 degrees, rain", "noon")),),
+        "additional events for two tool calls",
+        _with_modes("tool-events", responses(_TWO_CALLS, tools=responses_tools(WEATHER, CLOCK), stream=True)),
+        (ToolResults(("4 degrees, rain", "noon")),),
     ),
     Scenario(
         "tool-events-failed-streamed",
-        "the further end of an answer that fails",
-        _in("tool-events", responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True)),
+        "the additional final event of a failed response",
+        _with_modes(
+            "tool-events", responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True)
+        ),
     ),
     Scenario(
         "tool-events-background-streamed",
-        "the kept stream has the further events that were asked for",
-        _in(
+        "the stored stream has the additional events that were requested",
+        _with_modes(
             "tool-events, tool-messages",
-            responses("call: clock {}", tools=flat(CLOCK), background=True, stream=True),
+            responses("call: clock {}", tools=responses_tools(CLOCK), background=True, stream=True),
         ),
         (get(f"{RESPONSES}/{{1.id}}?stream=true"),),
     ),
     Scenario(
         "tool-events",
-        "an answer that is not streamed has nothing further",
-        _in("tool-events", responses("call: clock {}", tools=flat(CLOCK))),
+        "a response that is not streamed has no additional events",
+        _with_modes("tool-events", responses("call: clock {}", tools=responses_tools(CLOCK))),
     ),
 )
 
 _MESSAGES: Final = (
     Scenario(
         "tool-messages",
-        "a tool's result as a message of role tool; it is kept as OpenAI has it",
-        _in("tool-messages", _told("noon")),
+        "a tool result as a message of role tool, stored in OpenAI's form",
+        _with_modes("tool-messages", _with_tool_message("noon")),
         (get(f"{RESPONSES}/{{1.id}}/input_items"),),
     ),
     Scenario(
         "tool-messages-parts",
-        "a tool's result in parts, MCP's among them",
-        _in(
+        "a tool result in parts, MCP's included",
+        _with_modes(
             "tool-messages",
-            _told(
+            _with_tool_message(
                 [
                     {"type": "output", "body": {"time": "noon", "sun": True}},
                     {"type": "text", "text": "more or less"},
@@ -76,30 +87,43 @@ _MESSAGES: Final = (
     ),
     Scenario(
         "error-tool-messages",
-        "results that say nothing, parts that are no text, and a client that did not ask for the mode",
-        _in("tool-messages", _told("")),
+        "empty results, parts that are not text, and a client that did not request the mode",
+        _with_modes("tool-messages", _with_tool_message("")),
         (
-            _in("tool-messages", _told([])),
-            _in("tool-messages", _told([{"type": "input_image", "image_url": "https://example.org/a.png"}])),
-            _told("noon"),
-            _in("none", _told("noon")),
+            _with_modes("tool-messages", _with_tool_message([])),
+            _with_modes(
+                "tool-messages",
+                _with_tool_message([{"type": "input_image", "image_url": "https://example.org/a.png"}]),
+            ),
+            _with_tool_message("noon"),
+            _with_modes("none", _with_tool_message("noon")),
         ),
     ),
-    Scenario("error-compatibility", "a mode that there is not", _in("tool-talk", responses("say: no"))),
+    Scenario("error-compatibility", "an unknown mode", _with_modes("tool-talk", responses("say: no"))),
 )
 
 _FILES: Final = (
     Scenario(
         "error-attachments",
-        "attachments, at the top and on a message",
+        "attachments of the request and of a message",
         responses("say: no", attachments=[{"file_id": "file-1"}]),
-        (post(RESPONSES, model=MODEL, input=[user("say: no") | {"attachments": [{"file_id": "file-1"}]}]),),
+        (
+            post(
+                RESPONSES,
+                model=MODEL,
+                input=[user_message("say: no") | {"attachments": [{"file_id": "file-1"}]}],
+            ),
+        ),
     ),
     Scenario(
         "error-uploads",
-        "files by their ids",
-        post(RESPONSES, model=MODEL, input=[user([{"type": "input_file", "file_id": "file-1"}])]),
-        (post(CHAT, model=MODEL, messages=[user([{"type": "file", "file": {"file_id": "file-1"}}])]),),
+        "files given by id",
+        post(RESPONSES, model=MODEL, input=[user_message([{"type": "input_file", "file_id": "file-1"}])]),
+        (
+            post(
+                CHAT, model=MODEL, messages=[user_message([{"type": "file", "file": {"file_id": "file-1"}}])]
+            ),
+        ),
     ),
 )
 
@@ -117,27 +141,27 @@ _TOOLS: Final = (
     *(
         Scenario(
             f"error-hosted-{kind.replace('_', '-')}",
-            "a hosted tool that nobody here can run, at both doors",
-            responses("say: no", tools=[*flat(CLOCK), {"type": kind}]),
-            (post(CHAT, model=MODEL, messages=[user("say: no")], tools=[{"type": kind}]),),
+            "a hosted tool that is not supported, at both endpoints",
+            responses("say: no", tools=[*responses_tools(CLOCK), {"type": kind}]),
+            (post(CHAT, model=MODEL, messages=[user_message("say: no")], tools=[{"type": kind}]),),
         )
         for kind in _HOSTED
     ),
     Scenario(
         "error-hosted-choice",
-        "a hosted tool is chosen; a search cannot be forced",
-        responses("say: no", tools=flat(CLOCK), tool_choice={"type": "file_search"}),
+        "tool_choice names a hosted tool",
+        responses("say: no", tools=responses_tools(CLOCK), tool_choice={"type": "file_search"}),
         (responses("search: no", tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}),),
     ),
     Scenario(
         "hosted-history",
-        "the calls of hosted tools in a history are passed over and named",
+        "calls of hosted tools in a history are ignored and listed in a header",
         post(
             RESPONSES,
             model=MODEL,
             input=[
                 {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": ["foxes"]},
-                user("say: go on"),
+                user_message("say: go on"),
             ],
         ),
     ),

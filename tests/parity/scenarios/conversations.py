@@ -1,25 +1,25 @@
-"""Conversations: made, used, changed, deleted."""
+"""Conversations: created, used, updated, deleted."""
 
 from typing import Final
 
 from codexd.wire.json import Json
-from tests.parity.scenario import RESPONSES, Ask, Scenario
-from tests.parity.scenarios.bodies import (
+from tests.parity.scenario import RESPONSES, Scenario, ScenarioRequest
+from tests.parity.scenarios.request_bodies import (
     CLOCK,
     MODEL,
-    both_ways,
     delete,
-    flat,
     get,
     post,
     responses,
-    user,
+    responses_tools,
+    user_message,
+    with_streamed,
 )
-from tests.parity.scenarios.state import further, result, stranger
+from tests.parity.scenarios.stored_responses import as_other_client, continue_from, tool_output
 
 _ALL: Final = "/v1/conversations"
-_IT: Final = f"{_ALL}/{{1.id}}"
-_ITEMS: Final = f"{_IT}/items"
+_CONVERSATION: Final = f"{_ALL}/{{1.id}}"
+_ITEMS: Final = f"{_CONVERSATION}/items"
 _ABSENT: Final = f"{_ALL}/conv_0123456789abcdef01234567"
 _EMPTY: Final = post(_ALL)
 _FRUITS: Final[list[Json]] = [
@@ -29,33 +29,33 @@ _FRUITS: Final[list[Json]] = [
 _CALLED: Final[list[Json]] = [
     {"type": "reasoning", "summary": [], "encrypted_content": "c2VhbGVk"},
     {"type": "function_call", "call_id": "call_1", "name": "clock", "arguments": "{}"},
-    *result("call_1", "noon"),
+    *tool_output("call_1", "noon"),
 ]
 _FAILING: Final = "preface: So far so good.\nfail: rate_limit_exceeded"
 
 
-def _within(text: Json, **members: Json) -> Ask:
+def _within(text: Json, **members: Json) -> ScenarioRequest:
     return post(RESPONSES, model=MODEL, input=text, conversation="{1.id}", **members)
 
 
-_LIFE: Final = (
+_LIFECYCLE: Final = (
     Scenario(
         "lifecycle",
-        "a conversation is made, shown, changed and deleted",
+        "a conversation is created, retrieved, updated and deleted",
         post(_ALL, metadata={"ticket": "7"}),
         (
-            get(_IT),
-            post(_IT, metadata={"ticket": "8", "mood": "fair"}),
-            get(_IT),
+            get(_CONVERSATION),
+            post(_CONVERSATION, metadata={"ticket": "8", "mood": "fair"}),
+            get(_CONVERSATION),
             get(_ITEMS),
-            delete(_IT),
-            get(_IT),
-            delete(_IT),
+            delete(_CONVERSATION),
+            get(_CONVERSATION),
+            delete(_CONVERSATION),
         ),
     ),
     Scenario(
         "items",
-        "items are added, listed, shown and taken out",
+        "items of a conversation are created, listed, retrieved and deleted",
         post(_ALL, items=_FRUITS),
         (
             post(_ITEMS, items=_CALLED),
@@ -75,7 +75,7 @@ _LIFE: Final = (
 _USED: Final = (
     Scenario(
         "used",
-        "answers are given in a conversation, which grows by what was said",
+        "responses in a conversation, to which their items are appended",
         post(_ALL, items=_FRUITS),
         (
             _within("say: And a plum."),
@@ -85,11 +85,11 @@ _USED: Final = (
     ),
     Scenario(
         "tools",
-        "a call in a conversation, and its output",
+        "a tool call in a conversation, and its output",
         _EMPTY,
         (
-            _within("thinking: Hm.\ncall: clock {}", tools=flat(CLOCK)),
-            _within(result("{2.output.1.call_id}", "noon")),
+            _within("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
+            _within(tool_output("{2.output.1.call_id}", "noon")),
             get(f"{_ITEMS}?order=asc"),
         ),
     ),
@@ -98,62 +98,62 @@ _USED: Final = (
 _AFTER: Final = (
     Scenario(
         "failed",
-        "an answer that fails before its client knows of it leaves nothing behind",
+        "a response that fails before its first event adds nothing to the conversation",
         _EMPTY,
         (_within(_FAILING), get(f"{_ITEMS}?order=asc")),
     ),
     Scenario(
         "broken-streamed",
-        "an answer that fails when its client knows of it stays as far as it came",
+        "a response that fails after its first event adds its partial items to the conversation",
         _EMPTY,
         (_within(_FAILING, stream=True), get(f"{_ITEMS}?order=asc")),
     ),
     Scenario(
         "item-deleted",
-        "an item that was taken out is not shown to the model any more",
+        "a deleted item is not sent to the model",
         post(_ALL, items=_FRUITS),
         (delete(f"{_ITEMS}/msg_mine"), _within("say: And a plum.")),
     ),
     Scenario(
         "branched",
-        "an answer of a conversation can be gone on from outside of it",
+        "a response of a conversation is continued outside of it",
         _EMPTY,
         (
             _within("say: first"),
             _within("say: second"),
-            further("say: elsewhere", "{2.id}"),
+            continue_from("say: elsewhere", "{2.id}"),
             get(_ITEMS),
         ),
     ),
     Scenario(
         "deleted",
-        "the answers of a deleted conversation stay",
+        "the responses of a deleted conversation stay",
         _EMPTY,
         (
             _within("say: first"),
-            delete(_IT),
+            delete(_CONVERSATION),
             get(f"{RESPONSES}/{{2.id}}"),
             _within("say: no"),
             get(_ITEMS),
-            further("say: second", "{2.id}"),
+            continue_from("say: second", "{2.id}"),
         ),
     ),
     Scenario(
         "background",
-        "an answer in the background, in a conversation",
+        "a background response in a conversation",
         _EMPTY,
         (
             _within("say: slowly but surely", background=True),
-            Ask(f"{RESPONSES}/{{2.id}}", method="GET", awaits_end=True),
+            ScenarioRequest(path=f"{RESPONSES}/{{2.id}}", method="GET", poll_until_done=True),
             get(f"{_ITEMS}?order=asc"),
         ),
     ),
 )
 
-_REFUSED: Final = (
+_REJECTED: Final = (
     Scenario(
         "error-unknown",
-        "conversations that there are not",
+        "conversations that do not exist",
         get(_ABSENT),
         (
             post(_ABSENT, metadata={}),
@@ -167,26 +167,26 @@ _REFUSED: Final = (
     ),
     Scenario(
         "error-other-key",
-        "somebody else's conversations are not there",
+        "conversations of another API key are not found",
         post(_ALL, items=_FRUITS),
         (
-            stranger(get(_IT)),
-            stranger(get(_ITEMS)),
-            stranger(get(f"{_ITEMS}/msg_mine")),
-            stranger(post(_IT, metadata={})),
-            stranger(delete(_IT)),
-            stranger(_within("say: no")),
-            get(_IT),
+            as_other_client(get(_CONVERSATION)),
+            as_other_client(get(_ITEMS)),
+            as_other_client(get(f"{_ITEMS}/msg_mine")),
+            as_other_client(post(_CONVERSATION, metadata={})),
+            as_other_client(delete(_CONVERSATION)),
+            as_other_client(_within("say: no")),
+            get(_CONVERSATION),
         ),
     ),
     Scenario(
         "error-body",
-        "bodies that make no conversation, and no items of one",
-        post(_ALL, items=[user("again")] * 21),
+        "invalid bodies for conversations and their items",
+        post(_ALL, items=[user_message("again")] * 21),
         (
             post(_ALL, metadata={"n": 1}),
             post(_ALL, items=[{"type": "item_reference", "id": "msg_1"}]),
-            post(_ALL, items=result("call_1", "noon")),
+            post(_ALL, items=tool_output("call_1", "noon")),
             _EMPTY,
             post(f"{_ALL}/{{5.id}}"),
             post(f"{_ALL}/{{5.id}}/items"),
@@ -195,4 +195,4 @@ _REFUSED: Final = (
     ),
 )
 
-SCENARIOS: Final = (*_LIFE, *both_ways(*_USED), *_AFTER, *_REFUSED)
+SCENARIOS: Final = (*_LIFECYCLE, *with_streamed(*_USED), *_AFTER, *_REJECTED)

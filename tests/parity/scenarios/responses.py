@@ -1,12 +1,12 @@
-"""What Responses alone has."""
+"""Scenarios of Responses alone."""
 
 from typing import Final
 
 from attrs import frozen
 
 from codexd.wire.json import Json
-from tests.parity.scenario import RESPONSES, Ask, Reply, Results, Scenario, Step
-from tests.parity.scenarios.bodies import (
+from tests.parity.scenario import RESPONSES, Scenario, ScenarioRequest, Step, ToolResults, UserReply
+from tests.parity.scenarios.request_bodies import (
     CLOCK,
     MODEL,
     PATCH,
@@ -14,19 +14,19 @@ from tests.parity.scenarios.bodies import (
     PIXEL,
     WEATHER,
     Members,
-    both_ways,
-    flat,
     get,
     post,
     responses,
-    user,
+    responses_tools,
+    user_message,
+    with_streamed,
 )
 
 _NAMESPACE: Final = {
     "type": "namespace",
     "name": "home",
     "description": "Everything in the house.",
-    "tools": flat(WEATHER, CLOCK),
+    "tools": responses_tools(WEATHER, CLOCK),
 }
 _CUSTOM: Final = {"type": "custom", **PATCH}
 _SEARCH: Final = {"type": "web_search", "user_location": {"type": "approximate", "city": "Oslo"}}
@@ -57,20 +57,20 @@ _ITEMS: Final[list[Json]] = [
         "status": "completed",
         "content": [{"type": "output_text", "text": "It rains.", "annotations": []}],
     },
-    user("say: Thank you."),
+    user_message("say: Thank you."),
 ]
 
 
 @frozen
-class Case:
-    """A request, told streamed and whole.
+class ResponsesCase:
+    """A scenario, not streamed and streamed.
 
     Attributes:
-        name: of the scenario, without `-streamed`.
+        name: name of the scenario, without `-streamed`.
         about: what it shows.
-        input: what is said.
+        input: the request's input.
         members: further members of the body.
-        then: what the client says to the answers.
+        then: the requests after it.
     """
 
     name: str
@@ -81,45 +81,50 @@ class Case:
 
 
 _CASES: Final = (
-    Case("instructions", "instructions", "say: Aye.", {"instructions": "Talk like a sailor."}),
-    Case("items", "a history of items, reasoning and calls among them", _ITEMS, {"tools": flat(WEATHER)}),
-    Case(
-        "encrypted-reasoning",
-        "reasoning with its sealed content, asked for and sent back",
-        "thinking: Hm.\ncall: clock {}",
-        {"tools": flat(CLOCK), "include": ["reasoning.encrypted_content"], "store": False},
-        (Results(("noon",)),),
+    ResponsesCase("instructions", "instructions", "say: Aye.", {"instructions": "Talk like a sailor."}),
+    ResponsesCase(
+        "items",
+        "a history of items, with reasoning and tool calls",
+        _ITEMS,
+        {"tools": responses_tools(WEATHER)},
     ),
-    Case(
+    ResponsesCase(
+        "encrypted-reasoning",
+        "encrypted reasoning content, requested and sent back",
+        "thinking: Hm.\ncall: clock {}",
+        {"tools": responses_tools(CLOCK), "include": ["reasoning.encrypted_content"], "store": False},
+        (ToolResults(("noon",)),),
+    ),
+    ResponsesCase(
         "custom-tool",
-        "a custom tool: its input is text",
+        "a custom tool, whose input is plain text",
         PATCHING,
         {"tools": [_CUSTOM]},
-        (Results(("done",)),),
+        (ToolResults(("done",)),),
     ),
-    Case(
+    ResponsesCase(
         "namespace-tool",
         "a tool in a namespace",
         "call: home.clock {}",
         {"tools": [_NAMESPACE]},
-        (Results(("noon",)),),
+        (ToolResults(("noon",)),),
     ),
-    Case(
+    ResponsesCase(
         "hosted-tool",
-        "a web search is offered, and not made",
+        "a web search is offered, but not used",
         "say: from memory",
         {"tools": [{"type": "web_search"}]},
     ),
-    Case(
+    ResponsesCase(
         "web-search",
-        "a web search, and a text that cites what was found; both are sent back",
+        "a web search and a text that cites its results, sent back as history",
         "search: foxes",
         {"tools": [{"type": "web_search", "search_context_size": "low"}]},
-        (Reply("say: Thank you."),),
+        (UserReply("say: Thank you."),),
     ),
-    Case(
+    ResponsesCase(
         "web-search-continued",
-        "a web search that is kept, and gone on from",
+        "a stored response with a web search, continued",
         "search: foxes",
         {"tools": [_SEARCH]},
         (
@@ -128,27 +133,31 @@ _CASES: Final = (
             get(f"{RESPONSES}/{{3.id}}/input_items"),
         ),
     ),
-    Case(
+    ResponsesCase(
         "max-tool-calls",
-        "a limit of hosted calls, which is not kept, is named as ignored",
+        "max_tool_calls is ignored and listed in a header",
         "say: from memory",
         {"tools": [{"type": "web_search"}], "max_tool_calls": 1},
     ),
-    Case(
+    ResponsesCase(
         "logprobs",
-        "log probabilities, which Codex does not have, are named as ignored",
+        "log probabilities are ignored over Codex and listed in a header",
         "say: surely",
         {"include": ["message.output_text.logprobs"], "top_logprobs": 2},
     ),
-    Case(
+    ResponsesCase(
         "image",
         "an image beside a text",
-        [user([{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": PIXEL}])],
+        [
+            user_message(
+                [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": PIXEL}]
+            )
+        ],
         {},
     ),
-    Case(
+    ResponsesCase(
         "echo",
-        "what a request says of itself is repeated",
+        "the request's parameters are repeated in the response",
         "say: as you like",
         {
             "metadata": {"ticket": "7"},
@@ -160,27 +169,27 @@ _CASES: Final = (
             "text": {"verbosity": "low"},
         },
     ),
-    Case("empty", "an answer without a word", "say: ", {}),
-    Case(
+    ResponsesCase("empty", "an empty response", "say: ", {}),
+    ResponsesCase(
         "one-at-a-time",
-        "of two calls the second is held back until the first has its result",
+        "parallel_tool_calls false: the second of two calls waits for the first one's result",
         'call: weather {"city": "Oslo"}\ncall: clock {}',
-        {"tools": flat(WEATHER, CLOCK), "parallel_tool_calls": False},
-        (Results(("4 degrees, rain",)), Results(("noon",))),
+        {"tools": responses_tools(WEATHER, CLOCK), "parallel_tool_calls": False},
+        (ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
     ),
-    Case(
+    ResponsesCase(
         "previous-response",
-        "what would be gone on from is not there",
+        "previous_response_id does not exist",
         "say: no",
         {"previous_response_id": "resp_1"},
     ),
 )
 
 
-_ASIDE: Final = (
+_OTHERS: Final = (
     Scenario(
         "error-metadata",
-        "labels that are too many, too long, or no labels",
+        "invalid metadata: too many, too long, wrong type",
         responses("say: no", metadata={str(number): "" for number in range(17)}),
         (
             responses("say: no", metadata={"k" * 65: ""}),
@@ -190,7 +199,7 @@ _ASIDE: Final = (
     ),
     Scenario(
         "input-tokens",
-        "tokens are counted, of a request alone and of one that goes on from a kept answer",
+        "input tokens of a request alone, and of one that continues a stored response",
         post(_COUNT, model=MODEL, input="How many tokens are these?"),
         (
             post(_COUNT),
@@ -201,15 +210,15 @@ _ASIDE: Final = (
     ),
     Scenario(
         "error-compact",
-        "a history cannot be compacted here",
+        "compaction is not supported",
         post(f"{RESPONSES}/compact", model=MODEL, input="say: no"),
     ),
 )
 
 
-def _whole(case: Case) -> Scenario:
+def _build(case: ResponsesCase) -> Scenario:
     body = {"model": MODEL, "input": case.input, **case.members}
-    return Scenario(case.name, case.about, Ask.saying(RESPONSES, body), case.then)
+    return Scenario(case.name, case.about, ScenarioRequest.with_json(RESPONSES, body), case.then)
 
 
-SCENARIOS: Final = (*both_ways(*map(_whole, _CASES)), *_ASIDE)
+SCENARIOS: Final = (*with_streamed(*map(_build, _CASES)), *_OTHERS)

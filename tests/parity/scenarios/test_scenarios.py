@@ -1,10 +1,10 @@
-"""The tables hold every scenario that the laws ask for: one that is dropped from them is missed here."""
+"""The tables hold every scenario that the project's laws request for."""
 
 import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.parity.scenario import Ask
+from tests.parity.scenario import ScenarioRequest
 from tests.parity.scenarios import SCENARIOS
 
 IDS = frozenset(scenario.id for scenario in SCENARIOS)
@@ -219,6 +219,8 @@ class ScenariosTests(SynchronousTestCase):
 
     def test_a_name_ends_in_streamed_where_a_request_asks_for_a_stream(self) -> None:
         for scenario in SCENARIOS:
-            asks = [step for step in (scenario.first, *scenario.then) if isinstance(step, Ask)]
-            streamed = any(b'"stream":true' in ask.body for ask in asks)
+            requests = [
+                step for step in (scenario.first, *scenario.then) if isinstance(step, ScenarioRequest)
+            ]
+            streamed = any(b'"stream":true' in request.body for request in requests)
             self.assertEqual(streamed, scenario.name.endswith("-streamed"), scenario.id)

@@ -1,28 +1,28 @@
-"""What an upstream is asked and how it is understood, beyond what Codex and upstreams have in common.
+"""Scenarios over upstreams: those that only upstreams have, and those of other tables that are repeated.
 
-What of the other tables shows the back end is told here again.
+Repeated are the scenarios whose responses depend on the back end.
 """
 
 from itertools import chain
 from typing import Any, Final
 
 from codexd.wire.json import Json
-from tests.parity.scenario import CHAT, RESPONSES, Reply, Results, Scenario
-from tests.parity.scenarios import background, chat, edges, responses, state
-from tests.parity.scenarios.bodies import (
+from tests.parity.scenario import CHAT, RESPONSES, Scenario, ToolResults, UserReply
+from tests.parity.scenarios import background, chat, no_model, responses, stored_responses
+from tests.parity.scenarios.request_bodies import (
     CLOCK,
     MODEL,
     PATCH,
     PIXEL,
-    at,
-    both_ways,
-    flat,
+    in_place,
     post,
-    user,
+    responses_tools,
+    user_message,
+    with_streamed,
 )
-from tests.parity.scenarios.fourfold import Case, told
+from tests.parity.scenarios.shared import SharedCase, expand
 
-_TOLD_AGAIN: Final = """
+_REPEATED: Final = """
     models/list models/one
     chat/empty chat/empty-streamed chat/stop chat/stop-streamed chat/choices chat/roles chat/tool-history
     chat/image chat/cursor-streamed chat/repeats-letters-streamed chat/interleaved-streamed
@@ -37,16 +37,16 @@ _TOLD_AGAIN: Final = """
     responses/continued-reasoning responses/continued-reasoning-streamed
     responses/failed-streamed responses/client-gone-streamed responses/background-tools
 """
-_TABLES: Final = (edges, chat, responses, state, background)
+_TABLES: Final = (no_model, chat, responses, stored_responses, background)
 
 
 def _both(**members: Json) -> dict[str, Any]:
-    """Give members to the bodies of both doors."""
+    """Return the same members for the bodies of both endpoints."""
     return {"chat": members, "responses": members}
 
 
 _UNKNOWN: Final[dict[str, Json]] = {"top_k": 40, "guided_regex": "[a-z]+"}
-_DRAWN: Final[dict[str, Json]] = {
+_SAMPLING: Final[dict[str, Json]] = {
     "temperature": 0.5,
     "top_p": 0.9,
     "user": "somebody",
@@ -54,18 +54,21 @@ _DRAWN: Final[dict[str, Json]] = {
     "prompt_cache_key": "mine",
     "service_tier": "flex",
 }
-_NESTED: Final = {"type": "custom", "custom": PATCH}
-_RAW: Final = "call: apply_patch *** Begin Patch\n*** End Patch"
-_NAMESPACE: Final = {"type": "namespace", "name": "home", "tools": flat(CLOCK)}
-_SHOWN: Final = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
+_CUSTOM_TOOL: Final = {"type": "custom", "custom": PATCH}
+_PATCH_CALL: Final = "call: apply_patch *** Begin Patch\n*** End Patch"
+_NAMESPACE: Final = {"type": "namespace", "name": "home", "tools": responses_tools(CLOCK)}
+_IMAGE_CONTENT: Final = [
+    {"type": "text", "text": "What is it?"},
+    {"type": "image_url", "image_url": {"url": PIXEL}},
+]
 
-_ASKED: Final = (
-    Case(
+_REQUESTS: Final = (
+    SharedCase(
         "sampling",
-        "whatever steers the draw is forwarded",
+        "sampling parameters are forwarded",
         "say: as you like",
         chat={
-            **_DRAWN,
+            **_SAMPLING,
             "presence_penalty": 0.1,
             "frequency_penalty": -0.1,
             "seed": 7,
@@ -74,133 +77,147 @@ _ASKED: Final = (
             "verbosity": "low",
             "reasoning_effort": "low",
         },
-        responses={**_DRAWN, "text": {"verbosity": "low"}, "reasoning": {"effort": "low"}},
+        responses={**_SAMPLING, "text": {"verbosity": "low"}, "reasoning": {"effort": "low"}},
     ),
-    Case(
+    SharedCase(
         "logprobs",
-        "log probabilities come back, and what was likely beside",
+        "log probabilities with alternatives",
         "say: surely so",
         chat={"logprobs": True, "top_logprobs": 2},
         responses={"include": ["message.output_text.logprobs"], "top_logprobs": 2},
     ),
-    Case(
+    SharedCase(
         "unknown-fields",
-        "fields nobody here knows are named as ignored",
+        "unknown fields are ignored and listed in a header",
         "say: as usual",
         **_both(**_UNKNOWN),
     ),
-    Case(
+    SharedCase(
         "unknown-fields-passed",
-        "fields nobody here knows are passed on to an upstream that may have them",
+        "unknown fields are forwarded to an upstream with pass_unknown",
         "say: as you like",
         **_both(model="able/scripted", **_UNKNOWN),
     ),
-    Case(
+    SharedCase(
         "capable",
-        "an upstream that knows developers, reasoning of before, and the newer limit",
+        "an upstream with the developer role, earlier reasoning and max_completion_tokens",
         "think: Let me see.",
         chat={"model": "able/scripted", "max_tokens": 100},
         responses={"model": "able/scripted", "instructions": "Be kind.", "max_output_tokens": 100},
-        then=(Reply("say: Thank you."),),
+        then=(UserReply("say: Thank you."),),
     ),
-    Case(
+    SharedCase(
         "brief",
-        "an alias with an effort, instructions and a limit of its own",
+        "an alias that sets effort, instructions and a token limit",
         "say: one two three four five",
         **_both(model="brief"),
     ),
-    Case(
+    SharedCase(
         "one-call",
-        "of two calls where one was asked for the first is shown",
+        "parallel_tool_calls false: only the first of two calls is shown",
         "call: clock {}\ncall: clock {}",
         (CLOCK,),
         **_both(parallel_tool_calls=False),
-        then=(Results(("noon",)),),
+        then=(ToolResults(("noon",)),),
     ),
-    Case("refusal", "a refusal", "refuse: I would rather not."),
+    SharedCase("refusal", "a refusal", "refuse: I would rather not."),
 )
 
 _FAILURES: Final = (
-    Case("invalid-json", "what comes in the middle of a text is no JSON", "garble: So far so good."),
-    Case("invalid-json-first", "what comes is no JSON", "garble: "),
-    Case("cut-first", "the stream is cut before it says anything", "cut: "),
-    Case(
+    SharedCase(
+        "invalid-json", "the upstream sends invalid JSON in the middle of a text", "garble: So far so good."
+    ),
+    SharedCase("invalid-json-first", "the upstream sends invalid JSON first", "garble: "),
+    SharedCase("cut-first", "the connection closes before the first event", "cut: "),
+    SharedCase(
         "repeated",
-        "what failed before its answer began is asked again",
+        "a failure before the first event is retried",
         "fail: 500",
         **_both(model="patient/scripted"),
     ),
-    Case(
+    SharedCase(
         "not-repeated",
-        "what failed after its answer began is not asked again",
+        "a failure after the first event is not retried",
         "cut: So far",
         **_both(model="patient/scripted"),
     ),
-    Case("unreachable", "nobody listens", "say: no", **_both(model="down/scripted")),
-    Case("fallback", "nobody listens, and another one answers", "say: here I am", **_both(model="steady")),
-    Case(
+    SharedCase(
+        "unreachable", "the upstream refuses the connection", "say: no", **_both(model="down/scripted")
+    ),
+    SharedCase(
+        "fallback",
+        "the upstream refuses the connection, and a fallback answers",
+        "say: here I am",
+        **_both(model="steady"),
+    ),
+    SharedCase(
         "fallback-refused",
-        "what is wrong with a request is not taken elsewhere",
+        "a fallback is not tried for a request error",
         "fail: 400",
         **_both(model="steady"),
     ),
-    Case("fallback-exhausted", "nobody listens, nor anywhere else", "say: no", **_both(model="lost")),
+    SharedCase(
+        "fallback-exhausted",
+        "the upstream and all fallbacks refuse the connection",
+        "say: no",
+        **_both(model="lost"),
+    ),
 )
 
 _ALONE: Final = (
-    *both_ways(
+    *with_streamed(
         Scenario(
             "native-tool",
-            "a custom tool for an upstream that knows them",
-            post(CHAT, model="able/scripted", messages=[user(_RAW)], tools=[_NESTED]),
-            (Results(("done",)),),
+            "a custom tool, for an upstream that supports them",
+            post(CHAT, model="able/scripted", messages=[user_message(_PATCH_CALL)], tools=[_CUSTOM_TOOL]),
+            (ToolResults(("done",)),),
         ),
         Scenario(
             "native-tool",
-            "a custom tool for an upstream that knows them",
-            post(RESPONSES, model="able/scripted", input=_RAW, tools=[{"type": "custom", **PATCH}]),
-            (Results(("done",)),),
+            "a custom tool, for an upstream that supports them",
+            post(RESPONSES, model="able/scripted", input=_PATCH_CALL, tools=[{"type": "custom", **PATCH}]),
+            (ToolResults(("done",)),),
         ),
         Scenario(
             "namespace-tool",
-            "a tool in a namespace has another name where there are none",
+            "a tool in a namespace is renamed for an upstream",
             post(RESPONSES, model=MODEL, input="call: home__clock {}", tools=[_NAMESPACE]),
-            (Results(("noon",)),),
+            (ToolResults(("noon",)),),
         ),
     ),
     Scenario(
         "omitted",
-        "fields that an upstream cannot take are not sent, and named as ignored",
-        post(CHAT, model="poor/scripted", messages=[user("say: the END")], seed=7, stop="END"),
+        "fields that the upstream does not accept are omitted and listed in a header",
+        post(CHAT, model="poor/scripted", messages=[user_message("say: the END")], seed=7, stop="END"),
     ),
     Scenario(
         "web-search",
-        "a web search, which no upstream is asked for, is named as ignored",
-        post(CHAT, model=MODEL, messages=[user("search: foxes")], web_search_options={}),
+        "a web search is ignored over upstreams and listed in a header",
+        post(CHAT, model=MODEL, messages=[user_message("search: foxes")], web_search_options={}),
     ),
     Scenario(
         "error-image",
-        "an image for a model that cannot see, at both doors",
-        post(CHAT, model="poor/scripted", messages=[user(_SHOWN)]),
+        "an image for an upstream without images, at both endpoints",
+        post(CHAT, model="poor/scripted", messages=[user_message(_IMAGE_CONTENT)]),
         (
             post(
                 RESPONSES,
                 model="poor/scripted",
-                input=[user([{"type": "input_image", "image_url": PIXEL}])],
+                input=[user_message([{"type": "input_image", "image_url": PIXEL}])],
             ),
         ),
     ),
     Scenario(
         "breaker-open",
-        "an upstream that keeps failing is not asked for a while",
-        post(CHAT, model="tired/scripted", messages=[user("fail: 500")]),
-        (post(CHAT, model="tired/scripted", messages=[user("say: no")]),),
+        "the circuit breaker opens after a failure",
+        post(CHAT, model="tired/scripted", messages=[user_message("fail: 500")]),
+        (post(CHAT, model="tired/scripted", messages=[user_message("say: no")]),),
     ),
 )
 
 _ALL: Final = {
     f"{one.endpoint}/{one.name}": one for one in chain.from_iterable(table.SCENARIOS for table in _TABLES)
 }
-_AGAIN: Final = tuple(_ALL[name] for name in _TOLD_AGAIN.split())
+_REPEATED_SCENARIOS: Final = tuple(_ALL[name] for name in _REPEATED.split())
 
-SCENARIOS: Final = tuple(at("upstream", *_AGAIN, *told(*_ASKED, *_FAILURES), *_ALONE))
+SCENARIOS: Final = tuple(in_place("upstream", *_REPEATED_SCENARIOS, *expand(*_REQUESTS, *_FAILURES), *_ALONE))

@@ -1,4 +1,4 @@
-"""What the scenarios' requests are made of."""
+"""Builds the requests of scenarios."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
@@ -7,7 +7,7 @@ from attrs import evolve
 
 from codexd.wire import json
 from codexd.wire.json import Json
-from tests.parity.scenario import CHAT, COMPLETIONS, RESPONSES, Ask, Place, Scenario, Step
+from tests.parity.scenario import CHAT, COMPLETIONS, RESPONSES, Place, Scenario, ScenarioRequest, Step
 
 Members: TypeAlias = Mapping[str, Json]
 """Members of a request's body."""
@@ -35,7 +35,7 @@ PATCH: Final[dict[str, Any]] = {
     "format": {"type": "grammar", "syntax": "lark", "definition": 'start: "*** Begin Patch" /.+/s'},
 }
 PATCHING: Final = 'call: apply_patch {"input": "*** Begin Patch\\n*** End Patch"}'
-"""Makes the model call it: what Codex is given is a function, with the custom tool's input as an argument."""
+"""Makes the scripted model call it: Codex offers a custom tool as a function with one argument, the input."""
 
 SCHEMA: Final[dict[str, Any]] = {
     "name": "report",
@@ -47,72 +47,72 @@ SCHEMA: Final[dict[str, Any]] = {
         "additionalProperties": False,
     },
 }
-_ANSWERS: Final = (CHAT, RESPONSES, COMPLETIONS)
-"""The paths where a model is asked."""
+_MODEL_PATHS: Final = (CHAT, RESPONSES, COMPLETIONS)
+"""The paths of requests to a model."""
 
 PIXEL: Final = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 )
-"""The smallest PNG image: one transparent dot."""
+"""The smallest PNG image: one transparent pixel."""
 
 
-def chat(text: str, /, **members: Json) -> Ask:
-    """Ask one user message in Chat Completions."""
-    return Ask.saying(CHAT, {"model": MODEL, "messages": [user(text)], **members})
+def chat(text: str, /, **members: Json) -> ScenarioRequest:
+    """Build a Chat Completions request with one user message."""
+    return ScenarioRequest.with_json(CHAT, {"model": MODEL, "messages": [user_message(text)], **members})
 
 
-def responses(text: str, /, **members: Json) -> Ask:
-    """Ask one user message in Responses."""
-    return Ask.saying(RESPONSES, {"model": MODEL, "input": text, **members})
+def responses(text: str, /, **members: Json) -> ScenarioRequest:
+    """Build a Responses request with one user message."""
+    return ScenarioRequest.with_json(RESPONSES, {"model": MODEL, "input": text, **members})
 
 
-def get(path: str) -> Ask:
-    """Ask to be shown something."""
-    return Ask(path, method="GET")
+def get(path: str) -> ScenarioRequest:
+    """Build a GET request."""
+    return ScenarioRequest(path=path, method="GET")
 
 
-def post(path: str, **members: Json) -> Ask:
-    """Ask with a body of these members."""
-    return Ask.saying(path, members)
+def post(path: str, **members: Json) -> ScenarioRequest:
+    """Build a POST request whose body has these members."""
+    return ScenarioRequest.with_json(path, members)
 
 
-def delete(path: str) -> Ask:
-    """Ask for something to be deleted."""
-    return Ask(path, method="DELETE")
+def delete(path: str) -> ScenarioRequest:
+    """Build a DELETE request."""
+    return ScenarioRequest(path=path, method="DELETE")
 
 
-def both_ways(*scenarios: Scenario) -> Iterator[Scenario]:
-    """Tell scenarios whole and streamed: all that is asked of the model is asked for as a stream then."""
+def with_streamed(*scenarios: Scenario) -> Iterator[Scenario]:
+    """Yield each scenario, and a variant in which every request to a model asks for a stream."""
     for scenario in scenarios:
         yield scenario
         first, *then = map(_streamed, (scenario.first, *scenario.then))
-        assert isinstance(first, Ask)
+        assert isinstance(first, ScenarioRequest)
         yield evolve(scenario, name=f"{scenario.name}-streamed", first=first, then=tuple(then))
 
 
-def at(place: Place, *scenarios: Scenario) -> Iterator[Scenario]:
-    """Tell scenarios in another place."""
+def in_place(place: Place, *scenarios: Scenario) -> Iterator[Scenario]:
+    """Yield the scenarios for another place."""
     for scenario in scenarios:
         yield evolve(scenario, place=place)
 
 
 def _streamed(step: Step) -> Step:
-    if not isinstance(step, Ask) or step.method != "POST" or step.path not in _ANSWERS:
+    if not isinstance(step, ScenarioRequest) or step.method != "POST" or step.path not in _MODEL_PATHS:
         return step
     return evolve(step, body=json.encode(json.decode(step.body) | {"stream": True}))
 
 
-def user(content: Json) -> dict[str, Json]:
-    """Make a user message."""
+def user_message(content: Json) -> dict[str, Json]:
+    """Build a user message."""
     return {"role": "user", "content": content}
 
 
-def functions(*tools: Members) -> list[Json]:
-    """Declare functions as Chat has them."""
+def chat_tools(*tools: Members) -> list[Json]:
+    """Build the `tools` of a Chat request from functions."""
     return [{"type": "function", "function": dict(tool)} for tool in tools]
 
 
-def flat(*tools: Members) -> list[Json]:
-    """Declare functions as Responses has them."""
+def responses_tools(*tools: Members) -> list[Json]:
+    """Build the `tools` of a Responses request from functions."""
     return [{"type": "function", **tool} for tool in tools]
