@@ -1,1 +1,1 @@
-"""What codexd adds to the child it stands before, measured. `make bench`."""
+"""Benchmarks of the CPU time and memory of codexd: `make bench`."""

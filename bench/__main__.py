@@ -1,6 +1,6 @@
-"""`make bench`: what codexd costs, over Codex, over an upstream, and with a store that grows.
+"""The command of `make bench`: measure codexd with Codex, with an upstream, and with a growing store.
 
-`make bench ARGS="--turns 200 upstream"` measures with fewer requests, and only what is named.
+`make bench ARGS="--turns 200 upstream"` runs one section with fewer requests.
 """
 
 import argparse
@@ -9,34 +9,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench.codex import over_instant_child, over_real_child
-from bench.kept import over_store
+from bench.codex import measure_instant_child, measure_real_child
 from bench.processes import ROOT
-from bench.report import Figure, show
-from bench.upstream import over_upstream
+from bench.report import Figure, print_section
+from bench.store import measure_store
+from bench.upstream import measure_upstream
 
 SECTIONS: Final[dict[str, tuple[str, Callable[[Path, int], list[Figure]]]]] = {
-    "child": ("over a child that answers at once", over_instant_child),
-    "codex": ("over the real Codex app-server", over_real_child),
-    "upstream": ("over an upstream that answers at once", over_upstream),
-    "store": ("with a store that grows, over the same upstream", over_store),
+    "child": ("over a child that answers at once", measure_instant_child),
+    "codex": ("over the real Codex app-server", measure_real_child),
+    "upstream": ("over an upstream that answers at once", measure_upstream),
+    "store": ("with a store that grows, over the same upstream", measure_store),
 }
 
 
 def main() -> int:
-    """Measure and print."""
+    """Run the sections and print their figures."""
     parser = argparse.ArgumentParser("bench", description="Measure what codexd adds.")
     parser.add_argument("--turns", type=int, default=1000, help="short requests for each figure")
     parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS), help="all, unless some are named")
-    asked = parser.parse_args()
-    if unknown := set(asked.sections) - SECTIONS.keys():
+    options = parser.parse_args()
+    if unknown := set(options.sections) - SECTIONS.keys():
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
-    for name in asked.sections or SECTIONS:
+    for name in options.sections or SECTIONS:
         title, measure = SECTIONS[name]
         with tempfile.TemporaryDirectory(dir=build, prefix="bench-") as folder:
-            show(title, measure(Path(folder), asked.turns))
+            print_section(title, measure(Path(folder), options.turns))
     return 0
 
 

@@ -1,6 +1,6 @@
-"""The least that a Twisted proxy can do: bytes of a request to an upstream, bytes of its answer back.
+"""A minimal Twisted proxy, the baseline for the cost of codexd.
 
-Nothing is read, checked, counted or limited. It is what codexd's own cost is held against.
+It forwards bytes in both directions without parsing, checking, counting or limiting anything.
 """
 
 import sys
@@ -18,7 +18,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 
-class _Passing(Protocol):
+class _ResponseForwarder(Protocol):
     def __init__(self, request: Request) -> None:
         self._request = request
 
@@ -30,7 +30,7 @@ class _Passing(Protocol):
 
 
 class Proxy(Resource):
-    """Passes everything on."""
+    """Forwards every request."""
 
     isLeaf = True
 
@@ -40,24 +40,24 @@ class Proxy(Resource):
         self._upstream = upstream
 
     def render(self, request: Request) -> int:
-        """Pass one request on."""
+        """Forward one request (IResource)."""
         assert request.content is not None
-        asked = self._agent.request(
+        response = self._agent.request(
             request.method,
             self._upstream + request.uri,
             Headers({b"content-type": [b"application/json"]}),
             FileBodyProducer(BytesIO(request.content.read())),
         )
-        asked.addCallback(self._pass, request)
+        response.addCallback(self._forward_response, request)
         return NOT_DONE_YET
 
-    def _pass(self, response: IResponse, request: Request) -> None:
+    def _forward_response(self, response: IResponse, request: Request) -> None:
         request.setHeader(b"content-type", b"text/event-stream")
-        response.deliverBody(_Passing(request))
+        response.deliverBody(_ResponseForwarder(request))
 
 
 def main(reactor: Any, port: str, upstream: str) -> "Deferred[None]":
-    """Serve for ever."""
+    """Serve until killed."""
     pool = HTTPConnectionPool(reactor)
     pool.maxPersistentPerHost = 64
     proxy = Proxy(Agent(reactor, pool=pool), b"http://127.0.0.1:" + upstream.encode())

@@ -1,15 +1,15 @@
-"""codexd over Codex: over a child that answers at once, and over the real one."""
+"""Measure codexd with Codex: with a child that answers at once, and with the real one."""
 
 import statistics
 from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
-from bench.direct import Direct
-from bench.load import CHAT, RESPONSES, Client
+from bench.direct_child import DirectChild
+from bench.load import CHAT, RESPONSES, StreamClient
 from bench.meter import SHORT, Meter
-from bench.processes import ROOT, children, daemon, scripted
-from bench.report import Figure, memory, piece, request, times
+from bench.processes import ROOT, child_pids, run_daemon, run_scripted_model
+from bench.report import Figure, delta_figure, format_ratio, memory_figure, request_figure
 
 MODEL = "gpt-5.5"
 _LONG = "long: 4000"
@@ -27,52 +27,78 @@ stream_max_retries = 0
 """
 
 
-def over_instant_child(state: Path, turns: int) -> list[Figure]:
-    """Measure what is codexd's own."""
+def measure_instant_child(state: Path, turns: int) -> list[Figure]:
+    """Measure codexd itself."""
     options = ("--codex", str(ROOT / "bench" / "instant-codex"))
-    with scripted() as url, daemon(state, *options, "--codex-home", _home(state, url)) as (pid, port):
+    with (
+        run_scripted_model() as url,
+        run_daemon(state, *options, "--codex-home", _home(state, url)) as (pid, port),
+    ):
         meter = Meter(port, (pid,), MODEL)
-        meter.requests(CHAT, 200)
-        (asked,) = meter.requests(CHAT, turns)
-        (said,) = meter.pieces(CHAT, _LONG, 20)
-        (unkept,) = meter.requests(RESPONSES, turns, store=False)
-        (kept,) = meter.requests(RESPONSES, turns)
-        (told,) = meter.pieces(RESPONSES, _LONG, 20)
+        meter.measure_requests(CHAT, 200)
+        (per_request,) = meter.measure_requests(CHAT, turns)
+        (per_delta,) = meter.measure_deltas(CHAT, _LONG, 20)
+        (unstored,) = meter.measure_requests(RESPONSES, turns, store=False)
+        (stored,) = meter.measure_requests(RESPONSES, turns)
+        (per_stored_delta,) = meter.measure_deltas(RESPONSES, _LONG, 20)
         (rss,) = meter.resident_bytes()
     return [
-        request("CPU of a short streamed request", asked, "1.5 ms"),
-        piece("CPU of a streamed delta", said, "10 us"),
-        request("CPU of a short response, not kept", unkept, "", times(unkept, asked, "a chat request")),
-        request("CPU of a short response, kept", kept, "", times(kept, unkept, "one not kept")),
-        piece("CPU of a delta of a response, kept", told, "", times(told, said, "a chat delta")),
-        memory("memory of the daemon", rss, "70 MB"),
+        request_figure("CPU of a short streamed request", per_request, "1.5 ms"),
+        delta_figure("CPU of a streamed delta", per_delta, "10 us"),
+        request_figure(
+            "CPU of a short response, not kept",
+            unstored,
+            "",
+            format_ratio(unstored, per_request, "a chat request"),
+        ),
+        request_figure("CPU of a short response, kept", stored, "", format_ratio(stored, unstored, "one not kept")),
+        delta_figure(
+            "CPU of a delta of a response, kept",
+            per_stored_delta,
+            "",
+            format_ratio(per_stored_delta, per_delta, "a chat delta"),
+        ),
+        memory_figure("memory of the daemon", rss, "70 MB"),
     ]
 
 
-def over_real_child(state: Path, turns: int) -> list[Figure]:
-    """Measure codexd beside what the real child itself takes for the same work."""
-    with scripted() as url, daemon(state, "--codex-home", _home(state, url)) as (pid, port):
-        meter = Meter(port, (pid, *children(pid)), MODEL)
-        meter.requests(CHAT, 60)
+def measure_real_child(state: Path, turns: int) -> list[Figure]:
+    """Measure codexd and compare it with the real child's own cost of the same work."""
+    with run_scripted_model() as url, run_daemon(state, "--codex-home", _home(state, url)) as (pid, port):
+        meter = Meter(port, (pid, *child_pids(pid)), MODEL)
+        meter.measure_requests(CHAT, 60)
         _, before = meter.resident_bytes()
-        asked, childs = meter.requests(CHAT, turns)
+        per_request, child_per_request = meter.measure_requests(CHAT, turns)
         growth = meter.resident_bytes()[1] - before
-        said, child_said = meter.pieces(CHAT, _LONG, 5)
+        per_delta, child_per_delta = meter.measure_deltas(CHAT, _LONG, 5)
         ours, direct = _first_text(state, port)
         rss, _ = meter.resident_bytes()
     return [
-        request("CPU of a short streamed request", asked, "1.5 ms", times(asked, childs, "the child's own")),
-        piece("CPU of a streamed delta", said, "10 us", times(said, child_said, "the child's own")),
-        request(
-            "added to the first text", ours - direct, "2 ms", times(ours, direct, "the child driven directly")
+        request_figure(
+            "CPU of a short streamed request",
+            per_request,
+            "1.5 ms",
+            format_ratio(per_request, child_per_request, "the child's own"),
         ),
-        memory("memory of the daemon", rss, "70 MB"),
-        memory(f"growth of the child over {turns} turns", growth, "20 MB"),
+        delta_figure(
+            "CPU of a streamed delta",
+            per_delta,
+            "10 us",
+            format_ratio(per_delta, child_per_delta, "the child's own"),
+        ),
+        request_figure(
+            "added to the first text",
+            ours - direct,
+            "2 ms",
+            format_ratio(ours, direct, "the child driven directly"),
+        ),
+        memory_figure("memory of the daemon", rss, "70 MB"),
+        memory_figure(f"growth of the child over {turns} turns", growth, "20 MB"),
     ]
 
 
 def _home(state: Path, url: str) -> str:
-    """Make a CODEX_HOME whose model is the scripted one; give its place."""
+    """Create a CODEX_HOME that uses the scripted model and return its path."""
     home = state / "home"
     home.mkdir(mode=0o700, exist_ok=True)
     (home / "config.toml").write_text(_CONFIG.format(url=url))
@@ -80,14 +106,14 @@ def _home(state: Path, url: str) -> str:
 
 
 def _first_text(state: Path, port: int) -> tuple[float, float]:
-    """Give the median seconds to the first text through codexd and without it, taken in turns."""
-    direct = Direct(bundled_codex_path(), state / "home", state / "codexd")
-    client = Client(port, CHAT)
-    through, without = [], []
+    """Return the median seconds to the first text with codexd and without it, measured alternately."""
+    direct = DirectChild(bundled_codex_path(), state / "home", state / "codexd")
+    client = StreamClient(port, CHAT)
+    proxied, without = [], []
     for number in range(120):
         text = f"{SHORT}{number}"
-        through.append(client.ask(CHAT.request(MODEL, text)).first_seconds)
+        proxied.append(client.request(CHAT.request(MODEL, text)).first_seconds)
         without.append(direct.first_text_seconds(MODEL, text))
     client.close()
     direct.close()
-    return statistics.median(through[20:]), statistics.median(without[20:])
+    return statistics.median(proxied[20:]), statistics.median(without[20:])

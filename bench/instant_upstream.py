@@ -1,8 +1,8 @@
-"""An upstream that answers at once: prepared bytes, written by a raw protocol. Not the bottleneck.
+"""An upstream that answers at once with prepared bytes, so that it is not the bottleneck.
 
-What its text asks for decides: `long` is an answer of many chunks, all there at once; `slow` one whose chunks
-come alone, each in a write of its own; anything else is a short one. Each chunk is an event of its own and an
-HTTP chunk of its own, with the members that most servers send, used or not.
+The request's text determines the answer: `long` has many chunks, written at once; `slow` has chunks in
+separate writes; any other is short. Each chunk is one event and one HTTP chunk, with the members that most
+servers send.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from typing import Final
 from codexd.wire import json, sse
 
 MODEL: Final = "instant"
-PIECES: Final = 4000
-SLOW_PIECES: Final = 300
+LONG_CHUNKS: Final = 4000
+SLOW_CHUNKS: Final = 300
 _SLOW_SECONDS: Final = 0.002
 
 _HEAD: Final = (
@@ -24,7 +24,7 @@ _USAGE: Final = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
 
 
 def _event(data: bytes) -> bytes:
-    event = sse.frame(data)
+    event = sse.encode_frame(data)
     return b"%x\r\n%b\r\n" % (len(event), event)
 
 
@@ -50,41 +50,41 @@ _LAST: Final = b"".join(
     )
 )
 _SHORT: Final = _HEAD + _FIRST + _WORD + _LAST
-_LONG: Final = _HEAD + _FIRST + PIECES * _WORD + _LAST
+_LONG: Final = _HEAD + _FIRST + LONG_CHUNKS * _WORD + _LAST
 _MODELS: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
     len(_LIST),
     _LIST,
 )
 
 
-class Upstream(asyncio.Protocol):
-    """One connection, one request at a time."""
+class InstantUpstream(asyncio.Protocol):
+    """One connection with one request at a time."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
+        """Store the transport (asyncio.Protocol)."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._held = b""
+        self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer, once a request is whole."""
-        self._held += data
-        head, end, body = self._held.partition(b"\r\n\r\n")
+        """Answer when a request is complete (asyncio.Protocol)."""
+        self._buffer += data
+        head, end, body = self._buffer.partition(b"\r\n\r\n")
         if not end or len(body) < _length(head):
             return
-        self._held = b""
+        self._buffer = b""
         if head.startswith(b"GET"):
             self._transport.write(_MODELS)
         elif b"slow" in body:
             self._transport.write(_HEAD + _FIRST)
-            self._go_on(SLOW_PIECES)
+            self._write_slowly(SLOW_CHUNKS)
         else:
             self._transport.write(_LONG if b"long" in body else _SHORT)
 
-    def _go_on(self, left: int) -> None:
+    def _write_slowly(self, left: int) -> None:
         if left:
             self._transport.write(_WORD)
-            asyncio.get_running_loop().call_later(_SLOW_SECONDS, self._go_on, left - 1)
+            asyncio.get_running_loop().call_later(_SLOW_SECONDS, self._write_slowly, left - 1)
         else:
             self._transport.write(_LAST)
 
@@ -95,8 +95,8 @@ def _length(head: bytes) -> int:
 
 
 async def serve(port: int) -> None:
-    """Answer for ever."""
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
+    """Serve until killed."""
+    server = await asyncio.get_running_loop().create_server(InstantUpstream, "127.0.0.1", port)
     await server.serve_forever()
 
 

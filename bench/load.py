@@ -1,4 +1,4 @@
-"""A client that costs little: one kept connection, raw bytes, no parsing beyond what is measured."""
+"""A cheap load generator: one persistent connection per client, raw bytes, minimal parsing."""
 
 import socket
 import threading
@@ -12,36 +12,36 @@ from codexd.wire.json import Json
 
 
 @frozen
-class Door:
-    """One of codexd's doors, asked for streams.
+class Endpoint:
+    """One streaming endpoint of codexd.
 
     Attributes:
-        path: where it is.
-        asks: gives the member of a body that asks a text.
-        piece: what every piece of text has.
-        end: what every whole answer has.
+        path: its path.
+        input: returns the members of a body with this text.
+        delta_marker: bytes that every text delta contains.
+        end_marker: bytes that every complete answer contains.
     """
 
     path: bytes
-    asks: Callable[[str], dict[str, Json]]
-    piece: bytes
-    end: bytes
+    input: Callable[[str], dict[str, Json]]
+    delta_marker: bytes
+    end_marker: bytes
 
-    def request(self, model: str, text: str, **more: Json) -> bytes:
-        """Write a whole request."""
-        body = json.encode({"model": model, "stream": True} | self.asks(text) | more)
+    def request(self, model: str, text: str, **members: Json) -> bytes:
+        """Encode a whole HTTP request."""
+        body = json.encode({"model": model, "stream": True} | self.input(text) | members)
         head = b"POST %b HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n" % self.path
         return head + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
-CHAT = Door(
+CHAT = Endpoint(
     b"/v1/chat/completions",
     lambda text: {"messages": [{"role": "user", "content": text}]},
-    # The role comes first, with an empty content: text is what follows.
+    # The first chunk has the role before an empty content, so it does not match.
     b'"delta":{"content":"',
     b"data: [DONE]\n\n",
 )
-RESPONSES = Door(
+RESPONSES = Endpoint(
     b"/v1/responses",
     lambda text: {"input": text},
     b'{"type":"response.output_text.delta"',
@@ -50,60 +50,60 @@ RESPONSES = Door(
 
 
 @frozen
-class Answer:
-    """One streamed answer: seconds to its first text, how many pieces of text it had, and its bytes."""
+class StreamedAnswer:
+    """One streamed answer: the seconds to its first text, the number of text deltas, and its bytes."""
 
     first_seconds: float
-    pieces: int
-    said: bytes
+    deltas: int
+    body: bytes
 
 
-class Client:
-    """Asks for streamed answers, one after the other."""
+class StreamClient:
+    """Requests streamed answers, one after the other."""
 
-    def __init__(self, port: int, door: Door) -> None:
+    def __init__(self, port: int, endpoint: Endpoint) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._door = door
+        self._endpoint = endpoint
 
-    def ask(self, request: bytes) -> Answer:
-        """Ask, and read the answer to its end."""
-        began = time.perf_counter()
+    def request(self, request: bytes) -> StreamedAnswer:
+        """Send a request and read the answer to its end."""
+        start = time.perf_counter()
         self._socket.sendall(request)
-        return self._read(began)
+        return self._read(start)
 
-    def _read(self, began: float) -> Answer:
-        first, data, door = 0.0, bytearray(), self._door
+    def _read(self, start: float) -> StreamedAnswer:
+        first, data, endpoint = 0.0, bytearray(), self._endpoint
         while not data.endswith(b"0\r\n\r\n"):
-            piece = self._socket.recv(2**18)
-            if not piece:
+            received = self._socket.recv(2**18)
+            if not received:
                 raise SystemExit("the daemon closed the connection")
-            if not first and door.piece in data[-64:] + piece:
-                first = time.perf_counter() - began
-            data += piece
-        if door.end not in data:
+            if not first and endpoint.delta_marker in data[-64:] + received:
+                first = time.perf_counter() - start
+            data += received
+        if endpoint.end_marker not in data:
             raise SystemExit(f"an answer failed: {bytes(data[:400])!r}")
-        return Answer(first, data.count(door.piece), bytes(data))
+        return StreamedAnswer(first, data.count(endpoint.delta_marker), bytes(data))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 
-def ask_many(port: int, door: Door, request: bytes, count: int, at_once: int) -> int:
-    """Ask `count` times from `at_once` clients; give how many pieces of text came in all."""
-    pieces: list[int] = []
+def request_many(port: int, endpoint: Endpoint, request: bytes, count: int, clients: int) -> int:
+    """Send `count` requests from `clients` concurrent clients; return the total number of text deltas."""
+    deltas: list[int] = []
 
     def work() -> None:
-        client = Client(port, door)
-        pieces.append(sum(client.ask(request).pieces for _ in range(count // at_once)))
+        client = StreamClient(port, endpoint)
+        deltas.append(sum(client.request(request).deltas for _ in range(count // clients)))
         client.close()
 
-    threads = [threading.Thread(target=work) for _ in range(at_once)]
+    threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if len(pieces) < at_once:
+    if len(deltas) < clients:
         raise SystemExit("a client was not answered")
-    return sum(pieces)
+    return sum(deltas)

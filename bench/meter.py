@@ -1,10 +1,10 @@
-"""CPU time of processes while something is asked of them."""
+"""Measure the CPU time of processes while they serve requests."""
 
 from collections.abc import Callable
 
 from attrs import frozen
 
-from bench.load import Door, ask_many
+from bench.load import Endpoint, request_many
 from bench.processes import cpu_seconds, resident_bytes
 from codexd.wire.json import Json
 
@@ -13,42 +13,42 @@ SHORT = "say: hi"
 
 @frozen
 class Meter:
-    """A server on a port, and the processes whose time is taken.
+    """A server and the processes to measure.
 
     Attributes:
-        port: where it is asked.
-        pids: whose time is taken, each for itself.
-        model: what it is asked for.
+        port: the server's port.
+        pids: the processes, measured separately.
+        model: the model to request.
     """
 
     port: int
     pids: tuple[int, ...]
     model: str
 
-    def requests(self, door: Door, count: int, at_once: int = 4, **more: Json) -> tuple[float, ...]:
-        """Give the seconds that a short request takes of each process."""
-        request = door.request(self.model, SHORT, **more)
-        return self.work(lambda: ask_many(self.port, door, request, count, at_once), count)
+    def measure_requests(self, endpoint: Endpoint, count: int, clients: int = 4, **members: Json) -> tuple[float, ...]:
+        """Return the CPU seconds of each process per short request."""
+        request = endpoint.request(self.model, SHORT, **members)
+        return self.measure(lambda: request_many(self.port, endpoint, request, count, clients), count)
 
-    def pieces(
-        self, door: Door, text: str, answers: int, at_once: int = 1, **more: Json
+    def measure_deltas(
+        self, endpoint: Endpoint, text: str, answers: int, clients: int = 1, **members: Json
     ) -> tuple[float, ...]:
-        """Give the seconds of one piece, within answers so long that little else counts."""
-        request, pieces = door.request(self.model, text, **more), 0
+        """Return the CPU seconds of each process per text delta, measured with long answers."""
+        request, deltas = endpoint.request(self.model, text, **members), 0
 
         def work() -> None:
-            nonlocal pieces
-            pieces = ask_many(self.port, door, request, answers, at_once)
+            nonlocal deltas
+            deltas = request_many(self.port, endpoint, request, answers, clients)
 
-        return tuple(seconds / pieces for seconds in self.work(work))
+        return tuple(seconds / deltas for seconds in self.measure(work))
 
-    def work(self, work: Callable[[], object], count: int = 1) -> tuple[float, ...]:
-        """Give the seconds that a piece of work takes of each process, by its count."""
+    def measure(self, work: Callable[[], object], count: int = 1) -> tuple[float, ...]:
+        """Return the CPU seconds of each process for some work, divided by `count`."""
         before = [cpu_seconds(pid) for pid in self.pids]
         work()
         after = [cpu_seconds(pid) for pid in self.pids]
         return tuple((end - start) / count for start, end in zip(before, after, strict=True))
 
     def resident_bytes(self) -> tuple[int, ...]:
-        """Give the memory of each process."""
+        """Return the resident memory of each process."""
         return tuple(resident_bytes(pid) for pid in self.pids)

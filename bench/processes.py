@@ -1,4 +1,4 @@
-"""Processes to measure, and what they used, as Linux tells it."""
+"""Start processes and read their CPU time and memory (Linux)."""
 
 import os
 import signal
@@ -12,35 +12,35 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_SCHEDULER = 2  # which of a process's clocks (clock_getcpuclockid(3)): the one in nanoseconds
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_SCHEDULER = 2  # clock_getcpuclockid(3): the process clock in nanoseconds
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def free_port() -> int:
-    """Find a loopback port that is free now."""
+    """Return a loopback port that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the CPU time a process has used, its own and the kernel's for it, by its clock."""
+    """Return the CPU time of a process, user and system, from its CPU clock."""
     return time.clock_gettime(~pid << 3 | _SCHEDULER)
 
 
 def resident_bytes(pid: int) -> int:
-    """Give a process's resident set."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    """Return the resident set size of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
-def children(pid: int) -> list[int]:
-    """List a process's children."""
+def child_pids(pid: int) -> list[int]:
+    """Return the process ids of the children of a process."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @contextmanager
-def running(*command: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command meanwhile."""
+def run_command(*command: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command while the context is active."""
     log = ROOT / "build" / "bench.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("ab") as out:
@@ -55,37 +55,37 @@ def running(*command: str, env: dict[str, str] | None = None) -> Iterator[subpro
 
 
 @contextmanager
-def scripted() -> Iterator[str]:
-    """Run the scripted model in a process of its own; give its base URL."""
+def run_scripted_model() -> Iterator[str]:
+    """Run the scripted model in its own process; yield its base URL."""
     port = free_port()
-    with running(sys.executable, "-m", "codexd.scripted", "--port", str(port)):
-        _await(port, "/v1/models")
+    with run_command(sys.executable, "-m", "codexd.scripted", "--port", str(port)):
+        _wait_until_ready(port, "/v1/models")
         yield f"http://127.0.0.1:{port}/v1"
 
 
 @contextmanager
-def served(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
-    """Run a server of the bench's own, whose first argument is its port; give its process id and port."""
+def run_server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
+    """Run a benchmark server, whose first argument is its port; yield its process id and port."""
     port = free_port()
-    with running(sys.executable, "-m", module, str(port), *arguments) as process:
-        _await(port, "/v1/models")
+    with run_command(sys.executable, "-m", module, str(port), *arguments) as process:
+        _wait_until_ready(port, "/v1/models")
         yield process.pid, port
 
 
 @contextmanager
-def daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
-    """Run codexd with its state in `state`; give its process id and its port."""
+def run_daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
+    """Run codexd with its state in `state`; yield its process id and port."""
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "codexd",
         "--listen", f"tcp:{port}:interface=127.0.0.1", *options,
     ]  # fmt: skip
-    with running(*command, env={"XDG_STATE_HOME": str(state), "CODEXD_LOG_LEVEL": "warn"}) as process:
-        _await(port, "/readyz")
+    with run_command(*command, env={"XDG_STATE_HOME": str(state), "CODEXD_LOG_LEVEL": "warn"}) as process:
+        _wait_until_ready(port, "/readyz")
         yield process.pid, port
 
 
-def _await(port: int, path: str) -> None:
+def _wait_until_ready(port: int, path: str) -> None:
     for _ in range(300):
         try:
             connection = HTTPConnection("127.0.0.1", port, timeout=5)

@@ -1,41 +1,41 @@
-"""What is shown of a measurement."""
+"""Format and print the figures."""
 
 from attrs import frozen
 
 
 @frozen
 class Figure:
-    """One line of the report; `against` is what the same run shows of something named."""
+    """One line of the report; `comparison` compares it with another figure of the same run."""
 
     name: str
     value: str
     target: str = ""
-    against: str = ""
+    comparison: str = ""
 
 
-def request(name: str, seconds: float, target: str = "", against: str = "") -> Figure:
-    """Show the CPU time of a request."""
-    return Figure(name, f"{seconds * 1e3:.2f} ms", target, against)
+def request_figure(name: str, seconds: float, target: str = "", comparison: str = "") -> Figure:
+    """Build the figure of the CPU time per request."""
+    return Figure(name, f"{seconds * 1e3:.2f} ms", target, comparison)
 
 
-def piece(name: str, seconds: float, target: str = "", against: str = "") -> Figure:
-    """Show the CPU time of a piece of a stream."""
-    return Figure(name, f"{seconds * 1e6:.1f} us", target, against)
+def delta_figure(name: str, seconds: float, target: str = "", comparison: str = "") -> Figure:
+    """Build the figure of the CPU time per streamed delta."""
+    return Figure(name, f"{seconds * 1e6:.1f} us", target, comparison)
 
 
-def memory(name: str, size_bytes: int, target: str = "") -> Figure:
-    """Show memory."""
+def memory_figure(name: str, size_bytes: int, target: str = "") -> Figure:
+    """Build the figure of an amount of memory."""
     return Figure(name, f"{size_bytes / 2**20:.1f} MB", target)
 
 
-def times(ours: float, theirs: float, whose: str) -> str:
-    """Say how many times somebody else's cost ours is."""
+def format_ratio(ours: float, theirs: float, whose: str) -> str:
+    """Format the ratio of our cost to another one."""
     return f"{ours / theirs:.2f} x {whose}"
 
 
-def show(title: str, figures: list[Figure]) -> None:
+def print_section(title: str, figures: list[Figure]) -> None:
     """Print a section."""
     print(f"\n{title}")
     for figure in figures:
         target = f"target {figure.target}" if figure.target else ""
-        print(f"  {figure.name:46} {figure.value:>10}   {target:15}   {figure.against}".rstrip(), flush=True)
+        print(f"  {figure.name:46} {figure.value:>10}   {target:15}   {figure.comparison}".rstrip(), flush=True)

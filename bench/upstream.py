@@ -1,4 +1,4 @@
-"""codexd over an upstream that answers at once, beside a bare Twisted proxy before the same upstream."""
+"""Measure codexd with an upstream that answers at once, and a bare Twisted proxy for comparison."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from pathlib import Path
 from bench.instant_upstream import MODEL
 from bench.load import CHAT, RESPONSES
 from bench.meter import Meter
-from bench.processes import daemon, served
-from bench.report import Figure, memory, piece, request, times
+from bench.processes import run_daemon, run_server
+from bench.report import Figure, delta_figure, format_ratio, memory_figure, request_figure
 from codexd.wire.json import Json
 
 _BARE = "a bare Twisted proxy"
-_MANY = 32
+_MANY_CONNECTIONS = 32
 _TOOLS: Json = [
     {
         "type": "function",
@@ -31,56 +31,89 @@ base_url = "http://127.0.0.1:{port}/v1"
 
 
 @contextmanager
-def before_upstream(state: Path, port: int) -> Iterator[Meter]:
-    """Run a daemon that has nothing but one upstream."""
+def run_daemon_with_upstream(state: Path, port: int) -> Iterator[Meter]:
+    """Run a daemon whose only back end is the upstream."""
     config = state / "upstream.toml"
     config.write_text(_CONFIG.format(port=port))
-    with daemon(state, "--config", str(config)) as (pid, own):
-        yield Meter(own, (pid,), MODEL)
+    with run_daemon(state, "--config", str(config)) as (pid, daemon_port):
+        yield Meter(daemon_port, (pid,), MODEL)
 
 
-def over_upstream(state: Path, turns: int) -> list[Figure]:
-    """Measure what is codexd's own, and what of it is Twisted's."""
-    with served("bench.instant_upstream") as (_, upstream):
-        with served("bench.bare_proxy", str(upstream)) as (pid, port):
-            bare = _passed(Meter(port, (pid,), MODEL), turns)
-        with before_upstream(state, upstream) as meter:
+def measure_upstream(state: Path, turns: int) -> list[Figure]:
+    """Measure codexd and the bare proxy."""
+    with run_server("bench.instant_upstream") as (_, upstream):
+        with run_server("bench.bare_proxy", str(upstream)) as (pid, port):
+            bare = _measure_basics(Meter(port, (pid,), MODEL), turns)
+        with run_daemon_with_upstream(state, upstream) as meter:
             return _figures(bare, meter, turns)
 
 
-def _passed(meter: Meter, turns: int) -> tuple[float, ...]:
-    """Give what a short request, a chunk and a chunk that comes alone take."""
-    meter.requests(CHAT, 200)
-    (asked,) = meter.requests(CHAT, turns)
-    (said,) = meter.pieces(CHAT, "long", 20)
-    (alone,) = meter.pieces(CHAT, "slow", 16, 16)
-    return asked, said, alone
+def _measure_basics(meter: Meter, turns: int) -> tuple[float, ...]:
+    """Return the cost of a short request, of a chunk, and of a chunk in its daemon_port write."""
+    meter.measure_requests(CHAT, 200)
+    (per_request,) = meter.measure_requests(CHAT, turns)
+    (per_chunk,) = meter.measure_deltas(CHAT, "long", 20)
+    (per_single_chunk,) = meter.measure_deltas(CHAT, "slow", 16, 16)
+    return per_request, per_chunk, per_single_chunk
 
 
 def _figures(bare: tuple[float, ...], meter: Meter, turns: int) -> list[Figure]:
-    asked, said, alone = _passed(meter, turns)
+    per_request, per_chunk, per_single_chunk = _measure_basics(meter, turns)
     (before,) = meter.resident_bytes()
-    (single,) = meter.requests(CHAT, turns, 1)
-    (many,) = meter.requests(CHAT, turns, _MANY)
-    (offered,) = meter.requests(CHAT, turns, tools=_TOOLS)
-    (looked_through,) = meter.pieces(CHAT, "long", 20, tools=_TOOLS)
-    (unkept,) = meter.requests(RESPONSES, turns, store=False)
-    (kept,) = meter.requests(RESPONSES, turns)
-    (told,) = meter.pieces(RESPONSES, "long", 20)
+    (single,) = meter.measure_requests(CHAT, turns, 1)
+    (many,) = meter.measure_requests(CHAT, turns, _MANY_CONNECTIONS)
+    (with_tools,) = meter.measure_requests(CHAT, turns, tools=_TOOLS)
+    (scanned_for_calls,) = meter.measure_deltas(CHAT, "long", 20, tools=_TOOLS)
+    (unstored,) = meter.measure_requests(RESPONSES, turns, store=False)
+    (stored,) = meter.measure_requests(RESPONSES, turns)
+    (per_stored_chunk,) = meter.measure_deltas(RESPONSES, "long", 20)
     (after,) = meter.resident_bytes()
     return [
-        request("CPU of a short streamed request", asked, "1.5 ms", times(asked, bare[0], _BARE)),
-        request("the same on one connection", single, "", times(single, asked, "on four")),
-        request(f"the same on {_MANY} connections", many, "", times(many, asked, "on four")),
-        request(f"the same with {len(_TOOLS)} tools", offered, "", times(offered, asked, "without")),
-        piece("CPU of a streamed chunk", said, "15 us", times(said, bare[1], _BARE)),
-        piece(
-            "the same, looked through for calls", looked_through, "", times(looked_through, said, "without")
+        request_figure(
+            "CPU of a short streamed request",
+            per_request,
+            "1.5 ms",
+            format_ratio(per_request, bare[0], _BARE),
         ),
-        piece("CPU of a chunk that comes alone", alone, "", times(alone, bare[2], _BARE)),
-        request("CPU of a short response, not kept", unkept, "", times(unkept, asked, "a chat request")),
-        request("CPU of a short response, kept", kept, "", times(kept, unkept, "one not kept")),
-        piece("CPU of a chunk of a response, kept", told, "", times(told, said, "a chat chunk")),
-        memory("memory of the daemon", after),
-        memory(f"growth over {5 * turns} requests", after - before),
+        request_figure("the same on one connection", single, "", format_ratio(single, per_request, "on four")),
+        request_figure(
+            f"the same on {_MANY_CONNECTIONS} connections",
+            many,
+            "",
+            format_ratio(many, per_request, "on four"),
+        ),
+        request_figure(
+            f"the same with {len(_TOOLS)} tools",
+            with_tools,
+            "",
+            format_ratio(with_tools, per_request, "without"),
+        ),
+        delta_figure("CPU of a streamed chunk", per_chunk, "15 us", format_ratio(per_chunk, bare[1], _BARE)),
+        delta_figure(
+            "the same, looked through for calls",
+            scanned_for_calls,
+            "",
+            format_ratio(scanned_for_calls, per_chunk, "without"),
+        ),
+        delta_figure(
+            "CPU of a chunk that comes alone",
+            per_single_chunk,
+            "",
+            format_ratio(per_single_chunk, bare[2], _BARE),
+        ),
+        request_figure(
+            "CPU of a short response, not kept",
+            unstored,
+            "",
+            format_ratio(unstored, per_request, "a chat request"),
+        ),
+        request_figure("CPU of a short response, kept", stored, "", format_ratio(stored, unstored, "one not kept")),
+        delta_figure(
+            "CPU of a chunk of a response, kept",
+            per_stored_chunk,
+            "",
+            format_ratio(per_stored_chunk, per_chunk, "a chat chunk"),
+        ),
+        memory_figure("memory of the daemon", after),
+        memory_figure(f"growth over {5 * turns} requests", after - before),
     ]

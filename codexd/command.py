@@ -1,4 +1,4 @@
-"""The `codexd` command: everything a person does around the daemon."""
+"""The `codexd` command line: serve, check-config, settings, new-key, login, logout, version and others."""
 
 import os
 import secrets
@@ -18,9 +18,9 @@ from twisted import __version__ as twisted_version
 from twisted.python.usage import UsageError
 
 from codexd import __version__
-from codexd.configuration import Misconfigured
-from codexd.configuration.reference import commented_toml, markdown
-from codexd.home import binary, codex_home
+from codexd.codex_home import find_codex_binary, find_codex_home
+from codexd.configuration import ConfigurationError
+from codexd.configuration.reference import render_example, render_markdown
 from codexd.options import Options
 from codexd.settings import Codex
 
@@ -35,37 +35,38 @@ Usage: codexd COMMAND [options]
   logout [options]        log it out there
   version                 print the versions of codexd and what it stands on
   scripted [options]      run the scripted model by itself
+  parity [options]        record and compare golden transcripts
 
 `codexd serve --help` lists the options.
 """
 
 
-class Failed(Exception):
-    """A command could not do what it is for; the message is for a person."""
+class CommandError(Exception):
+    """A command failed; the message is shown to the user."""
 
 
 @frozen
-class Outside:
-    """What a command may touch.
+class ProcessContext:
+    """The process functions that a command uses.
 
     Attributes:
         environ: the process environment.
-        execute: becomes another program: path, argv with its name, environment. Does not return.
+        execute: replaces the process by another program (path, argv with its name, environment); no return.
     """
 
     environ: Mapping[str, str] = os.environ
     execute: Callable[[str, list[str], Mapping[str, str]], object] = os.execve
 
 
-Command = Callable[[Sequence[str], Outside], int | None]
+Command = Callable[[Sequence[str], ProcessContext], int | None]
 
 
-def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
+def main(argv: Sequence[str] | None = None, context: ProcessContext | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: without the program's name; the process's own when None.
-        outside: what it may touch.
+        argv: the arguments without the program's name; those of the process when None.
+        context: the process; the real one when None.
 
     Returns:
         The exit status: 0 done, 1 failed, 2 no such command.
@@ -79,49 +80,49 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
         print(f"codexd: no command {name!r}\n\n{_USAGE}" if name else _USAGE, end="", file=sys.stderr)
         return 2
     try:
-        return command(rest, outside or Outside()) or 0
-    except (Misconfigured, Failed) as error:
+        return command(rest, context or ProcessContext()) or 0
+    except (ConfigurationError, CommandError) as error:
         print(f"codexd: {error}", file=sys.stderr)
         return 1
 
 
-def _check_config(rest: Sequence[str], outside: Outside) -> None:
-    print(_options(rest, outside).summary(), end="")
+def _check_config(rest: Sequence[str], context: ProcessContext) -> None:
+    print(_parse_options(rest, context).summary(), end="")
 
 
-def _serve(rest: Sequence[str], outside: Outside) -> None:
-    """Check first, so that a mistake is one line and not a page of twistd's usage."""
-    _options(rest, outside).summary()
+def _serve(rest: Sequence[str], context: ProcessContext) -> None:
+    """Check the settings before twistd does, so that an error is one line and not a page of usage."""
+    _parse_options(rest, context).summary()
     twistd = Path(sysconfig.get_path("scripts")) / "twistd"
     argv = [str(twistd), "--nodaemon", "--pidfile=", "codexd", *rest]
-    outside.execute(argv[0], argv, outside.environ)
+    context.execute(argv[0], argv, context.environ)
 
 
-def _options(argv: Sequence[str], outside: Outside) -> Options:
-    options = Options(outside.environ)
+def _parse_options(argv: Sequence[str], context: ProcessContext) -> Options:
+    options = Options(context.environ)
     try:
         options.parseOptions(list(argv))  # type: ignore[no-untyped-call]
     except UsageError as error:
-        raise Failed(str(error)) from error
+        raise CommandError(str(error)) from error
     return options
 
 
-def _account(action: str, rest: Sequence[str], outside: Outside) -> None:
-    """Hand over to Codex's own login or logout, in the home that `serve` with the same flags uses."""
+def _run_codex_account(action: str, rest: Sequence[str], context: ProcessContext) -> None:
+    """Run Codex's own login or logout with the CODEX_HOME that `serve` uses with the same flags."""
     parser = ArgumentParser(prog=f"codexd {action}", add_help=False, allow_abbrev=False)
     for flag in ("--config", "--codex", "--codex-home"):
         parser.add_argument(flag)
     ours, theirs = parser.parse_known_args(rest)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in vars(ours).items() if value]
-    codex = _options(flags, outside).settings.codex
-    program, home = str(binary(codex)), str(codex_home(codex, outside.environ))
+    codex = _parse_options(flags, context).settings.codex
+    program, home = str(find_codex_binary(codex)), str(find_codex_home(codex, context.environ))
     print(f"CODEX_HOME: {home}", file=sys.stderr)
-    outside.execute(program, [program, action, *theirs], {**outside.environ, "CODEX_HOME": home})
+    context.execute(program, [program, action, *theirs], {**context.environ, "CODEX_HOME": home})
 
 
-def _version(rest: Sequence[str], outside: Outside) -> None:
+def _version(rest: Sequence[str], context: ProcessContext) -> None:
     print(f"codexd {__version__}")
-    print(_codex_version(Codex(binary=outside.environ.get("CODEXD_CODEX"))))
+    print(_codex_version(Codex(binary=context.environ.get("CODEXD_CODEX"))))
     print(f"twisted {twisted_version}")
     print(f"python {python_version()}")
 
@@ -129,24 +130,28 @@ def _version(rest: Sequence[str], outside: Outside) -> None:
 def _codex_version(codex: Codex) -> str:
     try:
         run = subprocess.run(  # noqa: S603 - the program is the one codexd itself runs
-            [str(binary(codex)), "--version"], capture_output=True, text=True, timeout=10, check=True
+            [str(find_codex_binary(codex)), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
-    except (Misconfigured, OSError, subprocess.SubprocessError) as error:
+    except (ConfigurationError, OSError, subprocess.SubprocessError) as error:
         return f"codex-cli not usable: {error}"
     return run.stdout.strip()
 
 
-def _settings(rest: Sequence[str], outside: Outside) -> None:
-    print(markdown() if "--markdown" in rest else commented_toml(), end="")
+def _settings(rest: Sequence[str], context: ProcessContext) -> None:
+    print(render_markdown() if "--markdown" in rest else render_example(), end="")
 
 
-def _new_key(rest: Sequence[str], outside: Outside) -> None:
-    """Make 256 bits of key; clients that look at keys want `sk-` in front."""
+def _new_key(rest: Sequence[str], context: ProcessContext) -> None:
+    """Print a key of 256 random bits; some clients require the prefix `sk-`."""
     print(f"sk-codexd-{secrets.token_urlsafe(32)}")
 
 
 def _delegate(module: str) -> Command:
-    def run(rest: Sequence[str], outside: Outside) -> int:
+    def run(rest: Sequence[str], context: ProcessContext) -> int:
         return int(import_module(module).main(list(rest)) or 0)
 
     return run
@@ -157,10 +162,11 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "check-config": _check_config,
     "settings": _settings,
     "new-key": _new_key,
-    "login": partial(_account, "login"),
-    "logout": partial(_account, "logout"),
+    "login": partial(_run_codex_account, "login"),
+    "logout": partial(_run_codex_account, "logout"),
     "version": _version,
     "scripted": _delegate("codexd.scripted.command"),
+    "parity": _delegate("codexd.parity.command"),
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the rim meets: what a back end offers, what it is given, what it gives back."""
+"""The zope interfaces between HTTP, back ends and the store."""
 
 from collections.abc import Callable
 
@@ -6,142 +6,145 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from codexd.neutral.event import Event
-from codexd.neutral.kept import KeptConversation, KeptItem, KeptResponse, Recalled, Wanted
 from codexd.neutral.model import ModelCard as ModelCard
+from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
 
 
 class IEventSink(Interface):
-    """Takes one answer: a grammatical sentence, event by event."""
+    """Receives the events of one response, in the order of `codexd.neutral.grammar`."""
 
     def receive(event: Event) -> None:
-        """Take the next event. Must not raise and must not call back into the handle."""
+        """Record the next event. Must not raise and must not call the handle."""
 
-    def flush() -> None:
-        """Nothing more comes in this turn of the reactor: write what is waiting, in one piece.
+    def settle() -> None:
+        """Act on the received events: called once at the end of a reactor turn.
 
-        It follows whatever was received outside `begin`, always; nobody else writes it.
-        Unlike `receive` it may call back: `hold`, `release` and `cancel` of the handle come from here, and an
-        answer that ends may let the same client's next request begin another turn.
+        Always follows events received outside `begin`; whoever called `begin` settles the events received
+        inside it. All output of a reactor turn can so leave in one write. Unlike `receive` it may call
+        `pause`, `resume` and `cancel` of the handle, and may begin another turn: the client's next request
+        can follow at once when a response ends.
         """
 
 
 class ITurnHandle(Interface):
-    """One answer under way."""
+    """Controls one running turn."""
 
-    ignored = Attribute("tuple[str, ...]: request fields without effect, of the turn's all not passed on.")
+    ignored = Attribute("tuple[str, ...]: request fields without effect, the turn's own included.")
 
     def cancel() -> None:
-        """Nobody wants the rest: stop the model. Nothing reaches the sink after this. Idempotent."""
+        """Stop the model: nobody wants the rest. The sink receives nothing after this. Idempotent."""
 
-    def hold() -> None:
-        """The reader is too slow: bring no more until `release`. Idempotent."""
+    def pause() -> None:
+        """Stop reading from the model until `resume`: the client reads too slowly. Idempotent."""
 
-    def release() -> None:
-        """The reader has caught up. Idempotent."""
+    def resume() -> None:
+        """Continue to read from the model. Idempotent."""
 
 
 class IModelBackend(Interface):
-    """Something that answers turns."""
+    """Answers turns with a model."""
 
     def begin(turn: Turn, sink: IEventSink) -> ITurnHandle:
-        """Start an answer; every outcome, failure included, is told to the sink.
+        """Start a turn; the sink receives its outcome, failures included.
 
-        A failure that comes before `Began` is one the client sees as an HTTP error.
+        A failure before `Began` becomes an HTTP error.
 
         Raises:
-            Refused: when it cannot be started at all: not ready, busy, unknown model.
+            FaultError: when the turn cannot be started: not ready, busy, unknown model.
         """
 
     def models() -> tuple[ModelCard, ...]:
-        """List what is on offer, as last read."""
+        """List the models on offer, as last read."""
 
     def ready() -> bool:
-        """Tell whether a turn begun now could run."""
+        """Return whether a turn that begins now could run."""
 
 
 class IEmbedder(Interface):
-    """Something that gives embeddings."""
+    """Computes embeddings."""
 
-    def embed(model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
-        """Ask for embeddings; fires with the answer's body, or fails with Refused.
-
-        Raises:
-            Refused: `unknown_model`, or `unsupported` for a model that has none.
+    def embed(model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+        """Request embeddings; the Deferred fires with the response body or fails with FaultError.
 
         Args:
-            model: as the client named it.
-            written: gives the request's body under another name for the model.
+            model: the name in the client's request.
+            encode_body: returns the request body with another model name in it.
+
+        Raises:
+            FaultError: `unknown_model`, or `unsupported` for a model without embeddings.
         """
 
 
 class IResponseStore(Interface):
-    """Keeps answers and conversations. What it has acknowledged is still there after a crash.
+    """Stores responses and conversations. A change that was acknowledged survives a crash of the process.
 
-    Everything belongs to its owner: to anybody else it does not exist. Calls take effect in the order in
-    which they were made. A Deferred that fails does so with Refused(`store_failed`).
+    Everything belongs to an owner and does not exist for any other owner. Calls take effect in the order in
+    which they are made. A failed Deferred fails with FaultError(`store_failed`).
     """
 
-    def keep(response: KeptResponse, frames: bytes = b"") -> "Deferred[None]":
-        """Keep an answer, in the place of what was kept of it before; fires when it is safe.
+    def save_response(response: StoredResponse, stream: bytes = b"") -> "Deferred[None]":
+        """Save a response, replacing its earlier version; fires when it is committed.
 
-        When one of a conversation is over its input and output are put at the end of that, once. What it goes
-        on from is settled when it is first kept, and may have been deleted since it was recalled.
+        When a response of a conversation is saved as finished for the first time, its input and output are
+        appended to the conversation. What a response continues is resolved when it is first saved; that may
+        have been deleted since its history was loaded.
 
         Args:
-            response: what to keep.
-            frames: the whole stream it was, for `stream=true` on a background answer; empty changes nothing.
+            response: the response to save.
+            stream: the whole event stream of a background response, for a later `stream=true`; empty leaves
+                the stored stream unchanged.
         """
 
-    def response(owner: str, id: str) -> "Deferred[KeptResponse | None]":
-        """Give an answer as it was kept last."""
+    def load_response(owner: str, id: str) -> "Deferred[StoredResponse | None]":
+        """Return a response as it was last saved, None when there is none."""
 
-    def frames(owner: str, id: str) -> "Deferred[bytes]":
-        """Give the stream that was kept with an answer; empty if none was."""
+    def load_stream(owner: str, id: str) -> "Deferred[bytes]":
+        """Return the stream that was saved with a response, empty when there is none."""
 
-    def recall(wanted: Wanted) -> "Deferred[Recalled]":
-        """Give what a request goes on from, all of it read at one moment.
+    def load_history(wanted: HistoryQuery) -> "Deferred[LoadedHistory]":
+        """Return what a request continues and the items it refers to, as of one moment.
 
-        A response's history is all that came before it, its input and its output, also where ancestors were
-        deleted since. Calls and thoughts that were cut short are in it as they were kept.
+        A response's history is everything before it, its input and its output, including ancestors that were
+        deleted since. Calls and reasoning that were cut short are included as they were saved.
         """
 
-    def input_items(owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
-        """Give what the model was shown for an answer, oldest first: its history and its own input."""
+    def load_input_items(owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
+        """Return the model's input for a response, oldest first: its history and its own input."""
 
-    def delete(owner: str, id: str) -> "Deferred[bool]":
-        """Delete an answer; what goes on from it keeps its history. Tells whether there was one."""
+    def delete_response(owner: str, id: str) -> "Deferred[bool]":
+        """Delete a response and return whether it existed; responses that continue it keep its history."""
 
-    def unfinished() -> "Deferred[tuple[KeptResponse, ...]]":
-        """List the answers of all owners that are not over: after a start, those the last end cut."""
+    def load_unfinished() -> "Deferred[tuple[StoredResponse, ...]]":
+        """Return the queued and running responses of all owners; after a start, those that were cut off."""
 
-    def converse(conversation: KeptConversation, items: tuple[KeptItem, ...] = ()) -> "Deferred[None]":
-        """Keep a conversation, in the place of what was kept of it before, and add items at its end.
+    def save_conversation(conversation: StoredConversation, items: tuple[StoredItem, ...] = ()) -> "Deferred[None]":
+        """Save a conversation, replacing its earlier body, and append items.
 
-        An item whose id is in it already stays where and as it is.
+        An item whose id is already in the conversation is skipped.
         """
 
-    def amend(conversation: KeptConversation) -> "Deferred[bool]":
-        """Keep another body of a conversation, if it is still there. Tells whether it was."""
+    def update_conversation(conversation: StoredConversation) -> "Deferred[bool]":
+        """Replace the body of a conversation if it exists; return whether it does."""
 
-    def add(owner: str, id: str, items: tuple[KeptItem, ...]) -> "Deferred[bool]":
-        """Put items at the end of a conversation, if it is still there. Tells whether it was."""
+    def append_items(owner: str, id: str, items: tuple[StoredItem, ...]) -> "Deferred[bool]":
+        """Append items to a conversation if it exists; return whether it does."""
 
-    def conversation(owner: str, id: str) -> "Deferred[KeptConversation | None]":
-        """Give a conversation."""
+    def load_conversation(owner: str, id: str) -> "Deferred[StoredConversation | None]":
+        """Return a conversation without its items, None when there is none."""
 
-    def conversation_items(owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
-        """List a conversation's items, oldest first."""
+    def load_conversation_items(owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
+        """Return a conversation's items, oldest first, None when there is no such conversation."""
 
-    def take_out(owner: str, id: str, item: str) -> "Deferred[bool]":
-        """Take one item out of a conversation; tells whether it was there."""
+    def remove_item(owner: str, id: str, item: str) -> "Deferred[bool]":
+        """Remove one item from a conversation; return whether the item was there."""
 
-    def end_conversation(owner: str, id: str) -> "Deferred[bool]":
-        """Delete a conversation; answers that were given in it stay. Tells whether there was one."""
+    def delete_conversation(owner: str, id: str) -> "Deferred[bool]":
+        """Delete a conversation and return whether it existed; the responses given in it stay."""
 
     def prune(before: float, most: int) -> "Deferred[int]":
-        """Delete what was made before a Unix time in seconds, and the oldest of what is more than `most`.
+        """Delete what is older than a Unix time in seconds, and the oldest beyond `most`.
 
-        Of conversations it is those that were not used since. Answers that are not over stay, and so do the
-        conversations they are given in. Tells how many answers were deleted.
+        The age of a conversation counts from its last use. Queued and running responses and their
+        conversations stay. Fires with the number of deleted responses.
         """

@@ -1,4 +1,4 @@
-"""argv -> settings, for `twistd codexd` and `codexd check-config` alike."""
+"""The command line of `twistd codexd`, `codexd serve` and `codexd check-config`."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,19 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from codexd import __version__
-from codexd.configuration import Choice, Loaded, Misconfigured, from_flag, load
-from codexd.configuration.reference import in_force
-from codexd.home import binary, codex_home, is_temporary, serving
+from codexd.codex_home import choose_provider, find_codex_binary, find_codex_home, is_temporary
+from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
+from codexd.configuration.reference import render_effective
 from codexd.settings import Settings
 
-_SINGLE: Final = {
+_SINGLE_VALUE_FLAGS: Final = {
     "codex": "codex.binary",
     "codex-home": "codex.home",
     "workers": "codex.workers",
     "model": "codex.model",
 }
 
-_GUIDE: Final = """
+_HELP: Final = """
 Settings: a flag wins over its CODEXD_* variable, that over the --config file, that over the default.
 Every setting http.max_body_bytes has a variable CODEXD_HTTP_MAX_BODY_BYTES; short forms are
 CODEXD_LISTEN, CODEXD_API_KEYS, CODEXD_CODEX and CODEXD_CONFIG. `codexd settings` prints a
@@ -42,8 +42,8 @@ class Options(usage.Options):
     """The flags of `twistd codexd`.
 
     Attributes:
-        loaded: the settings and their origins, once parsed.
-        environ: where variables are read from.
+        loaded: the settings and their origins, after parsing.
+        environ: the environment variables.
     """
 
     synopsis = "[options]"
@@ -63,7 +63,7 @@ class Options(usage.Options):
     ]
     optFlags = [["check", None, "Print the settings in force and exit."]]
 
-    loaded: Loaded
+    loaded: LoadedSettings
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -73,7 +73,7 @@ class Options(usage.Options):
 
     @property
     def settings(self) -> Settings:
-        """Give the settings in force."""
+        """The settings in effect."""
         return self.loaded.settings
 
     def opt_listen(self, endpoint: str) -> None:
@@ -91,62 +91,64 @@ class Options(usage.Options):
         raise SystemExit(0)
 
     def postOptions(self) -> None:
-        """Read everything else and check the whole; about to run, also what is found outside.
+        """Load and check the settings; before a start also check the program, the home and the login.
 
         Raises:
-            UsageError: naming the settings at fault.
+            UsageError: with the names of the wrong settings.
             SystemExit: after `--check`.
         """
         try:
-            self.loaded = load(self._choices(), self.environ, _read, self["config"])
+            self.loaded = load(self._overrides(), self.environ, _read_text, self["config"])
             _check_endpoints(self.settings.http.listen)
             if self["check"] or self.parent is not None:
                 summary = self.summary()
-        except Misconfigured as error:
+        except ConfigurationError as error:
             raise usage.UsageError(str(error)) from error
         if self["check"]:
             print(summary, end="")
             raise SystemExit(0)
 
     def getSynopsis(self) -> str:
-        """Say how it is called: as twistd's command or as our own."""
+        """Return the first usage line, for twistd's command or for codexd's own."""
         return "Usage: codexd serve [options]" if self.parent is None else super().getSynopsis()
 
     def getUsage(self, width: int | None = None) -> str:
-        """Explain the flags, where settings come from, and show examples."""
-        return super().getUsage(width) + _GUIDE
+        """Return the help text: flags, sources of settings, examples."""
+        return super().getUsage(width) + _HELP
 
     def summary(self) -> str:
-        """Describe what would run: the settings in force, the program, the home and whose models.
+        """Describe what would run: the settings in effect, the program, CODEX_HOME and whose models.
 
         Raises:
-            Misconfigured: when the program or the home cannot be used.
+            ConfigurationError: when the program or the home cannot be used.
         """
         codex = self.settings.codex
-        home = codex_home(codex, self.environ)
-        whose = serving(codex, home, bool(self.settings.upstream))
-        # Where Codex is not run it need not be there.
-        program = None if whose == "none" else binary(codex)
-        lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {whose}"]
+        home = find_codex_home(codex, self.environ)
+        provider = choose_provider(codex, home, bool(self.settings.upstream))
+        # The program need not exist when Codex does not run.
+        program = None if provider == "none" else find_codex_binary(codex)
+        lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {provider}"]
         if is_temporary(home):
             lines.append("# warning: CODEX_HOME lies under the temporary directory; Codex wants it elsewhere")
-        return "\n".join([*lines, "", in_force(self.loaded)])
+        return "\n".join([*lines, "", render_effective(self.loaded)])
 
-    def _choices(self) -> list[Choice]:
-        choices = [from_flag(key, self[flag], f"--{flag}") for flag, key in _SINGLE.items() if self[flag]]
+    def _overrides(self) -> list[Override]:
+        overrides = [
+            parse_flag(key, self[flag], f"--{flag}") for flag, key in _SINGLE_VALUE_FLAGS.items() if self[flag]
+        ]
         lists = {"listen": "http.listen", "api-key": "http.api_keys"}
-        return choices + [Choice(key, self[flag], f"--{flag}") for flag, key in lists.items() if self[flag]]
+        return overrides + [Override(key, self[flag], f"--{flag}") for flag, key in lists.items() if self[flag]]
 
 
 def _check_endpoints(listen: Iterable[str]) -> None:
-    """Let Twisted read the endpoints; what systemd hands over exists only in the service itself."""
+    """Let Twisted parse the endpoints; systemd's sockets exist only in the service itself."""
     for endpoint in listen:
         try:
             if not endpoint.startswith("systemd:"):
                 serverFromString(None, endpoint)
         except (ValueError, TypeError, LookupError, OSError) as error:
-            raise Misconfigured(f"http.listen: {endpoint!r} cannot be listened on: {error}") from error
+            raise ConfigurationError(f"http.listen: {endpoint!r} cannot be listened on: {error}") from error
 
 
-def _read(path: str) -> str:
+def _read_text(path: str) -> str:
     return Path(path).expanduser().read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running daemon out. The only user of the global reactor."""
+"""The composition root: builds the daemon from the settings. The only user of the global reactor."""
 
 import gc
 import os
@@ -15,54 +15,55 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
-from codexd import home
-from codexd.announcement import announcement
-from codexd.answering import Answering
-from codexd.configuration import Misconfigured
+from codexd.backend_service import BackendService
+from codexd.codex_home import state_directory
+from codexd.configuration import ConfigurationError
 from codexd.http.front import Front
-from codexd.observe.journal import Journal
-from codexd.observe.log import RequestLog, observing
+from codexd.observe.log import AccessLog, build_observer
 from codexd.observe.metrics import Metrics
+from codexd.observe.request_log import RequestLogger
 from codexd.options import Options
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Settings
+from codexd.startup_banner import render_startup_banner
+from codexd.store.database_file import locate_database
 from codexd.store.executor import PoolExecutor
-from codexd.store.file import located
-from codexd.store.service import Connect, Store
+from codexd.store.service import ExecutorFactory, Store
 
 __all__ = ["Daemon", "Options", "makeService"]
 
 
 def makeService(options: Options) -> IService:
-    """Make the daemon (twisted.application.service.IServiceMaker)."""
+    """Build the daemon (twisted.application.service.IServiceMaker)."""
     from twisted.internet import reactor
 
-    # What was imported stays: the collector need not look at it again and again.
+    # Imported modules are never freed: the garbage collector need not scan them.
     gc.freeze()
     twistd = getattr(options, "parent", None) or {}
     elsewhere = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
     observer = None
     if twistd.get("nodaemon") and not elsewhere:
-        observer = observing(options.settings.log, sys.stdout)
+        observer = build_observer(options.settings.log, sys.stdout)
     return Daemon(options.settings, os.environ, reactor, observer)
 
 
 class Daemon(MultiService):
-    """Everything of one codexd.
+    """One codexd: the store, the back ends and the HTTP server.
 
-    The store opens first. It listens before its children are up, so that probes are answered from the start,
-    and stops in the other order: the door closes, running answers may finish, then the children go, and when
-    nothing is left to be kept the store closes.
+    The store opens first. The server listens before the Codex processes are ready, so that probes are
+    answered from the start. It stops in the reverse order: new requests are refused, running responses may
+    finish, the Codex processes stop, and the store closes last, when nothing is left to save.
 
     Args:
-        environ: where CODEX_HOME and what the children may see come from.
+        settings: all settings.
+        environ: the source of CODEX_HOME and of the variables passed to the Codex processes.
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
-        observer: where the log goes, if twistd was not told.
-        model: the scripted model to answer with, if it does; for whoever wants to see what it was asked.
-        connect: makes what runs the store's SQL.
+        observer: the log observer, unless twistd's options set one.
+        model: the scripted model to serve instead of a new one, for tests that inspect its requests.
+        connect: opens the executor of the store's SQL.
 
     Attributes:
-        addresses: where it listens for clients, once started: the real ports where a free one was asked for.
+        addresses: the addresses it listens on once started, with the real port where port 0 was configured.
     """
 
     _log = Logger()
@@ -74,7 +75,7 @@ class Daemon(MultiService):
         reactor: Any,
         observer: ILogObserver | None = None,
         model: ScriptedModel | None = None,
-        connect: Connect = PoolExecutor,
+        connect: ExecutorFactory = PoolExecutor,
     ) -> None:
         super().__init__()
         self.addresses: list[IAddress] = []
@@ -90,34 +91,34 @@ class Daemon(MultiService):
         self._ports: list[IListeningPort] = []
 
     def setServiceParent(self, parent: Any) -> None:
-        """Join the application, and give it our log (Twisted reads it there)."""
+        """Join the application and set its log observer (Twisted looks it up there)."""
         if self._observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
 
     def startService(self) -> None:
-        """Open the store, listen, and start the children.
+        """Open the store, listen, and start the back ends.
 
         Raises:
-            SystemExit: when the store or an upstream cannot be used, or an endpoint not be listened on.
+            SystemExit: when the store, Codex or an upstream cannot be used, or listening fails.
         """
         settings = self._settings
-        self._store = store = self._open()
-        answering = self._answering()
+        self._store = store = self._open_store()
+        backends = self._build_backends()
         self._front = Front.built(
-            answering.backend,
-            answering.embedder,
+            backends.backend,
+            backends.embedder,
             store,
             settings,
-            Journal(self._metrics, RequestLog()),
+            RequestLogger(self._metrics, AccessLog()),
             self._reactor,
             time.time,
         )
         for description in settings.http.listen:
             self._listen(description, self._front.site)
-        answering.setServiceParent(self)
+        backends.setServiceParent(self)
         super().startService()
-        for line in announcement(settings, answering.serving, answering.home):
+        for line in render_startup_banner(settings, backends.provider, backends.codex_home):
             self._log.info("{line}", line=line)
 
     async def _stop(self) -> None:
@@ -130,41 +131,41 @@ class Daemon(MultiService):
             await self._store.stopService()
 
     def stopService(self) -> "Deferred[None]":
-        """Let running answers finish, then stop the children, then listen no more, then close the store."""
+        """Drain running responses, stop the back ends, stop listening, then close the store."""
         return Deferred.fromCoroutine(self._stop())
 
-    def _open(self) -> Store:
-        """Open the store; without it nothing may be promised to anybody."""
+    def _open_store(self) -> Store:
+        """Open the store; the daemon does not start without it."""
         settings = self._settings.responses
         try:
-            path = located(settings, home.own_home(self._environ).parent)
+            path = locate_database(settings, state_directory(self._environ))
             store = Store(
                 settings,
                 path,
                 self._reactor,
                 self._metrics,
-                lent_seconds=self._settings.turns.total_seconds,
+                lease_seconds=self._settings.turns.total_seconds,
                 connect=self._connect,
             )
             store.startService()
-        except Misconfigured as error:
+        except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
         return store
 
-    def _answering(self) -> Answering:
+    def _build_backends(self) -> BackendService:
         try:
-            return Answering(self._settings, self._environ, self._reactor, self._metrics, self._model)
-        except Misconfigured as error:
+            return BackendService(self._settings, self._environ, self._reactor, self._metrics, self._model)
+        except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
 
     def _listen(self, description: str, site: Any) -> None:
         problems: list[Failure] = []
         endpoint = serverFromString(self._reactor, description)
-        endpoint.listen(site).addCallbacks(self._listening, problems.append)
+        endpoint.listen(site).addCallbacks(self._add_port, problems.append)
         if problems:
-            # Nothing to serve, nothing to run for: whoever started the daemon must see it.
+            # The daemon is useless without this endpoint: stop with the reason.
             raise SystemExit(f"codexd: cannot listen on {description}: {problems[0].getErrorMessage()}")
 
-    def _listening(self, port: IListeningPort) -> None:
+    def _add_port(self, port: IListeningPort) -> None:
         self._ports.append(port)
         self.addresses.append(port.getHost())

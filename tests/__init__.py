@@ -1,6 +1,7 @@
-"""The tests mirror codexd room by room.
+"""Tests of codexd; their folders mirror its packages.
 
-Hypothesis is not to judge speed: the machine may be busy, and the first text it draws builds its tables.
+The hypothesis profile has no deadline and does not check the speed of drawing: the machine may be busy, and
+the first text that hypothesis draws builds its tables.
 """
 
 from hypothesis import HealthCheck, settings

@@ -11,18 +11,18 @@ from attrs import define, field
 from codex_cli_bin import bundled_codex_path
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.command import Outside, main
-from codexd.configuration.reference import commented_toml, markdown
+from codexd.command import ProcessContext, main
+from codexd.configuration.reference import render_example, render_markdown
 
 
 @define
-class Ran:
-    """What a command did: its exit status, what it printed, which programs it became."""
+class CommandResult:
+    """The result of a command: exit status, output, and the programs it executed."""
 
     status: int
     out: str
     err: str
-    became: list[tuple[str, list[str], Mapping[str, str]]] = field(factory=list)
+    executed: list[tuple[str, list[str], Mapping[str, str]]] = field(factory=list)
 
 
 class CommandTests(SynchronousTestCase):
@@ -30,91 +30,89 @@ class CommandTests(SynchronousTestCase):
         self.home = Path(self.mktemp()).absolute()
         self.home.mkdir()
 
-    def run_command(self, *argv: str, **environ: str) -> Ran:
-        became: list[tuple[str, list[str], Mapping[str, str]]] = []
-        outside = Outside(
-            {"HOME": str(self.home), **environ}, lambda path, argv, env: became.append((path, argv, env))
+    def run_command(self, *argv: str, **environ: str) -> CommandResult:
+        executed: list[tuple[str, list[str], Mapping[str, str]]] = []
+        context = ProcessContext(
+            {"HOME": str(self.home), **environ}, lambda path, argv, env: executed.append((path, argv, env))
         )
         out, err = StringIO(), StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            status = main(argv, outside)
-        return Ran(status, out.getvalue(), err.getvalue(), became)
+            status = main(argv, context)
+        return CommandResult(status, out.getvalue(), err.getvalue(), executed)
 
     def test_no_command_or_an_unknown_one_shows_the_usage_and_fails(self) -> None:
         for argv in ((), ("bogus",)):
-            ran = self.run_command(*argv)
-            self.assertEqual((ran.status, ran.out), (2, ""))
-            self.assertIn("Usage: codexd COMMAND", ran.err)
-        self.assertIn("no command 'bogus'", ran.err)
+            result = self.run_command(*argv)
+            self.assertEqual((result.status, result.out), (2, ""))
+            self.assertIn("Usage: codexd COMMAND", result.err)
+        self.assertIn("no command 'bogus'", result.err)
 
     def test_help_shows_the_usage(self) -> None:
         for name in ("help", "--help", "-h"):
-            ran = self.run_command(name)
-            self.assertEqual((ran.status, ran.err), (0, ""))
-            self.assertIn("check-config", ran.out)
+            result = self.run_command(name)
+            self.assertEqual((result.status, result.err), (0, ""))
+            self.assertIn("check-config", result.out)
 
-    def test_check_config_prints_what_is_in_force(self) -> None:
-        ran = self.run_command("check-config", "--workers", "2", CODEXD_API_KEYS="sk-secret")
-        self.assertEqual((ran.status, ran.err), (0, ""))
-        self.assertIn(f"# codex: {bundled_codex_path()}\n", ran.out)
-        self.assertIn("workers = 2  # --workers\n", ran.out)
-        self.assertIn('api_keys = ["***"]  # CODEXD_API_KEYS\n', ran.out)
-        self.assertNotIn("sk-secret", ran.out)
+    def test_check_config_prints_the_settings_in_effect(self) -> None:
+        result = self.run_command("check-config", "--workers", "2", CODEXD_API_KEYS="sk-secret")
+        self.assertEqual((result.status, result.err), (0, ""))
+        self.assertIn(f"# codex: {bundled_codex_path()}\n", result.out)
+        self.assertIn("workers = 2  # --workers\n", result.out)
+        self.assertIn('api_keys = ["***"]  # CODEXD_API_KEYS\n', result.out)
+        self.assertNotIn("sk-secret", result.out)
 
-    def test_check_config_fails_with_what_is_wrong(self) -> None:
-        ran = self.run_command("check-config", CODEXD_CODEX_WORKERS="0")
-        self.assertEqual((ran.status, ran.out), (1, ""))
-        self.assertEqual(ran.err, "codexd: codex.workers: must be at least 1, not 0 (CODEXD_CODEX_WORKERS)\n")
-        ran = self.run_command("check-config", "--model", "account")
-        self.assertEqual(ran.status, 1)
-        self.assertIn("holds no login", ran.err)
+    def test_check_config_prints_the_problems_and_fails(self) -> None:
+        result = self.run_command("check-config", CODEXD_CODEX_WORKERS="0")
+        self.assertEqual((result.status, result.out), (1, ""))
+        self.assertEqual(result.err, "codexd: codex.workers: must be at least 1, not 0 (CODEXD_CODEX_WORKERS)\n")
+        result = self.run_command("check-config", "--model", "account")
+        self.assertEqual(result.status, 1)
+        self.assertIn("holds no login", result.err)
 
-    def test_serve_becomes_twistd(self) -> None:
-        ran = self.run_command("serve", "--workers", "2")
+    def test_serve_executes_twistd(self) -> None:
+        result = self.run_command("serve", "--workers", "2")
         twistd = str(Path(sysconfig.get_path("scripts")) / "twistd")
-        ((path, argv, environ),) = ran.became
+        ((path, argv, environ),) = result.executed
         self.assertEqual(path, twistd)
         self.assertEqual(argv, [twistd, "--nodaemon", "--pidfile=", "codexd", "--workers", "2"])
         self.assertEqual(environ["HOME"], str(self.home))
 
     def test_serve_does_not_start_with_wrong_settings(self) -> None:
-        ran = self.run_command("serve", "--listen", "tcp:80")
-        self.assertEqual((ran.status, ran.became), (1, []))
-        self.assertIn("no API key is set", ran.err)
+        result = self.run_command("serve", "--listen", "tcp:80")
+        self.assertEqual((result.status, result.executed), (1, []))
+        self.assertIn("no API key is set", result.err)
 
-    def test_login_becomes_codex_in_the_home_that_serve_uses(self) -> None:
-        ran = self.run_command("login", "--device-auth", "-c", "a=b")
-        ((path, argv, environ),) = ran.became
+    def test_login_executes_codex_with_the_home_of_serve(self) -> None:
+        result = self.run_command("login", "--device-auth", "-c", "a=b")
+        ((path, argv, environ),) = result.executed
         self.assertEqual(path, str(bundled_codex_path()))
         self.assertEqual(argv, [path, "login", "--device-auth", "-c", "a=b"])
         self.assertEqual(environ["CODEX_HOME"], f"{self.home}/.local/state/codexd/codex-home")
         self.assertEqual(environ["HOME"], str(self.home))
 
-    def test_login_and_logout_take_our_flags_for_program_and_home(self) -> None:
+    def test_login_and_logout_accept_the_flags_for_program_and_home(self) -> None:
         for action in ("login", "logout"):
-            ran = self.run_command(action, "--codex-home", str(self.home), "--codex=/bin/sh", "status")
-            ((path, argv, environ),) = ran.became
+            result = self.run_command(action, "--codex-home", str(self.home), "--codex=/bin/sh", "status")
+            ((path, argv, environ),) = result.executed
             self.assertEqual((path, argv), ("/bin/sh", ["/bin/sh", action, "status"]))
             self.assertEqual(environ["CODEX_HOME"], str(self.home))
 
-    def test_version_names_everything_it_stands_on(self) -> None:
+    def test_version_prints_the_versions_of_all_parts(self) -> None:
         for name in ("version", "--version"):
             lines = self.run_command(name).out.splitlines()
-            self.assertEqual(
-                [line.split()[0] for line in lines], ["codexd", "codex-cli", "twisted", "python"]
-            )
+            self.assertEqual([line.split()[0] for line in lines], ["codexd", "codex-cli", "twisted", "python"])
             self.assertTrue(all(re.search(r" \d+\.\d+\.\d+", line) for line in lines), lines)
 
-    def test_version_says_so_when_there_is_no_codex(self) -> None:
-        ran = self.run_command("version", CODEXD_CODEX="/gone")
-        self.assertEqual(ran.status, 0)
-        self.assertIn("codex-cli not usable: codex.binary: '/gone'", ran.out)
+    def test_version_reports_a_missing_codex(self) -> None:
+        result = self.run_command("version", CODEXD_CODEX="/gone")
+        self.assertEqual(result.status, 0)
+        self.assertIn("codex-cli not usable: codex.binary: '/gone'", result.out)
 
-    def test_settings_prints_the_example_or_the_manual(self) -> None:
-        self.assertEqual(self.run_command("settings").out, commented_toml())
-        self.assertEqual(self.run_command("settings", "--markdown").out, markdown())
+    def test_settings_prints_the_example_file_or_the_tables(self) -> None:
+        self.assertEqual(self.run_command("settings").out, render_example())
+        self.assertEqual(self.run_command("settings", "--markdown").out, render_markdown())
 
-    def test_every_new_key_is_another_one_that_a_header_can_carry(self) -> None:
+    def test_new_keys_differ_and_fit_into_a_header(self) -> None:
         keys = {self.run_command("new-key").out.strip() for _ in range(20)}
         self.assertEqual(len(keys), 20)
         for key in keys:

@@ -20,7 +20,7 @@ class OptionsTests(SynchronousTestCase):
         options.parseOptions(argv)
         return options
 
-    def refused(self, *argv: str, **environ: str) -> str:
+    def error(self, *argv: str, **environ: str) -> str:
         return str(self.assertRaises(UsageError, self.parsed, *argv, **environ))
 
     def file(self, text: str) -> str:
@@ -28,7 +28,7 @@ class OptionsTests(SynchronousTestCase):
         path.write_text(text, encoding="utf-8")
         return str(path)
 
-    def test_every_flag_lands_in_its_setting(self) -> None:
+    def test_every_flag_sets_its_setting(self) -> None:
         settings = self.parsed(
             "--listen", "tcp:1", "--listen=unix:/s", "--api-key", "a", "--api-key", "b", "--codex", "/c",
             "--codex-home", "/h", "--workers", "3", "--model", "scripted",
@@ -38,8 +38,8 @@ class OptionsTests(SynchronousTestCase):
         codex = settings.codex
         self.assertEqual((codex.binary, codex.home, codex.workers, codex.model), ("/c", "/h", 3, "scripted"))
 
-    def test_no_flags_at_all_are_the_defaults(self) -> None:
-        self.assertEqual(self.parsed().loaded.choices, ())
+    def test_without_flags_all_is_default(self) -> None:
+        self.assertEqual(self.parsed().loaded.overrides, ())
 
     def test_a_flag_wins_over_a_variable_that_over_the_file(self) -> None:
         config = self.file("[codex]\nworkers = 2\n[turns]\naffinity = false\n")
@@ -55,54 +55,48 @@ class OptionsTests(SynchronousTestCase):
         settings = self.parsed("--listen", "tcp:1", CODEXD_HTTP_API_KEYS_FILE=str(keys)).settings
         self.assertEqual(settings.http.api_keys, ("sk-one",))
 
-    def test_what_is_wrong_is_told_with_setting_and_flag(self) -> None:
+    def test_errors_name_the_setting_and_the_flag(self) -> None:
+        self.assertEqual(self.error("--workers", "many"), "codex.workers: must be a whole number, not text (--workers)")
         self.assertEqual(
-            self.refused("--workers", "many"), "codex.workers: must be a whole number, not text (--workers)"
-        )
-        self.assertEqual(
-            self.refused("--model", "gpt"),
+            self.error("--model", "gpt"),
             "codex.model: must be one of auto, account, scripted, none (--model)",
         )
-        self.assertIn("other machines may reach 'tcp:80'", self.refused("--listen", "tcp:80"))
-        self.assertIn("gone.toml: cannot be read: No such file", self.refused("--config", "gone.toml"))
+        self.assertIn("other machines may reach 'tcp:80'", self.error("--listen", "tcp:80"))
+        self.assertIn("gone.toml: cannot be read: No such file", self.error("--config", "gone.toml"))
 
-    def test_what_twisted_cannot_listen_on_is_told(self) -> None:
+    def test_an_invalid_endpoint_is_an_error(self) -> None:
         for endpoint, reason in (
             ("tcp:abc:interface=127.0.0.1", "invalid literal"),
             ("tpc:80", "Unknown endpoint type"),
             ("tcp:80:interfaec=127.0.0.1", "unexpected keyword"),
             ("ssl:443:privateKey=/gone.pem", "No such file"),
         ):
-            problem = self.refused("--api-key", "k", "--listen", endpoint)
+            problem = self.error("--api-key", "k", "--listen", endpoint)
             self.assertIn(f"http.listen: {endpoint!r} cannot be listened on: ", problem)
             self.assertIn(reason, problem)
 
-    def test_sockets_from_systemd_are_left_to_the_service(self) -> None:
+    def test_systemd_endpoints_are_not_checked(self) -> None:
         endpoint = "systemd:domain=INET:name=http"
-        self.assertEqual(
-            self.parsed("--api-key", "k", "--listen", endpoint).settings.http.listen, (endpoint,)
-        )
+        self.assertEqual(self.parsed("--api-key", "k", "--listen", endpoint).settings.http.listen, (endpoint,))
 
     def test_help_explains_the_flags_the_precedence_and_shows_examples(self) -> None:
         shown = Options({}).getUsage()
         for part in ("--api-key=", "a flag wins over", "CODEXD_HTTP_MAX_BODY_BYTES", "Examples:"):
             self.assertIn(part, shown)
 
-    def test_check_prints_what_is_in_force_and_leaves(self) -> None:
+    def test_check_prints_the_settings_in_effect_and_exits(self) -> None:
         out = StringIO()
         with redirect_stdout(out):
-            leaving = self.assertRaises(
-                SystemExit, self.parsed, "--check", "--workers", "2", "--api-key", "sk-a"
-            )
+            leaving = self.assertRaises(SystemExit, self.parsed, "--check", "--workers", "2", "--api-key", "sk-a")
         self.assertEqual(leaving.code, 0)
         self.assertIn("# models: scripted\n", out.getvalue())
         self.assertIn("workers = 2  # --workers\n", out.getvalue())
         self.assertNotIn("sk-a", out.getvalue())
 
-    def test_check_tells_a_program_that_is_not_there(self) -> None:
-        self.assertIn("codex.binary: '/gone'", self.refused("--check", "--codex", "/gone"))
+    def test_check_reports_a_missing_program(self) -> None:
+        self.assertIn("codex.binary: '/gone'", self.error("--check", "--codex", "/gone"))
 
-    def test_under_twistd_a_program_or_a_login_that_is_not_there_is_told_before_the_start(self) -> None:
+    def test_under_twistd_a_missing_program_home_or_login_is_an_error(self) -> None:
         for argv, problem in (
             (["--codex", "/gone"], "codex.binary: '/gone'"),
             (["--model", "account"], "codex.model: "),
@@ -112,18 +106,18 @@ class OptionsTests(SynchronousTestCase):
             options.parent = usage.Options()
             self.assertIn(problem, str(self.assertRaises(UsageError, options.parseOptions, argv)))
 
-    def test_a_program_that_would_not_be_run_need_not_be_there(self) -> None:
+    def test_the_program_need_not_exist_when_codex_does_not_run(self) -> None:
         config = Path(self.mktemp())
         config.write_text('[codex]\nmodel = "none"\nbinary = "/gone"\n')
         self.assertIn("# codex: not run\n", self.parsed("--config", str(config)).summary())
 
-    def test_version_is_ours(self) -> None:
+    def test_version_prints_the_version_of_codexd(self) -> None:
         out = StringIO()
         with redirect_stdout(out):
             self.assertRaises(SystemExit, self.parsed, "--version")
         self.assertRegex(out.getvalue(), r"^codexd \d+\.\d+\.\d+\n$")
 
-    def test_a_home_under_the_temporary_directory_is_warned_of(self) -> None:
+    def test_a_home_in_the_temporary_directory_is_a_warning(self) -> None:
         with TemporaryDirectory() as home:
             shown = self.parsed("--codex-home", home).summary()
         self.assertIn("# warning: CODEX_HOME lies under the temporary directory", shown)

@@ -15,16 +15,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class PluginTests(SynchronousTestCase):
-    def test_there_is_exactly_one_and_it_names_our_service(self) -> None:
+    def test_there_is_one_plugin_and_it_names_the_service_module(self) -> None:
         (maker,) = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "codexd"]
         verifyObject(IServiceMaker, maker)
         verifyObject(IPlugin, maker)
         self.assertEqual(maker.module, "codexd.service")
 
-    def test_its_folders_are_no_packages_or_twisted_itself_would_be_hidden(self) -> None:
+    def test_the_plugin_folders_are_not_packages(self) -> None:
         self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
 
-    def test_twistd_finds_it_from_any_folder(self) -> None:
+    def test_twistd_finds_the_plugin_from_any_folder(self) -> None:
         elsewhere = Path(self.mktemp())
         elsewhere.mkdir()
         twistd = Path(sysconfig.get_path("scripts")) / "twistd"
@@ -34,6 +34,6 @@ class PluginTests(SynchronousTestCase):
 
 
 class ScriptTests(SynchronousTestCase):
-    def test_the_console_script_is_our_command(self) -> None:
+    def test_the_console_script_is_codexd_command_main(self) -> None:
         (script,) = entry_points(group="console_scripts", name="codexd")
         self.assertIs(script.load(), main)

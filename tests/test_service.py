@@ -1,4 +1,4 @@
-"""The daemon put together, over a network and processes that are in memory."""
+"""The whole daemon with in-memory network and processes."""
 
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,22 @@ from zope.interface.verify import verifyObject
 from codexd.options import Options
 from codexd.service import Daemon, makeService
 from codexd.settings import Codex, Http, Settings, Upstream
-from tests.support.codex import CodexReactor
-from tests.support.tables import InlineExecutor
-from tests.support.web import Connection, Response, chat
+from tests.support.in_memory_codex import FakeCodexReactor
+from tests.support.in_memory_server import Connection, Response, chat
+from tests.support.inline_executor import InlineExecutor
 
 
-class DaemonReactor(CodexReactor, MemoryReactor):  # type: ignore[misc]
-    """Processes, ports and time, all in memory.
+class DaemonReactor(FakeCodexReactor, MemoryReactor):  # type: ignore[misc]
+    """A reactor with processes, ports and time in memory.
 
     Attributes:
-        taken: ports that cannot be listened on.
-        closed: ports that are listened on no more.
+        taken: ports on which listening fails.
+        closed: ports on which listening was stopped.
     """
 
     def __init__(self) -> None:
         MemoryReactor.__init__(self)
-        CodexReactor.__init__(self)
+        FakeCodexReactor.__init__(self)
         self.taken: set[int] = set()
         self.closed: list[int] = []
 
@@ -43,7 +43,7 @@ class DaemonReactor(CodexReactor, MemoryReactor):  # type: ignore[misc]
 
     @property
     def ports(self) -> dict[int, Any]:
-        """The factories by the ports they were listened with; 0 is the scripted model's."""
+        """The factories by the requested port; port 0 is the scripted model's."""
         return {port: factory for port, factory, *_ in self.tcpServers}
 
 
@@ -71,19 +71,19 @@ class DaemonTestCase(SynchronousTestCase):
 
     def ask(self, method: str, path: str, body: Any = None) -> Response:
         connection = self.connect()
-        connection.ask(method, path, body)
+        connection.request(method, path, body)
         self.reactor.advance(0)
         return connection.response
 
 
 class StartTests(DaemonTestCase):
-    def test_it_is_a_service_that_does_nothing_before_it_starts(self) -> None:
+    def test_it_does_nothing_before_the_start(self) -> None:
         verifyObject(IService, self.daemon)
         self.assertEqual((self.reactor.tcpServers, self.reactor.processes), ([], []))
         for interface in (IReactorTCP, IReactorTime, IReactorProcess):
             verifyObject(interface, self.reactor)
 
-    def test_it_answers_probes_before_its_children_are_up(self) -> None:
+    def test_probes_are_answered_before_codex_is_ready(self) -> None:
         self.daemon.startService()
         self.assertEqual(self.ready_without_time(), 503)
         self.reactor.advance(0)
@@ -91,10 +91,10 @@ class StartTests(DaemonTestCase):
 
     def ready_without_time(self) -> int:
         connection = self.connect()
-        connection.ask("GET", "/readyz")
+        connection.request("GET", "/readyz")
         return connection.response.status
 
-    def test_a_question_goes_all_the_way_and_back(self) -> None:
+    def test_a_request_is_answered_end_to_end(self) -> None:
         self.start()
         messages = [{"role": "user", "content": "say: hello there"}]
         response = self.ask("POST", "/v1/chat/completions", chat(model="scripted", messages=messages))
@@ -103,13 +103,13 @@ class StartTests(DaemonTestCase):
         streamed = chat(model="scripted", messages=messages, stream=True)
         self.assertEqual(self.ask("POST", "/v1/chat/completions", streamed).events[-1], "[DONE]")
 
-    def test_without_a_login_the_scripted_model_answers_from_the_loopback_only(self) -> None:
+    def test_without_login_the_scripted_model_is_served_on_loopback(self) -> None:
         self.start()
         (interface,) = [server[3] for server in self.reactor.tcpServers if server[0] == 0]
         self.assertEqual(interface, "127.0.0.1")
         self.assertIn('model_provider="scripted"', self.reactor.child.command[1])  # type: ignore[operator]
 
-    def test_with_a_login_the_account_answers(self) -> None:
+    def test_with_a_login_the_account_is_used(self) -> None:
         login = self.home / ".codex"
         login.mkdir()
         (login / "auth.json").write_text("{}")
@@ -119,22 +119,22 @@ class StartTests(DaemonTestCase):
         self.assertNotIn('model_provider="scripted"', command[1])  # type: ignore[operator]
         self.assertEqual(command[2]["CODEX_HOME"], str(login))  # type: ignore[index]
 
-    def test_children_see_no_more_of_the_environment_than_they_need(self) -> None:
+    def test_codex_gets_only_allowed_variables(self) -> None:
         self.start()
         self.assertNotIn("SECRET", self.reactor.child.command[2])  # type: ignore[operator]
 
-    def test_where_it_listens_is_known(self) -> None:
+    def test_addresses_has_the_listening_port(self) -> None:
         self.start()
         self.assertEqual([address.port for address in self.daemon.addresses], [11435])  # type: ignore[attr-defined]
 
-    def test_a_port_that_is_taken_ends_it_with_a_word(self) -> None:
+    def test_a_port_in_use_stops_the_start_with_a_message(self) -> None:
         self.reactor.taken.add(11435)
         with self.assertRaises(SystemExit) as ended:
             self.daemon.startService()
         self.assertIn("cannot listen on tcp:11435:interface=127.0.0.1", str(ended.exception))
         self.assertEqual(self.reactor.processes, [])
 
-    def test_an_upstream_that_cannot_be_used_ends_it_with_a_word(self) -> None:
+    def test_an_unusable_upstream_stops_the_start_with_a_message(self) -> None:
         upstream = Upstream("up", "http://127.0.0.1:1/v1", key_env="NOT_SET")
         environ = {"HOME": str(self.home)}
         daemon = Daemon(Settings(upstream=(upstream,)), environ, self.reactor, connect=InlineExecutor)
@@ -144,7 +144,7 @@ class StartTests(DaemonTestCase):
         self.assertEqual(self.reactor.tcpServers, [])
         self.successResultOf(daemon.stopService())
 
-    def test_it_says_whose_models_answer(self) -> None:
+    def test_the_startup_banner_is_logged(self) -> None:
         globalLogPublisher.addObserver(self.log.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.log.append)
         self.start()
@@ -157,36 +157,36 @@ class StopTests(DaemonTestCase):
     def begin(self, said: str) -> Connection:
         connection = self.connect()
         messages = [{"role": "user", "content": said}]
-        connection.ask("POST", "/v1/chat/completions", chat(model="scripted", messages=messages, stream=True))
+        connection.request("POST", "/v1/chat/completions", chat(model="scripted", messages=messages, stream=True))
         self.reactor.advance(0)
         return connection
 
-    def test_idle_it_stops_at_once(self) -> None:
+    def test_without_running_responses_it_stops_at_once(self) -> None:
         self.start()
         stopped = self.daemon.stopService()
         self.reactor.advance(0)
         self.successResultOf(stopped)
-        self.assertEqual(self.reactor.living, [])
+        self.assertEqual(self.reactor.running_processes, [])
         self.assertEqual(sorted(self.reactor.closed), [0, 11435])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_running_answers_may_finish_before_the_children_go(self) -> None:
+    def test_running_responses_finish_before_codex_stops(self) -> None:
         self.start()
-        self.reactor.child.server.paced = True
+        self.reactor.child.server.stepwise = True
         running = self.begin("say: one two")
         stopped = self.daemon.stopService()
         self.assertNoResult(stopped)
         refused = self.ask("POST", "/v1/chat/completions", chat(model="scripted"))
         self.assertEqual((refused.status, refused.error["code"]), (503, "shutting_down"))
         self.assertEqual(self.ask("GET", "/readyz").status, 503)
-        self.assertEqual(len(self.reactor.living), 1)
+        self.assertEqual(len(self.reactor.running_processes), 1)
         self.reactor.child.catch_up()
         self.assertEqual(running.response.events[-1], "[DONE]")
         self.reactor.advance(0)
         self.successResultOf(stopped)
-        self.assertEqual(self.reactor.living, [])
+        self.assertEqual(self.reactor.running_processes, [])
 
-    def test_one_that_does_not_finish_is_told_so_and_the_model_stopped(self) -> None:
+    def test_after_the_drain_timeout_responses_fail_and_the_model_stops(self) -> None:
         self.start()
         running = self.begin("stall: one")
         stopped = self.daemon.stopService()
@@ -196,21 +196,21 @@ class StopTests(DaemonTestCase):
         self.reactor.advance(0)
         self.successResultOf(stopped)
         self.assertEqual(running.response.events[-1]["error"]["code"], "shutting_down")
-        self.assertEqual(len(self.reactor.child.server.asked("turn/interrupt")), 1)
+        self.assertEqual(len(self.reactor.child.server.calls_to("turn/interrupt")), 1)
 
-    def test_before_it_started_there_is_nothing_to_stop(self) -> None:
+    def test_stopping_before_the_start_does_nothing(self) -> None:
         self.successResultOf(self.daemon.stopService())
 
 
 class StoreTests(DaemonTestCase):
-    """What is kept outlives the daemon that kept it."""
+    """Stored responses survive a restart of the daemon."""
 
     def respond(self, said: str, **fields: Any) -> Any:
         body = {"model": "scripted", "input": said, **fields}
         return self.ask("POST", "/v1/responses", body).json
 
     def again(self) -> None:
-        """Start another daemon, where the last one was."""
+        """Start another daemon with the same home."""
         self.reactor = DaemonReactor()
         self.daemon = self.make()
         self.start()
@@ -220,11 +220,11 @@ class StoreTests(DaemonTestCase):
         self.reactor.pump([1.0] * 12)
         self.successResultOf(stopped)
 
-    def test_it_is_in_the_state_directory(self) -> None:
+    def test_the_file_is_in_the_state_directory(self) -> None:
         self.start()
         self.assertTrue((self.home / ".local/state/codexd/responses.sqlite3").is_file())
 
-    def test_an_answer_is_there_after_a_restart_and_can_be_gone_on_from(self) -> None:
+    def test_a_response_survives_a_restart_and_can_be_continued(self) -> None:
         self.start()
         told = self.respond("say: one")
         self.stop()
@@ -232,25 +232,23 @@ class StoreTests(DaemonTestCase):
         self.assertEqual(self.ask("GET", f"/v1/responses/{told['id']}").json, told)
         self.assertEqual(self.respond("say: two", previous_response_id=told["id"])["status"], "completed")
 
-    def test_what_the_stop_ended_is_kept_before_the_store_closes(self) -> None:
+    def test_responses_ended_by_the_stop_are_saved(self) -> None:
         self.start()
         told = self.respond("stall: one", background=True)
         self.stop()
         self.again()
         shown = self.ask("GET", f"/v1/responses/{told['id']}").json
-        self.assertEqual(
-            (shown["status"], shown["error"]["message"]), ("failed", "The server is shutting down.")
-        )
+        self.assertEqual((shown["status"], shown["error"]["message"]), ("failed", "The server is shutting down."))
 
-    def test_what_a_kill_cut_has_failed(self) -> None:
+    def test_after_a_kill_unfinished_responses_have_failed(self) -> None:
         self.start()
         told = self.respond("stall: one", background=True)
-        self.daemon._store._claim.release()  # type: ignore[union-attr]
+        self.daemon._store._lock.release()  # type: ignore[union-attr]
         self.again()
         shown = self.ask("GET", f"/v1/responses/{told['id']}").json
         self.assertEqual((shown["status"], "restarted" in shown["error"]["message"]), ("failed", True))
 
-    def test_two_daemons_do_not_share_it_and_the_second_says_so(self) -> None:
+    def test_a_second_daemon_on_the_file_does_not_start(self) -> None:
         self.start()
         first, self.reactor = self.reactor, DaemonReactor()
         with self.assertRaises(SystemExit) as ended:
@@ -278,14 +276,14 @@ class MakeServiceTests(DaemonTestCase):
         after = application.getComponent(ILogObserver, None)
         return None if after is before else after
 
-    def test_it_makes_the_daemon_of_the_options(self) -> None:
+    def test_it_builds_the_daemon_from_the_options(self) -> None:
         daemon = makeService(self.options())
         self.assertIsInstance(daemon, Daemon)
         self.assertEqual(daemon._settings.codex.binary, "/bin/sh")  # type: ignore[attr-defined]
 
-    def test_in_the_foreground_the_log_has_our_form(self) -> None:
+    def test_in_the_foreground_it_sets_a_log_observer(self) -> None:
         self.assertIsNotNone(self.observer(nodaemon=True))
 
-    def test_where_twistd_was_told_of_a_log_that_is_where_it_goes(self) -> None:
+    def test_with_log_options_of_twistd_it_sets_no_observer(self) -> None:
         for twistd in ({}, *({"nodaemon": True, name: "x"} for name in ("logger", "logfile", "syslog"))):
             self.assertIsNone(self.observer(**twistd), twistd)

@@ -1,1 +1,1 @@
-"""The models' dialects: a Turn to a back end's commands, its messages to neutral events. Sans I/O."""
+"""Model protocols: turns to back end commands, back end messages to neutral events. Sans I/O."""

@@ -1,4 +1,4 @@
-"""What a Thread wants done, and what became of it: the traffic with the child, in terms of one thread."""
+"""Commands of a Thread to its child, and the child's messages for that thread."""
 
 from typing import Literal
 
@@ -6,53 +6,55 @@ from attrs import AttrsInstance, frozen
 
 from codexd.neutral.event import Event
 from codexd.wire.json import Json
-from codexd.wire.jsonrpc import Id, Notification, Request
+from codexd.wire.jsonrpc import RpcId, RpcNotification, RpcRequest
 
-Tag = Literal["thread", "inject", "turn", "interrupt", "close"]
+CallTag = Literal["thread", "inject", "turn", "interrupt", "close"]
+"""Identifies a call of codexd: `thread/start`, `thread/inject_items`, `turn/start`, `turn/interrupt`,
+`thread/unsubscribe`."""
 
 
 @frozen
-class Ask:
-    """A call to make; its outcome comes back as Replied or Rejected with the same tag."""
+class CallMethod:
+    """Call a method of the child; the outcome is a CallSucceeded or CallFailed with the same tag."""
 
-    tag: Tag
+    tag: CallTag
     params: AttrsInstance
 
 
 @frozen
-class Answer:
-    """A reply to a request of the child's."""
+class SendResult:
+    """Send the result of a request of the child."""
 
-    request: Id
+    request: RpcId
     result: Json
 
 
 @frozen
-class Decline:
-    """An error reply to a request of the child's."""
+class SendError:
+    """Send a JSON-RPC error as the reply to a request of the child."""
 
-    request: Id
+    request: RpcId
     code: int
     message: str
 
 
 @frozen
-class Replied:
-    """A call of ours went well."""
+class CallSucceeded:
+    """The child returned a result for a call."""
 
-    tag: Tag
+    tag: CallTag
     result: Json
 
 
 @frozen
-class Rejected:
-    """A call of ours failed; `timed_out` when the child never answered it."""
+class CallFailed:
+    """The child returned an error for a call, or nothing in time (`timed_out`)."""
 
-    tag: Tag
+    tag: CallTag
     message: str
     timed_out: bool = False
 
 
-Command = Ask | Answer | Decline
+Command = CallMethod | SendResult | SendError
 Output = Event | Command
-Input = Notification | Request | Replied | Rejected
+Input = RpcNotification | RpcRequest | CallSucceeded | CallFailed

@@ -1,4 +1,4 @@
-"""The child's failures as Faults: one table (app-server `codexErrorInfo`)."""
+"""Translates the child's failures to Faults: the table of app-server's `codexErrorInfo`."""
 
 import re
 from typing import Any, Final, Literal
@@ -38,7 +38,7 @@ WITH_STATUS: Final = (
     "responseTooManyFailedAttempts",
 )
 
-# `response.incomplete` reaches us as an error whose message ends in its reason.
+# The provider's `response.incomplete` arrives as an error whose message ends with the reason.
 _INCOMPLETE: Final[dict[str, Literal["length", "content_filter"]]] = {
     "reason: max_output_tokens": "length",
     "reason: content_filter": "content_filter",
@@ -48,8 +48,8 @@ _TRY_AGAIN: Final = re.compile(r"try again in (\d{1,6}(?:\.\d{1,6})?) ?(ms|s|m)"
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-def incomplete(error: TurnError) -> Literal["length", "content_filter"] | None:
-    """Tell whether this failure is really an answer that was cut short, and why."""
+def find_incomplete_reason(error: TurnError) -> Literal["length", "content_filter"] | None:
+    """Return the finish reason if the error reports an incomplete response; None for a failure."""
     for ending, finish in _INCOMPLETE.items():
         if error.message.endswith(ending):
             return finish
@@ -57,30 +57,31 @@ def incomplete(error: TurnError) -> Literal["length", "content_filter"] | None:
 
 
 def translate(error: TurnError) -> Fault:
-    """Give the Fault a failed turn amounts to.
+    """Return the Fault for the error of a failed turn.
 
-    The provider's own words are passed on where they are about the request (HTTP 400); elsewhere they may
-    speak of the account and are not shown.
+    The provider's own text is passed on if it is about the request (HTTP 400). Other texts may mention the
+    account and are not shown.
     """
     info = error.codexErrorInfo
     if isinstance(info, str):
-        return _named(info, error.message)
+        return _translate_name(info, error.message)
     if isinstance(info, dict):
         for name in WITH_STATUS:
             if name in info:
-                return _by_status(info[name])
+                return _translate_status(info[name])
     return fault("model_failed")
 
 
-def rejection(message: str) -> Fault:
-    """Give the Fault a rejected call amounts to: the child has one code for all, only words differ."""
+def translate_rejection(message: str) -> Fault:
+    """Return the Fault for a JSON-RPC error to a call; the child has one error code, only messages differ."""
     if "not found" in message:
-        # A thread it unloaded without a word: nothing the client did, and a fresh try gets a fresh thread.
+        # The child has unloaded the thread without notice. The client is not at fault, and a retry gets a
+        # new thread.
         return fault("child_died", "The model's thread was lost.")
     return fault("invalid_prompt", message)
 
 
-def _named(name: str, message: str) -> Fault:
+def _translate_name(name: str, message: str) -> Fault:
     kind = BY_NAME.get(name)
     if kind is not None:
         return fault(kind, retry_after_seconds=_retry_after(message))
@@ -91,21 +92,21 @@ def _named(name: str, message: str) -> Fault:
 
 
 def _retry_after(message: str) -> float | None:
-    """Read the provider's "try again in 1.5s" (ms, s, m), the only place a delay survives the child."""
-    found = _TRY_AGAIN.search(message)
-    return None if found is None else float(found[1]) * _SECONDS[found[2].lower()]
+    """Parse the provider's "try again in 1.5s" (ms, s, m): the child passes a delay on in no other form."""
+    match = _TRY_AGAIN.search(message)
+    return None if match is None else float(match[1]) * _SECONDS[match[2].lower()]
 
 
-def _by_status(details: Any) -> Fault:
+def _translate_status(details: Any) -> Fault:
     status = details.get("httpStatusCode") if isinstance(details, dict) else None
     return fault(_BY_STATUS.get(status, "model_failed") if isinstance(status, int) else "stream_cut")
 
 
 def _provider_text(message: str) -> str | None:
-    """Read the provider's error envelope, which is what an HTTP 400 comes as."""
+    """Return the message in the provider's error envelope, which the child passes on for an HTTP 400."""
     try:
         body = json.decode(message)
-    except json.Malformed:
+    except json.JsonError:
         return None
     error = body.get("error") if isinstance(body, dict) else None
     text = error.get("message") if isinstance(error, dict) else None

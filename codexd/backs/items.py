@@ -1,7 +1,7 @@
-"""The history and the tools as the app-server takes them: raw Responses items, dynamicTools.
+"""Encodes the history as raw Responses items and the tools as dynamicTools for the app-server.
 
-Nothing is flattened: every item goes in as what it is. What the child would drop without a word is either
-given in a form it keeps (`system` as `developer`, a refusal as the text it was) or refused.
+Every item is encoded as the item it is; nothing is flattened to text. What the child would drop silently is
+either encoded in a form that it accepts (`system` as `developer`, a refusal as its text) or refused.
 """
 
 import base64
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote
 
-from codexd.backs.naming import placed
-from codexd.neutral.fault import Refused, fault
+from codexd.backs.reserved_names import to_child_name
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
@@ -22,43 +22,44 @@ from codexd.neutral.turn import (
     Part,
     Reasoning,
     RefusalPart,
-    Search,
     TextPart,
     Tool,
     ToolCall,
     ToolResult,
+    WebSearchCall,
 )
 from codexd.wire import json
 from codexd.wire.json import Json
 
 ROLES: Final = {"system": "developer", "developer": "developer", "user": "user", "assistant": "assistant"}
 
-# A custom tool's input is one text; the child only knows functions, so it travels as this one argument.
-INPUT: Final = "input"
+# The input of a custom tool is one text. The child supports only functions, so the text is sent as this
+# argument.
+INPUT_ARGUMENT: Final = "input"
 CUSTOM_SCHEMA: Final = json.encode(
     {
         "type": "object",
         "properties": {
-            INPUT: {"type": "string", "description": "The raw input, exactly as the tool takes it."}
+            INPUT_ARGUMENT: {"type": "string", "description": "The raw input, exactly as the tool takes it."}
         },
-        "required": [INPUT],
+        "required": [INPUT_ARGUMENT],
         "additionalProperties": False,
     }
 )
 
 
-def raw_items(items: tuple[Item, ...]) -> tuple[Json, ...]:
-    """Give the items of a history as `thread/inject_items` takes them.
+def encode_items(items: tuple[Item, ...]) -> tuple[Json, ...]:
+    """Encode the items of a history for `thread/inject_items`.
 
     Raises:
-        Refused: `unsupported`, when the model cannot be shown a part (a binary file).
+        FaultError: `unsupported`, when the child has no form for a part (a binary file).
     """
-    return tuple(raw for item in items if (raw := _RAW[type(item)](item)) is not None)
+    return tuple(raw for item in items if (raw := _ENCODERS[type(item)](item)) is not None)
 
 
-def _message(item: Message) -> Json:
+def _encode_message(item: Message) -> Json:
     kind = "output_text" if item.role == "assistant" else "input_text"
-    content = [_part(part, kind) for part in item.parts]
+    content = [_encode_part(part, kind) for part in item.parts]
     if not content:
         return None
     raw: dict[str, Json] = {"type": "message", "role": ROLES[item.role], "content": content}
@@ -67,8 +68,8 @@ def _message(item: Message) -> Json:
     return raw
 
 
-def _reasoning(item: Reasoning) -> Json:
-    """Give a thought of the provider's own: words without its id or seal are what a chat client repeats."""
+def _encode_reasoning(item: Reasoning) -> Json:
+    """Encode a provider's reasoning; omit a chat client's, which has neither id nor encrypted content."""
     if item.id is None and item.encrypted is None:
         return None
     if not item.summary and not item.encrypted and not item.content:
@@ -84,53 +85,53 @@ def _reasoning(item: Reasoning) -> Json:
     return raw
 
 
-def _call(item: ToolCall) -> Json:
+def _encode_call(item: ToolCall) -> Json:
     arguments = item.arguments
     if item.kind == "custom":
-        arguments = custom_arguments(arguments)
+        arguments = wrap_custom_input(arguments)
     raw: dict[str, Json] = {
         "type": "function_call",
         "call_id": item.call_id,
         "name": item.name,
         "arguments": arguments,
     }
-    namespace, _ = placed(item.namespace, item.name)
+    namespace, _ = to_child_name(item.namespace, item.name)
     if namespace is not None:
         raw["namespace"] = namespace
     return raw
 
 
-def _result(item: ToolResult) -> Json:
+def _encode_result(item: ToolResult) -> Json:
     only_text = all(isinstance(part, TextPart) for part in item.parts)
     output: Json = (
         "".join(part.text for part in item.parts if isinstance(part, TextPart))
         if only_text
-        else [_part(part, "input_text") for part in item.parts]
+        else [_encode_part(part, "input_text") for part in item.parts]
     )
     return {"type": "function_call_output", "call_id": item.call_id, "output": output}
 
 
-def _search(item: Search) -> Json:
+def _encode_search(item: WebSearchCall) -> Json:
     if not item.complete:
         return None
     raw: dict[str, Json] = {"type": "web_search_call", "status": "completed"}
     return raw if item.action is None else raw | {"action": json.fragment(item.action)}
 
 
-_RAW: Final[dict[type, Callable[[Any], Json]]] = {
-    Message: _message,
-    Reasoning: _reasoning,
-    ToolCall: _call,
-    Search: _search,
-    ToolResult: _result,
+_ENCODERS: Final[dict[type, Callable[[Any], Json]]] = {
+    Message: _encode_message,
+    Reasoning: _encode_reasoning,
+    ToolCall: _encode_call,
+    WebSearchCall: _encode_search,
+    ToolResult: _encode_result,
 }
 
 
-def _part(part: Part, kind: str) -> Json:
+def _encode_part(part: Part, kind: str) -> Json:
     match part:
         case TextPart(text, annotations) if annotations and kind == "output_text":
-            noted = [json.fragment(annotation) for annotation in annotations]
-            return {"type": kind, "text": text, "annotations": noted}
+            fragments = [json.fragment(annotation) for annotation in annotations]
+            return {"type": kind, "text": text, "annotations": fragments}
         case TextPart(text) | RefusalPart(text):
             return {"type": kind, "text": text}
         case ImagePart(url, detail):
@@ -138,61 +139,60 @@ def _part(part: Part, kind: str) -> Json:
         case AudioPart(data, format):
             return {"type": "input_audio", "audio_url": f"data:audio/{format};base64,{data}"}
         case FilePart():
-            return {"type": kind, "text": file_text(part)}
+            return {"type": kind, "text": render_file(part)}
 
 
-def file_text(part: FilePart) -> str:
-    """Give a text file's content, named, for a model that has no form for any other file.
+def render_file(part: FilePart) -> str:
+    """Render a text file as its name and content, for a protocol without files.
 
     Raises:
-        Refused: `unsupported` for another file, `wrong_value` for one that is not what it says.
+        FaultError: `unsupported` for a file that is not text or not inline, `wrong_value` for data that cannot
+            be decoded.
     """
     head, _, body = part.data.partition(",")
     if not head.startswith(("data:text/", "data:application/json")):
         message = "Only text files that are sent inline can be shown to this model."
-        raise Refused(fault("unsupported", message, param="input_file"))
+        raise FaultError(fault("unsupported", message, param="input_file"))
     try:
-        text = _decoded(body) if head.endswith(";base64") else unquote(body, errors="strict")
+        text = _decode_base64(body) if head.endswith(";base64") else unquote(body, errors="strict")
     except (binascii.Error, UnicodeDecodeError):
-        raise Refused(
-            fault("wrong_value", "The file is not base64 of UTF-8 text.", param="input_file")
-        ) from None
+        raise FaultError(fault("wrong_value", "The file is not base64 of UTF-8 text.", param="input_file")) from None
     return f"File {part.filename}:\n{text}" if part.filename else text
 
 
-def _decoded(body: str) -> str:
+def _decode_base64(body: str) -> str:
     return base64.b64decode(body, validate=True).decode()
 
 
-def content_items(result: ToolResult) -> list[Json]:
-    """Give a tool's result as the reply to `item/tool/call` takes it."""
-    return [_content(part) for part in result.parts]
+def encode_result_content(result: ToolResult) -> list[Json]:
+    """Encode the parts of a tool result for the reply to `item/tool/call`."""
+    return [_encode_result_part(part) for part in result.parts]
 
 
-def _content(part: Part) -> Json:
+def _encode_result_part(part: Part) -> Json:
     match part:
         case ImagePart(url):
             return {"type": "inputImage", "imageUrl": url}
         case AudioPart(data, format):
             return {"type": "inputAudio", "audioUrl": f"data:audio/{format};base64,{data}"}
         case FilePart():
-            return {"type": "inputText", "text": file_text(part)}
+            return {"type": "inputText", "text": render_file(part)}
         case TextPart(text) | RefusalPart(text):
             return {"type": "inputText", "text": text}
 
 
-def dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
-    """Give the client's tools as `thread/start` takes them, namespaces as groups."""
-    plain: list[Json] = []
+def encode_dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
+    """Encode the client's tools for `thread/start`, with each namespace as a group."""
+    ungrouped: list[Json] = []
     groups: dict[str, list[Json]] = {}
     descriptions: dict[str, str] = {}
     for tool in tools:
-        namespace, _ = placed(tool.namespace, tool.name)
-        kept = plain if namespace is None else groups.setdefault(namespace, [])
-        kept.append(_tool(tool))
+        namespace, _ = to_child_name(tool.namespace, tool.name)
+        group = ungrouped if namespace is None else groups.setdefault(namespace, [])
+        group.append(_encode_tool(tool))
         descriptions.setdefault(namespace or "", tool.namespace_description or "Tools of the client's.")
     return (
-        *plain,
+        *ungrouped,
         *(
             {"type": "namespace", "name": name, "description": descriptions[name], "tools": group}
             for name, group in groups.items()
@@ -200,43 +200,43 @@ def dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
     )
 
 
-def _tool(tool: Tool) -> Json:
+def _encode_tool(tool: Tool) -> Json:
     description, schema = tool.description, json.fragment(tool.parameters)
     if tool.kind == "custom":
-        description, schema = custom_description(tool), json.fragment(CUSTOM_SCHEMA)
+        description, schema = describe_custom_tool(tool), json.fragment(CUSTOM_SCHEMA)
     return {"type": "function", "name": tool.name, "description": description, "inputSchema": schema}
 
 
-def custom_description(tool: Tool) -> str:
-    """Say what a custom tool does and takes, where it has to be a function."""
+def describe_custom_tool(tool: Tool) -> str:
+    """Return the description of a custom tool that is sent as a function, with its grammar."""
     if tool.grammar is None:
         return tool.description
     return f"{tool.description}\n\nThe input must follow this format:\n{tool.grammar}".strip()
 
 
-def custom_arguments(text: str) -> str:
-    """Make a function call's arguments of a custom tool's raw input."""
-    return json.encode({INPUT: text}).decode()
+def wrap_custom_input(text: str) -> str:
+    """Return function arguments (JSON) that hold the raw input of a custom tool."""
+    return json.encode({INPUT_ARGUMENT: text}).decode()
 
 
-def custom_input(arguments: str) -> str:
-    """Give a custom tool's raw input back from the function call it travelled as."""
+def unwrap_custom_input(arguments: str) -> str:
+    """Return the raw input of a custom tool from function arguments; others are returned unchanged."""
     try:
-        found = json.decode(arguments)
-    except json.Malformed:
+        decoded = json.decode(arguments)
+    except json.JsonError:
         return arguments
-    text = found.get(INPUT) if isinstance(found, dict) else None
+    text = decoded.get(INPUT_ARGUMENT) if isinstance(decoded, dict) else None
     return text if isinstance(text, str) else arguments
 
 
-# A ThreadItem spells the actions of a search otherwise than the raw item.
+# A ThreadItem and a raw item spell the actions of a web search differently.
 SEARCH_ACTIONS: Final = {"search": "search", "openPage": "open_page", "findInPage": "find_in_page"}
 
 
-def search_action(told: Json) -> JsonText | None:
-    """Give what a web search did as OpenAI has it; None where the child does not tell."""
-    kind = SEARCH_ACTIONS.get(str(told.get("type"))) if isinstance(told, dict) else None
+def decode_search_action(value: Json) -> JsonText | None:
+    """Decode the action of a web search to OpenAI's form; None if the child does not report it."""
+    kind = SEARCH_ACTIONS.get(str(value.get("type"))) if isinstance(value, dict) else None
     if kind is None:
         return None
-    given = {name: value for name, value in told.items() if value is not None}
-    return json.encode(given | {"type": kind}).decode()
+    members = {name: member for name, member in value.items() if member is not None}
+    return json.encode(members | {"type": kind}).decode()

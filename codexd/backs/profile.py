@@ -1,8 +1,8 @@
-"""How a thread is set up: the bare model (plain), or Codex with its own prompt and tools (agent).
+"""Builds the params that set up a thread: the bare model (plain), or Codex with its prompt and tools (agent).
 
-The plain profile shows the provider the client's instructions, history and tools and nothing else. It takes
-three things together: this `config`, `environments: []`, and a model catalog with Codex's own tools taken
-out, which only a start flag of the child can give (`codexd.backs.catalog`).
+The plain profile sends the provider the client's instructions, history and tools and nothing else. This needs
+three things together: this `config`, `environments: []`, and a model catalog without Codex's own tools, which
+only a start flag of the child can set (`codexd.backs.codex_catalog`).
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from attrs import asdict, frozen
 
 from codexd.backs.bindings import ThreadStart, TurnStart
-from codexd.backs.items import dynamic_tools, raw_items
+from codexd.backs.items import encode_dynamic_tools, encode_items
 from codexd.neutral.turn import Item, Message, TextPart, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json
@@ -35,7 +35,7 @@ _PLAIN: Final[dict[str, Json]] = {
     "skills.include_instructions": False,
     "tools.experimental_request_user_input.enabled": False,
     "project_doc_max_bytes": 0,
-    # Off, unless the home turns them on.
+    # Off by default, but CODEX_HOME can turn them on.
     "features.code_mode": False,
     "features.code_mode_only": False,
     "features.current_time_reminder": False,
@@ -47,21 +47,21 @@ _PLAIN: Final[dict[str, Json]] = {
     "features.token_budget": False,
 }
 
-# OpenAI's names for leaving the tier to the account, which is what the child does unasked.
-_USUAL_TIERS: Final = frozenset(("auto", "default"))
+# OpenAI's names for the account's own tier, which the child uses by default.
+_DEFAULT_TIERS: Final = frozenset(("auto", "default"))
 
 
 @frozen
 class Profile:
-    """A way to set up threads.
+    """Settings for starting threads.
 
     Attributes:
-        agent: Codex's own prompt and tools, or the bare model.
+        agent: use Codex's own prompt and tools; False is the bare model.
         cwd: the thread's working directory.
-        sandbox: what an agent may do there (`sandbox_mode`).
-        mcp_servers: names configured in CODEX_HOME, which the plain profile must switch off by name.
-        home_verbosity: CODEX_HOME sets a verbosity. A thread can't unset it: the plain profile asks for
-            OpenAI's default instead, for models that take one.
+        sandbox: what an agent may do in `cwd` (`sandbox_mode`).
+        mcp_servers: names configured in CODEX_HOME; the plain profile must disable each by name.
+        home_verbosity: CODEX_HOME sets a verbosity. A thread cannot unset it, so the plain profile sets
+            OpenAI's default instead, for models that have a verbosity.
     """
 
     agent: bool
@@ -71,8 +71,8 @@ class Profile:
     home_verbosity: bool = False
 
 
-def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
-    """Give the `thread/start` for a conversation of this turn's kind."""
+def build_thread_start(turn: Turn, profile: Profile) -> ThreadStart:
+    """Build the params of `thread/start` for this turn."""
     config: dict[str, Json] = {} if profile.agent else _plain_config(profile)
     if turn.verbosity is not None:
         config["model_verbosity"] = turn.verbosity
@@ -86,60 +86,63 @@ def thread_start(turn: Turn, profile: Profile) -> ThreadStart:
         approvalPolicy="never",
         sandbox=profile.sandbox,
         config=config,
-        dynamicTools=dynamic_tools(turn.offered),
-        # An agent keeps Codex's own prompt; what the client asks is said on top of it.
+        dynamicTools=encode_dynamic_tools(turn.visible_tools),
+        # An agent keeps Codex's own prompt; the client's instructions are added to it.
         baseInstructions=None if profile.agent else turn.instructions or "",
         developerInstructions=turn.instructions if profile.agent else "",
         environments=None if profile.agent else (),
     )
 
 
-def _web_search(asked: WebSearch) -> dict[str, Json]:
-    place = asked.place
-    said: dict[str, Json] = {
-        "context_size": asked.context_size,
-        "allowed_domains": list(asked.domains) or None,
+def _web_search(search: WebSearch) -> dict[str, Json]:
+    place = search.user_location
+    options: dict[str, Json] = {
+        "context_size": search.context_size,
+        "allowed_domains": list(search.domains) or None,
         "location": None if place is None else asdict(place, filter=lambda _, value: value is not None),
     }
-    wanted = {f"tools.web_search.{name}": value for name, value in said.items() if value is not None}
-    return {"web_search": "live" if asked.live else "cached", **wanted}
+    config = {f"tools.web_search.{name}": value for name, value in options.items() if value is not None}
+    return {"web_search": "live" if search.live else "cached", **config}
 
 
 def _plain_config(profile: Profile) -> dict[str, Json]:
-    off: dict[str, Json] = {f"mcp_servers.{name}.enabled": False for name in profile.mcp_servers}
+    overrides: dict[str, Json] = {f"mcp_servers.{name}.enabled": False for name in profile.mcp_servers}
     if profile.home_verbosity:
-        off["model_verbosity"] = "medium"
-    return _PLAIN | off
+        overrides["model_verbosity"] = "medium"
+    return _PLAIN | overrides
 
 
-def shown(turn: Turn, items: tuple[Item, ...]) -> tuple[Json, ...]:
-    """Give a history, or the rest of one, as `thread/inject_items` takes it for this turn.
+def encode_history(turn: Turn, items: tuple[Item, ...]) -> tuple[Json, ...]:
+    """Encode a history, or the new part of one, for `thread/inject_items`, with the turn's requirements last.
 
     Raises:
-        Refused: when the model cannot be shown one of them.
+        FaultError: when the child has no form for an item.
     """
-    return raw_items((*items, *obligations(turn)))
+    return encode_items((*items, *build_requirements(turn)))
 
 
-def turn_start(thread_id: str, turn: Turn) -> TurnStart:
-    """Give the `turn/start` that lets the model answer what was injected."""
+def build_turn_start(thread_id: str, turn: Turn) -> TurnStart:
+    """Build the params of `turn/start`: the model responds to the injected history."""
     schema = turn.format.schema
     return TurnStart(
-        thread_id,
+        threadId=thread_id,
         model=turn.model,
-        effort=turn.thinking.effort,
-        summary=turn.thinking.summary,
+        effort=turn.reasoning.effort,
+        summary=turn.reasoning.summary,
         outputSchema=None if schema is None else json.fragment(schema),
-        serviceTier=None if turn.service_tier in _USUAL_TIERS else turn.service_tier,
+        serviceTier=None if turn.service_tier in _DEFAULT_TIERS else turn.service_tier,
     )
 
 
-def obligations(turn: Turn) -> tuple[Message, ...]:
-    """Give, as the last developer message, what the child's protocol cannot force on the model."""
-    demands = []
+def build_requirements(turn: Turn) -> tuple[Message, ...]:
+    """Return a developer message that asks for what the child's protocol cannot enforce, or nothing.
+
+    These are a required tool call and the format `json_object`.
+    """
+    requirements = []
     if turn.tool_choice.mode == "required":
-        names = ", ".join(tool.name for tool in turn.offered)
-        demands.append(f"You must answer by calling one of these tools and nothing else: {names}.")
+        names = ", ".join(tool.name for tool in turn.visible_tools)
+        requirements.append(f"You must answer by calling one of these tools and nothing else: {names}.")
     if turn.format.kind == "json_object":
-        demands.append("Answer with exactly one valid JSON object and nothing else.")
-    return (Message("developer", (TextPart(" ".join(demands)),)),) if demands else ()
+        requirements.append("Answer with exactly one valid JSON object and nothing else.")
+    return (Message("developer", (TextPart(" ".join(requirements)),)),) if requirements else ()

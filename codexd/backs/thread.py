@@ -1,8 +1,8 @@
-"""One app-server thread: turns in, the child's messages to neutral events. Sans I/O.
+"""One app-server thread: turns in; commands to the child and neutral events out. Sans I/O.
 
-A thread lives through one or more answers: opened with the whole history, resumed with tool results while
-its turn is suspended, extended with the rest of a longer history once idle. It gives events to say and
-commands to carry out, mixed in order; whoever holds it sorts them.
+A thread lives through one or more responses: it is opened with the whole history, resumed with tool results
+while its turn is suspended, and extended with the new part of a longer history while it is idle. Its methods
+return events and commands in one list, in order; the caller separates them.
 """
 
 from collections.abc import Callable
@@ -10,283 +10,305 @@ from typing import Any, Final, Literal
 
 from codexd.backs import bindings as b
 from codexd.backs import failures, profile
-from codexd.backs.batch import Batch
-from codexd.backs.commands import Answer, Ask, Command, Decline, Input, Output, Rejected, Replied, Tag
-from codexd.backs.items import content_items
+from codexd.backs.call_batch import ToolCallBatch
+from codexd.backs.commands import (
+    CallFailed,
+    CallMethod,
+    CallSucceeded,
+    CallTag,
+    Command,
+    Input,
+    Output,
+    SendError,
+    SendResult,
+)
+from codexd.backs.fixed_replies import METHOD_NOT_FOUND
+from codexd.backs.items import encode_result_content
 from codexd.backs.profile import Profile
-from codexd.backs.requests import UNKNOWN_METHOD
-from codexd.backs.telling import TOLD, Telling
+from codexd.backs.translator import TURN_EVENTS, TurnTranslator
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.wire import json
 from codexd.wire.json import Json
-from codexd.wire.jsonrpc import Id, Notification, Request
+from codexd.wire.jsonrpc import RpcId, RpcNotification, RpcRequest
 
-__all__ = ["Answer", "Ask", "Command", "Decline", "Input", "Output", "Rejected", "Replied", "Tag", "Thread"]
+__all__ = [
+    "CallFailed",
+    "CallMethod",
+    "CallSucceeded",
+    "CallTag",
+    "Command",
+    "Input",
+    "Output",
+    "SendError",
+    "SendResult",
+    "Thread",
+]
 
-UNKNOWN_WINDOW: Final = 120_000
-"""The context window, in tokens, a model is taken to have until the child tells: below any that it offers."""
+DEFAULT_WINDOW_TOKENS: Final = 120_000
+"""The assumed context window until the child reports the model's own; below that of every model it offers."""
 
 State = Literal["new", "opening", "running", "suspended", "idle", "aborting", "closed"]
 
 
 class Thread:
-    """The translator for one thread.
+    """Translates between turns and the child's messages for one thread.
 
     Attributes:
-        state: where its life stands; `suspended` waits for tool results, `idle` may be extended.
+        state: `suspended` waits for tool results, `idle` can be extended.
         id: the child's thread id, once known.
-        fill: share of the model's context window in use (0..1), as last reported.
-        window: tokens of that window, as last reported.
-        sources: AGENTS.md files the child showed the model by itself.
-        unexpected: how many messages had a shape this codexd does not know.
+        window_share: the share of the model's context window in use (0..1), as last reported.
+        window: the size of that window in tokens, as last reported.
+        instruction_sources: the AGENTS.md files that the child showed the model on its own.
+        malformed_count: the number of messages in a shape that this codexd does not support.
     """
 
-    def __init__(self, setup: Profile, window: int = UNKNOWN_WINDOW) -> None:
+    def __init__(self, setup: Profile, window: int = DEFAULT_WINDOW_TOKENS) -> None:
         self.state: State = "new"
         self.id: str | None = None
-        self.fill = 0.0
+        self.window_share = 0.0
         self.window = window
-        self.sources: tuple[str, ...] = ()
-        self.unexpected = 0
+        self.instruction_sources: tuple[str, ...] = ()
+        self.malformed_count = 0
         self._profile = setup
         self._turn_id: str | None = None
         self._turn = Turn("", ())
-        self._raw: tuple[Json, ...] = ()
-        self._telling = Telling(self._turn)
-        self._settled = Batch()
+        self._encoded_items: tuple[Json, ...] = ()
+        self._translator = TurnTranslator(self._turn)
+        # The calls the client has answered; the child may request their results later.
+        self._answered_batch = ToolCallBatch()
         self._compacted = False
         self._error: b.TurnError | None = None
 
     @property
     def compacted(self) -> bool:
         """Whether the child has replaced its history by a summary: it must not be continued."""
-        return self._compacted or self._telling.compacted
+        return self._compacted or self._translator.compacted
 
-    # What is asked of it.
+    # For the client's side.
 
     def open(self, turn: Turn) -> list[Output]:
-        """Start the thread for this turn, with its whole history.
+        """Start the thread for this turn with its whole history.
 
         Raises:
-            Refused: when the model cannot be shown the history.
+            FaultError: when the child has no form for a part of the history.
         """
-        self._raw = profile.shown(turn, turn.items)
-        self._tell_of(turn)
+        self._encoded_items = profile.encode_history(turn, turn.items)
+        self._start_response(turn)
         self.state = "opening"
-        return [Ask("thread", profile.thread_start(turn, self._profile))]
+        return [CallMethod("thread", profile.build_thread_start(turn, self._profile))]
 
     def extend(self, turn: Turn, rest: tuple[Item, ...]) -> list[Output]:
-        """Answer a longer history on this idle thread; `rest` is what it has not seen.
+        """Respond to a longer history on this idle thread; `rest` is the part the thread has not seen.
 
         Raises:
-            Refused: when the model cannot be shown the rest.
+            FaultError: when the child has no form for the rest.
         """
-        raw = profile.shown(turn, rest)
-        self._tell_of(turn)
-        self._settled = Batch()
+        encoded_items = profile.encode_history(turn, rest)
+        self._start_response(turn)
+        self._answered_batch = ToolCallBatch()
         self._turn_id = None
-        return self._asks(raw)
+        return self._start_turn(encoded_items)
 
     def resume(self, turn: Turn, results: tuple[ToolResult, ...]) -> list[Output]:
-        """Go on with the suspended turn, given the results of all the calls it waits for.
+        """Continue the suspended turn with the results of all calls that it waits for.
 
         Raises:
-            Refused: when the model cannot be shown one of them.
+            FaultError: when the child has no form for one of them.
         """
-        profile.shown(turn, results)
-        batch = self._telling.batch
+        profile.encode_history(turn, results)
+        batch = self._translator.batch
         outputs: list[Output] = [
-            _answer(request, result) for result in results for request in batch.answer(result)
+            _encode_result(request, result) for result in results for request in batch.add_result(result)
         ]
-        held = batch.next_held()
-        if held is not None:
-            self._tell_of(turn, batch)
-            return [*outputs, *self._telling.held(held)]
-        # The child may ask for a result only after it has another: the batch stays until it is all given.
-        self._settled = batch
-        self._tell_of(turn)
+        queued = batch.show_next()
+        if queued is not None:
+            self._start_response(turn, batch)
+            return [*outputs, *self._translator.emit_queued_call(queued)]
+        # The child may request a result only after another: the batch stays until the next turn.
+        self._answered_batch = batch
+        self._start_response(turn)
         self.state = "running"
         return outputs
 
     def abort(self) -> list[Output]:
-        """Stop the model and say nothing more. The thread cannot be used again."""
-        self._telling.hush()
+        """Stop the model and emit no more events. The thread cannot be used again."""
+        self._translator.stop()
         if self.state in ("closed", "aborting"):
             return []
         if self.state in ("new", "idle"):
             return self.close()
         self.state = "aborting"
-        # Stopped first: with its calls declined first, the model would be asked to go on.
-        return [*self._interrupt(), *self._decline_all()]
+        # The interrupt comes first: if the calls were declined first, the model would continue.
+        return [*self._interrupt(), *self._decline_open_requests()]
 
     def close(self) -> list[Output]:
-        """Unload the thread: its memory in the child is free at once. One that runs is to be aborted."""
+        """Unload the thread, which frees its memory in the child at once. Abort a running thread instead."""
         if self.state == "closed":
             return []
         self.state = "closed"
-        declined = self._decline_all()
-        return declined if self.id is None else [*declined, Ask("close", b.Unsubscribe(self.id))]
+        declined = self._decline_open_requests()
+        return declined if self.id is None else [*declined, CallMethod("close", b.Unsubscribe(self.id))]
 
     def fail(self, why: Fault) -> list[Output]:
-        """Break the answer off for a reason of our own; the thread is still to be aborted."""
-        return [*self._telling.break_off(why)]
+        """Fail the response for a reason of codexd's own; the caller must still abort the thread."""
+        return [*self._translator.fail(why)]
 
-    def lose(self, why: Fault) -> list[Output]:
-        """The child is gone: say so, once."""
+    def child_lost(self, why: Fault) -> list[Output]:
+        """Fail the response because the child has ended; later calls have no effect."""
         self.state = "closed"
-        return [*self._telling.break_off(why)]
+        return [*self._translator.fail(why)]
 
-    def settle(self) -> list[Output]:
-        """Nothing came for a while: if the model's response was whole, or had failed, say so.
+    def end_if_complete(self) -> list[Output]:
+        """End the response if it is complete or has failed; called after a period of silence.
 
-        `turn/completed` and `rawResponse/completed` can be lost; no answer waits for them for ever.
+        `turn/completed` and `rawResponse/completed` can be lost; no response waits for them forever.
         """
         if self.state != "running":
             return []
         if self._error is not None:
-            return [*self._telling.fail(self._error), *self.abort()]
-        if self._telling.batch.asked:
+            return [*self._translator.fail_turn(self._error), *self.abort()]
+        if self._translator.batch.has_open_requests:
             return self._suspend()
-        return [*self._telling.finish(), *self.abort()] if self._telling.whole else []
+        return [*self._translator.finish(), *self.abort()] if self._translator.response_complete else []
 
     def receive(self, message: Input) -> list[Output]:
-        """Take what the child sent, or what became of a call."""
-        return _TAKES[type(message)](self, message)
+        """Handle a message of the child, or the outcome of a call."""
+        return _MESSAGE_HANDLERS[type(message)](self, message)
 
     @property
-    def waiting(self) -> frozenset[str]:
+    def pending_call_ids(self) -> frozenset[str]:
         """The call ids whose results a suspended turn needs."""
-        return self._telling.batch.waiting if self.state == "suspended" else frozenset()
+        return self._translator.batch.pending_call_ids if self.state == "suspended" else frozenset()
 
-    # What the child says.
+    # Notifications and requests of the child.
 
-    def _told(self, message: Notification) -> list[Output]:
-        kind = b.EVENTS.get(message.method)
+    def _on_notification(self, message: RpcNotification) -> list[Output]:
+        kind = b.NOTIFICATIONS.get(message.method)
         if kind is None:
             return []
         try:
             event: Any = b.structure(message.params, kind)
-        except b.Unexpected:
-            self.unexpected += 1
+        except b.UnexpectedShapeError:
+            self.malformed_count += 1
             return []
-        if kind not in TOLD:
-            return _HEARS[kind](self, event)
+        if kind not in TURN_EVENTS:
+            return _NOTIFICATION_HANDLERS[kind](self, event)
         if event.turnId != self._turn_id:
             return []
-        said: list[Output] = self._telling.tell(event)  # type: ignore[assignment]
-        return [*said, *self._responded(event)] if kind is b.RawResponseCompleted else said
+        events: list[Output] = self._translator.receive(event)  # type: ignore[assignment]
+        return [*events, *self._on_response_completed(event)] if kind is b.RawResponseCompleted else events
 
-    def _responded(self, event: b.RawResponseCompleted) -> list[Output]:
+    def _on_response_completed(self, event: b.RawResponseCompleted) -> list[Output]:
         if event.usage is not None:
-            # A suspended turn's fill is told only once it goes on.
-            self.fill = event.usage.totalTokens / self.window
-        return self._suspend() if self.state == "running" and self._telling.batch.shown else []
+            # The child reports the usage of a suspended turn only once the turn continues.
+            self.window_share = event.usage.totalTokens / self.window
+        return self._suspend() if self.state == "running" and self._translator.batch.shown else []
 
-    def _usage_updated(self, event: b.UsageUpdated) -> list[Output]:
+    def _on_usage_updated(self, event: b.UsageUpdated) -> list[Output]:
         window = event.tokenUsage.modelContextWindow
         if window:
             self.window = window
-            self.fill = event.tokenUsage.last.totalTokens / window
+            self.window_share = event.tokenUsage.last.totalTokens / window
         return []
 
-    def _failed(self, event: b.ErrorTold) -> list[Output]:
+    def _on_error(self, event: b.ErrorNotification) -> list[Output]:
         if event.turnId == self._turn_id and not event.willRetry:
-            # `turn/completed` follows; to interrupt a turn that is over is never answered.
+            # `turn/completed` follows. The child never replies to an interrupt of a turn that has ended.
             self._error = event.error
         return []
 
-    def _turn_completed(self, event: b.TurnCompleted) -> list[Output]:
+    def _on_turn_completed(self, event: b.TurnCompleted) -> list[Output]:
         turn = event.turn
         if turn.id != self._turn_id or self.state not in ("running", "suspended", "aborting"):
             return []
         if turn.status != "completed" or self.state != "running":
-            return [*self._telling.fail(turn.error or self._error), *self.close()]
-        said = self._telling.finish()
-        if not self._telling.clean:
-            return [*said, *self.close()]
+            return [*self._translator.fail_turn(turn.error or self._error), *self.close()]
+        events = self._translator.finish()
+        if not self._translator.is_reusable:
+            return [*events, *self.close()]
         self.state = "idle"
-        return [*said]
+        return [*events]
 
-    def _closed(self, event: b.ThreadClosed) -> list[Output]:
+    def _on_thread_closed(self, event: b.ThreadClosed) -> list[Output]:
         if self.state == "closed":
             return []
-        return [*self.lose(fault("child_died")), *self._decline_all()]
+        return [*self.child_lost(fault("child_died")), *self._decline_open_requests()]
 
-    def _asked(self, request: Request) -> list[Output]:
+    def _on_request(self, request: RpcRequest) -> list[Output]:
         if request.method != b.TOOL_CALL:
-            return [Decline(request.id, UNKNOWN_METHOD, "not supported by codexd")]
+            return [SendError(request.id, METHOD_NOT_FOUND, "not supported by codexd")]
         try:
             call = b.structure(request.params, b.DynamicToolCall)
             arguments = json.encode(call.arguments).decode()
-        except (b.Unexpected, json.Malformed):
-            self.unexpected += 1
-            return [Decline(request.id, UNKNOWN_METHOD, "not understood")]
+        except (b.UnexpectedShapeError, json.JsonError):
+            self.malformed_count += 1
+            return [SendError(request.id, METHOD_NOT_FOUND, "not understood")]
         if call.turnId != self._turn_id or self.state not in ("running", "suspended"):
-            return [Decline(request.id, UNKNOWN_METHOD, "no such turn")]
-        return self._called(request.id, call, arguments)
+            return [SendError(request.id, METHOD_NOT_FOUND, "no such turn")]
+        return self._on_tool_call(request.id, call, arguments)
 
-    def _called(self, request: Id, call: b.DynamicToolCall, arguments: str) -> list[Output]:
-        batches = (self._telling.batch, self._settled)
-        said: list[Output] = []
-        if not any(batch.knows(call.callId) for batch in batches):
-            said = [*self._telling.call(call.callId, call.tool, call.namespace, arguments)]
+    def _on_tool_call(self, request: RpcId, call: b.DynamicToolCall, arguments: str) -> list[Output]:
+        batches = (self._translator.batch, self._answered_batch)
+        events: list[Output] = []
+        if not any(batch.has_call(call.callId) for batch in batches):
+            events = [*self._translator.add_call(call.callId, call.tool, call.namespace, arguments)]
         for batch in batches:
-            if batch.knows(call.callId):
-                result = batch.ask(call.callId, request)
-                return said if result is None else [*said, _answer(request, result)]
-        return [Decline(request, UNKNOWN_METHOD, "no such tool call")]
+            if batch.has_call(call.callId):
+                result = batch.request_result(call.callId, request)
+                return events if result is None else [*events, _encode_result(request, result)]
+        return [SendError(request, METHOD_NOT_FOUND, "no such tool call")]
 
-    # What became of our own calls.
+    # Outcomes of codexd's calls.
 
-    def _replied(self, message: Replied) -> list[Output]:
+    def _on_call_succeeded(self, message: CallSucceeded) -> list[Output]:
         try:
-            return self._went_well(message)
-        except b.Unexpected:
-            self.unexpected += 1
-            why = self._telling.break_off(fault("model_failed"))
-            return [*why, *(self.close() if self._turn_id is None else self.abort())]
+            return self._handle_result(message)
+        except b.UnexpectedShapeError:
+            self.malformed_count += 1
+            events = self._translator.fail(fault("model_failed"))
+            return [*events, *(self.close() if self._turn_id is None else self.abort())]
 
-    def _went_well(self, message: Replied) -> list[Output]:
+    def _handle_result(self, message: CallSucceeded) -> list[Output]:
         if message.tag == "thread":
-            return self._created(b.structure(message.result, b.ThreadStarted))
+            return self._on_thread_started(b.structure(message.result, b.ThreadStartResult))
         if message.tag == "turn":
-            return self._started(b.structure(message.result, b.TurnAccepted))
+            return self._on_turn_started(b.structure(message.result, b.TurnStartResult))
         return self.close() if message.tag == "interrupt" else []
 
-    def _created(self, started: b.ThreadStarted) -> list[Output]:
-        self.id, self.sources = started.thread.id, tuple(started.instructionSources)
+    def _on_thread_started(self, started: b.ThreadStartResult) -> list[Output]:
+        self.id, self.instruction_sources = started.thread.id, tuple(started.instructionSources)
         if self.state == "opening":
-            raw, self._raw = self._raw, ()
-            return self._asks(raw)
-        # Nobody waits for it any more.
+            encoded_items, self._encoded_items = self._encoded_items, ()
+            return self._start_turn(encoded_items)
+        # The response was aborted while the thread started.
         self.state = "closed"
-        return [Ask("close", b.Unsubscribe(self.id))]
+        return [CallMethod("close", b.Unsubscribe(self.id))]
 
-    def _rejected(self, message: Rejected) -> list[Output]:
+    def _on_call_failed(self, message: CallFailed) -> list[Output]:
         if message.tag == "close":
             return []
-        why = fault("model_failed") if message.timed_out else failures.rejection(message.message)
-        said = self._telling.break_off(why)
-        # The turn was asked for in one breath with the injection, and its reply may be all that is late.
+        why = fault("model_failed") if message.timed_out else failures.translate_rejection(message.message)
+        events = self._translator.fail(why)
+        # The turn was started together with the injection, and may run although its reply is late.
         may_run = message.tag == "inject" or (message.tag == "turn" and self._turn_id is not None)
-        return [*said, *(self.abort() if may_run else self.close())]
+        return [*events, *(self.abort() if may_run else self.close())]
 
-    # How an answer runs.
+    # The response.
 
-    def _tell_of(self, turn: Turn, batch: Batch | None = None) -> None:
+    def _start_response(self, turn: Turn, batch: ToolCallBatch | None = None) -> None:
         self._compacted = self.compacted
         self._error = None
         self._turn = turn
-        self._telling = Telling(turn, batch)
+        self._translator = TurnTranslator(turn, batch)
 
-    def _asks(self, raw: tuple[Json, ...]) -> list[Output]:
+    def _start_turn(self, encoded_items: tuple[Json, ...]) -> list[Output]:
         assert self.id is not None
         self.state = "running"
-        start = Ask("turn", profile.turn_start(self.id, self._turn))
-        return [Ask("inject", b.InjectItems(self.id, raw)), start] if raw else [start]
+        start = CallMethod("turn", profile.build_turn_start(self.id, self._turn))
+        return [CallMethod("inject", b.InjectItems(self.id, encoded_items)), start] if encoded_items else [start]
 
-    def _started(self, message: b.TurnAccepted | b.TurnStarted) -> list[Output]:
+    def _on_turn_started(self, message: b.TurnStartResult | b.TurnStarted) -> list[Output]:
         if self._turn_id is not None or self.state not in ("running", "aborting"):
             return []
         self._turn_id = message.turn.id
@@ -295,35 +317,35 @@ class Thread:
     def _interrupt(self) -> list[Output]:
         if self.id is None or self._turn_id is None:
             return []
-        return [Ask("interrupt", b.TurnInterrupt(self.id, self._turn_id))]
+        return [CallMethod("interrupt", b.TurnInterrupt(self.id, self._turn_id))]
 
-    def _decline_all(self) -> list[Output]:
-        left = [*self._telling.batch.withdraw(), *self._settled.withdraw()]
-        return [Decline(request, UNKNOWN_METHOD, "cancelled") for request in left]
+    def _decline_open_requests(self) -> list[Output]:
+        requests = [*self._translator.batch.withdraw_requests(), *self._answered_batch.withdraw_requests()]
+        return [SendError(request, METHOD_NOT_FOUND, "cancelled") for request in requests]
 
     def _suspend(self) -> list[Output]:
-        said: list[Output] = [*self._telling.suspend()]
-        if not self._telling.answerable:
-            return [*said, *self.abort()]
+        events: list[Output] = [*self._translator.suspend()]
+        if not self._translator.results_expected:
+            return [*events, *self.abort()]
         self.state = "suspended"
-        return said
+        return events
 
 
-def _answer(request: Id, result: ToolResult) -> Answer:
-    return Answer(request, {"contentItems": content_items(result), "success": result.success})
+def _encode_result(request: RpcId, result: ToolResult) -> SendResult:
+    return SendResult(request, {"contentItems": encode_result_content(result), "success": result.success})
 
 
-_HEARS: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
-    b.UsageUpdated: Thread._usage_updated,
-    b.ErrorTold: Thread._failed,
-    b.TurnStarted: Thread._started,
-    b.TurnCompleted: Thread._turn_completed,
-    b.ThreadClosed: Thread._closed,
+_NOTIFICATION_HANDLERS: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
+    b.UsageUpdated: Thread._on_usage_updated,
+    b.ErrorNotification: Thread._on_error,
+    b.TurnStarted: Thread._on_turn_started,
+    b.TurnCompleted: Thread._on_turn_completed,
+    b.ThreadClosed: Thread._on_thread_closed,
 }
 
-_TAKES: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
-    Notification: Thread._told,
-    Request: Thread._asked,
-    Replied: Thread._replied,
-    Rejected: Thread._rejected,
+_MESSAGE_HANDLERS: Final[dict[type, Callable[[Thread, Any], list[Output]]]] = {
+    RpcNotification: Thread._on_notification,
+    RpcRequest: Thread._on_request,
+    CallSucceeded: Thread._on_call_succeeded,
+    CallFailed: Thread._on_call_failed,
 }

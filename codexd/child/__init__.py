@@ -1,1 +1,1 @@
-"""The process rim: children, and the life of the slots they run in."""
+"""Back end for Codex: supervised app-server child processes and the threads on them."""

@@ -1,4 +1,4 @@
-"""The app-server back end: where a turn goes, and what is kept between turns."""
+"""ModelAlias back end for the app-server: chooses a child and a new or idle thread for each turn."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,34 +8,43 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from codexd.backs import estimate
 from codexd.backs.profile import Profile
 from codexd.backs.thread import Thread
-from codexd.child.keeping import Keeping
+from codexd.child.active_turn import ActiveTurn
+from codexd.child.idle_threads import IdleThreads
 from codexd.child.pool import Pool
-from codexd.child.run import Run
 from codexd.child.session import Session
 from codexd.child.worker import Worker
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
-from codexd.policy.affinity import Keys, keys, results
-from codexd.policy.catalog import Catalog, Route
-from codexd.policy.truncation import shortened
-from codexd.settings import Model, Settings
+from codexd.policy import estimate
+from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
+from codexd.policy.catalog import ModelCatalog, ResolvedModel
+from codexd.policy.truncation import truncate
+from codexd.settings import ModelAlias, Settings
 
-_NO_ALIAS: Final = Model("")
-"""How a model is set up that is asked for by its own name."""
+_NO_ALIAS: Final = ModelAlias("")
+"""Settings of a model that is requested by its own name."""
+
+_MAX_WARNINGS: Final = 16
+"""AGENTS.md files that are warned of at most."""
 
 
 @implementer(IModelBackend)
-class AppServer:
+class AppServerBackend:
     """Answers turns with supervised Codex app-servers.
 
     Args:
-        pools: the children by profile, `plain` and, if an alias wants it, `agent`.
-        workspace: an empty directory for plain threads to be in.
+        settings: the whole settings tree.
+        pools: the children by profile: `plain` and, if an alias needs it, `agent`.
+        workspace: an empty directory, the working directory of plain threads.
+        clock: for deadlines.
+        metrics: counters and gauges.
+
+    Attributes:
+        catalog: the models and aliases on offer.
     """
 
     _log = Logger()
@@ -48,14 +57,14 @@ class AppServer:
         clock: IReactorTime,
         metrics: Metrics,
     ) -> None:
-        self.catalog = Catalog(aliases=settings.models.alias, any=settings.models.any)
-        self._aliases: dict[str | None, Model] = {alias.name: alias for alias in settings.models.alias}
+        self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unknown=settings.models.any)
+        self._aliases: dict[str | None, ModelAlias] = {alias.name: alias for alias in settings.models.alias}
         self._settings = settings
         self._pools = pools
         self._workspace = workspace
         self._clock = clock
         self._metrics = metrics
-        self._keeping = Keeping(settings.turns, clock, metrics)
+        self._idle_threads = IdleThreads(settings.turns, clock, metrics)
         self._warned: set[str] = set()
         workers = [worker for pool in pools.values() for worker in pool.workers]
         metrics.watch("children_up", lambda: sum(worker.ready for worker in workers))
@@ -64,119 +73,117 @@ class AppServer:
     # IModelBackend
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
-        """Start an answer (IModelBackend)."""
+        """Start a turn (IModelBackend)."""
         if not self.ready():
-            raise Refused(fault("not_ready"))
+            raise FaultError(fault("not_ready"))
         route = self.catalog.resolve(turn.model)
-        turn = self._cut(_routed(turn, route))
+        turn = self._truncate(_apply_route(turn, route))
         alias = self._aliases.get(route.alias, _NO_ALIAS)
-        key = keys(turn, alias.name)
-        return self._go_on(turn, key, sink) or self._open(turn, alias, key, sink)
+        key = fingerprint_turn(turn, alias.name)
+        return self._continue_thread(turn, key, sink) or self._open_thread(turn, alias, key, sink)
 
     def models(self) -> tuple[ModelCard, ...]:
-        """List what is on offer (IModelBackend)."""
+        """List the models on offer (IModelBackend)."""
         return self.catalog.cards
 
     def ready(self) -> bool:
-        """Tell whether a turn begun now could run (IModelBackend)."""
+        """Return whether a child is up (IModelBackend)."""
         return any(pool.ready for pool in self._pools.values())
 
-    # The children's news.
+    # For the service (codexd.child.children).
 
-    def learn(self, windows: Mapping[str, int]) -> None:
-        """Take in the models' context windows, in tokens, by name."""
-        self._keeping.learn(windows)
+    def add_windows(self, windows: Mapping[str, int]) -> None:
+        """Add the models' context windows, in tokens, by name."""
+        self._idle_threads.add_windows(windows)
 
-    def changed(self, worker: Worker) -> None:
-        """A child came up or went down."""
+    def worker_changed(self, worker: Worker) -> None:
+        """Update the catalog or drop idle threads: a child came up or exited."""
         for pool in self._pools.values():
-            pool.changed()
-        if worker.greeting is None:
-            self._keeping.lose(worker)
+            pool.worker_changed()
+        if worker.server_info is None:
+            self._idle_threads.drop_host(worker)
         elif worker in self._pools["plain"].workers:
-            self.catalog = evolve(self.catalog, offers=worker.greeting.offers)
+            self.catalog = evolve(self.catalog, models=worker.server_info.models)
 
     def sweep(self) -> None:
-        """Look at the clock for everything that waits."""
+        """Apply all deadlines; to be called every second."""
         for pool in self._pools.values():
             pool.sweep(self._settings.turns)
-        self._keeping.sweep()
+        self._idle_threads.close_expired()
 
-    def relieve(self) -> None:
-        """Free what memory can be freed in the children."""
-        self._keeping.relieve()
+    def free_memory(self) -> None:
+        """Unload idle threads, to free memory in the children."""
+        self._idle_threads.close_idle()
 
-    async def refresh(self) -> None:
-        """Read the account's models again."""
+    async def refresh_models(self) -> None:
+        """Read the account's models again (raises FaultError, UnexpectedShapeError)."""
         worker = next((worker for worker in self._pools["plain"].workers if worker.ready), None)
         if worker is not None:
-            self.catalog = evolve(self.catalog, offers=await worker.refresh())
+            self.catalog = evolve(self.catalog, models=await worker.list_models())
 
-    # For sessions (codexd.child.session.Keeper).
+    # For sessions (codexd.child.session.SessionOwner).
 
-    def answered(self, session: Session, run: Run) -> bool:
-        """An answer has ended: keep its thread, or not."""
-        self._warn_of(session.thread.sources)
-        return self._keeping.keep(session, run)
+    def turn_ended(self, session: Session, turn: ActiveTurn) -> bool:
+        """Keep the thread of a turn that has ended, if it can be continued."""
+        self._warn_of_sources(session.thread.instruction_sources)
+        return self._idle_threads.add(session, turn)
 
     def count(self, name: str) -> None:
-        """Count something for the metrics."""
+        """Increment a metrics counter."""
         self._metrics.count(name)
 
-    # Where a turn goes.
+    # Choice of a thread.
 
-    def _go_on(self, turn: Turn, key: Keys, sink: IEventSink) -> Run | None:
-        found = self._keeping.find(turn, key)
+    def _continue_thread(self, turn: Turn, key: TurnFingerprints, sink: IEventSink) -> ActiveTurn | None:
+        found = self._idle_threads.take(turn, key)
         if found is None:
             return None
         session, rest = found
-        run = Run(turn, key, sink, session, self._clock)
-        answers = results(rest)
+        active = ActiveTurn(turn, key, sink, session, self._clock)
+        answers = as_tool_results(rest)
         try:
             if session.thread.state == "suspended" and answers is not None:
-                session.resume(turn, answers, run)
+                session.submit_results(active, answers)
             else:
-                session.extend(turn, rest, run)
-        except Refused:
+                session.extend(active, rest)
+        except FaultError:
             session.close()
             raise
-        return run
+        return active
 
-    def _open(self, turn: Turn, alias: Model, key: Keys, sink: IEventSink) -> Run:
-        worker = self._pools[alias.profile].choose()
-        thread = Thread(self._profile(alias, worker), self._keeping.window(turn.model))
+    def _open_thread(self, turn: Turn, alias: ModelAlias, key: TurnFingerprints, sink: IEventSink) -> ActiveTurn:
+        worker = self._pools[alias.profile].choose_worker()
+        thread = Thread(self._profile(alias, worker), self._idle_threads.context_window(turn.model))
         session = Session(thread, worker, self, self._clock)
-        run = Run(turn, key, sink, session, self._clock)
-        session.open(turn, run)
-        worker.adopt(session)
-        return run
+        active = ActiveTurn(turn, key, sink, session, self._clock)
+        session.open(active)
+        worker.add_session(session)
+        return active
 
-    def _cut(self, turn: Turn) -> Turn:
-        """Leave out the beginning of a history that is too long, if the client wants that."""
-        short = shortened(turn, self._keeping.room, estimate.item)
+    def _truncate(self, turn: Turn) -> Turn:
+        """Drop the beginning of a history that is too long, if the request has `truncation: auto`."""
+        short = truncate(turn, self._idle_threads.history_budget, estimate.item_tokens)
         if short is not turn:
             self._metrics.count("turn_truncated")
         return short
 
-    def _profile(self, alias: Model, worker: Worker) -> Profile:
+    def _profile(self, alias: ModelAlias, worker: Worker) -> Profile:
         if alias.profile == "agent":
             assert alias.workspace is not None
             return Profile(True, alias.workspace, alias.sandbox)
-        told = worker.greeting
-        if told is None:
+        info = worker.server_info
+        if info is None:
             return Profile(False, self._workspace)
-        return Profile(
-            False, self._workspace, mcp_servers=told.mcp_servers, home_verbosity=told.home_verbosity
-        )
+        return Profile(False, self._workspace, mcp_servers=info.mcp_servers, home_verbosity=info.home_verbosity)
 
-    def _warn_of(self, sources: tuple[str, ...]) -> None:
+    def _warn_of_sources(self, sources: tuple[str, ...]) -> None:
         for source in sources:
-            if source not in self._warned and len(self._warned) < 16:
+            if source not in self._warned and len(self._warned) < _MAX_WARNINGS:
                 self._warned.add(source)
                 self._log.warn("Codex shows the model {source}, which no client asked for", source=source)
 
 
-def _routed(turn: Turn, route: Route) -> Turn:
-    """Put in what the name meant; what the request says itself wins over the name's effort."""
-    effort = turn.thinking.effort or route.effort
-    return evolve(turn, model=route.model, thinking=evolve(turn.thinking, effort=effort))
+def _apply_route(turn: Turn, route: ResolvedModel) -> Turn:
+    """Set the model and effort that the requested name stands for; the request's own effort wins."""
+    effort = turn.reasoning.effort or route.effort
+    return evolve(turn, model=route.model, reasoning=evolve(turn.reasoning, effort=effort))

@@ -1,4 +1,4 @@
-"""The app-server side of the daemon as one service: children, back end, and what is done now and then."""
+"""Service that runs the app-server children, their back end and its periodic tasks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,30 +9,33 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults, mayb
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from codexd.backs.bindings import Unexpected
-from codexd.backs.catalog import windows
-from codexd.child.backend import AppServer
-from codexd.child.launch import Launch, prepare_catalog
+from codexd.backs.bindings import UnexpectedShapeError
+from codexd.backs.codex_catalog import read_context_windows
+from codexd.child.backend import AppServerBackend
+from codexd.child.launch import LaunchConfig, prepare_catalog
 from codexd.child.memory import resident_bytes
 from codexd.child.pool import Pool
 from codexd.child.process import ChildProcess, launch
 from codexd.child.worker import Worker
-from codexd.neutral.fault import Refused
+from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from codexd.policy.restart import RestartPolicy, Supervision
 from codexd.settings import Codex, Settings
 
 SWEEP_SECONDS = 1.0
+"""Interval of the periodic check of all deadlines."""
 
 
 class Children(Service):
     """Supervised children behind one back end.
 
     Args:
-        how: how a child is started.
+        settings: the whole settings tree.
+        launch_config: how a child is started.
         reactor: provides IReactorTime and IReactorProcess.
-        chance: draws a number from 0 to 1.
-        resident: gives a process's resident memory in bytes.
+        random: returns a number from 0 to 1.
+        metrics: counters and gauges.
+        measure_memory: returns a process's resident memory in bytes.
 
     Attributes:
         backend: answers turns.
@@ -43,22 +46,22 @@ class Children(Service):
     def __init__(
         self,
         settings: Settings,
-        how: Launch,
+        launch_config: LaunchConfig,
         reactor: Any,
-        chance: Callable[[], float],
+        random: Callable[[], float],
         metrics: Metrics,
-        resident: Callable[[int], int] = resident_bytes,
+        measure_memory: Callable[[int], int] = resident_bytes,
     ) -> None:
         self._settings = settings
-        self._how = how
+        self._launch_config = launch_config
         self._reactor = reactor
-        self._chance = chance
+        self._random = random
         self._metrics = metrics
-        self._resident = resident
+        self._measure_memory = measure_memory
         self._catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._pools = self._make_pools()
-        self.backend = AppServer(settings, self._pools, str(how.workspace), reactor, metrics)
+        self.backend = AppServerBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics)
         self._loops = (
             (self._sweep, SWEEP_SECONDS),
             (self._refresh, settings.models.refresh_seconds),
@@ -66,19 +69,19 @@ class Children(Service):
         self._looping: list[LoopingCall] = []
 
     def startService(self) -> None:
-        """Start the children, as soon as their catalog is written."""
+        """Start the children once their model catalog is written."""
         super().startService()
-        self._how.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._launch_config.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._preparing = Deferred.fromCoroutine(self._start())
-        self._preparing.addErrback(self._failed)
+        self._preparing.addErrback(self._log_failure)
         for work, seconds in self._loops:
-            loop = LoopingCall(self._try, work)
+            loop = LoopingCall(self._guard, work)
             loop.clock = self._reactor
             loop.start(seconds, now=False)
             self._looping.append(loop)
 
     def stopService(self) -> "Deferred[Any]":
-        """Stop the children; the Deferred fires when the last is gone."""
+        """Stop the children; the Deferred fires when the last has exited."""
         super().stopService()
         if self._preparing is not None:
             self._preparing.cancel()
@@ -89,69 +92,67 @@ class Children(Service):
 
     async def _start(self) -> None:
         try:
-            self._catalog = await prepare_catalog(self._how, self._reactor)
+            self._catalog = await prepare_catalog(self._launch_config, self._reactor)
         except CancelledError:
             return
         if self._catalog is not None:
-            self.backend.learn(windows(self._catalog.read_bytes()))
+            self.backend.add_windows(read_context_windows(self._catalog.read_bytes()))
         self._pools["plain"].startService()
 
-    def _changed(self, worker: Worker) -> None:
-        """Pass a child's news on; the first that is up has made the home fit for the others (see Pool)."""
+    def _worker_changed(self, worker: Worker) -> None:
+        """Start the other pools once a child has initialized the home (see Pool), and tell the back end."""
         if worker.ready:
             for pool in self._pools.values():
                 if not pool.running:
                     pool.startService()
-        self.backend.changed(worker)
+        self.backend.worker_changed(worker)
 
     def _make_pools(self) -> dict[str, Pool]:
-        wanted = {"plain"} | {alias.profile for alias in self._settings.models.alias}
-        return {profile: self._make_pool(profile) for profile in sorted(wanted, reverse=True)}
+        profiles = {"plain"} | {alias.profile for alias in self._settings.models.alias}
+        return {profile: self._make_pool(profile) for profile in sorted(profiles, reverse=True)}
 
     def _make_pool(self, profile: str) -> Pool:
-        return Pool(
-            tuple(self._make_worker(profile, number) for number in range(self._settings.codex.workers))
-        )
+        return Pool(tuple(self._make_worker(profile, number) for number in range(self._settings.codex.workers)))
 
     def _make_worker(self, profile: str, number: int) -> Worker:
         def spawn(child: ChildProcess) -> None:
-            # An agent is Codex as it is, with the tools its own catalog gives it.
+            # Agents use Codex's own catalog, which gives them its tools.
             catalog = self._catalog if profile == "plain" else None
-            launch(self._reactor, self._how.command(catalog), child)
+            launch(self._reactor, self._launch_config.command(catalog), child)
 
         return Worker(
-            f"{profile}-{number}",
-            spawn,
-            self._reactor,
-            _supervision(self._settings.codex),
-            self._chance,
-            self._settings.codex,
-            self._metrics,
-            self._changed,
+            name=f"{profile}-{number}",
+            spawn=spawn,
+            clock=self._reactor,
+            supervision=_supervision(self._settings.codex),
+            random=self._random,
+            codex=self._settings.codex,
+            metrics=self._metrics,
+            on_change=self._worker_changed,
         )
 
     def _sweep(self) -> None:
         self.backend.sweep()
         workers = (worker for pool in self._pools.values() for worker in pool.workers)
-        sizes = [self._resident(pid) for worker in workers if (pid := worker.supervisor.pid) is not None]
-        self._metrics.level("children_resident_bytes", sum(sizes))
+        sizes = [self._measure_memory(pid) for worker in workers if (pid := worker.supervisor.pid) is not None]
+        self._metrics.set("children_resident_bytes", sum(sizes))
         if max(sizes, default=0) > self._settings.turns.affinity_child_bytes:
-            self.backend.relieve()
+            self.backend.free_memory()
 
     async def _refresh_models(self) -> None:
         try:
-            await self.backend.refresh()
-        except (Refused, Unexpected) as error:
+            await self.backend.refresh_models()
+        except (FaultError, UnexpectedShapeError) as error:
             self._log.warn("The list of models could not be read again ({why})", why=type(error).__name__)
 
     def _refresh(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._refresh_models())
 
-    def _try(self, work: Callable[[], Any]) -> "Deferred[Any]":
-        """Do it once; a defect in it must not keep it from being done again."""
-        return maybeDeferred(work).addErrback(self._failed)
+    def _guard(self, work: Callable[[], Any]) -> "Deferred[Any]":
+        """Run a task once and log its errors: an error that reached a LoopingCall would stop it."""
+        return maybeDeferred(work).addErrback(self._log_failure)
 
-    def _failed(self, failure: Any) -> None:
+    def _log_failure(self, failure: Any) -> None:
         self._log.failure("The children's service has a defect", failure)
 
 

@@ -1,4 +1,4 @@
-"""How a child is started: its environment, its flags, its model catalog."""
+"""Launch configuration of children: environment, command-line flags, model catalog."""
 
 import os
 import shutil
@@ -11,11 +11,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from codexd.backs import catalog
+from codexd.backs import codex_catalog
 from codexd.child.process import ChildProcess, Command, launch
 from codexd.settings import Codex
 
-# What a program needs to find its files, its proxy, its certificates and its language; no secrets.
+# Environment variables for files, proxies, certificates and locale; none of them is a secret.
 _ALLOWED: Final = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
@@ -24,20 +24,25 @@ _ALLOWED: Final = (
 )  # fmt: skip
 
 CATALOG_SECONDS: Final = 20.0
+"""Timeout of a command run by `run_command`."""
+
 MAX_OUTPUT_BYTES: Final = 64 * 2**20
+"""Longest output of a command run by `run_command`."""
+
 _log = Logger()
 
 
-@frozen
-class Launch:
-    """Everything about how children are started.
+@frozen(kw_only=True)
+class LaunchConfig:
+    """Binary, directories and environment that children are started with.
 
     Attributes:
-        binary: the Codex program.
+        binary: path of the Codex program.
         home: CODEX_HOME.
-        state: a directory of codexd's own for what it writes.
-        environ: the daemon's environment, of which the child sees an allow-listed part.
-        provider: base URL of the embedded scripted model, if that is what answers.
+        state: directory for codexd's own files.
+        environ: the daemon's environment; children get an allow-listed part of it.
+        codex: the settings of the child.
+        provider: base URL of the embedded scripted model, if it is used.
     """
 
     binary: Path
@@ -49,39 +54,44 @@ class Launch:
 
     @property
     def workspace(self) -> Path:
-        """An empty directory for threads that have no business with files."""
+        """An empty directory, the working directory of threads that need no files."""
         return self.state / "workspace"
 
     def command(self, model_catalog: Path | None) -> Command:
-        """Give the command that starts an app-server."""
+        """Return the command that starts an app-server."""
         flags = ["thread_unload_delay_secs=0", *self._provider_flags()]
         if model_catalog is not None:
             flags.append(f'model_catalog_json="{model_catalog}"')
-        return self._run(
+        return self._codex_command(
             "app-server", *(word for flag in (*flags, *self.codex.config) for word in ("-c", flag))
         )
 
     def catalog_command(self) -> Command:
-        """Give the command that prints the child's own model catalog."""
-        return self._run("debug", "models")
+        """Return the command that prints the child's own model catalog."""
+        return self._codex_command("debug", "models")
 
-    def _run(self, *arguments: str) -> Command:
-        words = (*_session(), str(self.binary), *arguments)
-        return Command(words[0], words[1:], self._environment(), str(self.workspace))
+    def _codex_command(self, *arguments: str) -> Command:
+        words = (*_setsid(), str(self.binary), *arguments)
+        return Command(
+            executable=words[0],
+            arguments=words[1:],
+            environment=self._environment(),
+            directory=str(self.workspace),
+        )
 
     def _environment(self) -> dict[str, str]:
         names = (*_ALLOWED, *self.codex.pass_environment)
-        seen = {name: self.environ[name] for name in names if name in self.environ}
-        seen |= {name: value for name, value in self.environ.items() if name.startswith("LC_")}
-        return seen | {"CODEX_HOME": str(self.home)}
+        allowed = {name: self.environ[name] for name in names if name in self.environ}
+        allowed |= {name: value for name, value in self.environ.items() if name.startswith("LC_")}
+        return allowed | {"CODEX_HOME": str(self.home)}
 
     def _provider_flags(self) -> tuple[str, ...]:
         if self.provider is None:
             return ()
-        table = f"model_providers.{catalog.SCRIPTED}"
+        table = f"model_providers.{codex_catalog.SCRIPTED}"
         return (
-            f'model_provider="{catalog.SCRIPTED}"',
-            f'{table}.name="{catalog.SCRIPTED}"',
+            f'model_provider="{codex_catalog.SCRIPTED}"',
+            f'{table}.name="{codex_catalog.SCRIPTED}"',
             f'{table}.base_url="{self.provider}"',
             f'{table}.wire_api="responses"',
             f"{table}.requires_openai_auth=false",
@@ -91,66 +101,66 @@ class Launch:
         )
 
 
-def _session() -> tuple[str, ...]:
-    """Give what starts a program in a session of its own: Ctrl-C is then the daemon's to act on, not its."""
+def _setsid() -> tuple[str, ...]:
+    """Return the command prefix for a session of its own: Ctrl-C then reaches the daemon only."""
     setsid = shutil.which("setsid")
     return () if setsid is None else (setsid,)
 
 
-async def prepare_catalog(how: Launch, reactor: Any) -> Path | None:
-    """Write the catalog that plain threads need; None when the binary gives none, which is logged.
+async def prepare_catalog(config: LaunchConfig, reactor: Any) -> Path | None:
+    """Write the model catalog for plain threads; log a warning and return None if the binary prints none.
 
     The reactor provides IReactorProcess and IReactorTime.
     """
-    make = catalog.plain if how.provider is None else catalog.scripted
+    make = codex_catalog.build_plain_catalog if config.provider is None else codex_catalog.build_scripted_catalog
     try:
-        return _keep(how.state, make(await output(how.catalog_command(), reactor)))
-    except (OSError, catalog.NoCatalog, TimeoutError) as error:
+        return _save_catalog(config.state, make(await run_command(config.catalog_command(), reactor)))
+    except (OSError, codex_catalog.CatalogError, TimeoutError) as error:
         _log.warn(
             "No model catalog from {binary} ({why}): the model may be shown tools of Codex's own",
-            binary=how.binary.name,
+            binary=config.binary.name,
             why=str(error),
         )
         return None
 
 
-def _keep(state: Path, made: bytes) -> Path:
-    """Write a catalog under a name of its content: daemons that share the directory may differ in theirs."""
-    path = state / f"model-catalog-{blake2b(made, digest_size=8).hexdigest()}.json"
+def _save_catalog(state: Path, content: bytes) -> Path:
+    """Write a catalog to a file named by its hash: daemons that share the directory may have other ones."""
+    path = state / f"model-catalog-{blake2b(content, digest_size=8).hexdigest()}.json"
     part = path.with_suffix(f".{os.getpid()}")
-    part.write_bytes(made)
+    part.write_bytes(content)
     part.replace(path)
     return path
 
 
-def output(command: Command, reactor: Any) -> "Deferred[bytes]":
-    """Run a command to its end and give what it wrote.
+def run_command(command: Command, reactor: Any) -> "Deferred[bytes]":
+    """Run a command to its end; the Deferred fires with its stdout.
 
-    The Deferred fails with OSError when it cannot be run and TimeoutError when it takes too long or writes
-    too much.
+    The Deferred fails with OSError when the command cannot be run, and with TimeoutError when it takes too
+    long or writes too much. Cancelling it kills the command.
     """
-    child, pieces = ChildProcess(), bytearray()
-    result: Deferred[bytes] = Deferred(lambda _: child.terminate("KILL"))
+    child, stdout = ChildProcess(), bytearray()
+    result: Deferred[bytes] = Deferred(lambda _: child.send_signal("KILL"))
 
     def received(data: bytes) -> None:
-        pieces.extend(data)
-        if len(pieces) > MAX_OUTPUT_BYTES and not result.called:
-            child.terminate("KILL")
+        stdout.extend(data)
+        if len(stdout) > MAX_OUTPUT_BYTES and not result.called:
+            child.send_signal("KILL")
             result.errback(TimeoutError("it wrote too much"))
 
     def ended() -> None:
         if not result.called:
-            result.callback(bytes(pieces))
+            result.callback(bytes(stdout))
 
-    child.on_output, child.on_ended = received, ended
+    child.on_stdout, child.on_ended = received, ended
     try:
         launch(reactor, command, child)
     except OSError:
         result.errback()
         return result
-    result.addTimeout(CATALOG_SECONDS, reactor, lambda *_: _too_slow())
+    result.addTimeout(CATALOG_SECONDS, reactor, lambda *_: _raise_timeout())
     return result
 
 
-def _too_slow() -> bytes:
+def _raise_timeout() -> bytes:
     raise TimeoutError("it took too long")

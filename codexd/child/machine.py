@@ -1,7 +1,8 @@
-"""The life of a slot as a state machine: at most one child, and none left behind.
+"""State machine of a child slot: at most one child runs, and none is left behind.
 
-States own their timers and hand them to the transition that leaves them, so that no timer outlives its state.
-The model is `twisted/application/_client_service.py`: states, silent transitions as a table, speaking ones.
+States own their timers and pass them to the transition that leaves them, so no timer outlives its state. The
+layout follows `twisted/application/_client_service.py`: states, transitions without output as a table, then
+transitions with output.
 """
 
 from typing import Protocol
@@ -14,51 +15,51 @@ from twisted.python.failure import Failure
 
 from codexd.child.process import ChildProcess
 from codexd.child.slot import Slot
-from codexd.policy.restart import Wait
+from codexd.policy.restart import RestartAfter
 
 
-class Life(Protocol):
-    """What can happen to a slot."""
+class SlotLifecycle(Protocol):
+    """The inputs of the machine."""
 
     def start(self) -> None:
-        """Bring a child up and keep one up."""
+        """Start a child and keep one running."""
 
     def stop(self) -> None:
-        """Bring the child down and keep it down."""
+        """Stop the child and start no other."""
 
-    def awaken(self) -> None:
-        """Try again although the slot was given up; elsewhere it changes nothing."""
+    def restart_now(self) -> None:
+        """Start a child although the slot is Down; no effect in other states."""
 
-    def greeted(self, result: object) -> None:
+    def handshake_succeeded(self, result: object) -> None:
         """The handshake succeeded."""
 
-    def refused(self, reason: str) -> None:
+    def handshake_failed(self, reason: str) -> None:
         """The handshake failed, or did not end in time."""
 
     def exited(self, reason: str) -> None:
-        """The child is gone, or could not be started."""
+        """The child exited, or could not be started."""
 
-    def retry(self) -> None:
-        """The back-off is over."""
+    def backoff_elapsed(self) -> None:
+        """The restart delay has passed."""
 
-    def surrender(self) -> None:
-        """There were too many restarts."""
+    def restart_limit_reached(self) -> None:
+        """There were too many restarts within the window."""
 
-    def overdue(self) -> None:
-        """The child had its time to stop."""
+    def grace_elapsed(self) -> None:
+        """The child did not exit within the grace period."""
 
 
 @define(eq=False)
-class Attempt:
-    """A handshake under way: it ends in one way, once."""
+class HandshakeAttempt:
+    """A handshake in progress; it has one outcome, once."""
 
     deadline: IDelayedCall
     handshake: "Deferred[None] | None" = None
-    over: bool = False
+    closed: bool = False
 
-    def settle(self) -> None:
-        """Leave it: whatever still comes of it is not heard."""
-        self.over = True
+    def close(self) -> None:
+        """Cancel the handshake and its deadline; a later outcome is ignored."""
+        self.closed = True
         _cancel(self.deadline)
         if self.handshake is not None:
             self.handshake.cancel()
@@ -69,72 +70,76 @@ def _cancel(timer: IDelayedCall) -> None:
         timer.cancel()
 
 
-# What entering a state does, and what the state then owns.
+# Entry actions of the states; each returns what the state owns.
 
 
-def _start(life: Life, slot: Slot) -> Attempt:
+def _start(lifecycle: SlotLifecycle, slot: Slot) -> HandshakeAttempt:
     slot.state = "Starting"
-    child = slot.replace_child(life.exited)
+    child = slot.replace_child(lifecycle.exited)
     seconds = slot.supervision.handshake_seconds
-    attempt = Attempt(slot.clock.callLater(seconds, life.refused, f"no handshake within {seconds:g} s"))
+    attempt = HandshakeAttempt(
+        slot.clock.callLater(seconds, lifecycle.handshake_failed, f"no handshake within {seconds:g} s")
+    )
     reason = "nothing was launched"
     try:
         slot.spawn(child)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        child.terminate("KILL")
+        child.send_signal("KILL")
     else:
         if child.pid is not None:
-            attempt.handshake = _shake_hands(life, slot, child, attempt)
+            attempt.handshake = _begin_handshake(lifecycle, slot, child, attempt)
     if not child.launched:
-        life.exited(f"could not be started, {reason}")
+        lifecycle.exited(f"could not be started, {reason}")
     return attempt
 
 
-def _shake_hands(life: Life, slot: Slot, child: ChildProcess, attempt: Attempt) -> "Deferred[None]":
+def _begin_handshake(
+    lifecycle: SlotLifecycle, slot: Slot, child: ChildProcess, attempt: HandshakeAttempt
+) -> "Deferred[None]":
     def done(result: object) -> None:
-        if not attempt.over:
-            life.greeted(result)
+        if not attempt.closed:
+            lifecycle.handshake_succeeded(result)
 
     def failed(failure: Failure) -> None:
-        if not attempt.over:
-            life.refused(f"handshake failed: {type(failure.value).__name__}")
+        if not attempt.closed:
+            lifecycle.handshake_failed(f"handshake failed: {type(failure.value).__name__}")
 
     return maybeDeferred(slot.handshake, child).addCallbacks(done, failed)
 
 
-def _up(life: Life, slot: Slot, result: object) -> None:
+def _up(lifecycle: SlotLifecycle, slot: Slot, result: object) -> None:
     slot.state = "Up"
 
 
-def _kill(life: Life, slot: Slot, reason: str) -> None:
+def _kill(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> None:
     slot.state = "Killing"
     slot.log.warn("Killing child {pid}: {reason}", pid=slot.child.pid, reason=reason)
-    slot.child.terminate("KILL")
+    slot.child.send_signal("KILL")
 
 
-def _back_off(life: Life, slot: Slot, reason: str) -> IDelayedCall:
+def _back_off(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> IDelayedCall:
     slot.state = "BackingOff"
-    verdict = slot.judge(slot.tell_lost(reason))
-    if isinstance(verdict, Wait):
-        return slot.clock.callLater(verdict.seconds, life.retry)
-    return slot.clock.callLater(0, life.surrender)
+    verdict = slot.decide_restart(slot.report_lost(reason))
+    if isinstance(verdict, RestartAfter):
+        return slot.clock.callLater(verdict.seconds, lifecycle.backoff_elapsed)
+    return slot.clock.callLater(0, lifecycle.restart_limit_reached)
 
 
-def _give_up(life: Life, slot: Slot) -> IDelayedCall:
+def _give_up(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
     slot.state = "Down"
     seconds = slot.supervision.restart.window_seconds
     slot.log.error("Too many restarts: no child for {seconds} s", seconds=seconds)
-    return slot.clock.callLater(seconds, life.awaken)
+    return slot.clock.callLater(seconds, lifecycle.restart_now)
 
 
-def _stop(life: Life, slot: Slot) -> IDelayedCall:
+def _stop(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
     slot.state = "Stopping"
-    slot.child.terminate("TERM")
-    return slot.clock.callLater(slot.supervision.grace_seconds, life.overdue)
+    slot.child.send_signal("TERM")
+    return slot.clock.callLater(slot.supervision.grace_seconds, lifecycle.grace_elapsed)
 
 
-_builder = TypeMachineBuilder(Life, Slot)
+_builder = TypeMachineBuilder(SlotLifecycle, Slot)
 
 _Stopped = _builder.state("Stopped")
 _Starting = _builder.state("Starting", _start)
@@ -144,97 +149,97 @@ _BackingOff = _builder.state("BackingOff", _back_off)
 _Down = _builder.state("Down", _give_up)
 _Stopping = _builder.state("Stopping", _stop)
 
-# Silent transitions.
+# Transitions without output.
 
-_Stopped.upon(Life.start).to(_Starting).returns(None)
-_Stopped.upon(Life.awaken).loop().returns(None)
-_Starting.upon(Life.start).loop().returns(None)
-_Starting.upon(Life.awaken).loop().returns(None)
-_Up.upon(Life.start).loop().returns(None)
-_Up.upon(Life.awaken).loop().returns(None)
-_Up.upon(Life.exited).to(_BackingOff).returns(None)
-_Up.upon(Life.stop).to(_Stopping).returns(None)
-_Killing.upon(Life.start).loop().returns(None)
-_Killing.upon(Life.awaken).loop().returns(None)
-_Killing.upon(Life.exited).to(_BackingOff).returns(None)
-_Killing.upon(Life.stop).to(_Stopping).returns(None)
-_BackingOff.upon(Life.start).loop().returns(None)
-_BackingOff.upon(Life.awaken).loop().returns(None)
-_BackingOff.upon(Life.surrender).to(_Down).returns(None)
-_Down.upon(Life.start).loop().returns(None)
-_Stopping.upon(Life.awaken).loop().returns(None)
+_Stopped.upon(SlotLifecycle.start).to(_Starting).returns(None)
+_Stopped.upon(SlotLifecycle.restart_now).loop().returns(None)
+_Starting.upon(SlotLifecycle.start).loop().returns(None)
+_Starting.upon(SlotLifecycle.restart_now).loop().returns(None)
+_Up.upon(SlotLifecycle.start).loop().returns(None)
+_Up.upon(SlotLifecycle.restart_now).loop().returns(None)
+_Up.upon(SlotLifecycle.exited).to(_BackingOff).returns(None)
+_Up.upon(SlotLifecycle.stop).to(_Stopping).returns(None)
+_Killing.upon(SlotLifecycle.start).loop().returns(None)
+_Killing.upon(SlotLifecycle.restart_now).loop().returns(None)
+_Killing.upon(SlotLifecycle.exited).to(_BackingOff).returns(None)
+_Killing.upon(SlotLifecycle.stop).to(_Stopping).returns(None)
+_BackingOff.upon(SlotLifecycle.start).loop().returns(None)
+_BackingOff.upon(SlotLifecycle.restart_now).loop().returns(None)
+_BackingOff.upon(SlotLifecycle.restart_limit_reached).to(_Down).returns(None)
+_Down.upon(SlotLifecycle.start).loop().returns(None)
+_Stopping.upon(SlotLifecycle.restart_now).loop().returns(None)
 
-# Speaking transitions.
-
-
-@_Starting.upon(Life.greeted).to(_Up)
-def _greet(life: Life, slot: Slot, attempt: Attempt, result: object) -> None:
-    attempt.settle()
-    slot.tell_up(result)
+# Transitions with output.
 
 
-@_Starting.upon(Life.refused).to(_Killing)
-@_Starting.upon(Life.exited).to(_BackingOff)
-def _fail(life: Life, slot: Slot, attempt: Attempt, reason: str) -> None:
-    attempt.settle()
+@_Starting.upon(SlotLifecycle.handshake_succeeded).to(_Up)
+def _finish_handshake(lifecycle: SlotLifecycle, slot: Slot, attempt: HandshakeAttempt, result: object) -> None:
+    attempt.close()
+    slot.report_up(result)
 
 
-@_Starting.upon(Life.stop).to(_Stopping)
-def _stop_starting(life: Life, slot: Slot, attempt: Attempt) -> None:
-    attempt.settle()
+@_Starting.upon(SlotLifecycle.handshake_failed).to(_Killing)
+@_Starting.upon(SlotLifecycle.exited).to(_BackingOff)
+def _abandon_start(lifecycle: SlotLifecycle, slot: Slot, attempt: HandshakeAttempt, reason: str) -> None:
+    attempt.close()
 
 
-@_BackingOff.upon(Life.retry).to(_Starting)
-def _restart(life: Life, slot: Slot, timer: IDelayedCall) -> None:
+@_Starting.upon(SlotLifecycle.stop).to(_Stopping)
+def _stop_starting(lifecycle: SlotLifecycle, slot: Slot, attempt: HandshakeAttempt) -> None:
+    attempt.close()
+
+
+@_BackingOff.upon(SlotLifecycle.backoff_elapsed).to(_Starting)
+def _restart(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
     slot.restarts += 1
 
 
-@_Down.upon(Life.awaken).to(_Starting)
-def _begin_anew(life: Life, slot: Slot, timer: IDelayedCall) -> None:
+@_Down.upon(SlotLifecycle.restart_now).to(_Starting)
+def _leave_down(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
     _cancel(timer)
-    slot.forget()
+    slot.clear_history()
     slot.restarts += 1
 
 
-@_Stopped.upon(Life.stop).loop()
-def _stay_stopped(life: Life, slot: Slot) -> None:
-    slot.tell_stopped()
+@_Stopped.upon(SlotLifecycle.stop).loop()
+def _stay_stopped(lifecycle: SlotLifecycle, slot: Slot) -> None:
+    slot.report_stopped()
 
 
-@_BackingOff.upon(Life.stop).to(_Stopped)
-@_Down.upon(Life.stop).to(_Stopped)
-def _stop_waiting(life: Life, slot: Slot, timer: IDelayedCall) -> None:
+@_BackingOff.upon(SlotLifecycle.stop).to(_Stopped)
+@_Down.upon(SlotLifecycle.stop).to(_Stopped)
+def _stop_waiting(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
     _cancel(timer)
     slot.state = "Stopped"
-    slot.tell_stopped()
+    slot.report_stopped()
 
 
-@_Stopping.upon(Life.overdue).loop()
-def _insist(life: Life, slot: Slot, timer: IDelayedCall) -> None:
+@_Stopping.upon(SlotLifecycle.grace_elapsed).loop()
+def _kill_stopping(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
     slot.log.warn("Child {pid} had its time to stop: killing it", pid=slot.child.pid)
-    slot.child.terminate("KILL")
+    slot.child.send_signal("KILL")
 
 
-@_Stopping.upon(Life.start).loop()
-def _want(life: Life, slot: Slot, timer: IDelayedCall) -> None:
-    slot.wanted = True
+@_Stopping.upon(SlotLifecycle.start).loop()
+def _request_start(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
+    slot.start_pending = True
 
 
-@_Stopping.upon(Life.stop).loop()
-def _want_no_more(life: Life, slot: Slot, timer: IDelayedCall) -> None:
-    slot.wanted = False
+@_Stopping.upon(SlotLifecycle.stop).loop()
+def _withdraw_start(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
+    slot.start_pending = False
 
 
-@_Stopping.upon(Life.exited).to(_Stopped)
-def _gone(life: Life, slot: Slot, timer: IDelayedCall, reason: str) -> None:
+@_Stopping.upon(SlotLifecycle.exited).to(_Stopped)
+def _finish_stop(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall, reason: str) -> None:
     _cancel(timer)
     slot.state = "Stopped"
-    slot.tell_lost(reason)
-    slot.tell_stopped()
-    if slot.wanted:
-        slot.wanted = False
-        life.start()
+    slot.report_lost(reason)
+    slot.report_stopped()
+    if slot.start_pending:
+        slot.start_pending = False
+        lifecycle.start()
 
 
-make_life = _builder.build()
-"""Make the life of a slot: `make_life(slot)` gives a `Life` in state Stopped."""
+build_lifecycle = _builder.build()
+"""Build the machine of a slot: `build_lifecycle(slot)` returns a `SlotLifecycle` in state Stopped."""

@@ -1,4 +1,4 @@
-"""How much memory a process holds (Linux `/proc/PID/statm`)."""
+"""Resident memory of a process (Linux `/proc/PID/statm`)."""
 
 import os
 
@@ -6,7 +6,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident_bytes(pid: int) -> int:
-    """Give a process's resident set; 0 where that cannot be known."""
+    """Return a process's resident set size; 0 if it cannot be read."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as statm:
             return int(statm.read().split()[1]) * _PAGE_BYTES

@@ -1,6 +1,6 @@
-"""One child's JSON-RPC: calls with deadlines out, messages in, by way of plain callbacks.
+"""JSON-RPC with one child: calls with deadlines, and dispatch of its messages to callbacks.
 
-Nobody waits for ever: a call is settled by its reply, by its deadline or by the child's end.
+Every call ends: with its reply, at its deadline, or when the child exits.
 """
 
 from collections.abc import Callable
@@ -11,119 +11,119 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from codexd.backs import bindings
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
 from codexd.wire import jsonrpc
-from codexd.wire.json import Json, Malformed
+from codexd.wire.json import Json, JsonError
 from codexd.wire.jsonl import LineSplitter
 
-Outcome = jsonrpc.Reply | jsonrpc.ErrorReply | None
-"""What became of a call; None when the child missed the deadline or is gone."""
+Outcome = jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse | None
+"""Result of a call; None when the child missed the deadline or has exited."""
 
-
-Heard = jsonrpc.Notification | jsonrpc.Request | jsonrpc.Reply
+Incoming = jsonrpc.RpcNotification | jsonrpc.RpcRequest | jsonrpc.RpcResponse
+"""A message of the child: a notification, a request, or a reply that came after its call's deadline."""
 
 
 @define
-class _Pending:
-    done: Callable[[Outcome], None]
+class _PendingCall:
+    on_outcome: Callable[[Outcome], None]
     deadline: float
 
 
 class Peer:
-    """The app-server at the other end of a pipe.
+    """The JSON-RPC connection to one app-server.
 
     Args:
-        write: takes bytes for the child's standard input.
-        heard: takes every notification and every request of the child's, and replies that came too late.
-        clock: for deadlines; `sweep` must be called now and then.
-        call_seconds: the deadline of a call.
+        write: writes bytes to the child's stdin.
+        on_message: called with every notification and request, and with replies that came too late.
+        clock: for deadlines; `sweep` must be called regularly.
+        call_seconds: how long the child may take to answer a call.
     """
 
     def __init__(
         self,
         write: Callable[[bytes], None],
-        heard: Callable[[Heard], None],
+        on_message: Callable[[Incoming], None],
         clock: IReactorTime,
         call_seconds: float,
         metrics: Metrics,
     ) -> None:
         self._write = write
-        self._heard = heard
+        self._on_message = on_message
         self._clock = clock
         self._call_seconds = call_seconds
         self._metrics = metrics
         self._lines = LineSplitter()
-        self._pending: dict[jsonrpc.Id, _Pending] = {}
+        self._pending: dict[jsonrpc.RpcId, _PendingCall] = {}
         self._last_id = 0
 
-    def ask(self, params: AttrsInstance, done: Callable[[Outcome], None]) -> None:
-        """Make a call; `done` is told its outcome once."""
+    def send_request(self, params: AttrsInstance, on_outcome: Callable[[Outcome], None]) -> None:
+        """Send a call; `on_outcome` is called exactly once."""
         self._last_id += 1
-        self._pending[self._last_id] = _Pending(done, self._clock.seconds() + self._call_seconds)
+        self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
         method = bindings.METHODS[type(params)]
         self._write(jsonrpc.encode_request(self._last_id, method, bindings.encode(params)))
 
     def call(self, params: AttrsInstance) -> "Deferred[Json]":
-        """Make a call; the Deferred gives its result or fails with Refused."""
+        """Send a call; the Deferred fires with its result or fails with FaultError(`not_ready`)."""
         result: Deferred[Json] = Deferred()
 
-        def done(outcome: Outcome) -> None:
+        def on_outcome(outcome: Outcome) -> None:
             if result.called:
                 return
-            if isinstance(outcome, jsonrpc.Reply):
+            if isinstance(outcome, jsonrpc.RpcResponse):
                 result.callback(outcome.result)
             else:
-                result.errback(Failure(Refused(fault("not_ready"))))
+                result.errback(Failure(FaultError(fault("not_ready"))))
 
-        self.ask(params, done)
+        self.send_request(params, on_outcome)
         return result
 
     def notify(self, method: str) -> None:
-        """Tell the child something."""
+        """Send a notification without parameters."""
         self._write(jsonrpc.encode_notification(method))
 
-    def answer(self, request: jsonrpc.Id, result: Json) -> None:
-        """Reply to a request of the child's."""
-        self._write(jsonrpc.encode_reply(request, result))
+    def reply(self, request: jsonrpc.RpcId, result: Json) -> None:
+        """Answer a request of the child."""
+        self._write(jsonrpc.encode_response(request, result))
 
-    def decline(self, request: jsonrpc.Id, code: int, message: str) -> None:
-        """Reply to a request of the child's with an error."""
+    def reply_error(self, request: jsonrpc.RpcId, code: int, message: str) -> None:
+        """Answer a request of the child with an error."""
         self._write(jsonrpc.encode_error(request, code, message))
 
     def receive(self, data: bytes) -> None:
-        """Take what the child wrote."""
+        """Process bytes from the child's stdout."""
         for line in self._lines.receive(data):
             try:
                 message = jsonrpc.decode(line)
-            except Malformed:
+            except JsonError:
                 self._metrics.count("child_line_malformed")
                 continue
-            if isinstance(message, jsonrpc.Notification | jsonrpc.Request):
-                self._heard(message)
+            if isinstance(message, jsonrpc.RpcNotification | jsonrpc.RpcRequest):
+                self._on_message(message)
             else:
-                self._settle(message)
+                self._end_call(message)
 
     def sweep(self) -> None:
-        """Give up calls whose deadline has passed."""
+        """End calls whose deadline has passed."""
         now = self._clock.seconds()
-        # Calls are made in the order of their deadlines.
+        # Calls are in the order of their deadlines.
         while self._pending:
             first = next(iter(self._pending))
             if self._pending[first].deadline > now:
                 return
             self._metrics.count("child_call_late")
-            self._pending.pop(first).done(None)
+            self._pending.pop(first).on_outcome(None)
 
-    def lose(self) -> None:
-        """The child is gone: settle every call."""
+    def close(self) -> None:
+        """End every pending call: the child has exited."""
         pending, self._pending = self._pending, {}
         for call in pending.values():
-            call.done(None)
+            call.on_outcome(None)
 
-    def _settle(self, message: jsonrpc.Reply | jsonrpc.ErrorReply) -> None:
+    def _end_call(self, message: jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse) -> None:
         call = self._pending.pop(message.id, None)
         if call is not None:
-            call.done(message)
-        elif isinstance(message, jsonrpc.Reply):
-            self._heard(message)
+            call.on_outcome(message)
+        elif isinstance(message, jsonrpc.RpcResponse):
+            self._on_message(message)

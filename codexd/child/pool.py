@@ -1,17 +1,17 @@
-"""The children of one kind: started one after the other, chosen by load."""
+"""A pool of workers on one CODEX_HOME: staggered start, and choice by load."""
 
 from twisted.application.service import MultiService
 
 from codexd.child.worker import Worker
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 from codexd.settings import Turns
 
 
 class Pool(MultiService):
-    """Some workers on one CODEX_HOME.
+    """Workers that share one CODEX_HOME.
 
-    The first child gets the home to itself until it is up once: several started together on a fresh home
-    race to create its database, and all but one die.
+    The first child is started alone; the others start once it has been up. Several children that start
+    together on a fresh home race to create its database, and all but one die.
     """
 
     def __init__(self, workers: tuple[Worker, ...]) -> None:
@@ -22,32 +22,32 @@ class Pool(MultiService):
 
     @property
     def ready(self) -> bool:
-        """Tell whether at least one child is up."""
+        """Whether at least one child is up."""
         return any(worker.ready for worker in self.workers)
 
-    def changed(self) -> None:
-        """A child came up or went down."""
+    def worker_changed(self) -> None:
+        """Start the other workers once the first child has been up."""
         if self.ready and not self._first_was_up:
             self._first_was_up = True
             for worker in self.workers[1:]:
                 worker.supervisor.setServiceParent(self)
 
-    def choose(self) -> Worker:
-        """Give the worker with the least to do.
+    def choose_worker(self) -> Worker:
+        """Return the worker with the fewest running turns.
 
         Raises:
-            Refused: `not_ready` when no child is up, `busy` when all are full.
+            FaultError: `not_ready` when no child is up, `busy` when all are full.
         """
         up = [worker for worker in self.workers if worker.ready]
         if not up:
-            raise Refused(fault("not_ready"))
+            raise FaultError(fault("not_ready"))
         worker = min(up, key=_load)
         if worker.full:
-            raise Refused(fault("busy"))
+            raise FaultError(fault("busy"))
         return worker
 
     def sweep(self, limits: Turns) -> None:
-        """Look at the clock for everything that waits."""
+        """Apply the deadlines of every worker's turns and calls."""
         for worker in self.workers:
             worker.sweep(limits)
 

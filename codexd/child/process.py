@@ -1,4 +1,4 @@
-"""One child process: its pipes and its end as callbacks, its signals as methods."""
+"""One child process: callbacks for its pipes and its exit, methods for signals and flow control."""
 
 from collections.abc import Callable, Mapping
 from signal import Signals
@@ -12,19 +12,19 @@ from twisted.python.failure import Failure
 
 from codexd.wire.jsonl import LineSplitter
 
-COMPLAINT_BYTES = 64 * 2**10
-"""The longest line of stderr that is taken; longer ones are dropped."""
+MAX_STDERR_LINE_BYTES = 64 * 2**10
+"""Longest line of stderr; longer ones are dropped."""
 
 
 @frozen
 class Command:
-    """What to run.
+    """A program with its arguments and environment.
 
     Attributes:
-        executable: the program's path.
+        executable: path of the program.
         arguments: without the program's name.
-        environment: all the child will see; it may hold keys, so no repr shows it.
-        directory: where it runs.
+        environment: the whole environment of the child; left out of the repr, as it may contain keys.
+        directory: the working directory.
     """
 
     executable: str
@@ -34,10 +34,10 @@ class Command:
 
 
 def launch(reactor: IReactorProcess, command: Command, child: "ChildProcess") -> None:
-    """Start the command with `child` at its pipes.
+    """Start the command with `child` as its process protocol.
 
     For a directory other than the current one Twisted forks and execs instead of using `posix_spawn`: a
-    program that cannot be run then shows as an exit with code 1, not as an error here.
+    program that cannot be run then exits with code 1 and raises no error here.
 
     Raises:
         OSError: when the program cannot be run.
@@ -52,46 +52,46 @@ def launch(reactor: IReactorProcess, command: Command, child: "ChildProcess") ->
 
 
 def _ignore(*_: Any) -> None:
-    """Do nothing: what a callback does until somebody sets it."""
+    """Ignore a callback that nobody has set."""
 
 
 class ChildProcess(ProcessProtocol):
-    """The parent's end of one child, from before it runs until its last byte is read.
+    """The process protocol of one child: from before its start until its last byte is read.
 
     Attributes:
-        pid: its process id while it runs, else None.
+        pid: process id while it runs, else None.
         launched: whether it has ever run.
         on_started: called when it runs.
-        on_output: called with what it writes on stdout, as it comes.
-        on_complaint: called with each line it writes on stderr.
-        on_exited: called with a short text when it is gone; bytes it wrote may still be on their way.
-        on_ended: called when the last of them was delivered.
+        on_stdout: called with each chunk of its stdout.
+        on_stderr_line: called with each line of its stderr.
+        on_exited: called with a description of its exit; output may still follow.
+        on_ended: called after the last of its output.
     """
 
     def __init__(self) -> None:
-        """Make an end that nothing runs at yet."""
+        """Create a protocol that is not connected to a process yet."""
         self.pid: int | None = None
         self.launched = False
         self.on_started: Callable[[], None] = _ignore
-        self.on_output: Callable[[bytes], None] = _ignore
-        self.on_complaint: Callable[[bytes], None] = _ignore
+        self.on_stdout: Callable[[bytes], None] = _ignore
+        self.on_stderr_line: Callable[[bytes], None] = _ignore
         self.on_exited: Callable[[str], None] = _ignore
         self.on_ended: Callable[[], None] = _ignore
-        self._complaints = LineSplitter(COMPLAINT_BYTES)
-        self._holders: dict[int, object] = {}
+        self._stderr = LineSplitter(MAX_STDERR_LINE_BYTES)
+        self._pausers: dict[int, object] = {}
 
     def write(self, data: bytes) -> None:
-        """Write to its stdin; once it is gone, to nowhere."""
+        """Write to its stdin; after its exit the data is dropped."""
         if self.pid is not None and self.transport is not None:
             self.transport.write(data)
 
     def close_stdin(self) -> None:
-        """Close its stdin when all that was written is through. The app-server takes that as its end."""
+        """Close its stdin after everything written so far; the app-server then exits."""
         if self.transport is not None:
             self.transport.closeStdin()
 
-    def terminate(self, signal: Literal["TERM", "KILL", "INT"]) -> None:
-        """Send it a signal, unless it is gone already."""
+    def send_signal(self, signal: Literal["TERM", "KILL", "INT"]) -> None:
+        """Send a signal, unless it has exited."""
         if self.transport is None:
             return
         try:
@@ -99,68 +99,68 @@ class ChildProcess(ProcessProtocol):
         except ProcessExitedAlready:
             pass
 
-    def discard(self) -> None:
-        """Close whatever pipe of a gone child is still open: a grandchild may hold it for ever."""
+    def close_pipes(self) -> None:
+        """Close the pipes of an exited child; a grandchild may hold them open for ever."""
         if self.transport is not None and self.pid is None:
             self.transport.loseConnection()
 
-    def hold(self, holder: object) -> None:
-        """Read no more of its output until every holder has released it. Idempotent for each holder."""
+    def pause(self, holder: object) -> None:
+        """Stop reading its stdout until every holder has called `resume`. Idempotent for each holder."""
         if self.pid is None:
             return
-        if not self._holders:
+        if not self._pausers:
             self._producer.pauseProducing()
-        self._holders[id(holder)] = holder
+        self._pausers[id(holder)] = holder
 
-    def release(self, holder: object) -> None:
-        """Let go of a hold, if this holder has one. Idempotent."""
-        if self._holders.pop(id(holder), None) is not None and not self._holders:
+    def resume(self, holder: object) -> None:
+        """Undo this holder's `pause`, if there was one. Idempotent."""
+        if self._pausers.pop(id(holder), None) is not None and not self._pausers:
             self._producer.resumeProducing()
 
     @property
-    def held(self) -> bool:
-        """Tell whether anybody holds its output."""
-        return bool(self._holders)
+    def paused(self) -> bool:
+        """Whether any holder has paused its stdout."""
+        return bool(self._pausers)
 
     @property
     def _producer(self) -> IPushProducer:
-        return cast(IPushProducer, self.transport)  # a process transport is one, though it does not say so
+        return cast(IPushProducer, self.transport)  # a process transport is one, but does not declare it
 
     def connectionMade(self) -> None:
-        """Twisted: it runs."""
+        """Twisted: the process runs."""
         assert self.transport is not None
         self.pid, self.launched = self.transport.pid, True
         self.on_started()
 
     def outReceived(self, data: bytes) -> None:
-        """Twisted: it wrote on stdout."""
-        self.on_output(data)
+        """Twisted: bytes came on stdout."""
+        self.on_stdout(data)
 
     def errReceived(self, data: bytes) -> None:
-        """Twisted: it wrote on stderr."""
-        for line in self._complaints.receive(data):
-            self.on_complaint(line)
+        """Twisted: bytes came on stderr."""
+        for line in self._stderr.receive(data):
+            self.on_stderr_line(line)
 
     def processExited(self, reason: Failure) -> None:
-        """Twisted: it is gone. Held pipes are let go: paused, they would never be seen to end."""
+        """Twisted: the process has exited. Paused pipes are resumed, else `processEnded` never comes."""
         self.pid = None
-        if self._holders:
-            self._holders.clear()
+        if self._pausers:
+            self._pausers.clear()
             self._producer.resumeProducing()
-        self.on_exited(_in_words(reason))
+        self.on_exited(_describe_exit(reason))
 
     def processEnded(self, reason: Failure) -> None:
-        """Twisted: it is gone and its pipes are read to the end."""
-        last = self._complaints.finish()
+        """Twisted: the process has exited and its pipes are read to the end."""
+        last = self._stderr.finish()
         if last is not None:
-            self.on_complaint(last)
+            self.on_stderr_line(last)
         self.on_ended()
 
 
-def _in_words(reason: Failure) -> str:
-    end = reason.value
-    if not isinstance(end, ProcessTerminated):
+def _describe_exit(reason: Failure) -> str:
+    error = reason.value
+    if not isinstance(error, ProcessTerminated):
         return "exit code 0"
-    if end.signal is None:
-        return f"exit code {end.exitCode}"
-    return f"killed by {Signals(end.signal).name}"
+    if error.signal is None:
+        return f"exit code {error.exitCode}"
+    return f"killed by {Signals(error.signal).name}"

@@ -1,7 +1,7 @@
-"""One app-server thread on one child, from its start to its unloading, over however many answers.
+"""One app-server thread on one child, from its start to its unloading, over one or more turns.
 
-It carries out what the Thread wants done and passes on what the Thread says. What becomes of the thread
-when an answer has ended (kept warm, suspended, unloaded) is the keeper's to decide.
+A session sends the commands of its `Thread` to the child and passes the thread's events to the active turn.
+Its owner decides what happens to the thread after a turn: idle, suspended or unloaded.
 """
 
 from functools import partial
@@ -12,23 +12,23 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from codexd.backs import thread as t
+from codexd.child.active_turn import ActiveTurn
 from codexd.child.peer import Outcome, Peer
-from codexd.child.run import Run
 from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import Fault, fault
-from codexd.neutral.turn import Item, ToolResult, Turn
-from codexd.observe.log import whereabouts
+from codexd.neutral.turn import Item, ToolResult
+from codexd.observe.log import format_failure
 from codexd.settings import Turns
 from codexd.wire import jsonrpc
 
-_COMMANDS = frozenset((t.Ask, t.Answer, t.Decline))
+_COMMANDS = frozenset((t.CallMethod, t.SendResult, t.SendError))
 
 
-class Host(Protocol):
-    """The child a session lives on.
+class ThreadHost(Protocol):
+    """The child that a session's thread is on.
 
     Attributes:
-        running: how many answers are under way; sessions count theirs.
+        running: number of active turns; sessions count theirs.
     """
 
     peer: Peer
@@ -36,181 +36,187 @@ class Host(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether it runs as many answers as it may."""
+        """Whether it runs as many turns as it may."""
         ...
 
-    def located(self, session: "Session") -> None:
-        """The session has its thread id: its messages can be brought to it."""
+    def register_thread(self, session: "Session") -> None:
+        """ResolvedModel the messages of the session's thread to it; its thread id is now known."""
 
-    def touched(self, run: Run) -> None:
-        """The run was told something: flush it when the current piece of input is done."""
+    def schedule_settle(self, turn: ActiveTurn) -> None:
+        """Call the turn's `settle` once the current chunk of input is processed."""
 
-    def forget(self, session: "Session") -> None:
-        """The session's thread is closed."""
+    def remove_session(self, session: "Session") -> None:
+        """Forget a session whose thread is closed."""
 
-    def hold(self, holder: object) -> None:
-        """Read no more from the child until the holder releases it."""
+    def pause(self, holder: object) -> None:
+        """Stop reading from the child until the holder calls `resume`."""
 
-    def release(self, holder: object) -> None:
-        """The holder no longer holds."""
+    def resume(self, holder: object) -> None:
+        """Undo the holder's `pause`."""
 
 
-class Keeper(Protocol):
-    """Decides what becomes of threads."""
+class SessionOwner(Protocol):
+    """Decides what happens to threads after a turn."""
 
-    def answered(self, session: "Session", run: Run) -> bool:
-        """An answer has ended; True when the thread is kept for another."""
+    def turn_ended(self, session: "Session", turn: ActiveTurn) -> bool:
+        """Return True if the thread stays loaded for another turn, False to unload it."""
         ...
 
     def count(self, name: str) -> None:
-        """Count something for the metrics."""
+        """Increment a metrics counter."""
 
 
 class Session:
-    """A thread and the answer it is giving, if any."""
+    """A thread and its active turn, if there is one.
+
+    Attributes:
+        thread: the translator of the thread.
+        host: the child it is on.
+        active: the turn that runs now.
+    """
 
     _log = Logger()
 
-    def __init__(self, thread: t.Thread, host: Host, keeper: Keeper, clock: IReactorTime) -> None:
+    def __init__(self, thread: t.Thread, host: ThreadHost, owner: SessionOwner, clock: IReactorTime) -> None:
         self.thread = thread
         self.host = host
-        self.run: Run | None = None
-        self._keeper = keeper
+        self.active: ActiveTurn | None = None
+        self._owner = owner
         self._clock = clock
-        self._holding = False
+        self._pausing = False
 
-    def open(self, turn: Turn, run: Run) -> None:
-        """Start the thread with a whole history (raises Refused as Thread.open)."""
-        self._start(run, self.thread.open(turn))
+    def open(self, turn: ActiveTurn) -> None:
+        """Start the thread with the turn's whole history; raises FaultError as `Thread.open`."""
+        self._start(turn, self.thread.open(turn.request))
 
-    def extend(self, turn: Turn, rest: tuple[Item, ...], run: Run) -> None:
-        """Answer a longer history (raises Refused as Thread.extend)."""
-        self._start(run, self.thread.extend(turn, rest))
+    def extend(self, turn: ActiveTurn, rest: tuple[Item, ...]) -> None:
+        """Continue an idle thread with the rest of a longer history; raises FaultError as `Thread.extend`."""
+        self._start(turn, self.thread.extend(turn.request, rest))
 
-    def resume(self, turn: Turn, results: tuple[ToolResult, ...], run: Run) -> None:
-        """Go on with the suspended turn."""
-        self._start(run, self.thread.resume(turn, results))
+    def submit_results(self, turn: ActiveTurn, results: tuple[ToolResult, ...]) -> None:
+        """Continue a suspended turn with the results of its tool calls; raises FaultError as `Thread.resume`."""
+        self._start(turn, self.thread.resume(turn.request, results))
 
     def receive(self, message: t.Input) -> None:
-        """Take what concerns this thread; the hot path."""
-        run = self.run
-        if run is not None and not (type(message) is jsonrpc.Notification and message.method == "error"):
-            run.heard()
-        self._take(message)
+        """Process a message of this thread. This is the hot path."""
+        turn = self.active
+        if turn is not None and not (type(message) is jsonrpc.RpcNotification and message.method == "error"):
+            turn.note_activity()
+        self._translate(message)
 
     def cancel(self) -> None:
-        """Nobody wants this answer any more: stop the model."""
-        self._let_go()
+        """Stop the model and unload the thread: the client has left."""
+        self._detach_turn()
         self._perform(self.thread.abort())
 
     def close(self) -> None:
-        """Unload a thread that is kept, warm or suspended."""
+        """Unload a thread that is idle or suspended."""
         self._perform(self.thread.abort())
 
-    def lose(self, why: Fault) -> None:
-        """The child is gone."""
-        run = self.run
-        self._perform(self.thread.lose(why))
-        if run is not None and not run.over:
-            # Its answer was there, but had not begun.
-            self._say(run, Failed(why))
+    def child_lost(self, why: Fault) -> None:
+        """Fail the active turn: the child has exited."""
+        turn = self.active
+        self._perform(self.thread.child_lost(why))
+        if turn is not None and not turn.over:
+            # Its events were ready but not passed on yet (see _start).
+            self._emit(turn, Failed(why))
 
-    def watch(self, limits: Turns) -> None:
-        """Look at the clock for the answer under way."""
-        run = self.run
-        if run is None:
+    def check_deadlines(self, limits: Turns) -> None:
+        """Fail the active turn if it is late, or complete it if only its last event is missing."""
+        turn = self.active
+        if turn is None:
             return
-        overdue = run.overdue(limits)
-        if overdue is not None:
-            self._keeper.count(overdue[0])
-            self._fail(overdue[1])
-        elif run.quiet:
-            self._perform(self.thread.settle())
+        missed = turn.find_missed_deadline(limits)
+        if missed is not None:
+            self._owner.count(missed[0])
+            self._fail(missed[1])
+        elif turn.quiet:
+            self._perform(self.thread.end_if_complete())
 
-    def hold(self, run: Run) -> None:
-        """Hold the child for this run's reader."""
-        if run is self.run and not self._holding:
-            self._holding = True
-            self.host.hold(self)
+    def pause(self, turn: ActiveTurn) -> None:
+        """Stop reading from the child for this turn's client."""
+        if turn is self.active and not self._pausing:
+            self._pausing = True
+            self.host.pause(self)
 
-    def release(self, run: Run) -> None:
-        """This run's reader has caught up."""
-        if self._holding:
-            self._holding = False
-            self.host.release(self)
+    def resume(self, turn: ActiveTurn) -> None:
+        """Undo `pause`."""
+        if self._pausing:
+            self._pausing = False
+            self.host.resume(self)
 
-    def _start(self, run: Run, outputs: list[t.Output]) -> None:
-        self.run = run
+    def _start(self, turn: ActiveTurn, outputs: list[t.Output]) -> None:
+        self.active = turn
         self.host.running += 1
         commands = [output for output in outputs if type(output) in _COMMANDS]
         events = [output for output in outputs if type(output) not in _COMMANDS]
         self._perform(commands)
         if events:
-            # An answer that is there at once still begins after its handle was given.
-            self._clock.callLater(0, self._say_later, run, events)
+            # The caller gets the handle before the first event, even when events are ready at once.
+            self._clock.callLater(0, self._emit_ready, turn, events)
 
-    def _say_later(self, run: Run, events: list[t.Output]) -> None:
-        if run is self.run:
+    def _emit_ready(self, turn: ActiveTurn, events: list[t.Output]) -> None:
+        if turn is self.active:
             self._perform(events)
-            run.flush()
+            turn.settle()
 
-    def _take(self, message: t.Input) -> None:
+    def _translate(self, message: t.Input) -> None:
         try:
             self._perform(self.thread.receive(message))
         except Exception:
-            # A defect of ours costs this answer, not the pipe it shares with the others.
-            self._keeper.count("internal_error")
-            self._log.error("A message could not be taken: {where}", where=whereabouts(Failure()))
+            # A defect of codexd fails this turn, not the others on the same pipe.
+            self._owner.count("internal_error")
+            self._log.error("A message could not be taken: {where}", where=format_failure(Failure()))
             self._fail(fault("internal"))
 
     def _fail(self, why: Fault) -> None:
         self._perform([*self.thread.fail(why), *self.thread.abort()])
 
     def _perform(self, outputs: list[t.Output]) -> None:
-        run = self.run
+        turn = self.active
         for output in outputs:
             if type(output) in _COMMANDS:
-                self._carry_out(output)  # type: ignore[arg-type]
-            elif run is not None:
-                self._say(run, output)  # type: ignore[arg-type]
-        if run is not None and run.over:
-            self._answered(run)
+                self._send(output)  # type: ignore[arg-type]
+            elif turn is not None:
+                self._emit(turn, output)  # type: ignore[arg-type]
+        if turn is not None and turn.over:
+            self._end_turn(turn)
         if self.thread.state == "closed":
-            self._let_go()
-            self.host.forget(self)
+            self._detach_turn()
+            self.host.remove_session(self)
 
-    def _say(self, run: Run, event: Event) -> None:
-        run.say(event)
-        self.host.touched(run)
+    def _emit(self, turn: ActiveTurn, event: Event) -> None:
+        turn.receive(event)
+        self.host.schedule_settle(turn)
 
-    def _carry_out(self, command: t.Command) -> None:
+    def _send(self, command: t.Command) -> None:
         peer = self.host.peer
-        if isinstance(command, t.Ask):
+        if isinstance(command, t.CallMethod):
             if command.tag == "interrupt":
-                self._keeper.count("turn_interrupted")
-            peer.ask(command.params, partial(self._outcome, command.tag))
-        elif isinstance(command, t.Answer):
-            peer.answer(command.request, command.result)
+                self._owner.count("turn_interrupted")
+            peer.send_request(command.params, partial(self._receive_outcome, command.tag))
+        elif isinstance(command, t.SendResult):
+            peer.reply(command.request, command.result)
         else:
-            peer.decline(command.request, command.code, command.message)
+            peer.reply_error(command.request, command.code, command.message)
 
-    def _outcome(self, tag: t.Tag, outcome: Outcome) -> None:
-        if isinstance(outcome, jsonrpc.Reply):
-            self._take(t.Replied(tag, outcome.result))
+    def _receive_outcome(self, tag: t.CallTag, outcome: Outcome) -> None:
+        if isinstance(outcome, jsonrpc.RpcResponse):
+            self._translate(t.CallSucceeded(tag, outcome.result))
             if tag == "thread" and self.thread.id is not None:
-                self.host.located(self)
+                self.host.register_thread(self)
         elif outcome is None:
-            self._take(t.Rejected(tag, "", timed_out=True))
+            self._translate(t.CallFailed(tag, "", timed_out=True))
         else:
-            self._take(t.Rejected(tag, outcome.message))
+            self._translate(t.CallFailed(tag, outcome.message))
 
-    def _answered(self, run: Run) -> None:
-        self._let_go()
-        if not (not run.cut and self._keeper.answered(self, run)):
+    def _end_turn(self, turn: ActiveTurn) -> None:
+        self._detach_turn()
+        if turn.cut or not self._owner.turn_ended(self, turn):
             self._perform(self.thread.abort())
 
-    def _let_go(self) -> None:
-        run, self.run = self.run, None
-        if run is not None:
+    def _detach_turn(self) -> None:
+        turn, self.active = self.active, None
+        if turn is not None:
             self.host.running -= 1
-            self.release(run)
+            self.resume(turn)

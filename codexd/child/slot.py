@@ -1,4 +1,4 @@
-"""A place for one child: who acts on it, and what is remembered of it. `machine` says what happens when."""
+"""The state of one child slot, shared by the states of its machine (see `machine`)."""
 
 from collections.abc import Callable
 
@@ -8,39 +8,39 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from codexd.child.process import ChildProcess
-from codexd.policy.restart import History, Supervision, Verdict, after_exit
+from codexd.policy.restart import RestartDecision, RestartHistory, Supervision, decide_after_exit
 
 Spawn = Callable[[ChildProcess], None]
-"""Starts a process with this end at its pipes; whatever it raises counts as an exit."""
+"""Starts a process with the given protocol; any exception counts as an exit."""
 
 Handshake = Callable[[ChildProcess], "Deferred[object]"]
-"""Makes a child that runs ready; cancelled when the child goes or the deadline passes."""
+"""Makes a running child ready; cancelled when the child exits or the deadline passes."""
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class Slot:
-    """What the states of the machine share.
+    """A slot for one child: its collaborators, its current child and its restart history.
 
     Attributes:
         spawn: see `Spawn`.
         handshake: see `Handshake`.
-        clock: for timers and the time a child was up.
+        clock: for timers and uptimes.
         supervision: the settings.
-        chance: draws a number from 0 to 1.
-        on_up: told of a child that is ready, and of its handshake's result.
-        on_lost: told once after each `on_up`, when that child is gone, how it went.
-        state: the machine's state.
-        child: the child that runs, else the last one.
-        restarts: how many children were started because another went.
-        last_exit: how the last one went, in a few words; "" before that.
-        wanted: a start came while the last child was being stopped.
+        random: returns a number from 0 to 1, for the jitter.
+        on_up: called with a child that is ready and the result of its handshake.
+        on_lost: called once after each `on_up`, when that child has exited, with a description of the exit.
+        state: the state of the machine.
+        child: the current child, else the last one.
+        restarts: number of children started because another exited.
+        last_exit: description of the last exit; "" if there was none.
+        start_pending: a start was requested while the last child was being stopped.
     """
 
     spawn: Spawn
     handshake: Handshake
     clock: IReactorTime
     supervision: Supervision
-    chance: Callable[[], float]
+    random: Callable[[], float]
     on_up: Callable[[ChildProcess, object], None]
     on_lost: Callable[[str], None]
 
@@ -48,29 +48,29 @@ class Slot:
     child: ChildProcess = field(factory=ChildProcess, init=False)
     restarts: int = field(default=0, init=False)
     last_exit: str = field(default="", init=False)
-    wanted: bool = field(default=False, init=False)
+    start_pending: bool = field(default=False, init=False)
     _up_since: float | None = field(default=None, init=False)
-    _history: History = field(default=History(), init=False)
+    _history: RestartHistory = field(default=RestartHistory(), init=False)
     _waiters: list["Deferred[None]"] = field(factory=list, init=False)
 
     log = Logger()
 
     def replace_child(self, on_exited: Callable[[str], None]) -> ChildProcess:
-        """Make an end for the next child; the last one is gone, its leftovers are closed."""
-        self.child.discard()
+        """Create the protocol of the next child, and close the pipes of the last one."""
+        self.child.close_pipes()
         self.child = ChildProcess()
         self.child.on_exited = on_exited
         return self.child
 
-    def tell_up(self, result: object) -> None:
-        """Tell that the child is ready."""
+    def report_up(self, result: object) -> None:
+        """Call `on_up`."""
         self._up_since = self.clock.seconds()
         self.log.info("Child {pid} is up", pid=self.child.pid)
         with self.log.failuresHandled("while telling that a child is up"):
             self.on_up(self.child, result)
 
-    def tell_lost(self, reason: str) -> float:
-        """Tell that the child is gone, to those who knew it was up; return for how many seconds it was."""
+    def report_lost(self, reason: str) -> float:
+        """Call `on_lost` if the child had been up; return its uptime in seconds, 0 if it never was."""
         self.last_exit = reason
         since, self._up_since = self._up_since, None
         if since is None:
@@ -79,27 +79,25 @@ class Slot:
             self.on_lost(reason)
         return self.clock.seconds() - since
 
-    def judge(self, lived_seconds: float) -> Verdict:
-        """Decide what follows an exit."""
-        now, chance = self.clock.seconds(), self.chance()
-        self._history, verdict = after_exit(
-            self.supervision.restart, self._history, now, lived_seconds, chance
-        )
+    def decide_restart(self, lived_seconds: float) -> RestartDecision:
+        """Decide when to restart after an exit, and remember the exit."""
+        now, random = self.clock.seconds(), self.random()
+        self._history, verdict = decide_after_exit(self.supervision.restart, self._history, now, lived_seconds, random)
         self.log.warn("The child is gone ({reason}): {verdict}", reason=self.last_exit, verdict=verdict)
         return verdict
 
-    def forget(self) -> None:
-        """Begin anew, as if there had been no exits."""
-        self._history = History()
+    def clear_history(self) -> None:
+        """Forget all exits."""
+        self._history = RestartHistory()
 
     def when_stopped(self) -> "Deferred[None]":
-        """Return a Deferred that `tell_stopped` fires; cancelling it only stops the waiting."""
+        """Return a Deferred that `report_stopped` fires; cancelling it does not cancel the stop."""
         waiter: Deferred[None] = Deferred(self._waiters.remove)
         self._waiters.append(waiter)
         return waiter
 
-    def tell_stopped(self) -> None:
-        """Tell whoever waits that no child runs any more."""
+    def report_stopped(self) -> None:
+        """Fire the Deferreds of `when_stopped`: no child runs any more."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)

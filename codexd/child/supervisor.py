@@ -1,4 +1,4 @@
-"""One child, kept up: the service around a slot's life."""
+"""Service that keeps one child running: the public interface of a slot and its machine."""
 
 from collections.abc import Callable
 
@@ -6,17 +6,17 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.child.machine import make_life
+from codexd.child.machine import build_lifecycle
 from codexd.child.process import ChildProcess
 from codexd.child.slot import Handshake, Slot, Spawn
 from codexd.policy.restart import Supervision
 
 
 class Supervisor(Service):
-    """Keeps one child up while it runs: starts it, waits for it to be ready, starts it again when it goes.
+    """Keeps one child running: starts it, waits until it is ready, and restarts it after an exit.
 
-    There are never two children at once. A child that is not ready in time is killed; one that goes is
-    started again after a growing wait; after too many restarts the slot is Down for a window.
+    There are never two children at once. A child that is not ready in time is killed; after an exit the child
+    is restarted with a growing delay; after too many restarts the slot is Down for a window.
     """
 
     def __init__(
@@ -26,24 +26,32 @@ class Supervisor(Service):
         handshake: Handshake,
         clock: IReactorTime,
         supervision: Supervision,
-        chance: Callable[[], float],
+        random: Callable[[], float],
         on_up: Callable[[ChildProcess, object], None],
         on_lost: Callable[[str], None],
     ) -> None:
-        """Make the service of one slot; nothing runs before `startService`.
+        """Create the service of one slot; nothing runs before `startService`.
 
         Args:
-            spawn: starts a process with the given end at its pipes; what it raises counts as an exit.
-            handshake: makes a running child ready; a failure, or the deadline, and the child is killed.
+            spawn: starts a process with the given protocol; any exception counts as an exit.
+            handshake: makes a running child ready; on failure, or at the deadline, the child is killed.
             clock: for timers.
             supervision: the settings.
-            chance: draws a number from 0 to 1, for the jitter.
-            on_up: told of a child that is ready, and what its handshake gave.
-            on_lost: told once after each `on_up`, when that child is gone, how it went. What the listeners
-                raise is logged.
+            random: returns a number from 0 to 1, for the jitter.
+            on_up: called with a child that is ready and the result of its handshake.
+            on_lost: called once after each `on_up`, when that child has exited, with a description of the
+                exit. Exceptions of both callbacks are logged.
         """
-        self._slot = Slot(spawn, handshake, clock, supervision, chance, on_up, on_lost)
-        self._life = make_life(self._slot)
+        self._slot = Slot(
+            spawn=spawn,
+            handshake=handshake,
+            clock=clock,
+            supervision=supervision,
+            random=random,
+            on_up=on_up,
+            on_lost=on_lost,
+        )
+        self._lifecycle = build_lifecycle(self._slot)
 
     @property
     def state(self) -> str:
@@ -52,36 +60,36 @@ class Supervisor(Service):
 
     @property
     def up(self) -> bool:
-        """Tell whether the child is ready; not from the moment it is gone or asked to stop."""
+        """Whether the child is ready; False as soon as it has exited or was asked to stop."""
         return self._slot.state == "Up"
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, while one runs."""
+        """Process id of the child, while one runs."""
         return self._slot.child.pid
 
     @property
     def restarts(self) -> int:
-        """How many children were started because another went."""
+        """Number of children started because another exited."""
         return self._slot.restarts
 
     @property
     def last_exit(self) -> str:
-        """How the last child went, in a few words; "" when none has."""
+        """Description of the last child's exit; "" if none has exited."""
         return self._slot.last_exit
 
     def startService(self) -> None:
-        """Bring a child up and keep one up."""
+        """Start a child and keep one running."""
         super().startService()
-        self._life.start()
+        self._lifecycle.start()
 
     def stopService(self) -> "Deferred[None]":
-        """Ask the child to end, kill it when it does not; the Deferred fires when it is really gone."""
+        """Terminate the child, and kill it after the grace period; the Deferred fires when it has exited."""
         super().stopService()
         stopped = self._slot.when_stopped()
-        self._life.stop()
+        self._lifecycle.stop()
         return stopped
 
-    def awaken(self) -> None:
-        """Try again now although the slot is Down; in any other state this does nothing."""
-        self._life.awaken()
+    def restart_now(self) -> None:
+        """Start a child now although the slot is Down; in any other state this does nothing."""
+        self._lifecycle.restart_now()

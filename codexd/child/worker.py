@@ -1,4 +1,4 @@
-"""One child slot with the threads that live on its child."""
+"""One supervised child, its JSON-RPC connection, and the sessions of the threads on it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,209 +9,221 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from codexd.backs import bindings as b
-from codexd.backs.requests import UNKNOWN_METHOD, policy
-from codexd.child.complaints import Complaints
-from codexd.child.greeting import Greeting, greet, offers
-from codexd.child.peer import Heard, Outcome, Peer
+from codexd.backs.fixed_replies import METHOD_NOT_FOUND, find_fixed_reply
+from codexd.child.active_turn import ActiveTurn
+from codexd.child.handshake import ServerInfo, list_models, perform_handshake
+from codexd.child.peer import Incoming, Outcome, Peer
 from codexd.child.process import ChildProcess
-from codexd.child.run import Run
 from codexd.child.session import Session
+from codexd.child.stderr_log import StderrLog
 from codexd.child.supervisor import Supervisor
 from codexd.neutral.fault import fault
-from codexd.observe.log import whereabouts
+from codexd.observe.log import format_failure
 from codexd.observe.metrics import Metrics
-from codexd.policy.catalog import Offer
+from codexd.policy.catalog import AccountModel
 from codexd.policy.restart import Supervision
 from codexd.settings import Codex, Turns
-from codexd.wire.jsonrpc import Notification, Reply, Request
+from codexd.wire.jsonrpc import RpcNotification, RpcRequest, RpcResponse
 
 
 class Worker:
-    """A supervised child and its sessions.
+    """A supervised child and its sessions; sessions see it as their `ThreadHost`.
+
+    Args:
+        name: for log lines.
+        spawn: starts a process with the given protocol.
+        clock: for timers.
+        supervision: the restart settings.
+        random: returns a number from 0 to 1.
+        codex: the settings of the child.
+        metrics: counters and gauges.
+        on_change: called with this worker when its child came up or exited.
 
     Attributes:
-        peer: the child's JSON-RPC; a fresh one for each child.
-        greeting: what the child told of itself; None unless it is up.
-        running: how many answers are under way.
+        peer: the JSON-RPC connection; a new one for each child.
+        server_info: result of the handshake; None unless the child is up.
+        running: number of active turns.
     """
 
     _log = Logger()
 
     def __init__(
         self,
+        *,
         name: str,
         spawn: Callable[[ChildProcess], None],
         clock: IReactorTime,
         supervision: Supervision,
-        chance: Callable[[], float],
+        random: Callable[[], float],
         codex: Codex,
         metrics: Metrics,
-        changed: Callable[["Worker"], None],
+        on_change: Callable[["Worker"], None],
     ) -> None:
         self.name = name
-        self.greeting: Greeting | None = None
+        self.server_info: ServerInfo | None = None
         self._clock = clock
         self._codex = codex
         self._metrics = metrics
-        self._changed = changed
+        self._on_change = on_change
         self._child = ChildProcess()
         self.peer = self._make_peer(self._child)
-        self._complaints = Complaints(name, codex.log_stderr)
+        self._stderr_log = StderrLog(name, codex.log_stderr)
         self.running = 0
-        # In order: what happens to several at once happens to the eldest first.
+        # Ordered sets: what happens to several sessions at once happens to the oldest first.
         self._sessions: dict[Session, None] = {}
-        self._located: dict[str, Session] = {}
-        self._touched: dict[Run, None] = {}
+        self._sessions_by_thread: dict[str, Session] = {}
+        self._unsettled: dict[ActiveTurn, None] = {}
         self.supervisor = Supervisor(
             spawn=spawn,
-            handshake=self._shake_hands,
+            handshake=self._begin_handshake,
             clock=clock,
             supervision=supervision,
-            chance=chance,
-            on_up=self._up,
-            on_lost=self._lost,
+            random=random,
+            on_up=self._child_up,
+            on_lost=self._child_lost,
         )
 
     # For the pool.
 
     @property
     def ready(self) -> bool:
-        """Tell whether the child is up."""
-        return self.greeting is not None
+        """Whether the child is up."""
+        return self.server_info is not None
 
     @property
     def full(self) -> bool:
-        """Tell whether it runs as many answers as it may."""
+        """Whether it runs as many turns as it may (`codex.turns_per_worker`)."""
         return self.running >= self._codex.turns_per_worker
 
-    def adopt(self, session: Session) -> None:
-        """Take a new session in."""
-        self._complaints.guard()
+    def add_session(self, session: Session) -> None:
+        """Add a new session. From now on stderr may contain prompts."""
+        self._stderr_log.redact()
         self._sessions[session] = None
 
     def sweep(self, limits: Turns) -> None:
-        """Look at the clock for everything that waits here."""
+        """Apply the deadlines of its turns and calls."""
         self.peer.sweep()
         for session in tuple(self._sessions):
-            session.watch(limits)
-        self._flush()
+            session.check_deadlines(limits)
+        self._settle()
 
-    async def refresh(self) -> tuple[Offer, ...]:
-        """Read the account's models again (raises Refused, Unexpected)."""
-        return await offers(self.peer)
+    async def list_models(self) -> tuple[AccountModel, ...]:
+        """Read the account's models (raises FaultError, UnexpectedShapeError)."""
+        return await list_models(self.peer)
 
-    # For sessions (codexd.child.session.Host).
+    # For sessions (codexd.child.session.ThreadHost).
 
-    def located(self, session: Session) -> None:
-        """The session's messages can be brought to it."""
+    def register_thread(self, session: Session) -> None:
+        """ResolvedModel the messages of the session's thread to it."""
         if session.thread.id is not None and session in self._sessions:
-            self._located[session.thread.id] = session
+            self._sessions_by_thread[session.thread.id] = session
 
-    def touched(self, run: Run) -> None:
-        """Flush the run when the current piece of input is done."""
-        self._touched[run] = None
+    def schedule_settle(self, turn: ActiveTurn) -> None:
+        """Call the turn's `settle` once the current chunk of input is processed."""
+        self._unsettled[turn] = None
 
-    def forget(self, session: Session) -> None:
-        """The session's thread is closed."""
+    def remove_session(self, session: Session) -> None:
+        """Forget a session whose thread is closed."""
         self._sessions.pop(session, None)
         if session.thread.id is not None:
-            self._located.pop(session.thread.id, None)
+            self._sessions_by_thread.pop(session.thread.id, None)
 
-    def hold(self, holder: object) -> None:
-        """Read no more from the child for now."""
-        self._child.hold(holder)
+    def pause(self, holder: object) -> None:
+        """Stop reading from the child until the holder calls `resume`."""
+        self._child.pause(holder)
 
-    def release(self, holder: object) -> None:
-        """The holder no longer holds."""
-        self._child.release(holder)
+    def resume(self, holder: object) -> None:
+        """Undo the holder's `pause`."""
+        self._child.resume(holder)
 
     # For the child.
 
     def _make_peer(self, child: ChildProcess) -> Peer:
-        return Peer(child.write, self._heard, self._clock, self._codex.call_seconds, self._metrics)
+        return Peer(child.write, self._dispatch, self._clock, self._codex.call_seconds, self._metrics)
 
-    def _shake_hands(self, child: ChildProcess) -> "Deferred[object]":
+    def _begin_handshake(self, child: ChildProcess) -> "Deferred[object]":
         self._metrics.count("child_started")
         self._child = child
         self.peer = self._make_peer(child)
-        self._complaints = Complaints(self.name, self._codex.log_stderr)
-        child.on_output = self._received
-        child.on_complaint = self._complaints.hear
-        return Deferred.fromCoroutine(self._greet())
+        self._stderr_log = StderrLog(self.name, self._codex.log_stderr)
+        child.on_stdout = self._receive
+        child.on_stderr_line = self._stderr_log.write_line
+        return Deferred.fromCoroutine(self._perform_handshake())
 
-    async def _greet(self) -> object:
-        return await greet(self.peer)
+    async def _perform_handshake(self) -> object:
+        return await perform_handshake(self.peer)
 
-    def _up(self, child: ChildProcess, greeting: object) -> None:
-        assert isinstance(greeting, Greeting)
-        self.greeting = greeting
+    def _child_up(self, child: ChildProcess, server_info: object) -> None:
+        assert isinstance(server_info, ServerInfo)
+        self.server_info = server_info
         self._log.info("{worker} is up (process {pid})", worker=self.name, pid=child.pid)
-        self._changed(self)
+        self._on_change(self)
 
-    def _lost(self, reason: str) -> None:
-        self.greeting = None
-        # Before the calls under way are settled, each of which would name a failure of its own.
+    def _child_lost(self, reason: str) -> None:
+        self.server_info = None
+        # Before the pending calls end, each of which would fail its turn with a fault of its own.
         for session in tuple(self._sessions):
-            session.lose(fault("child_died"))
-        self.peer.lose()
-        self._flush()
+            session.child_lost(fault("child_died"))
+        self.peer.close()
+        self._settle()
         if self.supervisor.running:
             self._metrics.count("child_ended")
             self._log.warn("{worker} is down: {reason}", worker=self.name, reason=reason)
-        self._changed(self)
+        self._on_change(self)
 
-    def _received(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         self.peer.receive(data)
-        self._flush()
+        self._settle()
 
-    def _flush(self) -> None:
-        touched, self._touched = self._touched, {}
-        for run in touched:
+    def _settle(self) -> None:
+        unsettled, self._unsettled = self._unsettled, {}
+        for turn in unsettled:
             try:
-                run.flush()
+                turn.settle()
             except Exception:
-                # One reader's defect costs that reader, not the pipe it shares with the others.
+                # A defect in one sink ends its turn, not the others on the same pipe.
                 self._metrics.count("internal_error")
-                self._log.error("An answer could not be passed on: {where}", where=whereabouts(Failure()))
-                run.cancel()
+                self._log.error("An answer could not be passed on: {where}", where=format_failure(Failure()))
+                turn.cancel()
 
-    def _heard(self, message: Heard) -> None:
-        if isinstance(message, Reply):
-            self._unload(message)
+    def _dispatch(self, message: Incoming) -> None:
+        if isinstance(message, RpcResponse):
+            self._unload_late_thread(message)
             return
         thread_id = message.params.get("threadId")
-        session = self._located.get(thread_id) if type(thread_id) is str else None
-        if type(message) is Notification:
-            if message.method not in b.EVENTS:
+        session = self._sessions_by_thread.get(thread_id) if type(thread_id) is str else None
+        if type(message) is RpcNotification:
+            if message.method not in b.NOTIFICATIONS:
                 self._metrics.count("child_notification_ignored")
             if session is not None:
                 session.receive(message)
             elif message.method == "turn/started":
-                self._stop(message)
+                self._interrupt_late_turn(message)
         elif session is not None and message.method == b.TOOL_CALL:
             session.receive(message)
         else:
-            self._decide(message)  # type: ignore[arg-type]
+            self._decline(message)  # type: ignore[arg-type]
 
-    def _unload(self, late: Reply) -> None:
-        """Unload a thread that was started too late for whoever asked for it."""
-        with suppress(b.Unexpected):
-            self.peer.ask(b.Unsubscribe(b.structure(late.result, b.ThreadStarted).thread.id), _nothing)
+    def _unload_late_thread(self, late: RpcResponse) -> None:
+        """Unload a thread whose `thread/start` was answered after its deadline."""
+        with suppress(b.UnexpectedShapeError):
+            thread = b.structure(late.result, b.ThreadStartResult).thread
+            self.peer.send_request(b.Unsubscribe(thread.id), _ignore_outcome)
 
-    def _stop(self, late: Notification) -> None:
-        """Stop a turn that began too late for whoever asked for it."""
-        with suppress(b.Unexpected):
+    def _interrupt_late_turn(self, late: RpcNotification) -> None:
+        """Interrupt a turn that began after its session was closed."""
+        with suppress(b.UnexpectedShapeError):
             started = b.structure(late.params, b.TurnStarted)
-            self.peer.ask(b.TurnInterrupt(started.threadId, started.turn.id), _nothing)
+            self.peer.send_request(b.TurnInterrupt(started.threadId, started.turn.id), _ignore_outcome)
 
-    def _decide(self, request: Request) -> None:
+    def _decline(self, request: RpcRequest) -> None:
         self._metrics.count("child_request_declined")
-        result = policy(request.method)
+        result = find_fixed_reply(request.method)
         if result is None:
-            self.peer.decline(request.id, UNKNOWN_METHOD, "not supported by codexd")
+            self.peer.reply_error(request.id, METHOD_NOT_FOUND, "not supported by codexd")
         else:
-            self.peer.answer(request.id, result)
+            self.peer.reply(request.id, result)
 
 
-def _nothing(outcome: Outcome) -> None:
-    """Do nothing about what becomes of a call."""
+def _ignore_outcome(outcome: Outcome) -> None:
+    """Ignore the outcome of a call."""

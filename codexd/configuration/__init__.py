@@ -1,6 +1,6 @@
-"""Reads settings: argv > environment > TOML > defaults, all of it checked before anything starts.
+"""Loads the settings: argv > environment > TOML > defaults, checked before anything starts.
 
-Nothing here touches the outside; the file and the environment come in as arguments.
+This package does no I/O: the environment and a function that reads files are arguments.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,31 +12,31 @@ from attrs import evolve, frozen
 from codexd.configuration import rules
 from codexd.configuration.sources import (
     CONFIG_VARIABLE,
-    Choice,
-    Misconfigured,
-    from_environ,
-    from_flag,
-    from_toml,
+    ConfigurationError,
+    Override,
+    parse_environ,
+    parse_flag,
+    parse_toml,
 )
 from codexd.configuration.structure import structure
 from codexd.settings import Settings
 
-__all__ = ["Choice", "Loaded", "Misconfigured", "from_flag", "load"]
+__all__ = ["ConfigurationError", "LoadedSettings", "Override", "load", "parse_flag"]
 
-Read = Callable[[str], str]
+ReadFile = Callable[[str], str]
 
 
 @frozen
-class Loaded:
-    """The settings and where they come from.
+class LoadedSettings:
+    """The settings in effect and their sources.
 
     Attributes:
         settings: complete and checked.
-        choices: what was chosen and stood, one a key; all else is default.
+        overrides: the values in effect that are not defaults, at most one per key.
     """
 
     settings: Settings
-    choices: tuple[Choice, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 def _no_files(path: str) -> str:
@@ -44,44 +44,44 @@ def _no_files(path: str) -> str:
 
 
 def load(
-    argv: Sequence[Choice] = (),
+    argv: Sequence[Override] = (),
     environ: Mapping[str, str] = MappingProxyType({}),
-    read: Read = _no_files,
+    read: ReadFile = _no_files,
     config: str | None = None,
-) -> Loaded:
-    """Read and check everything a person chose.
+) -> LoadedSettings:
+    """Load and check the settings.
 
     Args:
-        argv: what flags say.
-        environ: the process environment; only `CODEXD_*` is looked at.
-        read: gives a file's text; may raise OSError or UnicodeError.
-        config: the TOML file; None leaves it to `CODEXD_CONFIG`, and then there is none.
+        argv: the values of the command line's flags.
+        environ: the process environment; only `CODEXD_*` is read.
+        read: returns the text of a file; may raise OSError or UnicodeError.
+        config: the TOML file; when None the file of `CODEXD_CONFIG`, if that is set.
 
     Raises:
-        Misconfigured: with every problem found, each naming its setting.
+        ConfigurationError: with every problem found, each with the name of its setting.
     """
     config = config or environ.get(CONFIG_VARIABLE)
-    document = from_toml(_text(read, config), config) if config else ()
-    standing = {choice.key: choice for choice in (*document, *from_environ(environ), *argv)}
-    settings = _with_key_file(structure(tuple(standing.values())), read)
-    if problems := rules.problems(settings):
-        raise Misconfigured(*problems)
-    return Loaded(settings, tuple(standing.values()))
+    document = parse_toml(_read_text(read, config), config) if config else ()
+    effective = {override.key: override for override in (*document, *parse_environ(environ), *argv)}
+    settings = _add_keys_of_file(structure(tuple(effective.values())), read)
+    if problems := rules.find_problems(settings):
+        raise ConfigurationError(*problems)
+    return LoadedSettings(settings, tuple(effective.values()))
 
 
-def _text(read: Read, path: str) -> str:
+def _read_text(read: ReadFile, path: str) -> str:
     try:
         return read(path)
     except (OSError, UnicodeError) as error:
-        raise Misconfigured(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ConfigurationError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _with_key_file(settings: Settings, read: Read) -> Settings:
+def _add_keys_of_file(settings: Settings, read: ReadFile) -> Settings:
     path = settings.http.api_keys_file
     if path is None:
         return settings
-    lines = (line.strip() for line in _text(read, path).splitlines())
+    lines = (line.strip() for line in _read_text(read, path).splitlines())
     keys = tuple(line for line in lines if line and not line.startswith("#"))
     if not keys:
-        raise Misconfigured(f"http.api_keys_file: {path} holds no key")
+        raise ConfigurationError(f"http.api_keys_file: {path} holds no key")
     return evolve(settings, http=evolve(settings.http, api_keys=settings.http.api_keys + keys))

@@ -1,4 +1,4 @@
-"""The settings as a person reads them: a commented TOML file, tables for the manual, what is in force now."""
+"""Renders the settings: an example TOML file, the tables of the manual, the settings in effect."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -8,128 +8,129 @@ from typing import Any
 
 from attrs import NOTHING, AttrsInstance, fields
 
-from codexd.configuration import Loaded
-from codexd.configuration.catalogue import Entry, entries, in_words, parts
+from codexd.configuration import LoadedSettings
+from codexd.configuration.registry import Setting, describe_type, list_settings, list_table_settings
 from codexd.settings import Settings
 from codexd.wire import json
 
 _REDACTED = "***"
 
 
-def commented_toml() -> str:
-    """Write a configuration file in which every setting is explained and left at its default."""
+def render_example() -> str:
+    """Render a configuration file that explains every setting, with the defaults commented out."""
     lines = [
         "# codexd: every setting, with its default. Take the # off what you change.",
         "# Flags win over CODEXD_* variables, those over this file; `codexd check-config` shows the result.",
     ]
     for table, group in _tables():
         lines += ["", f"[{table}]"] if table else []
-        for entry in sorted(group, key=lambda entry: entry.only_in_toml):
-            lines += _commented_tables(entry) if entry.only_in_toml else _commented(entry)
+        for setting in sorted(group, key=lambda setting: setting.is_table_list):
+            lines += _render_table_list(setting) if setting.is_table_list else _render_setting(setting)
     return "\n".join(lines) + "\n"
 
 
-def markdown() -> str:
-    """Write the manual's tables of settings."""
+def render_markdown() -> str:
+    """Render the manual's tables of settings in Markdown."""
     sections = [f"### `[{table}]`\n\n{_markdown_table(group)}" for table, group in _tables() if table]
-    for entry in _lists():
-        sections.append(f"### `[[{entry.key}]]`\n\n{_sentence(entry)}\n\n{_markdown_table(parts(entry))}")
+    for setting in _lists():
+        rows = _markdown_table(list_table_settings(setting))
+        sections.append(f"### `[[{setting.key}]]`\n\n{_sentence(setting)}\n\n{rows}")
     return "\n\n".join(sections) + "\n"
 
 
-def in_force(loaded: Loaded) -> str:
-    """Write the settings in force as TOML; what somebody chose says where, secrets are not shown."""
-    origins = {choice.key: choice.origin for choice in loaded.choices}
+def render_effective(loaded: LoadedSettings) -> str:
+    """Render the settings in effect as TOML, each override with its source, secrets as `***`."""
+    origins = {override.key: override.origin for override in loaded.overrides}
     blocks = []
     for table, group in _tables():
-        rows = [_row(entry, loaded.settings, origins) for entry in group if not entry.only_in_toml]
+        rows = [_render_row(setting, loaded.settings, origins) for setting in group if not setting.is_table_list]
         blocks += ["\n".join([f"[{table}]", *(row for row in rows if row)])] if table else []
-    for entry in _lists():
-        blocks += [_block(entry, one, origins) for one in _value(entry, loaded.settings)]
+    for setting in _lists():
+        blocks += [_render_list_table(setting, one, origins) for one in _value(setting, loaded.settings)]
     return "\n\n".join(blocks) + "\n"
 
 
-def toml(value: object) -> str:
-    """Spell a value as TOML does."""
+def format_value(value: object) -> str:
+    """ResponseFormat a value as TOML."""
     if isinstance(value, tuple):
-        return f"[{', '.join(toml(item) for item in value)}]"
+        return f"[{', '.join(format_value(item) for item in value)}]"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:_}"
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
-    return json.encode(value).decode().replace("\x7f", "\\u007f")  # the one character JSON leaves as it is
+    return json.encode(value).decode().replace("\x7f", "\\u007f")  # JSON does not escape DEL, TOML must
 
 
-def _tables() -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    for table, group in groupby(entries(), key=lambda entry: entry.table):
+def _tables() -> Iterator[tuple[str, tuple[Setting, ...]]]:
+    for table, group in groupby(list_settings(), key=lambda setting: setting.table):
         yield table, tuple(group)
 
 
-def _lists() -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries() if entry.only_in_toml)
+def _lists() -> tuple[Setting, ...]:
+    return tuple(setting for setting in list_settings() if setting.is_table_list)
 
 
-def _value(entry: Entry, settings: Settings) -> Any:
-    return attrgetter(entry.key)(settings)
+def _value(setting: Setting, settings: Settings) -> Any:
+    return attrgetter(setting.key)(settings)
 
 
-def _commented(entry: Entry) -> Iterator[str]:
-    yield from _explained(entry)
-    yield f"#{entry.name} = {_default(entry)}"
+def _render_setting(setting: Setting) -> Iterator[str]:
+    yield from _comment(setting)
+    yield f"#{setting.name} = {_default(setting)}"
 
 
-def _explained(entry: Entry) -> Iterator[str]:
-    kind = in_words(entry.kind)
-    text = f"{_sentence(entry)} ({kind})" if kind.startswith("one of") else _sentence(entry)
+def _comment(setting: Setting) -> Iterator[str]:
+    kind = describe_type(setting.kind)
+    text = f"{_sentence(setting)} ({kind})" if kind.startswith("one of") else _sentence(setting)
     yield fill(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
-def _commented_tables(entry: Entry) -> Iterator[str]:
+def _render_table_list(setting: Setting) -> Iterator[str]:
     yield ""
-    if not entry.table:
-        yield from _explained(entry)
-    yield f"#[[{entry.key}]]"
-    for part in parts(entry):
-        yield from _commented(part)
+    if not setting.table:
+        yield from _comment(setting)
+    yield f"#[[{setting.key}]]"
+    for part in list_table_settings(setting):
+        yield from _render_setting(part)
 
 
-def _sentence(entry: Entry) -> str:
-    return entry.meaning[0].upper() + entry.meaning[1:]
+def _sentence(setting: Setting) -> str:
+    return setting.description[0].upper() + setting.description[1:]
 
 
-def _default(entry: Entry) -> str:
-    return '"..."' if entry.default in (NOTHING, None) else toml(entry.default)
+def _default(setting: Setting) -> str:
+    return '"..."' if setting.default in (NOTHING, None) else format_value(setting.default)
 
 
-def _markdown_table(rows: Iterable[Entry]) -> str:
-    lines = [("Key", "Default", "Takes", "Meaning"), ("---",) * 4, *map(_cells, rows)]
+def _markdown_table(rows: Iterable[Setting]) -> str:
+    lines = [("Key", "Default", "Takes", "Meaning"), ("---",) * 4, *map(_render_cells, rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
-    if entry.default is None:
+def _render_cells(setting: Setting) -> tuple[str, ...]:
+    if setting.default is None:
         default = "none"
     else:
-        default = "required" if entry.default is NOTHING else f"`{toml(entry.default)}`"
-    return f"`{entry.name}`", default, in_words(entry.kind), _sentence(entry)
+        default = "required" if setting.default is NOTHING else f"`{format_value(setting.default)}`"
+    return f"`{setting.name}`", default, describe_type(setting.kind), _sentence(setting)
 
 
-def _row(entry: Entry, settings: Settings, origins: dict[str, str]) -> str:
-    value = _value(entry, settings)
+def _render_row(setting: Setting, settings: Settings, origins: dict[str, str]) -> str:
+    value = _value(setting, settings)
     if value is None:
         return ""
-    if entry.secret:
+    if setting.secret:
         value = (_REDACTED,) * len(value)
-    origin = origins.get(entry.key)
-    return f"{entry.name} = {toml(value)}" + (f"  # {origin}" if origin else "")
+    origin = origins.get(setting.key)
+    return f"{setting.name} = {format_value(value)}" + (f"  # {origin}" if origin else "")
 
 
-def _block(entry: Entry, one: AttrsInstance, origins: dict[str, str]) -> str:
-    rows = [f"{name} = {toml(value)}" for name, value in _given(one)]
-    return "\n".join([f"[[{entry.key}]]  # {origins.get(entry.key, '')}", *rows])
+def _render_list_table(setting: Setting, one: AttrsInstance, origins: dict[str, str]) -> str:
+    rows = [f"{name} = {format_value(value)}" for name, value in _set_fields(one)]
+    return "\n".join([f"[[{setting.key}]]  # {origins.get(setting.key, '')}", *rows])
 
 
-def _given(value: AttrsInstance) -> Iterator[tuple[str, object]]:
+def _set_fields(value: AttrsInstance) -> Iterator[tuple[str, object]]:
     for field in fields(type(value)):
         if (content := getattr(value, field.name)) is not None:
             yield field.name, content

@@ -1,4 +1,4 @@
-"""What must hold between settings; each rule gives its problems as sentences that say what to do."""
+"""Checks across settings. Each rule yields its problems as sentences that say what to change."""
 
 import re
 from collections import Counter
@@ -15,21 +15,21 @@ _PROXY: Final = re.compile(rf"http://{_HOST}:\d{{1,5}}/?", re.IGNORECASE)
 _KEYED_MODE: Final = re.compile(r"[0-9a-f]{12}=(openai-json|obsidian-xml)")
 
 
-def problems(settings: Settings) -> tuple[str, ...]:
-    """List every rule that is broken."""
+def find_problems(settings: Settings) -> tuple[str, ...]:
+    """Return the problems of all rules."""
     return tuple(problem for rule in _RULES for problem in rule(settings))
 
 
-def loopback(endpoint: str) -> bool:
-    """Tell whether only this machine can reach a Twisted server endpoint string; if in doubt, no."""
+def is_loopback_endpoint(endpoint: str) -> bool:
+    """Return whether only this machine can reach a Twisted server endpoint string; False if uncertain."""
     kind, *rest = (part.replace("\\", "") for part in re.split(r"(?<!\\):", endpoint))
     if kind == "unix":
         return True
     named = dict(part.split("=", 1) for part in rest if "=" in part)
-    return kind in {"tcp", "tcp6", "ssl", "tls"} and _is_loopback(named.get("interface", ""))
+    return kind in {"tcp", "tcp6", "ssl", "tls"} and _is_loopback_host(named.get("interface", ""))
 
 
-def _is_loopback(interface: str) -> bool:
+def _is_loopback_host(interface: str) -> bool:
     if interface == "localhost":
         return True
     try:
@@ -38,7 +38,7 @@ def _is_loopback(interface: str) -> bool:
         return False
 
 
-def _listen_is_an_endpoint(settings: Settings) -> Iterator[str]:
+def _check_listen(settings: Settings) -> Iterator[str]:
     if not settings.http.listen:
         yield f"http.listen: nothing to listen on; for example {_EXAMPLE}"
     for endpoint in settings.http.listen:
@@ -46,11 +46,11 @@ def _listen_is_an_endpoint(settings: Settings) -> Iterator[str]:
             yield f"http.listen: {endpoint!r} is not an endpoint; for example {_EXAMPLE}"
 
 
-def _strangers_need_a_key(settings: Settings) -> Iterator[str]:
+def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
     if settings.http.api_keys:
         return
     for endpoint in settings.http.listen:
-        if not loopback(endpoint):
+        if not is_loopback_endpoint(endpoint):
             yield (
                 f"http.listen: other machines may reach {endpoint!r} and no API key is set; set one "
                 "(`codexd new-key` makes it, --api-key or CODEXD_API_KEYS takes it) or listen on loopback "
@@ -58,18 +58,18 @@ def _strangers_need_a_key(settings: Settings) -> Iterator[str]:
             )
 
 
-def _keys_can_be_sent(settings: Settings) -> Iterator[str]:
+def _check_keys(settings: Settings) -> Iterator[str]:
     if not all(re.fullmatch(r"[!-~]+", key) for key in settings.http.api_keys):
         yield "http.api_keys: a key is empty or not visible ASCII, which an HTTP header cannot carry"
 
 
-def _back_off_grows(settings: Settings) -> Iterator[str]:
+def _check_backoff(settings: Settings) -> Iterator[str]:
     codex = settings.codex
     if codex.backoff_first_seconds > codex.backoff_cap_seconds:
         yield "codex.backoff_first_seconds: must not be above codex.backoff_cap_seconds"
 
 
-def _aliases_are_unique(settings: Settings) -> Iterator[str]:
+def _check_alias_names(settings: Settings) -> Iterator[str]:
     for name, count in Counter(alias.name for alias in settings.models.alias).items():
         if not name.strip():
             yield "models.alias: an alias has an empty name"
@@ -77,7 +77,7 @@ def _aliases_are_unique(settings: Settings) -> Iterator[str]:
             yield f"models.alias: {count} aliases are named {name!r}; names must differ"
 
 
-def _agents_have_a_workspace(settings: Settings) -> Iterator[str]:
+def _check_agent_workspaces(settings: Settings) -> Iterator[str]:
     for alias in settings.models.alias:
         if alias.profile == "agent" and not alias.workspace:
             yield f'models.alias {alias.name!r}: profile = "agent" needs workspace, the agent\'s directory'
@@ -85,7 +85,7 @@ def _agents_have_a_workspace(settings: Settings) -> Iterator[str]:
             yield f'models.alias {alias.name!r}: workspace is for profile = "agent"; a plain model has none'
 
 
-def _aliases_lead_somewhere(settings: Settings) -> Iterator[str]:
+def _check_alias_targets(settings: Settings) -> Iterator[str]:
     upstreams = {upstream.name for upstream in settings.upstream}
     for alias in settings.models.alias:
         where = f"models.alias {alias.name!r}"
@@ -97,7 +97,7 @@ def _aliases_lead_somewhere(settings: Settings) -> Iterator[str]:
             yield f"{where}: it is its own fallback"
 
 
-def _upstreams_are_told_apart(settings: Settings) -> Iterator[str]:
+def _check_upstream_names(settings: Settings) -> Iterator[str]:
     for name, count in Counter(upstream.name for upstream in settings.upstream).items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             yield f"upstream: {name!r} is no name; take up to 64 letters, digits, '.', '_' and '-'"
@@ -105,7 +105,7 @@ def _upstreams_are_told_apart(settings: Settings) -> Iterator[str]:
             yield f"upstream: {count} are named {name!r}; names must differ"
 
 
-def _upstreams_can_be_reached(settings: Settings) -> Iterator[str]:
+def _check_upstream_addresses(settings: Settings) -> Iterator[str]:
     for upstream in settings.upstream:
         where = f"upstream {upstream.name!r}"
         if not _ADDRESS.fullmatch(upstream.base_url):
@@ -118,8 +118,8 @@ def _upstreams_can_be_reached(settings: Settings) -> Iterator[str]:
             yield f"{where}: retry_first_seconds must not be above retry_cap_seconds"
 
 
-def _output_modes_are_keyed(settings: Settings) -> Iterator[str]:
-    """The entries are not shown: one may hold the key itself."""
+def _check_key_output_modes(settings: Settings) -> Iterator[str]:
+    """Never quotes an entry, which may contain a key by mistake."""
     entries = settings.tools.key_output_modes
     for place, entry in enumerate(entries):
         if not _KEYED_MODE.fullmatch(entry):
@@ -133,14 +133,14 @@ def _output_modes_are_keyed(settings: Settings) -> Iterator[str]:
 
 
 _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
-    _listen_is_an_endpoint,
-    _strangers_need_a_key,
-    _keys_can_be_sent,
-    _back_off_grows,
-    _aliases_are_unique,
-    _agents_have_a_workspace,
-    _aliases_lead_somewhere,
-    _upstreams_are_told_apart,
-    _upstreams_can_be_reached,
-    _output_modes_are_keyed,
+    _check_listen,
+    _check_key_for_remote_clients,
+    _check_keys,
+    _check_backoff,
+    _check_alias_names,
+    _check_agent_workspaces,
+    _check_alias_targets,
+    _check_upstream_names,
+    _check_upstream_addresses,
+    _check_key_output_modes,
 )

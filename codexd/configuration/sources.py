@@ -1,4 +1,4 @@
-"""Where settings come from: every source is read into the same thing, a list of choices."""
+"""Parses the sources of settings (TOML, environment, flags) into overrides."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Final, get_origin
 
 from attrs import frozen
 
-from codexd.configuration.catalogue import Entry, bare, entries
+from codexd.configuration.registry import Setting, list_settings, strip_annotation
 
 CONFIG_VARIABLE: Final = "CODEXD_CONFIG"
 SHORT_VARIABLES: Final = {
@@ -15,13 +15,11 @@ SHORT_VARIABLES: Final = {
     "CODEXD_CODEX": "codex.binary",
     "CODEXD_LISTEN": "http.listen",
 }
-_TRUTH: Final = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
-    ("false", "no", "off", "0"), False
-)
+_BOOLEANS: Final = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
 
-class Misconfigured(ValueError):
-    """What a person chose cannot be served; every problem names its setting.
+class ConfigurationError(ValueError):
+    """The settings are wrong; every problem starts with the name of its setting.
 
     Attributes:
         problems: one sentence each.
@@ -33,13 +31,13 @@ class Misconfigured(ValueError):
 
 
 @frozen(repr=False)
-class Choice:
-    """One setting somebody chose.
+class Override:
+    """A value for one setting, which replaces its default.
 
     Attributes:
         key: the setting's dotted name.
-        value: as TOML has it; not checked yet.
-        origin: where it was chosen: a file's name, a variable, a flag.
+        value: the value as TOML represents it, unchecked.
+        origin: the source: a file name, a variable or a flag.
     """
 
     key: str
@@ -47,101 +45,99 @@ class Choice:
     origin: str
 
 
-def from_toml(text: str, name: str) -> Iterator[Choice]:
-    """Read a TOML document.
+def parse_toml(text: str, name: str) -> Iterator[Override]:
+    """Parse a TOML document.
 
     Raises:
-        Misconfigured: when it is not TOML, or what is in it stands in no table of ours.
+        ConfigurationError: when the text is not TOML or has an unknown table or a key outside a table.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"{name}: not TOML: {error}") from error
-    if problems := [*_misplaced(document, name)]:
-        raise Misconfigured(*problems)
+        raise ConfigurationError(f"{name}: not TOML: {error}") from error
+    if problems := [*_find_misplaced(document, name)]:
+        raise ConfigurationError(*problems)
     for table, content in document.items():
-        if table in _lists():
-            yield Choice(table, content, name)
+        if table in _top_level_lists():
+            yield Override(table, content, name)
         else:
-            yield from (Choice(f"{table}.{key}", value, name) for key, value in content.items())
+            yield from (Override(f"{table}.{key}", value, name) for key, value in content.items())
 
 
-def _lists() -> list[str]:
-    """Name the lists of tables that stand at the top, such as `[[upstream]]`."""
-    return [entry.key for entry in entries() if not entry.table]
+def _top_level_lists() -> list[str]:
+    """Return the names of the top-level lists of tables, such as `[[upstream]]`."""
+    return [setting.key for setting in list_settings() if not setting.table]
 
 
-def _misplaced(document: Mapping[str, object], name: str) -> Iterator[str]:
-    tables = list(dict.fromkeys(entry.table or entry.key for entry in entries()))
+def _find_misplaced(document: Mapping[str, object], name: str) -> Iterator[str]:
+    tables = list(dict.fromkeys(setting.table or setting.key for setting in list_settings()))
     for key, content in document.items():
-        if key in _lists():
+        if key in _top_level_lists():
             continue
         if key not in tables:
             what = "table" if isinstance(content, dict) else "key"
-            yield f"{key}: unknown {what}{suggestion(key, tables)} ({name})"
+            yield f"{key}: unknown {what}{suggest(key, tables)} ({name})"
         elif not isinstance(content, dict):
             yield f"{key}: must be a table ({name})"
 
 
-def from_environ(environ: Mapping[str, str]) -> Iterator[Choice]:
-    """Read the variables `CODEXD_<TABLE>_<KEY>` and their short forms; an empty one counts as not set.
+def parse_environ(environ: Mapping[str, str]) -> Iterator[Override]:
+    """Parse the variables `CODEXD_<TABLE>_<KEY>` and their short forms; an empty variable counts as not set.
 
     Raises:
-        Misconfigured: for an unknown variable, or one setting chosen by two of them.
+        ConfigurationError: for an unknown variable, or two variables of one setting.
     """
     known = _variables()
     given = [name for name, text in sorted(environ.items()) if name.startswith("CODEXD_") and text]
     names = [name for name in given if name != CONFIG_VARIABLE]
-    problems = [_unknown(name, known) for name in names if name not in known]
-    problems += _chosen_twice(names, known)
+    problems = [_describe_unknown(name, known) for name in names if name not in known]
+    problems += _find_duplicates(names, known)
     if problems:
-        raise Misconfigured(*problems)
-    yield from (Choice(known[name].key, spelled(known[name], environ[name]), name) for name in names)
+        raise ConfigurationError(*problems)
+    yield from (Override(known[name].key, parse_text(known[name], environ[name]), name) for name in names)
 
 
-def from_flag(key: str, text: str, flag: str) -> Choice:
-    """Read a flag that sets one value."""
-    entry = next(entry for entry in entries() if entry.key == key)
-    return Choice(key, spelled(entry, text), flag)
+def parse_flag(key: str, text: str, flag: str) -> Override:
+    """Parse a flag with one value."""
+    setting = next(setting for setting in list_settings() if setting.key == key)
+    return Override(key, parse_text(setting, text), flag)
 
 
-def spelled(entry: Entry, text: str) -> object:
-    """Turn a variable's text into what TOML would have there.
+def parse_text(setting: Setting, text: str) -> object:
+    """Convert the text of a variable or flag into the value that TOML would have.
 
-    Lists are separated by commas; endpoints, which may hold commas, by white space or `;`. What cannot be
-    read stays text, and the check of its type says what was wanted.
+    Lists are separated by commas; endpoints, which may contain commas, by white space or `;`. Text that
+    cannot be converted is returned unchanged, and the later type check reports it.
     """
-    if get_origin(entry.kind) is tuple:
-        items = text.replace(";", " ").split() if entry.name == "listen" else text.split(",")
+    if get_origin(setting.kind) is tuple:
+        items = text.replace(";", " ").split() if setting.name == "listen" else text.split(",")
         return [item.strip() for item in items if item.strip()]
-    readers: dict[Any, Any] = {bool: _TRUTH.__getitem__, int: int, float: float}
+    readers: dict[Any, Any] = {bool: _BOOLEANS.__getitem__, int: int, float: float}
     try:
-        return readers[bare(entry.kind)](text.strip().lower())
+        return readers[strip_annotation(setting.kind)](text.strip().lower())
     except (KeyError, ValueError):
         return text.strip()
 
 
-def suggestion(name: str, names: Iterable[str], prefix: str = "") -> str:
-    """Give the end of a sentence about an unknown name: the nearest one that exists, if any is near."""
+def suggest(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """Return the end of an error message about an unknown name: the closest known name, if there is one."""
     near = get_close_matches(name, list(names), n=1)
     return f"; did you mean {prefix}{near[0]}?" if near else ""
 
 
-def _variables() -> dict[str, Entry]:
-    by_key = {entry.key: entry for entry in entries() if not entry.only_in_toml}
-    full = {entry.variable: entry for entry in by_key.values()}
+def _variables() -> dict[str, Setting]:
+    by_key = {setting.key: setting for setting in list_settings() if not setting.is_table_list}
+    full = {setting.variable: setting for setting in by_key.values()}
     return full | {name: by_key[key] for name, key in SHORT_VARIABLES.items()}
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"{name}: unknown variable{suggestion(name, (*known, CONFIG_VARIABLE))}"
+def _describe_unknown(name: str, known: Iterable[str]) -> str:
+    return f"{name}: unknown variable{suggest(name, (*known, CONFIG_VARIABLE))}"
 
 
-def _chosen_twice(names: Iterable[str], known: Mapping[str, Entry]) -> list[str]:
+def _find_duplicates(names: Iterable[str], known: Mapping[str, Setting]) -> list[str]:
     by_key: dict[str, list[str]] = {}
     for name in names:
         if name in known:
             by_key.setdefault(known[name].key, []).append(name)
-    return [
-        f"{' and '.join(twice)}: both set {key}; keep one" for key, twice in by_key.items() if len(twice) > 1
-    ]
+    return [f"{' and '.join(twice)}: both set {key}; keep one" for key, twice in by_key.items() if len(twice) > 1]

@@ -1,1 +1,1 @@
-"""The clients' dialects: a request body to a Turn, neutral events to that client's bytes."""
+"""The clients' dialects: decode request bodies into Turns, encode neutral events for the client."""

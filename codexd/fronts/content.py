@@ -1,10 +1,17 @@
-"""What a message or a tool's result holds, in both dialects: a string, or text, images, files and audio."""
+"""Parsers of message and tool-result content, for all dialects: text, image, file and audio parts."""
 
 import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from codexd.fronts.reading import Fields, entry, missing, unsupported, wrong_type, wrong_value
+from codexd.fronts.json_fields import (
+    Fields,
+    parse_element,
+    raise_missing,
+    raise_unsupported,
+    raise_wrong_type,
+    raise_wrong_value,
+)
 from codexd.neutral.turn import AudioPart, FilePart, ImagePart, JsonText, Part, RefusalPart, TextPart
 from codexd.wire import json
 
@@ -48,14 +55,14 @@ _MEDIA: Final = dict.fromkeys(_PLAIN, "text/plain") | {
     "yaml": "text/yaml",
     "yml": "text/yaml",
 }
-"""Media types by the end of a file's name, for data that comes without one."""
+"""Media types by file name extension, for data that comes without one."""
 
 
-def parts(fields: Fields, name: str) -> tuple[Part, ...]:
-    """Read content: a string is one text part, null and `[]` are none, an array is its parts.
+def parse_parts(fields: Fields, name: str) -> tuple[Part, ...]:
+    """Parse content: a string is one text part, null and `[]` are no parts, an array is its parts.
 
     Raises:
-        Refused: with the path of the part at fault, such as `messages[0].content[1].image_url`.
+        FaultError: with the path of the invalid part, such as `messages[0].content[1].image_url`.
     """
     value = fields.raw(name)
     if value is None:
@@ -63,8 +70,8 @@ def parts(fields: Fields, name: str) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (TextPart(value),)
     if not isinstance(value, list):
-        wrong_type(fields.at(name), "a string or an array of parts", value)
-    return tuple(_part(entry(fields.at(name), index, one)) for index, one in enumerate(value))
+        raise_wrong_type(fields.at(name), "a string or an array of parts", value)
+    return tuple(_part(parse_element(fields.at(name), index, one)) for index, one in enumerate(value))
 
 
 def _part(part: Fields) -> Part:
@@ -75,11 +82,11 @@ def _text(part: Fields) -> Part:
     return TextPart(part.required_text("text"))
 
 
-def _said(part: Fields) -> Part:
-    """Read what an assistant said, with what the provider noted on it."""
-    noted = tuple(_json(one.value) for one in part.objects("annotations"))
+def _output_text(part: Fields) -> Part:
+    """Parse a text part of an assistant message, with its annotations and log probabilities."""
+    annotations = tuple(_json(one.value) for one in part.objects("annotations"))
     tokens = part.array("logprobs")
-    return TextPart(part.required_text("text"), noted, _json(tokens) if tokens else None)
+    return TextPart(part.required_text("text"), annotations, _json(tokens) if tokens else None)
 
 
 def _json(value: Any) -> JsonText:
@@ -91,13 +98,13 @@ def _refusal(part: Fields) -> Part:
 
 
 def _image(part: Fields) -> Part:
-    """Read Chat's `image_url: {url, detail}` and Responses' `image_url: "..."` beside `detail`."""
-    _no_upload(part, "as a data URL in 'image_url'")
+    """Parse Chat's `image_url: {url, detail}` or Responses' `image_url: "..."` with a sibling `detail`."""
+    _reject_file_id(part, "as a data URL in 'image_url'")
     nested = part.object("image_url") if isinstance(part.raw("image_url"), dict) else None
     holder, name = (part, "image_url") if nested is None else (nested, "url")
     url = holder.required_name(name)
     if not _WEB.match(url) and not _INLINE.match(url):
-        wrong_value(holder.at(name), "expected an http, https or data URL")
+        raise_wrong_value(holder.at(name), "expected an http, https or data URL")
     return ImagePart(url, (nested or part).choice("detail", ("low", "high", "auto", "original")))
 
 
@@ -107,43 +114,43 @@ def _audio(part: Fields) -> Part:
 
 
 def _file(part: Fields) -> Part:
-    """Read Chat's `file: {...}` and Responses' flat form; inline data goes before a URL."""
+    """Parse Chat's `file: {...}` or Responses' flat form; inline data takes precedence over a URL."""
     file = part.object("file") or part
-    _no_upload(file, "as 'file_data'")
+    _reject_file_id(file, "as 'file_data'")
     name = file.text("filename")
     data = file.text("file_data")
-    return FilePart(_inline(file, data, name) if data else _remote(file), name)
+    return FilePart(_data_url(file, data, name) if data else _file_url(file), name)
 
 
-def _inline(file: Fields, data: str, name: str | None) -> str:
-    """Give a file's data as a `data:` URL; bare base64 is of the type that its file's name tells."""
+def _data_url(file: Fields, data: str, name: str | None) -> str:
+    """Return a file's data as a `data:` URL; the media type of bare base64 comes from the file name."""
     if _WEB.match(data):
-        wrong_value(file.at("file_data"), "expected a data URL or base64; a web address goes in 'file_url'")
+        raise_wrong_value(file.at("file_data"), "expected a data URL or base64; a web address goes in 'file_url'")
     if _INLINE.match(data):
         return data
     media = _MEDIA.get((name or "").rpartition(".")[2].lower(), _UNKNOWN_MEDIA)
     return f"data:{media};base64,{data}"
 
 
-def _remote(file: Fields) -> str:
+def _file_url(file: Fields) -> str:
     url = file.text("file_url")
     if not url:
-        missing(file.at("file_data"))
+        raise_missing(file.at("file_data"))
     if not _WEB.match(url) and not _INLINE.match(url):
-        wrong_value(file.at("file_url"), "expected an http, https or data URL")
+        raise_wrong_value(file.at("file_url"), "expected an http, https or data URL")
     return url
 
 
-def _no_upload(part: Fields, instead: str) -> None:
+def _reject_file_id(part: Fields, instead: str) -> None:
     if part.has("file_id"):
         message = f"There is no Files API here, and no uploaded file; send the content inline, {instead}."
-        unsupported(part.at("file_id"), message)
+        raise_unsupported(part.at("file_id"), message)
 
 
 _PARTS: Final[dict[str, Callable[[Fields], Part]]] = {
     "text": _text,
     "input_text": _text,
-    "output_text": _said,
+    "output_text": _output_text,
     "refusal": _refusal,
     "image_url": _image,
     "input_image": _image,

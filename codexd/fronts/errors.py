@@ -1,16 +1,16 @@
-"""Faults in OpenAI's envelope: `{"error": {"message", "type", "param", "code"}}`, all four always there."""
+"""OpenAI's error object: `{"error": {"message", "type", "param", "code"}}`, always with all four members."""
 
 from typing import Final
 
 from codexd.neutral.fault import Fault, fault
 from codexd.wire.json import Json, encode
 
-_SHOWN: Final = 128
-"""How much of an unknown id is repeated to whoever asked for it."""
+_MAX_ECHOED_CHARACTERS: Final = 128
+"""How many characters of an unknown id an error message repeats."""
 
 
-def envelope(fault: Fault) -> Json:
-    """Give the error object as every OpenAI endpoint has it."""
+def build_error_object(fault: Fault) -> Json:
+    """Build the error object of every OpenAI endpoint."""
     return {
         "error": {
             "message": fault.message,
@@ -21,13 +21,13 @@ def envelope(fault: Fault) -> Json:
     }
 
 
-def render(fault: Fault) -> bytes:
-    """Write the body of a plain HTTP error."""
-    return encode(envelope(fault))
+def render_error(fault: Fault) -> bytes:
+    """Render the body of an HTTP error."""
+    return encode(build_error_object(fault))
 
 
-def headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
-    """Give the headers that tell an SDK whether and when to try again."""
+def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the response headers that tell an SDK whether and when to retry."""
     found: list[tuple[bytes, bytes]] = []
     if fault.retry_after_seconds is not None:
         seconds = max(1, -int(-fault.retry_after_seconds // 1))
@@ -39,6 +39,6 @@ def headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(found)
 
 
-def absent(kind: str, what: str, id: str, param: str | None = None) -> Fault:
-    """Give the fault for something that is not kept, or is somebody else's, in OpenAI's words."""
-    return fault(kind, f"{what} with id '{id[:_SHOWN]}' not found.", param=param)
+def not_found(kind: str, what: str, id: str, param: str | None = None) -> Fault:
+    """Return OpenAI's fault for an object that does not exist or belongs to another principal."""
+    return fault(kind, f"{what} with id '{id[:_MAX_ECHOED_CHARACTERS]}' not found.", param=param)

@@ -1,42 +1,42 @@
-"""`GET /v1/models` and `GET /v1/models/{id}`."""
+"""Response bodies of `GET /v1/models` and `GET /v1/models/{id}`."""
 
 from typing import Final
 
 from attrs import evolve
 
-from codexd.neutral.fault import Fault, Refused, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.model import ModelCard
 from codexd.wire import json
 from codexd.wire.json import Json
 
-_SHOWN: Final = 128
-"""How much of an unknown name is repeated to whoever asked for it."""
+_MAX_ECHOED_CHARACTERS: Final = 128
+"""How many characters of an unknown model name an error message repeats."""
 
 
-def render(cards: tuple[ModelCard, ...]) -> bytes:
-    """Write the list: OpenAI's `data`, and beside it the `models` that Codex insists on.
+def render_models(cards: tuple[ModelCard, ...]) -> bytes:
+    """Render the model list: OpenAI's `data`, and the `models` that Codex requires.
 
-    Codex takes each of its `models` as a full description, prompt included, in place of its own; an empty
-    list leaves it its own.
+    Codex treats each of its `models` as a full description, prompt included, that replaces its own; an empty
+    list leaves its own in place.
     """
     return json.encode({"object": "list", "data": [_model(card) for card in cards], "models": []})
 
 
-def render_one(cards: tuple[ModelCard, ...], id: str) -> bytes:
-    """Write one model; a name with an effort for a suffix is one, though the list leaves it out.
+def render_model(cards: tuple[ModelCard, ...], id: str) -> bytes:
+    """Render one model; a name with an effort as suffix is valid, although the list omits it.
 
     Raises:
-        Refused: `unknown_model` when none of the cards has this id.
+        FaultError: `unknown_model` when none of the cards has this id.
     """
     for card in cards:
         if id == card.id or id in (f"{card.id}-{effort}" for effort in card.efforts):
             return json.encode(_model(evolve(card, id=id)))
-    raise Refused(unknown(id))
+    raise FaultError(model_not_found(id))
 
 
-def unknown(id: str) -> Fault:
-    """Give the fault for a model that is not on offer, naming it."""
-    shown = id if len(id) <= _SHOWN else id[:_SHOWN] + "..."
+def model_not_found(id: str) -> Fault:
+    """Return the fault for a model that is not available, with its name."""
+    shown = id if len(id) <= _MAX_ECHOED_CHARACTERS else id[:_MAX_ECHOED_CHARACTERS] + "..."
     message = f"The model '{shown}' does not exist or you do not have access to it."
     return fault("unknown_model", message, param="model")
 

@@ -1,6 +1,6 @@
 """One answer, from `begin` to its one end.
 
-The sinks only take note; whatever touches the client or the back end is done by `flush`, once for all the
+The sinks only take note; whatever touches the client or the back end is done by `settle`, once for all the
 events of one turn of the reactor.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from codexd.fronts.exchange import Exchange, Stamp
+from codexd.fronts.dialect import DecodedRequest, ResponseIdentity
 from codexd.http.heading import set_heading
 from codexd.http.heartbeat import Heartbeat
 from codexd.http.house import House
@@ -22,14 +22,14 @@ from codexd.http.streamed import Streamed
 from codexd.http.whole import Whole
 from codexd.interfaces import ITurnHandle
 from codexd.neutral import event as e
-from codexd.neutral.fault import Fault, Refused, fault
-from codexd.observe.record import CLIENT_GONE, OK
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.observe.request_record import CLIENT_GONE, OK
 
 
 class Answer:
     """One request's answer: of all its choices, if it asks for several."""
 
-    def __init__(self, house: House, request: Request, exchange: Exchange) -> None:
+    def __init__(self, house: House, request: Request, exchange: DecodedRequest) -> None:
         self._house = house
         self._request = request
         self._record = request.record
@@ -45,14 +45,14 @@ class Answer:
         self._heartbeat: Heartbeat | None = None
         self._shape = self._shaped(house.stamp(exchange.turn.model))
 
-    def _shaped(self, stamp: Stamp) -> Shape:
+    def _shaped(self, stamp: ResponseIdentity) -> Shape:
         house, request, exchange = self._house, self._request, self._exchange
         shape: Shape = (
-            Streamed(request, exchange.encoder(stamp), house.clock, house.limits, self)
+            Streamed(request, exchange.build_encoder(stamp), house.clock, house.limits, self)
             if exchange.stream
             else Whole(request, exchange, stamp, self)
         )
-        keeping = exchange.keeping
+        keeping = exchange.storage
         return shape if keeping is None else Kept(shape, keeping, stamp, house, self)
 
     def begin(self) -> Deferred[bytes | None]:
@@ -61,7 +61,7 @@ class Answer:
         Cancel it when the client is gone.
 
         Raises:
-            Refused: `shutting_down`.
+            FaultError: `shutting_down`.
         """
         house = self._house
         house.doorman.enter(self)
@@ -71,13 +71,13 @@ class Answer:
             if not self._over:
                 self._begin_one(choice, sink)
         self._starting = False
-        self.flush()
+        self.settle()
         return self._done
 
     def _begin_one(self, choice: int, sink: Sink) -> None:
         try:
             self._handles.append(self._house.backend.begin(self._exchange.turns[choice], sink))
-        except Refused as refused:
+        except FaultError as refused:
             self._fail(refused.fault, choice)
         except Exception:
             self._broke()
@@ -131,7 +131,7 @@ class Answer:
 
     def _broke(self) -> None:
         """End with `internal`, for an exception that is being handled."""
-        self._house.journal.broke(self._record, Failure())
+        self._house.journal.log_internal_error(self._record, Failure())
         if self._over and self._shape.opened:
             self._hopeless = True  # it broke over its very end, which cannot be told any more
         else:
@@ -149,16 +149,16 @@ class Answer:
             self._shape.keepalive()
         except Exception:
             self._broke()
-        self.flush()
+        self.settle()
 
     # What touches the client and the back end.
 
-    def flush(self) -> None:
+    def settle(self) -> None:
         """Write what is waiting, and end what is over."""
         if self._starting or self._ended:
             return
         try:
-            if self._shape.flush() and self._heartbeat is not None:
+            if self._shape.settle() and self._heartbeat is not None:
                 self._heartbeat.touch()
             if self._over:
                 self._stop_model()
@@ -187,24 +187,24 @@ class Answer:
     def not_kept(self, wrong: Fault) -> None:
         """Fail: the store did (kept.Waiter)."""
         self._fail(wrong)
-        self.flush()
+        self.settle()
 
     def head(self) -> None:
         """Set the headers that every answer has (shape.Host)."""
         set_heading(self._request, (name for handle in self._handles for name in handle.ignored))
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Hold the model: this client is behind (outlet.Keeper)."""
         self._house.journal.metrics.count("reader_held")
         self._held = tuple(self._running())
         for handle in self._held:
-            handle.hold()
+            handle.pause()
 
-    def release(self) -> None:
+    def resume(self) -> None:
         """Let the model go on (outlet.Keeper). Idempotent."""
         held, self._held = self._held, ()
         for handle in held:
-            handle.release()
+            handle.resume()
 
     def cut(self) -> None:
         """Give up a client that does not read (outlet.Keeper)."""
@@ -217,7 +217,7 @@ class Answer:
         self._dismissed = True
         if not self._over:
             self._fail(fault("shutting_down"))
-        self.flush()
+        self.settle()
         self._hurry()
 
     def _hurry(self) -> None:
@@ -246,7 +246,7 @@ class Answer:
             self._heartbeat.stop()
 
     def _stop_model(self) -> None:
-        self.release()
+        self.resume()
         for handle in self._running():
             handle.cancel()
         for sink in self._sinks:

@@ -111,16 +111,12 @@ class Routes:
     @app.route("/v1/conversations/<id:id>/items/<id:item_id>", methods=["GET"])
     async def item(self, request: Request, id: str, item_id: str) -> bytes:
         """Show one item of a conversation."""
-        return await self._conversations.item(
-            request.at("/v1/conversations/{id}/items/{item_id}"), id, item_id
-        )
+        return await self._conversations.item(request.at("/v1/conversations/{id}/items/{item_id}"), id, item_id)
 
     @app.route("/v1/conversations/<id:id>/items/<id:item_id>", methods=["DELETE"])
     async def delete_item(self, request: Request, id: str, item_id: str) -> bytes:
         """Take an item out of a conversation."""
-        return await self._conversations.take_out(
-            request.at("/v1/conversations/{id}/items/{item_id}"), id, item_id
-        )
+        return await self._conversations.take_out(request.at("/v1/conversations/{id}/items/{item_id}"), id, item_id)
 
     @app.route("/v1/models", methods=["GET"])
     def models(self, request: Request) -> bytes:

@@ -4,8 +4,7 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.backs import estimate
-from codexd.fronts import listing, responses
+from codexd.fronts import pagination, responses
 from codexd.http.guard import Guard
 from codexd.http.heading import set_heading
 from codexd.http.house import House
@@ -14,8 +13,9 @@ from codexd.http.transcript import Transcript
 from codexd.http.viewer import Viewer
 from codexd.http.work import Work
 from codexd.http.works import Works
-from codexd.neutral.fault import Refused, fault
-from codexd.neutral.kept import KeptResponse
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.stored import StoredResponse
+from codexd.policy import estimate
 
 _NO_STREAM: Final = "Only a response that was made with 'background' can be streamed again."
 _NO_CANCEL: Final = "Only a response that was made with 'background' can be cancelled."
@@ -41,34 +41,34 @@ class Archive:
         """Show an answer as it stands, or the rest of its stream.
 
         Raises:
-            Refused: `not_background` for the stream of an answer that is not, `wrong_value` for a query.
+            FaultError: `not_background` for the stream of an answer that is not, `wrong_value` for a query.
         """
         owner = self.guard.admit(request)
-        asked = responses.retrieval(request.query)
+        asked = responses.parse_retrieval_options(request.query)
         work = self.works.find(owner, id)
         kept = await self._kept(owner, id) if work is None else work.so_far()
         set_heading(request)
         if not asked.stream:
-            return request.send(200, responses.shown(kept, asked.include))
+            return request.send(200, responses.render_stored(kept, asked.include))
         if not kept.background:
-            raise Refused(fault("not_background", _NO_STREAM, param="stream"))
+            raise FaultError(fault("not_background", _NO_STREAM, param="stream"))
         transcript, place = await self._stream(kept, work, asked.starting_after)
         if request.method == b"HEAD":
             transcript, place = Transcript(over=True), 0
         await Viewer(self.house, request, transcript, place).begin()
         return None
 
-    async def _stream(
-        self, kept: KeptResponse, work: Work | None, starting_after: int
-    ) -> tuple[Transcript, int]:
+    async def _stream(self, kept: StoredResponse, work: Work | None, starting_after: int) -> tuple[Transcript, int]:
         """Give a stream, and from where in it the client is to have it."""
         if work is not None:
             said = bytes(work.transcript.said)
-            rest = responses.resumed(said, starting_after)
+            rest = responses.resume_stream(said, starting_after)
             return work.transcript, len(said) - sum(map(len, rest))
-        frames = await self.house.store.frames(kept.owner, kept.id)
+        frames = await self.house.store.load_stream(kept.owner, kept.id)
         said_again = (
-            responses.resumed(frames, starting_after) if frames else responses.closing(kept, starting_after)
+            responses.resume_stream(frames, starting_after)
+            if frames
+            else responses.render_final_stream(kept, starting_after)
         )
         return Transcript(b"".join(said_again), over=True), 0
 
@@ -76,59 +76,59 @@ class Archive:
         """End an answer in the background, and show it; one that is over stays as it is.
 
         Raises:
-            Refused: `not_background`.
+            FaultError: `not_background`.
         """
         owner = self.guard.admit(request)
         kept = await self._stopped(owner, id) or await self._kept(owner, id)
         if not kept.background:
-            raise Refused(fault("not_background", _NO_CANCEL))
-        return request.send(200, responses.shown(kept))
+            raise FaultError(fault("not_background", _NO_CANCEL))
+        return request.send(200, responses.render_stored(kept))
 
     async def delete(self, request: Request, id: str) -> bytes:
         """Delete an answer, and end it first if it is running."""
         owner = self.guard.admit(request)
         await self._stopped(owner, id)
         store = await self.house.memory()
-        if not await store.delete(owner, id):
-            raise Refused(responses.unknown(id))
-        return request.send(200, responses.deleted(id))
+        if not await store.delete_response(owner, id):
+            raise FaultError(responses.response_not_found(id))
+        return request.send(200, responses.render_deleted(id))
 
     async def input_items(self, request: Request, id: str) -> bytes:
         """List what the model was shown.
 
         Raises:
-            Refused: `wrong_value` for a query.
+            FaultError: `wrong_value` for a query.
         """
         owner = self.guard.admit(request)
-        asked = listing.window(request.query)
+        asked = pagination.parse_page_query(request.query)
         store = await self.house.memory()
-        items = await store.input_items(owner, id)
+        items = await store.load_input_items(owner, id)
         if items is None:
-            raise Refused(responses.unknown(id))
-        return request.send(200, listing.page(items, asked))
+            raise FaultError(responses.response_not_found(id))
+        return request.send(200, pagination.render_page(items, asked))
 
     async def count(self, request: Request) -> bytes:
         """Count the tokens of a request that is not made.
 
         Raises:
-            Refused: for whatever is wrong with it.
+            FaultError: for whatever is wrong with it.
         """
         terms = self.house.terms(self.guard.admit(request), request.getHeader)
-        draft = responses.measured(self.guard.body(request), terms)
+        draft = responses.decode_for_counting(self.guard.body(request), terms)
         store = await self.house.memory()
-        turn = draft.complete(await store.recall(draft.wanted)).turn
-        return request.send(200, responses.counted(estimate.usage(turn, 0).input_tokens))
+        turn = draft.complete(await store.load_history(draft.history_query)).turn
+        return request.send(200, responses.render_token_count(estimate.usage(turn, 0).input_tokens))
 
     def compact(self, request: Request) -> bytes:
         """Refuse to compact a history.
 
         Raises:
-            Refused: always.
+            FaultError: always.
         """
         self.guard.admit(request)
-        raise Refused(responses.uncompactable())
+        raise FaultError(responses.compaction_unsupported())
 
-    async def _stopped(self, owner: str, id: str) -> KeptResponse | None:
+    async def _stopped(self, owner: str, id: str) -> StoredResponse | None:
         """End an answer that runs in the background, if it does, and give it as it is kept then."""
         work = self.works.find(owner, id)
         if work is None:
@@ -137,10 +137,10 @@ class Archive:
         await work.over.wait()
         return work.kept
 
-    async def _kept(self, owner: str, id: str) -> KeptResponse:
+    async def _kept(self, owner: str, id: str) -> StoredResponse:
         """Give an answer that does not run; one whose end could not be kept is as good as cut."""
         store = await self.house.memory()
-        kept = await store.response(owner, id)
+        kept = await store.load_response(owner, id)
         if kept is None:
-            raise Refused(responses.unknown(id))
-        return kept if kept.standing == "over" else responses.lost(kept)
+            raise FaultError(responses.response_not_found(id))
+        return kept if kept.state == "over" else responses.mark_interrupted(kept)

@@ -88,8 +88,8 @@ class Channel(http.HTTPChannel):
         """Say in the envelope what is wrong, where Twisted says nothing."""
         long = self._receivedHeaderSize > self.totalHeadersSize or self._receivedHeaderCount > self.maxHeaders
         wrong = fault("headers_too_large" if long else "malformed_request")
-        reason, body = HTTPStatus(wrong.status).phrase.encode(), errors.render(wrong)
-        self.site.journal.malformed()
+        reason, body = HTTPStatus(wrong.status).phrase.encode(), errors.render_error(wrong)
+        self.site.journal.count_malformed_request()
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nserver: codexd\r\nx-request-id: %b\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n%b"

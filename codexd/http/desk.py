@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts import embeddings, models
-from codexd.fronts.exchange import Draft, Exchange
+from codexd.fronts.dialect import DecodedRequest, PendingRequest
 from codexd.http.answer import Answer
 from codexd.http.doors import Door
 from codexd.http.errand import Errand
@@ -16,8 +16,8 @@ from codexd.http.guard import Guard
 from codexd.http.house import House
 from codexd.http.request import Request
 from codexd.http.works import Works
-from codexd.neutral.fault import Refused, fault
-from codexd.neutral.kept import Recalled
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.stored import LoadedHistory
 from codexd.observe.metrics import CONTENT_TYPE
 
 _SHOWN: Final = 64  # characters of a model's name that are remembered
@@ -41,23 +41,23 @@ class Desk:
         """Begin an answer.
 
         Raises:
-            Refused: for whatever is wrong with the request.
+            FaultError: for whatever is wrong with the request.
         """
         request.record.front = door.front
         terms = self.house.terms(self.guard.admit(request), request.getHeader)
         if self.house.doorman.closed:
-            raise Refused(fault("shutting_down"))
+            raise FaultError(fault("shutting_down"))
         draft = door.read(self.guard.body(request), terms)
-        if draft.wanted.nothing:
-            return self._begin(request, draft.complete(Recalled()))
+        if draft.history_query.is_empty:
+            return self._begin(request, draft.complete(LoadedHistory()))
         return Deferred.fromCoroutine(self._go_on(request, draft))
 
-    async def _go_on(self, request: Request, draft: Draft) -> bytes | None:
+    async def _go_on(self, request: Request, draft: PendingRequest) -> bytes | None:
         store = await self.house.memory()
-        return await self._begin(request, draft.complete(await store.recall(draft.wanted)))
+        return await self._begin(request, draft.complete(await store.load_history(draft.history_query)))
 
-    def _begin(self, request: Request, exchange: Exchange) -> Deferred[bytes | None]:
-        record, keeping = request.record, exchange.keeping
+    def _begin(self, request: Request, exchange: DecodedRequest) -> Deferred[bytes | None]:
+        record, keeping = request.record, exchange.storage
         record.model = _harmless(exchange.turn.model)
         record.stream = exchange.stream
         if keeping is not None and keeping.background:
@@ -68,28 +68,28 @@ class Desk:
         """Ask for embeddings; no answer of ours, and so nothing is kept or shown but what comes back.
 
         Raises:
-            Refused: for whatever is wrong with the request.
+            FaultError: for whatever is wrong with the request.
         """
         request.record.front = "embeddings"
         self.guard.admit(request)
         asked = embeddings.decode(self.guard.body(request))
         request.record.model = _harmless(asked.model)
-        errand = Errand(self.house, request, lambda: self.house.embedder.embed(asked.model, asked.renamed))
+        errand = Errand(self.house, request, lambda: self.house.embedder.embed(asked.model, asked.with_model))
         return Deferred.fromCoroutine(errand.run())
 
     def models(self, request: Request) -> bytes:
         """List the models."""
         self.guard.admit(request)
-        return request.send(200, models.render(self.house.backend.models()))
+        return request.send(200, models.render_models(self.house.backend.models()))
 
     def model(self, request: Request, id: str) -> bytes:
         """Show one model.
 
         Raises:
-            Refused: `unknown_model`.
+            FaultError: `unknown_model`.
         """
         self.guard.admit(request)
-        return request.send(200, models.render_one(self.house.backend.models(), id))
+        return request.send(200, models.render_model(self.house.backend.models(), id))
 
     def metrics(self, request: Request) -> bytes:
         """Show the figures."""
@@ -99,7 +99,7 @@ class Desk:
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Answer a request that failed before its answer began."""
         error = failure.value
-        if isinstance(error, Refused):
+        if isinstance(error, FaultError):
             return request.refuse(error.fault)
         if isinstance(error, NotFound):
             return request.refuse(fault("no_such_path"))

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from codexd.http.moment import Moment
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
 
 
@@ -39,10 +39,10 @@ class Doorman:
         """Let an answer begin.
 
         Raises:
-            Refused: `shutting_down`, once the door is closed.
+            FaultError: `shutting_down`, once the door is closed.
         """
         if self.closed:
-            raise Refused(fault("shutting_down"))
+            raise FaultError(fault("shutting_down"))
         self._inside[guest] = None
 
     def leave(self, guest: Guest) -> None:

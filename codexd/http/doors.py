@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from codexd.fronts import chat, completions, responses
-from codexd.fronts.exchange import Draft, Settled, Terms
+from codexd.fronts.dialect import PendingRequest, RequestOptions, StandaloneRequest
 
 
 @frozen
@@ -14,11 +14,11 @@ class Door:
 
     Attributes:
         front: the dialect's name, for the log.
-        read: reads a body on these terms; raises Refused.
+        read: reads a body on these terms; raises FaultError.
     """
 
     front: str
-    read: Callable[[bytes, Terms], Draft]
+    read: Callable[[bytes, RequestOptions], PendingRequest]
 
 
 @frozen
@@ -35,14 +35,16 @@ class Doors:
     completions: Door
 
 
-def _chat(body: bytes, terms: Terms) -> Draft:
+def _chat(body: bytes, terms: RequestOptions) -> PendingRequest:
     if chat.is_responses_shaped(body):
-        return Settled.of(chat.adopt(body, responses.decode(body, terms).turn, terms.show_reasoning))
-    return Settled.of(chat.decode(body, terms))
+        return StandaloneRequest.of(
+            chat.adapt_responses_turn(body, responses.decode_stateless(body, terms).turn, terms.show_reasoning)
+        )
+    return StandaloneRequest.of(chat.decode(body, terms))
 
 
-def _completions(body: bytes, terms: Terms) -> Draft:
-    return Settled.of(completions.decode(body, terms))
+def _completions(body: bytes, terms: RequestOptions) -> PendingRequest:
+    return StandaloneRequest.of(completions.decode(body, terms))
 
 
-DOORS = Doors(Door("chat", _chat), Door("responses", responses.read), Door("completions", _completions))
+DOORS = Doors(Door("chat", _chat), Door("responses", responses.decode_pending), Door("completions", _completions))

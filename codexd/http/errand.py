@@ -6,8 +6,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from codexd.http.house import House
 from codexd.http.request import Request
-from codexd.neutral.fault import Refused, fault
-from codexd.observe.record import CLIENT_GONE
+from codexd.neutral.fault import FaultError, fault
+from codexd.observe.request_record import CLIENT_GONE
 
 
 class Errand:
@@ -16,7 +16,7 @@ class Errand:
     Args:
         house: what every answer needs.
         request: whose it is.
-        ask: asks; may raise Refused.
+        ask: asks; may raise FaultError.
     """
 
     def __init__(self, house: House, request: Request, ask: "Callable[[], Deferred[bytes]]") -> None:
@@ -30,7 +30,7 @@ class Errand:
         """Ask, and give the body to answer with. Cancel it when the client is gone.
 
         Raises:
-            Refused: as whoever was asked does; `shutting_down`.
+            FaultError: as whoever was asked does; `shutting_down`.
         """
         self._house.doorman.enter(self)
         try:
@@ -38,7 +38,7 @@ class Errand:
             return self._request.send(200, await self._asked)
         except CancelledError:
             if self._dismissed:
-                raise Refused(fault("shutting_down")) from None
+                raise FaultError(fault("shutting_down")) from None
             self._request.record.outcome = CLIENT_GONE
             self._house.journal.metrics.count("client_gone")
             raise

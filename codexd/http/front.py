@@ -19,11 +19,11 @@ from codexd.http.probes import Probes
 from codexd.http.site import Site
 from codexd.http.works import Works, recover
 from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
-from codexd.observe.journal import Journal
+from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
-from codexd.policy.cors import Cors
+from codexd.policy.cors import CorsPolicy
 from codexd.settings import Http, Settings
-from codexd.tools.mode import Modes
+from codexd.tools.output_mode import OutputModes
 
 
 @frozen
@@ -45,7 +45,7 @@ class Front:
         embedder: IEmbedder,
         store: IResponseStore,
         settings: Settings,
-        journal: Journal,
+        journal: RequestLogger,
         clock: IReactorTime,
         now: Callable[[], float],
     ) -> "Front":
@@ -62,7 +62,7 @@ class Front:
         """
         http, tools = settings.http, settings.tools
         doorman = Doorman(clock, settings.codex.drain_seconds, journal.metrics)
-        modes = Modes.of(tools.output_mode, tools.key_output_modes)
+        modes = OutputModes.from_settings(tools.output_mode, tools.key_output_modes)
         kept = settings.responses
         house = House(backend, embedder, store, doorman, journal, clock, http, kept, now, modes)
         Deferred.fromCoroutine(recover(house))
@@ -70,7 +70,7 @@ class Front:
 
 
 def _site(house: House, http: Http) -> Site:
-    cors = Cors.allowing(http.cors_origins)
+    cors = CorsPolicy.from_origins(http.cors_origins)
     guard = Guard(KeyRing(http.api_keys), cors, http.max_body_bytes)
     works = Works(house)
     routes = Routes(

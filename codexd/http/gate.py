@@ -3,7 +3,7 @@
 from twisted.web.resource import IResource, Resource
 
 from codexd.http.request import Request
-from codexd.policy.cors import Cors
+from codexd.policy.cors import CorsPolicy
 
 
 class Gate(Resource):
@@ -16,7 +16,7 @@ class Gate(Resource):
 
     isLeaf = True
 
-    def __init__(self, routes: IResource, cors: Cors) -> None:
+    def __init__(self, routes: IResource, cors: CorsPolicy) -> None:
         super().__init__()
         self._routes = routes
         self._cors = cors
@@ -25,11 +25,11 @@ class Gate(Resource):
         """Answer a preflight here and at once, before any key is asked for; leave all else to the routes."""
         origin = request.getHeader(b"origin")
         if request.method != b"OPTIONS":
-            request.set_headers(self._cors.answer(origin))
+            request.set_headers(self._cors.response_headers(origin))
             self._routes.render(request)
             return
         requested = request.getHeader(b"access-control-request-headers")
         private = request.getHeader(b"access-control-request-private-network")
-        request.set_headers(self._cors.preflight(origin, requested, private))
+        request.set_headers(self._cors.preflight_headers(origin, requested, private))
         request.setResponseCode(204)
         request.finish()

@@ -5,21 +5,21 @@ from typing import Final
 from attrs import frozen
 
 from codexd.http.request import Request
-from codexd.neutral.fault import Fault, Refused, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Credentials, KeyRing
-from codexd.policy.cors import Cors
-from codexd.wire.inflate import Corrupt, TooLarge, Undecodable, UnknownEncoding, inflate
+from codexd.policy.cors import CorsPolicy
+from codexd.wire.inflate import BodyTooLargeError, CorruptBodyError, DecodingError, UnsupportedEncodingError, inflate
 
 STRANGER_BODY_BYTES: Final = 64 * 2**10
 """How much is read of a body whose sender will be refused anyway."""
 
 _READABLE: Final = (b"", b"application/json", b"text/plain")
-_UNDECODABLE: Final[dict[type[Undecodable], Fault]] = {
-    UnknownEncoding: fault(
+_UNDECODABLE: Final[dict[type[DecodingError], Fault]] = {
+    UnsupportedEncodingError: fault(
         "unsupported_media", "The content encoding must be gzip, deflate, br or zstd, at most two of them."
     ),
-    Corrupt: fault("malformed_json", "The body is not what its content encoding says."),
-    TooLarge: fault("too_large"),
+    CorruptBodyError: fault("malformed_json", "The body is not what its content encoding says."),
+    BodyTooLargeError: fault("too_large"),
 }
 
 
@@ -34,7 +34,7 @@ class Guard:
     """
 
     keys: KeyRing
-    cors: Cors
+    cors: CorsPolicy
     max_body_bytes: int
 
     def welcome(self, request: Request) -> int:
@@ -51,12 +51,12 @@ class Guard:
         kept from spending the account, also with the requests that browsers send without a preflight.
 
         Raises:
-            Refused: `invalid_api_key`, `foreign_page`.
+            FaultError: `invalid_api_key`, `foreign_page`.
         """
-        if self.keys.open and not self.cors.welcomes(request.getHeader(b"origin")):
-            raise Refused(fault("foreign_page"))
+        if self.keys.is_open and not self.cors.allows(request.getHeader(b"origin")):
+            raise FaultError(fault("foreign_page"))
         if request.principal is None:
-            raise Refused(fault("invalid_api_key"))
+            raise FaultError(fault("invalid_api_key"))
         request.record.principal = request.principal.id
         return request.principal.id
 
@@ -64,15 +64,15 @@ class Guard:
         """Give the body, out of its encoding.
 
         Raises:
-            Refused: `too_large`, `unsupported_media`, or `malformed_json` for one that is not what it says.
+            FaultError: `too_large`, `unsupported_media`, or `malformed_json` for one that is not what it says.
         """
         if request.oversized:
-            raise Refused(fault("too_large"))
+            raise FaultError(fault("too_large"))
         media = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
         if media not in _READABLE:
-            raise Refused(fault("unsupported_media", "The content type must be application/json."))
+            raise FaultError(fault("unsupported_media", "The content type must be application/json."))
         encodings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding") or ())
         try:
             return inflate(encodings.decode("latin-1"), request.content.getvalue(), self.max_body_bytes)
-        except Undecodable as error:
-            raise Refused(_UNDECODABLE[type(error)]) from None
+        except DecodingError as error:
+            raise FaultError(_UNDECODABLE[type(error)]) from None

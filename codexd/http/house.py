@@ -7,16 +7,16 @@ from functools import cache
 from attrs import Factory, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.fronts import modes
-from codexd.fronts.exchange import Stamp, Terms
+from codexd.fronts import compatibility
+from codexd.fronts.dialect import RequestOptions, ResponseIdentity
 from codexd.http.doorman import Doorman
 from codexd.http.moment import Moment
 from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
-from codexd.observe.journal import Journal
-from codexd.policy.flow import Limits
+from codexd.observe.request_log import RequestLogger
+from codexd.policy.flow import FlowLimits
 from codexd.settings import Http, Responses
-from codexd.tools import mode
-from codexd.tools.mode import Modes
+from codexd.tools import output_mode
+from codexd.tools.output_mode import OutputModes
 
 
 @frozen
@@ -41,29 +41,29 @@ class House:
     embedder: IEmbedder
     store: IResponseStore
     doorman: Doorman
-    journal: Journal
+    journal: RequestLogger
     clock: IReactorTime
     settings: Http
     responses: Responses
     now: Callable[[], float]
-    output_modes: Modes = Factory(Modes)
+    output_modes: OutputModes = Factory(OutputModes)
     recovered: Moment = Factory(Moment)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> FlowLimits:
         """Give what a slow reader is granted."""
         http = self.settings
-        return Limits(http.max_queue_bytes, http.hold_seconds, http.stall_seconds)
+        return FlowLimits(http.max_queue_bytes, http.hold_seconds, http.stall_seconds)
 
     def token(self) -> str:
         """Make what tells a new answer or conversation from all others, and cannot be guessed."""
         return secrets.token_hex(12)
 
-    def stamp(self, model: str) -> Stamp:
+    def stamp(self, model: str) -> ResponseIdentity:
         """Make the stamp of a new answer; its clock stands still once it was asked."""
-        return Stamp(self.token(), int(self.now()), model, cache(self.now))
+        return ResponseIdentity(self.token(), int(self.now()), model, cache(self.now))
 
-    def terms(self, principal: str, header: Callable[[str], str | None]) -> Terms:
+    def terms(self, principal: str, header: Callable[[str], str | None]) -> RequestOptions:
         """Give the terms on which somebody's request is read.
 
         Args:
@@ -71,15 +71,15 @@ class House:
             header: gives a header of it.
 
         Raises:
-            Refused: `wrong_value` for a mode that there is not.
+            FaultError: `wrong_value` for a mode that there is not.
         """
-        calls = self.output_modes.choose([header(name) for name in mode.HEADERS], principal)
-        return Terms(
+        calls = self.output_modes.choose([header(name) for name in output_mode.HEADERS], principal)
+        return RequestOptions(
             principal,
-            modes.chosen(header(modes.HEADER), frozenset(self.responses.compatibility)),
-            self.responses.hosted_tools == "drop",
-            self.settings.reasoning_content,
-            calls == "obsidian-xml",
+            modes=compatibility.choose_modes(header(compatibility.HEADER), frozenset(self.responses.compatibility)),
+            drop_hosted=self.responses.hosted_tools == "drop",
+            show_reasoning=self.settings.reasoning_content,
+            calls_as_text=calls == "obsidian-xml",
         )
 
     async def memory(self) -> IResponseStore:

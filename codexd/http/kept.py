@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
-from codexd.fronts.exchange import Keeping, Stamp
+from codexd.fronts.dialect import ResponseIdentity, StorageEncoder
 from codexd.http.house import House
 from codexd.http.shape import Settle, Shape
 from codexd.neutral import event as e
@@ -16,7 +16,7 @@ from codexd.neutral.reply import Fold
 class Waiter(Protocol):
     """The answer, as its keeping sees it."""
 
-    def flush(self) -> None:
+    def settle(self) -> None:
         """Go on: it is kept."""
         ...
 
@@ -38,7 +38,9 @@ class Kept:
         waiter: told when the store has fired.
     """
 
-    def __init__(self, inner: Shape, keeping: Keeping, stamp: Stamp, house: House, waiter: Waiter) -> None:
+    def __init__(
+        self, inner: Shape, keeping: StorageEncoder, stamp: ResponseIdentity, house: House, waiter: Waiter
+    ) -> None:
         self._inner = inner
         self._keeping = keeping
         self._stamp = stamp
@@ -69,12 +71,12 @@ class Kept:
         """Say something that means nothing."""
         self._inner.keepalive()
 
-    def flush(self) -> bool:
+    def settle(self) -> bool:
         """Write what is there, in one piece; tell whether anything was."""
         if self._stands == "kept" and self._last is not None:
             last, self._last = self._last, None
             self._inner.feed(last, 0)
-        written = self._inner.flush()
+        written = self._inner.settle()
         self._told = self._told or written
         return written
 
@@ -101,11 +103,11 @@ class Kept:
     def _keep(self) -> Deferred[None]:
         self._stands = "keeping"
         return maybeDeferred(
-            lambda: self._house.store.keep(self._keeping.write(self._fold.reply(), self._stamp))
+            lambda: self._house.store.save_response(self._keeping.encode(self._fold.build_reply(), self._stamp))
         )
 
     def _is_not(self, failure: Failure) -> None:
-        wrong = self._house.journal.not_kept(failure)
+        wrong = self._house.journal.log_save_failure(failure)
         if self._gone or isinstance(self._last, e.Failed):
             self._go_on()  # it failed anyway, and says why
             return
@@ -114,4 +116,4 @@ class Kept:
 
     def _go_on(self, _: None = None) -> None:
         self._stands = "kept"
-        self._waiter.flush()
+        self._waiter.settle()

@@ -17,11 +17,11 @@ _LEAST_SECONDS = 0.001  # a timer that fires a rounding error early must not spi
 class Keeper(Protocol):
     """Whoever can do something about a slow reader."""
 
-    def hold(self) -> None:
-        """Bring no more until `release`."""
+    def pause(self) -> None:
+        """Bring no more until `resume`."""
         ...
 
-    def release(self) -> None:
+    def resume(self) -> None:
         """Go on."""
         ...
 
@@ -41,12 +41,12 @@ class Outlet:
         keeper: acts on a slow reader.
     """
 
-    def __init__(self, request: Request, clock: IReactorTime, limits: flow.Limits, keeper: Keeper) -> None:
+    def __init__(self, request: Request, clock: IReactorTime, limits: flow.FlowLimits, keeper: Keeper) -> None:
         self._request = request
         self._clock = clock
         self._limits = limits
         self._keeper = keeper
-        self._reader = flow.Reader()
+        self._reader = flow.ClientFlow()
         self._queue: deque[bytes] = deque()
         self._paused = False
         self._closed: Callable[[], None] | None = None
@@ -64,7 +64,7 @@ class Outlet:
             self._request.write(b"".join(frames))
             return
         self._queue.extend(frames)
-        self._reader = flow.queued(self._reader, sum(map(len, frames)), self._clock.seconds())
+        self._reader = flow.enqueue(self._reader, sum(map(len, frames)), self._clock.seconds())
         self._look()
 
     def close(self, closed: Callable[[], None]) -> None:
@@ -73,14 +73,14 @@ class Outlet:
             self._end(closed)
             return
         self._closed = closed
-        self._reader = flow.ended(self._reader)
+        self._reader = flow.finish(self._reader)
         self._look()
 
     def discard(self) -> None:
         """Forget what waits: nobody will read it. Idempotent."""
         self._closed = None
         self._queue.clear()
-        self._reader = flow.Reader()
+        self._reader = flow.ClientFlow()
         self._stop_timer()
 
     def pauseProducing(self) -> None:
@@ -106,19 +106,19 @@ class Outlet:
         while self._queue and size_bytes < _BATCH_BYTES:
             batch.append(self._queue.popleft())
             size_bytes += len(batch[-1])
-        self._reader = flow.taken(self._reader, size_bytes, self._clock.seconds())
+        self._reader = flow.dequeue(self._reader, size_bytes, self._clock.seconds())
         self._request.write(b"".join(batch))
 
     def _look(self) -> None:
-        self._reader, act = flow.judge(self._reader, self._limits, self._clock.seconds())
-        if act == "cut":
+        self._reader, act = flow.decide(self._reader, self._limits, self._clock.seconds())
+        if act == "drop":
             self._keeper.cut()
             return
-        if act == "hold":
-            self._keeper.hold()
-        elif act == "release":
-            self._keeper.release()
-        self._set_timer(flow.look_again(self._reader, self._limits))
+        if act == "pause":
+            self._keeper.pause()
+        elif act == "resume":
+            self._keeper.resume()
+        self._set_timer(flow.drop_deadline(self._reader, self._limits))
 
     def _set_timer(self, when: float | None) -> None:
         """Look again no later than then; a timer that is too early sets itself again."""

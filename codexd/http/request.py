@@ -13,7 +13,7 @@ from codexd.http.channel import Channel
 from codexd.http.identity import request_id
 from codexd.http.path import canonical
 from codexd.neutral.fault import Fault, fault
-from codexd.observe.record import CLIENT_GONE, OK, Record
+from codexd.observe.request_record import CLIENT_GONE, OK, RequestRecord
 from codexd.policy.auth import Principal
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Request(server.Request):
 
     def __init__(self, channel: Channel, *args: Any) -> None:
         super().__init__(channel, *args)
-        self.record = Record()
+        self.record = RequestRecord()
 
     # Its coming.
 
@@ -124,18 +124,18 @@ class Request(server.Request):
     def refuse(self, wrong: Fault) -> bytes:
         """Set the head of an error response, and give its body back for Klein to write."""
         self.record.outcome, self.record.note = wrong.kind, wrong.note or ""
-        self.set_headers(errors.headers(wrong))
-        return self.send(wrong.status, errors.render(wrong))
+        self.set_headers(errors.error_headers(wrong))
+        return self.send(wrong.status, errors.render_error(wrong))
 
     def broke(self, failure: Failure) -> bytes:
         """Refuse with `internal`, for an exception of our own, and tell the log where it was."""
-        self.site.journal.broke(self.record, failure)
+        self.site.journal.log_internal_error(self.record, failure)
         return self.refuse(fault("internal"))
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Tell the client that we failed, where Klein could not."""
         if self.startedWriting:
-            self.site.journal.broke(self.record, reason)
+            self.site.journal.log_internal_error(self.record, reason)
             self.hang_up()
         else:
             self.write(self.broke(reason))

@@ -34,7 +34,7 @@ class Shape(Protocol):
         """Say something that means nothing."""
         ...
 
-    def flush(self) -> bool:
+    def settle(self) -> bool:
         """Write what is there, in one piece; tell whether anything was."""
         ...
 

@@ -15,7 +15,7 @@ class Taker(Protocol):
         """Take the next event of a choice."""
         ...
 
-    def flush(self) -> None:
+    def settle(self) -> None:
         """Write what is waiting."""
         ...
 
@@ -40,6 +40,6 @@ class Sink:
         if not self.over:
             self._taker.take(event, self._choice)
 
-    def flush(self) -> None:
+    def settle(self) -> None:
         """Write what is waiting."""
-        self._taker.flush()
+        self._taker.settle()

@@ -8,7 +8,7 @@ from twisted.web.resource import IResource
 
 from codexd.http.channel import Channel
 from codexd.http.request import Request
-from codexd.observe.journal import Journal
+from codexd.observe.request_log import RequestLogger
 
 if TYPE_CHECKING:
     from codexd.http.guard import Guard
@@ -28,7 +28,7 @@ class Site(server.Site):
     noisy = False
 
     def __init__(
-        self, gate: IResource, guard: "Guard", journal: Journal, clock: IReactorTime, idle_seconds: float
+        self, gate: IResource, guard: "Guard", journal: RequestLogger, clock: IReactorTime, idle_seconds: float
     ) -> None:
         super().__init__(gate, timeout=idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
         self.guard = guard
@@ -56,4 +56,4 @@ class Site(server.Site):
         if request.startedWriting:
             record.status = request.code
         record.seconds = self.clock.seconds() - record.began
-        self.journal.close(record)
+        self.journal.log_request(record)

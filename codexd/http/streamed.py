@@ -2,7 +2,7 @@
 
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.fronts.exchange import Encoder
+from codexd.fronts.dialect import Encoder
 from codexd.http.heading import STREAM
 from codexd.http.outlet import Outlet
 from codexd.http.request import Request
@@ -19,7 +19,7 @@ class Streamed:
     """
 
     def __init__(
-        self, request: Request, encoder: Encoder, clock: IReactorTime, limits: flow.Limits, host: Host
+        self, request: Request, encoder: Encoder, clock: IReactorTime, limits: flow.FlowLimits, host: Host
     ) -> None:
         self._request = request
         self._encoder = encoder
@@ -40,7 +40,7 @@ class Streamed:
         if self._outlet is None or not self._outlet.waiting:
             self._frames.append(self._encoder.keepalive())
 
-    def flush(self) -> bool:
+    def settle(self) -> bool:
         """Write what is there, in one piece; tell whether anything was."""
         if not self._frames:
             return False

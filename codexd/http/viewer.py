@@ -12,10 +12,10 @@ from codexd.http.heartbeat import Heartbeat
 from codexd.http.house import House
 from codexd.http.request import Request
 from codexd.http.transcript import Transcript
-from codexd.wire.sse import comment
+from codexd.wire.sse import encode_comment
 
 _BATCH_BYTES: Final = 64 * 2**10  # what a transport takes before it says that it is full
-_KEEPALIVE: Final = comment(b"keep-alive")
+_KEEPALIVE: Final = encode_comment(b"keep-alive")
 
 
 @implementer(IPushProducer)
@@ -42,7 +42,7 @@ class Viewer:
         """Read; fires when the client has taken everything. Cancel it when the client is gone.
 
         Raises:
-            Refused: `shutting_down`.
+            FaultError: `shutting_down`.
         """
         self._house.doorman.enter(self)
         self._request.setResponseCode(200)
@@ -78,7 +78,7 @@ class Viewer:
             self._write()
         except Exception:
             # One client's trouble: the others read on.
-            self._house.journal.broke(self._request.record, Failure())
+            self._house.journal.log_internal_error(self._request.record, Failure())
             self._cut("internal")
 
     def _write(self) -> None:

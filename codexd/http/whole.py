@@ -1,6 +1,6 @@
 """The shape of an answer in one piece: the fold of the very events that would have been streamed."""
 
-from codexd.fronts.exchange import Exchange, Stamp
+from codexd.fronts.dialect import DecodedRequest, ResponseIdentity
 from codexd.http.request import Request
 from codexd.http.shape import Host, Settle
 from codexd.neutral.event import Event
@@ -16,7 +16,7 @@ class Whole:
 
     opened: bool = False
 
-    def __init__(self, request: Request, exchange: Exchange, stamp: Stamp, host: Host) -> None:
+    def __init__(self, request: Request, exchange: DecodedRequest, stamp: ResponseIdentity, host: Host) -> None:
         self._request = request
         self._exchange = exchange
         self._stamp = stamp
@@ -30,7 +30,7 @@ class Whole:
     def keepalive(self) -> None:
         """Say nothing: there is no way to, before the status is known."""
 
-    def flush(self) -> bool:
+    def settle(self) -> bool:
         """Write nothing yet."""
         return False
 
@@ -40,7 +40,7 @@ class Whole:
 
     def end(self, settle: Settle) -> None:
         """Settle with the body."""
-        body = self._exchange.render(tuple(fold.reply() for fold in self._folds), self._stamp)
+        body = self._exchange.render(tuple(fold.build_reply() for fold in self._folds), self._stamp)
         self._host.head()
         settle(self._request.send(200, body))
 

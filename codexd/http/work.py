@@ -7,16 +7,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from codexd.fronts.exchange import Exchange, Keeping
+from codexd.fronts.dialect import DecodedRequest, StorageEncoder
 from codexd.http.house import House
 from codexd.http.moment import Moment
 from codexd.http.transcript import Transcript
 from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral import event as e
-from codexd.neutral.fault import Fault, Refused, fault
-from codexd.neutral.kept import KeptResponse, Standing
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.reply import Fold, Reply
-from codexd.observe.record import Record
+from codexd.neutral.stored import ResponseState, StoredResponse
+from codexd.observe.request_record import RequestRecord
 
 
 @implementer(IEventSink)
@@ -24,7 +24,7 @@ class Work:
     """One answer that goes on without its client.
 
     Nobody reads it, so it is never held: it is written down, and viewers follow that. Like `Answer` it only
-    takes note of events, and acts in `flush`.
+    takes note of events, and acts in `settle`.
 
     Args:
         exchange: what is asked.
@@ -43,10 +43,10 @@ class Work:
 
     def __init__(
         self,
-        exchange: Exchange,
-        keeping: Keeping,
+        exchange: DecodedRequest,
+        keeping: StorageEncoder,
         house: House,
-        record: Record,
+        record: RequestRecord,
         left: Callable[["Work"], None],
     ) -> None:
         self._exchange = exchange
@@ -55,17 +55,17 @@ class Work:
         self._record = record
         self._left = left
         self._stamp = house.stamp(exchange.turn.model)
-        self._encoder = keeping.encoder(self._stamp)
+        self._encoder = keeping.build_encoder(self._stamp)
         self._fold = Fold()
         self._frames: list[bytes] = []
         self._handle: ITurnHandle | None = None
         self._last: e.Ended | e.Failed | None = None
-        self._standing: Standing = "queued"
+        self._standing: ResponseState = "queued"
         self._starting = True
         self._said_all = self._ending = self._hopeless = False
         self.queued, self.over = Moment(), Moment()
         self.refused: Fault | None = None
-        self.kept = self._end = keeping.write(Reply(), self._stamp, "queued")
+        self.kept = self._end = keeping.encode(Reply(), self._stamp, "queued")
         self.transcript = Transcript(b"".join(self._encoder.queued()))
 
     @property
@@ -76,18 +76,18 @@ class Work:
 
     def start(self) -> None:
         """Be kept as queued, and then begin."""
-        self._house.store.keep(self.kept).addCallbacks(self._begin, self._refuse)
+        self._house.store.save_response(self.kept).addCallbacks(self._begin, self._refuse)
 
-    def so_far(self) -> KeptResponse:
+    def so_far(self) -> StoredResponse:
         """Give it as it stands; before its end is kept it has none."""
-        reply = evolve(self._fold.reply(), finish=None, fault=None)
-        return self._keeping.write(reply, self._stamp, self._standing)
+        reply = evolve(self._fold.build_reply(), finish=None, fault=None)
+        return self._keeping.encode(reply, self._stamp, self._standing)
 
     def stop(self, kind: str) -> None:
         """End it with a fault of this kind, unless it has ended."""
         if self._last is None:
             self._fail(fault(kind))
-        self.flush()
+        self.settle()
 
     def dismiss(self) -> None:
         """Fail, as the daemon stops (doorman.Guest)."""
@@ -96,7 +96,7 @@ class Work:
     # Its beginning.
 
     def _refuse(self, failure: Failure) -> None:
-        self.refused = self._house.journal.not_kept(failure)
+        self.refused = self._house.journal.log_save_failure(failure)
         self._leave()
         self.queued.happen()
 
@@ -106,12 +106,12 @@ class Work:
             self._ask()
         self.queued.happen()
         self._starting = False
-        self.flush()
+        self.settle()
 
     def _ask(self) -> None:
         try:
             self._handle = self._house.backend.begin(self._exchange.turn, self)
-        except Refused as refused:
+        except FaultError as refused:
             self._fail(refused.fault)
         except Exception:
             self._broke()
@@ -141,7 +141,7 @@ class Work:
 
     def _broke(self) -> None:
         """End with `internal`, for an exception that is being handled."""
-        self._house.journal.broke(self._record, Failure())
+        self._house.journal.log_internal_error(self._record, Failure())
         if self._last is None:
             self._fail(fault("internal"))
 
@@ -149,7 +149,7 @@ class Work:
         self._last = e.Failed(wrong)
         self._fold.feed(self._last)
 
-    def flush(self) -> None:
+    def settle(self) -> None:
         """Let followers read, and keep the end if it has come (IEventSink)."""
         if self._starting or self._ending:
             return
@@ -172,12 +172,12 @@ class Work:
         assert self._last is not None
         self._frames = []
         self._frames = self._encoder.feed(self._last)
-        self._end = self._keeping.write(self._fold.reply(), self._stamp)
-        return self._house.store.keep(self._end, b"".join((self.transcript.said, *self._frames)))
+        self._end = self._keeping.encode(self._fold.build_reply(), self._stamp)
+        return self._house.store.save_response(self._end, b"".join((self.transcript.said, *self._frames)))
 
     def _is_not(self, failure: Failure) -> None:
         """Make a failure of it, which has to be kept in its place: once more, and not for ever."""
-        wrong = self._house.journal.not_kept(failure)
+        wrong = self._house.journal.log_save_failure(failure)
         if self._hopeless:
             self._finish()
             return
@@ -205,7 +205,7 @@ class Work:
                 record.status = wrong.status
         record.seconds = self._seconds()
         record.ignored = self.ignored
-        self._house.journal.finished(record)
+        self._house.journal.log_background_response(record)
 
     def _seconds(self) -> float:
         return self._house.clock.seconds() - self._record.began

@@ -4,13 +4,13 @@ from attrs import evolve
 from twisted.python.failure import Failure
 
 from codexd.fronts import responses
-from codexd.fronts.exchange import Exchange, Keeping
+from codexd.fronts.dialect import DecodedRequest, StorageEncoder
 from codexd.http.heading import set_heading
 from codexd.http.house import House
 from codexd.http.request import Request
 from codexd.http.viewer import Viewer
 from codexd.http.work import Work
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 
 
 class Works:
@@ -30,27 +30,27 @@ class Works:
         work = self._works.get(id)
         return work if work is not None and work.kept.owner == owner else None
 
-    async def answer(self, request: Request, exchange: Exchange, keeping: Keeping) -> bytes | None:
+    async def answer(self, request: Request, exchange: DecodedRequest, keeping: StorageEncoder) -> bytes | None:
         """Begin one; its client is answered once it is kept, and may go then.
 
         Raises:
-            Refused: `busy`, `shutting_down`, or `store_failed`.
+            FaultError: `busy`, `shutting_down`, or `store_failed`.
         """
         work = self._accept(request, exchange, keeping)
         queued = work.kept
         work.start()
         await work.queued.wait()
         if work.refused is not None:
-            raise Refused(work.refused)
+            raise FaultError(work.refused)
         set_heading(request, work.ignored)
         if exchange.stream:
             await Viewer(self._house, request, work.transcript, 0).begin()
             return None
-        return request.send(200, responses.shown(queued))
+        return request.send(200, responses.render_stored(queued))
 
-    def _accept(self, request: Request, exchange: Exchange, keeping: Keeping) -> Work:
+    def _accept(self, request: Request, exchange: DecodedRequest, keeping: StorageEncoder) -> Work:
         if len(self._works) >= self._house.responses.background_limit:
-            raise Refused(fault("busy"))
+            raise FaultError(fault("busy"))
         record = evolve(request.record, method="background", status=200, usages=[])
         work = Work(exchange, keeping, self._house, record, self._forget)
         self._house.doorman.enter(work)
@@ -64,8 +64,8 @@ class Works:
 async def recover(house: House) -> None:
     """Mark the answers that the last end of the daemon cut; nothing kept is read before that is done."""
     try:
-        for cut in await house.store.unfinished():
-            await house.store.keep(responses.lost(cut))
+        for cut in await house.store.load_unfinished():
+            await house.store.save_response(responses.mark_interrupted(cut))
     except Exception:
-        house.journal.not_kept(Failure())
+        house.journal.log_save_failure(Failure())
     house.recovered.happen()

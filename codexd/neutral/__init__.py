@@ -1,4 +1,5 @@
-"""The neutral language: what is asked of a model, what happens, and what came of it.
+"""The neutral data model: the turn a client requests, the events of the answer, and the folded reply.
 
-Front doors and back doors meet here and nowhere else. Standard library and attrs only.
+The client dialects (`fronts`) and the model dialects (`backs`) exchange only these values. The
+package imports nothing but the standard library and attrs.
 """

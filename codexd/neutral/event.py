@@ -1,6 +1,6 @@
-"""What happens while a model answers. Which event may follow which is grammar.py's table.
+"""The events of one answer. `grammar.py` defines their order.
 
-`index` counts the answer's items from 0 in the order they opened (OpenAI Responses: `output_index`).
+`index` is the position of an item in the answer, from 0 in opening order (OpenAI Responses: `output_index`).
 """
 
 from typing import Literal
@@ -15,7 +15,10 @@ Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 
 @frozen
 class Usage:
-    """Tokens as the model's provider counted them; `estimated` when it could not be asked."""
+    """Token counts as the model's provider reported them; `estimated` if codexd estimated them instead.
+
+    `cached_tokens` are part of `input_tokens`, `reasoning_tokens` part of `output_tokens`.
+    """
 
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -26,18 +29,18 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        """Input and output together; the cached and reasoning ones are inside them."""
+        """The sum of input and output tokens."""
         return self.input_tokens + self.output_tokens
 
 
 @frozen
 class Began:
-    """The model has taken the turn: from here on a failure is told inside the answer."""
+    """The model has accepted the turn. Later failures are part of the answer."""
 
 
 @frozen
 class MessageOpened:
-    """An assistant message begins."""
+    """Opens an assistant message."""
 
     index: int
     id: str
@@ -46,10 +49,10 @@ class MessageOpened:
 
 @frozen
 class TextDelta:
-    """A piece of the open message's text.
+    """Appends text to an open message.
 
-    `logprobs` are OpenAI's token entries, where they were asked for: an array that is not empty. Those of a
-    text are those of its pieces, one after the other.
+    `logprobs` is a non-empty JSON array of OpenAI's token entries if they were requested. The entries of the
+    whole text are the concatenation of the entries of its deltas.
     """
 
     index: int
@@ -59,7 +62,10 @@ class TextDelta:
 
 @frozen
 class Annotated:
-    """Something was noted on the open message's text, by its own characters (OpenAI's Responses object)."""
+    """Adds an annotation (OpenAI's Responses object) to the text of an open message.
+
+    Its offsets count characters of that message's text.
+    """
 
     index: int
     annotation: JsonText
@@ -67,7 +73,7 @@ class Annotated:
 
 @frozen
 class RefusalDelta:
-    """A piece of the open message's refusal; it comes after all of its text."""
+    """Appends to the refusal of an open message. Follows all of the message's text."""
 
     index: int
     text: str
@@ -75,7 +81,7 @@ class RefusalDelta:
 
 @frozen
 class MessageClosed:
-    """The message is whole, or was cut (`complete` False)."""
+    """Closes a message. `complete` is False if it was truncated."""
 
     index: int
     complete: bool = True
@@ -83,7 +89,7 @@ class MessageClosed:
 
 @frozen
 class ReasoningOpened:
-    """The model begins to think aloud."""
+    """Opens a reasoning item."""
 
     index: int
     id: str
@@ -91,7 +97,7 @@ class ReasoningOpened:
 
 @frozen
 class SummaryDelta:
-    """A piece of the reasoning summary; `part` counts its paragraphs from 0 without gaps."""
+    """Appends to the reasoning summary; `part` numbers its paragraphs from 0 without gaps."""
 
     index: int
     part: int
@@ -100,7 +106,7 @@ class SummaryDelta:
 
 @frozen
 class ThoughtDelta:
-    """A piece of open reasoning text; `part` counts as in SummaryDelta, separately."""
+    """Appends to the unencrypted reasoning text; `part` is numbered as in SummaryDelta, separately."""
 
     index: int
     part: int
@@ -109,7 +115,7 @@ class ThoughtDelta:
 
 @frozen
 class ReasoningClosed:
-    """The thought is whole; `encrypted` is the sealed original that may be replayed."""
+    """Closes a reasoning item; `encrypted` is the encrypted content that clients send back."""
 
     index: int
     encrypted: str | None = None
@@ -118,7 +124,7 @@ class ReasoningClosed:
 
 @frozen
 class CallOpened:
-    """The model begins to call a tool of the client's."""
+    """Opens a call of one of the client's tools."""
 
     index: int
     id: str
@@ -130,7 +136,7 @@ class CallOpened:
 
 @frozen
 class CallDelta:
-    """A piece of the call's arguments (or of a custom tool's input)."""
+    """Appends to the call's arguments, or to a custom tool's input."""
 
     index: int
     text: str
@@ -138,7 +144,7 @@ class CallDelta:
 
 @frozen
 class CallClosed:
-    """The call's arguments are whole."""
+    """Closes a call. `complete` is False if its arguments were truncated."""
 
     index: int
     complete: bool = True
@@ -146,7 +152,7 @@ class CallClosed:
 
 @frozen
 class SearchOpened:
-    """The model's provider begins to search the web."""
+    """Opens a web search that the model's provider runs."""
 
     index: int
     id: str
@@ -154,7 +160,7 @@ class SearchOpened:
 
 @frozen
 class SearchClosed:
-    """The search is over; `action` is what it did (OpenAI's object)."""
+    """Closes a search; `action` is OpenAI's object that describes it."""
 
     index: int
     action: JsonText | None = None
@@ -163,21 +169,21 @@ class SearchClosed:
 
 @frozen
 class UsageReported:
-    """What the answer cost. At most once, and only the end follows."""
+    """Reports the token usage. At most once, immediately before the end."""
 
     usage: Usage
 
 
 @frozen
 class Ended:
-    """The answer is over and honest: every item is closed."""
+    """Ends the answer normally. Every item is closed."""
 
     finish: Finish
 
 
 @frozen
 class Failed:
-    """The answer is over and broken; items may be left open."""
+    """Ends the answer with a failure. Items may still be open."""
 
     fault: Fault
 

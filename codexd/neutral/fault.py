@@ -1,6 +1,6 @@
-"""What can go wrong: the one error vocabulary, in OpenAI's terms.
+"""The failures that codexd reports, in OpenAI's terms.
 
-Every failure, wherever it begins, becomes a Fault once and is shown by a front end as the client expects it.
+Every failure is converted to a Fault once, where it occurs; the client's dialect renders it.
 """
 
 from typing import Final
@@ -10,18 +10,18 @@ from attrs import evolve, frozen
 
 @frozen
 class Fault:
-    """One failure as a client may see it.
+    """One failure as reported to a client.
 
     Attributes:
-        kind: our own stable name for it, for logs and counters.
-        status: the HTTP status when it comes before the first byte.
+        kind: codexd's stable name of the failure, for logs and metrics.
+        status: the HTTP status, used if no byte of the response was sent yet.
         type: OpenAI's `error.type`.
         code: OpenAI's `error.code`.
-        message: for a person; never holds prompts, keys or paths.
-        param: the request field at fault, as a path such as `messages[0].role`.
-        retry_after_seconds: when it is worth trying again (RFC 9110, Retry-After).
-        should_retry: OpenAI SDKs' `x-should-retry`; None lets the SDK decide by status.
-        note: what the log adds to the kind: ids and names that tell nothing of what was said.
+        message: human-readable; never contains prompts, keys or file paths.
+        param: the invalid request field, as a path such as `messages[0].role`.
+        retry_after_seconds: when to retry (RFC 9110, Retry-After).
+        should_retry: the `x-should-retry` header of OpenAI's SDKs; None lets the SDK decide by status.
+        note: details for the log (ids and names); never contains prompts or answers.
     """
 
     kind: str
@@ -35,8 +35,8 @@ class Fault:
     note: str | None = None
 
 
-class Refused(Exception):
-    """The only exception that crosses a ring: it carries a Fault."""
+class FaultError(Exception):
+    """Carries a Fault. The only exception that passes between codexd's packages."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind, fault.message)
@@ -66,7 +66,7 @@ def _server(
 _FAULTS: Final = {
     fault.kind: fault
     for fault in (
-        # The client's doing.
+        # Client errors.
         _invalid("malformed_request", None, "The request is not valid HTTP."),
         _invalid("headers_too_large", None, "The request's headers are too large.", 431),
         _invalid("malformed_json", "invalid_json", "The body is not valid JSON."),
@@ -78,7 +78,7 @@ _FAULTS: Final = {
         _invalid("tool_output_empty", "tool_output_empty", "A tool message must say something."),
         _invalid("attachments", "attachments_not_supported", "Attachments are not supported here."),
         _invalid("hosted_tool", "unsupported_tool"),
-        # What was kept, or was not.
+        # Stored responses and conversations.
         _invalid("previous_response_not_found", "previous_response_not_found"),
         _invalid(
             "history_too_large",
@@ -142,7 +142,7 @@ _FAULTS: Final = {
             "This server is answering as many requests as it may; try again shortly.",
             retry_after_seconds=1.0,
         ),
-        # Our own doing, or that of what stands behind us.
+        # Failures of codexd, of the child process or of an upstream.
         _server("internal", 500, "The server failed to handle the request.", should_retry=False),
         _server("store_failed", 500, "The answer could not be kept.", should_retry=False),
         _server("cancelled", 500, "The response was cancelled.", should_retry=False),
@@ -171,20 +171,20 @@ def fault(
     param: str | None = None,
     retry_after_seconds: float | None = None,
 ) -> Fault:
-    """Name a failure from the vocabulary, with a better message or the field at fault where known.
+    """Build the Fault of a kind, optionally with another message, the invalid field or a retry time.
 
     Raises:
-        KeyError: when the kind is not in the vocabulary, which is a defect of ours.
+        KeyError: if the kind is not defined (a bug in codexd).
     """
-    known = _FAULTS[kind]
+    template = _FAULTS[kind]
     return evolve(
-        known,
-        message=known.message if message is None else message,
+        template,
+        message=template.message if message is None else message,
         param=param,
-        retry_after_seconds=known.retry_after_seconds if retry_after_seconds is None else retry_after_seconds,
+        retry_after_seconds=template.retry_after_seconds if retry_after_seconds is None else retry_after_seconds,
     )
 
 
 def kinds() -> tuple[str, ...]:
-    """List the whole vocabulary, for counters with bounded labels and for tests."""
+    """Return every defined kind: the bounded set of metric labels."""
     return tuple(_FAULTS)

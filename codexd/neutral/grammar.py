@@ -1,34 +1,35 @@
-"""Which event may follow which: one table. Every back end's answer is a sentence of this grammar.
+"""The order of events, as one table. The events of every answer follow this grammar.
 
-A sentence is `Began`, items that open, grow and close (several may be open at once), perhaps one
-`UsageReported`, then `Ended`; or at any point one `Failed`. Nothing follows the end.
+An answer is `Began`, items that open, grow and close (several may be open at once), an optional
+`UsageReported`, then `Ended`. At any point `Failed` may take the place of the rest. Nothing follows
+`Ended` or `Failed`.
 """
 
 from typing import Final, Literal
 
 from codexd.neutral import event as e
 
-State = Literal["silent", "speaking", "counted", "over"]
+State = Literal["initial", "active", "usage_reported", "over"]
 
-_NEXT: Final[dict[tuple[State, type], State]] = {
-    ("silent", e.Began): "speaking",
-    ("silent", e.Failed): "over",
-    ("speaking", e.UsageReported): "counted",
-    ("speaking", e.Ended): "over",
-    ("speaking", e.Failed): "over",
-    ("counted", e.Ended): "over",
-    ("counted", e.Failed): "over",
+_TRANSITIONS: Final[dict[tuple[State, type], State]] = {
+    ("initial", e.Began): "active",
+    ("initial", e.Failed): "over",
+    ("active", e.UsageReported): "usage_reported",
+    ("active", e.Ended): "over",
+    ("active", e.Failed): "over",
+    ("usage_reported", e.Ended): "over",
+    ("usage_reported", e.Failed): "over",
 }
 
-_OPENS: Final[dict[type, str]] = {
+_OPENING_EVENTS: Final[dict[type, str]] = {
     e.MessageOpened: "message",
     e.ReasoningOpened: "reasoning",
     e.CallOpened: "call",
     e.SearchOpened: "search",
 }
 
-# What an open item may do, and what it is afterwards; None closes it.
-_GROWS: Final[dict[tuple[str, type], str | None]] = {
+# (state of an open item, event) -> its next state; None closes the item.
+_ITEM_TRANSITIONS: Final[dict[tuple[str, type], str | None]] = {
     ("message", e.TextDelta): "message",
     ("message", e.Annotated): "message",
     ("message", e.RefusalDelta): "refusal",
@@ -44,62 +45,62 @@ _GROWS: Final[dict[tuple[str, type], str | None]] = {
 }
 
 
-class Ungrammatical(ValueError):
-    """The event may not stand here."""
+class GrammarError(ValueError):
+    """The event is not allowed at this point."""
 
 
-class Sentence:
-    """Follows one answer and objects to the first event out of place."""
+class GrammarChecker:
+    """Checks the events of one answer and rejects the first one that is out of order."""
 
     def __init__(self) -> None:
-        self.state: State = "silent"
+        self.state: State = "initial"
         self._opened = 0
         self._open: dict[int, str] = {}
         self._parts: dict[tuple[int, type], int] = {}
 
     def feed(self, event: e.Event) -> None:
-        """Take the next event.
+        """Check the next event.
 
         Raises:
-            Ungrammatical: when it may not follow what came before.
+            GrammarError: if it must not follow the previous events.
         """
-        following = _NEXT.get((self.state, type(event)))
+        following = _TRANSITIONS.get((self.state, type(event)))
         if following is not None:
             self._step(event, following)
-        elif self.state != "speaking":
-            raise Ungrammatical(f"{type(event).__name__} while {self.state}")
+        elif self.state != "active":
+            raise GrammarError(f"{type(event).__name__} in state {self.state}")
         else:
             self._item(event)
 
     def _step(self, event: e.Event, following: State) -> None:
         if self._open and not isinstance(event, e.Failed):
-            raise Ungrammatical(f"{type(event).__name__} with items left open")
+            raise GrammarError(f"{type(event).__name__} with open items")
         self.state = following
 
     def _item(self, event: e.Event) -> None:
-        opens = _OPENS.get(type(event))
+        opens = _OPENING_EVENTS.get(type(event))
         index: int = getattr(event, "index", -1)
         if opens is not None:
             if index != self._opened:
-                raise Ungrammatical(f"item {index} opened, {self._opened} expected")
+                raise GrammarError(f"item {index} opened, {self._opened} expected")
             self._opened += 1
             self._open[index] = opens
             return
-        key = (self._open.get(index, "nothing"), type(event))
-        if key not in _GROWS:
-            raise Ungrammatical(f"{key[1].__name__} on {key[0]} {index}")
-        self._count_part(event)
-        grown = _GROWS[key]
-        if grown is None:
+        key = (self._open.get(index, "unopened item"), type(event))
+        if key not in _ITEM_TRANSITIONS:
+            raise GrammarError(f"{key[1].__name__} on {key[0]} {index}")
+        self._check_part(event)
+        following = _ITEM_TRANSITIONS[key]
+        if following is None:
             del self._open[index]
         else:
-            self._open[index] = grown
+            self._open[index] = following
 
-    def _count_part(self, event: e.Event) -> None:
+    def _check_part(self, event: e.Event) -> None:
         if not isinstance(event, e.SummaryDelta | e.ThoughtDelta):
             return
         key = (event.index, type(event))
         last = self._parts.get(key, -1)
         if event.part not in (last, last + 1) or event.part < 0:
-            raise Ungrammatical(f"part {event.part} after {last}")
+            raise GrammarError(f"part {event.part} after {last}")
         self._parts[key] = event.part

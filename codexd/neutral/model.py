@@ -1,18 +1,18 @@
-"""What is on offer."""
+"""The models that codexd lists."""
 
 from attrs import frozen
 
 
 @frozen
 class ModelCard:
-    """One model on offer (OpenAI `/v1/models`).
+    """One entry of `GET /v1/models`.
 
     Attributes:
-        id: what clients ask for.
+        id: the name clients request.
         created: Unix time in seconds.
-        owned_by: as OpenAI has it.
-        efforts: reasoning efforts it takes, weakest first; each is also offered as a `-effort` suffix.
-        context_window: in tokens, where known.
+        owned_by: OpenAI's field of the same name.
+        efforts: the supported reasoning efforts, weakest first; each is also accepted as a `-effort` suffix.
+        context_window: in tokens; None if unknown.
     """
 
     id: str

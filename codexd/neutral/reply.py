@@ -1,6 +1,7 @@
-"""What came of it: the fold of an answer's events.
+"""Folds the events of an answer into a reply.
 
-A non-streamed answer is this fold, and a streamed one carries it in its last frame; there is no other path.
+A non-streamed response is this fold, and the last frame of a stream contains it; there is no second
+implementation.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,18 +11,31 @@ from attrs import define, field, frozen
 
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
-from codexd.neutral.turn import JsonText, Message, Part, Reasoning, RefusalPart, Search, TextPart, ToolCall
+from codexd.neutral.turn import (
+    JsonText,
+    Message,
+    Part,
+    Reasoning,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+    WebSearchCall,
+)
 
-Output = Message | Reasoning | ToolCall | Search
+Output = Message | Reasoning | ToolCall | WebSearchCall
 
 
 @frozen
 class Reply:
-    """A whole answer: its items in order, how it ended, what it cost.
+    """A whole answer: its items in order, its finish reason or fault, and its token usage.
 
     Attributes:
-        reasoning: the parts of all reasoning, summaries and open text alike, in the order they began; the
-            items keep the two apart and so do not know it.
+        items: the output items, in the order they opened.
+        finish: the finish reason; None if the answer failed or has not ended.
+        usage: the reported token usage.
+        fault: the failure that ended the answer.
+        reasoning: the parts of all reasoning (summaries and unencrypted text) in the order they began. The
+            items do not record this order across the two kinds.
     """
 
     items: tuple[Output, ...] = ()
@@ -32,12 +46,12 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """All text said, of all messages, in order."""
-        return "".join(part.text for part in self.texts)
+        """The text of all messages, in order."""
+        return "".join(part.text for part in self.text_parts)
 
     @property
-    def texts(self) -> tuple[TextPart, ...]:
-        """The texts of all messages, in order, with what belongs to them."""
+    def text_parts(self) -> tuple[TextPart, ...]:
+        """The text parts of all messages, in order."""
         messages = (item for item in self.items if isinstance(item, Message))
         return tuple(part for message in messages for part in message.parts if isinstance(part, TextPart))
 
@@ -48,8 +62,8 @@ class Reply:
 
 
 @define
-class _Growing:
-    """One item while it grows: pieces are joined once, when it is read."""
+class _ItemBuffer:
+    """Collects the deltas of one item. They are joined only when the item is built."""
 
     opened: e.Opened
     text: list[str] = field(factory=list)
@@ -67,27 +81,27 @@ def _join(parts: list[list[str]]) -> tuple[str, ...]:
     return tuple("".join(part) for part in parts)
 
 
-def joined(arrays: Iterable[JsonText]) -> JsonText | None:
-    """Make one JSON array of several, none of which is empty; None when there are none."""
-    inside = ",".join(array[1:-1] for array in arrays)
-    return f"[{inside}]" if inside else None
+def concat_json_arrays(arrays: Iterable[JsonText]) -> JsonText | None:
+    """Concatenate non-empty JSON arrays into one; return None if there are none."""
+    elements = ",".join(array[1:-1] for array in arrays)
+    return f"[{elements}]" if elements else None
 
 
-def _message(item: _Growing) -> Message:
+def _message(item: _ItemBuffer) -> Message:
     assert isinstance(item.opened, e.MessageOpened)
     parts: list[Part] = []
     if item.text or item.annotations or not item.refusal:
-        parts.append(TextPart("".join(item.text), tuple(item.annotations), joined(item.logprobs)))
+        parts.append(TextPart("".join(item.text), tuple(item.annotations), concat_json_arrays(item.logprobs)))
     if item.refusal:
         parts.append(RefusalPart("".join(item.refusal)))
     return Message("assistant", tuple(parts), item.opened.phase, item.opened.id, item.complete)
 
 
-def _reasoning(item: _Growing) -> Reasoning:
+def _reasoning(item: _ItemBuffer) -> Reasoning:
     return Reasoning(_join(item.summary), _join(item.content), item.encrypted, item.opened.id, item.complete)
 
 
-def _call(item: _Growing) -> ToolCall:
+def _call(item: _ItemBuffer) -> ToolCall:
     opened = item.opened
     assert isinstance(opened, e.CallOpened)
     return ToolCall(
@@ -101,11 +115,11 @@ def _call(item: _Growing) -> ToolCall:
     )
 
 
-def _search(item: _Growing) -> Search:
-    return Search(item.opened.id, item.action, item.complete)
+def _search(item: _ItemBuffer) -> WebSearchCall:
+    return WebSearchCall(item.opened.id, item.action, item.complete)
 
 
-_WHOLE: Final[dict[type, Callable[[_Growing], Output]]] = {
+_BUILDERS: Final[dict[type, Callable[[_ItemBuffer], Output]]] = {
     e.MessageOpened: _message,
     e.ReasoningOpened: _reasoning,
     e.CallOpened: _call,
@@ -114,71 +128,71 @@ _WHOLE: Final[dict[type, Callable[[_Growing], Output]]] = {
 
 
 class Fold:
-    """Takes a sentence event by event and can give the reply at any point."""
+    """Folds events one by one. The reply can be built at any point."""
 
     def __init__(self) -> None:
-        self._items: list[_Growing] = []
+        self._items: list[_ItemBuffer] = []
         self._finish: e.Finish | None = None
         self._usage: e.Usage | None = None
         self._fault: Fault | None = None
         self._reasoning: list[list[str]] = []
 
     def feed(self, event: e.Event) -> None:
-        """Take the next event of a grammatical sentence."""
-        _TAKES[type(event)](self, event)
+        """Add the next event. The events must follow `grammar.py`."""
+        _HANDLERS[type(event)](self, event)
 
-    def item(self, index: int) -> Output:
-        """Give one item as it stands."""
-        growing = self._items[index]
-        return _WHOLE[type(growing.opened)](growing)
+    def build_item(self, index: int) -> Output:
+        """Build one item from the events so far."""
+        buffer = self._items[index]
+        return _BUILDERS[type(buffer.opened)](buffer)
 
-    def reply(self) -> Reply:
-        """Give the whole as it stands."""
-        items = tuple(self.item(index) for index in range(len(self._items)))
+    def build_reply(self) -> Reply:
+        """Build the reply from the events so far."""
+        items = tuple(self.build_item(index) for index in range(len(self._items)))
         return Reply(items, self._finish, self._usage, self._fault, _join(self._reasoning))
 
     def _began(self, event: e.Began) -> None:
-        """Nothing to keep: the answer has no content yet."""
+        """Ignore the event: it has no content."""
 
     def _opened(self, event: e.Opened) -> None:
-        self._items.append(_Growing(event))
+        self._items.append(_ItemBuffer(event))
 
     def _text(self, event: e.TextDelta) -> None:
-        growing = self._items[event.index]
-        growing.text.append(event.text)
+        buffer = self._items[event.index]
+        buffer.text.append(event.text)
         if event.logprobs is not None:
-            growing.logprobs.append(event.logprobs)
+            buffer.logprobs.append(event.logprobs)
 
     def _annotated(self, event: e.Annotated) -> None:
         self._items[event.index].annotations.append(event.annotation)
 
-    def _argued(self, event: e.CallDelta) -> None:
+    def _arguments(self, event: e.CallDelta) -> None:
         self._items[event.index].text.append(event.text)
 
     def _refusal(self, event: e.RefusalDelta) -> None:
         self._items[event.index].refusal.append(event.text)
 
     def _summary(self, event: e.SummaryDelta) -> None:
-        self._put(self._items[event.index].summary, event)
+        self._append_part(self._items[event.index].summary, event)
 
     def _thought(self, event: e.ThoughtDelta) -> None:
-        self._put(self._items[event.index].content, event)
+        self._append_part(self._items[event.index].content, event)
 
-    def _put(self, parts: list[list[str]], event: e.SummaryDelta | e.ThoughtDelta) -> None:
+    def _append_part(self, parts: list[list[str]], event: e.SummaryDelta | e.ThoughtDelta) -> None:
         if event.part == len(parts):
             parts.append([])
             self._reasoning.append(parts[-1])
         parts[event.part].append(event.text)
 
     def _closed(self, event: e.Closed) -> None:
-        growing = self._items[event.index]
-        growing.complete = event.complete
+        buffer = self._items[event.index]
+        buffer.complete = event.complete
         if isinstance(event, e.ReasoningClosed):
-            growing.encrypted = event.encrypted
+            buffer.encrypted = event.encrypted
         elif isinstance(event, e.SearchClosed):
-            growing.action = event.action
+            buffer.action = event.action
 
-    def _counted(self, event: e.UsageReported) -> None:
+    def _usage_reported(self, event: e.UsageReported) -> None:
         self._usage = event.usage
 
     def _ended(self, event: e.Ended) -> None:
@@ -188,7 +202,7 @@ class Fold:
         self._fault = event.fault
 
 
-_TAKES: Final[dict[type, Callable[[Fold, Any], None]]] = {
+_HANDLERS: Final[dict[type, Callable[[Fold, Any], None]]] = {
     e.Began: Fold._began,
     e.MessageOpened: Fold._opened,
     e.ReasoningOpened: Fold._opened,
@@ -196,7 +210,7 @@ _TAKES: Final[dict[type, Callable[[Fold, Any], None]]] = {
     e.SearchOpened: Fold._opened,
     e.TextDelta: Fold._text,
     e.Annotated: Fold._annotated,
-    e.CallDelta: Fold._argued,
+    e.CallDelta: Fold._arguments,
     e.RefusalDelta: Fold._refusal,
     e.SummaryDelta: Fold._summary,
     e.ThoughtDelta: Fold._thought,
@@ -204,15 +218,15 @@ _TAKES: Final[dict[type, Callable[[Fold, Any], None]]] = {
     e.ReasoningClosed: Fold._closed,
     e.CallClosed: Fold._closed,
     e.SearchClosed: Fold._closed,
-    e.UsageReported: Fold._counted,
+    e.UsageReported: Fold._usage_reported,
     e.Ended: Fold._ended,
     e.Failed: Fold._failed,
 }
 
 
 def fold(events: Iterable[e.Event]) -> Reply:
-    """Give the reply that a whole sentence amounts to."""
+    """Return the reply of a whole answer."""
     folding = Fold()
     for event in events:
         folding.feed(event)
-    return folding.reply()
+    return folding.build_reply()

@@ -1,11 +1,11 @@
-"""What is asked: one turn of a model, whoever asks and whoever answers."""
+"""One request to a model, independent of the client's and the provider's dialect."""
 
 from typing import Literal
 
 from attrs import frozen
 
 JsonText = str
-"""JSON that is passed on as it came: a schema, a grammar. Text, so that values stay hashable and equal."""
+"""JSON that is passed on unchanged (a schema, a grammar): a string, so that values are hashable."""
 
 Role = Literal["system", "developer", "user", "assistant"]
 CallKind = Literal["function", "custom"]
@@ -13,12 +13,12 @@ CallKind = Literal["function", "custom"]
 
 @frozen
 class TextPart:
-    """A piece of text inside a message or a tool result.
+    """A text part of a message or a tool result.
 
     Attributes:
-        text: what is said.
-        annotations: what the provider noted on it, an object each (OpenAI Responses: `url_citation` ...).
-        logprobs: an array of OpenAI's token entries; None when nobody asked for them.
+        text: the text.
+        annotations: the provider's annotation objects (OpenAI Responses: `url_citation` ...).
+        logprobs: a JSON array of OpenAI's token entries; None if they were not requested.
     """
 
     text: str
@@ -28,7 +28,7 @@ class TextPart:
 
 @frozen
 class RefusalPart:
-    """What the assistant said when it refused."""
+    """The text of an assistant's refusal."""
 
     text: str
 
@@ -51,7 +51,7 @@ class FilePart:
 
 @frozen
 class AudioPart:
-    """Audio as base64 with its container format (wav, mp3)."""
+    """Audio: base64 data and its container format (wav, mp3)."""
 
     data: str
     format: str
@@ -62,7 +62,7 @@ Part = TextPart | RefusalPart | ImagePart | FilePart | AudioPart
 
 @frozen
 class Message:
-    """Something said. `phase` (commentary, final_answer) is Codex's and is kept as it came."""
+    """A message. `phase` (commentary, final_answer) is a field of Codex's, passed on unchanged."""
 
     role: Role
     parts: tuple[Part, ...]
@@ -73,7 +73,7 @@ class Message:
 
 @frozen
 class Reasoning:
-    """What the model thought: summary parts, open text parts, and the sealed original to replay."""
+    """A reasoning item: summary parts, unencrypted text parts, and the encrypted content to send back."""
 
     summary: tuple[str, ...] = ()
     content: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Reasoning:
 
 @frozen
 class ToolCall:
-    """A call the model made. `arguments` is exact text: a function's JSON, a custom tool's raw input."""
+    """A tool call of the model. `arguments` is exact: a function's JSON or a custom tool's raw input."""
 
     call_id: str
     name: str
@@ -96,8 +96,8 @@ class ToolCall:
 
 
 @frozen
-class Search:
-    """A web search that the model's provider ran. `action` is what it did, once known (OpenAI's object)."""
+class WebSearchCall:
+    """A web search that the model's provider ran. `action` is OpenAI's object; None while it is unknown."""
 
     id: str | None = None
     action: JsonText | None = None
@@ -106,7 +106,7 @@ class Search:
 
 @frozen
 class ToolResult:
-    """What the client's tool gave back. `success` False passes the failure on to the model."""
+    """The result of a client's tool. `success` False reports the failure to the model."""
 
     call_id: str
     parts: tuple[Part, ...]
@@ -114,14 +114,14 @@ class ToolResult:
     success: bool = True
 
 
-Item = Message | Reasoning | ToolCall | Search | ToolResult
+Item = Message | Reasoning | ToolCall | WebSearchCall | ToolResult
 
 
 @frozen
 class Tool:
-    """A tool of the client's. `parameters` is its JSON Schema; `grammar` (custom only) is its format.
+    """A tool of the client. `parameters` is its JSON Schema; `grammar` (custom tools only) its input format.
 
-    Tools of one `namespace` stand side by side and share its `namespace_description`.
+    Tools of one `namespace` are adjacent and have the same `namespace_description`.
     """
 
     name: str
@@ -135,8 +135,8 @@ class Tool:
 
 
 @frozen
-class Place:
-    """Roughly where a user is (OpenAI `user_location`): an ISO country, names, an IANA time zone."""
+class UserLocation:
+    """The approximate location of the user (OpenAI `user_location`): ISO country, names, IANA time zone."""
 
     country: str | None = None
     region: str | None = None
@@ -146,24 +146,24 @@ class Place:
 
 @frozen
 class WebSearch:
-    """The provider's own web search, offered to the model.
+    """The provider's own web search tool.
 
     Attributes:
-        context_size: how much of what is found the model sees; None is the provider's default.
-        domains: the only ones to search in; empty means all.
-        place: where the user is.
-        live: pages are fetched anew; False allows only what the provider has stored of them.
+        context_size: how much of the results the model sees; None is the provider's default.
+        domains: the domains to search; empty means all.
+        user_location: where the user is.
+        live: fetch pages; False allows only the provider's cached copies.
     """
 
     context_size: Literal["low", "medium", "high"] | None = None
     domains: tuple[str, ...] = ()
-    place: Place | None = None
+    user_location: UserLocation | None = None
     live: bool = True
 
 
 @frozen
 class ToolChoice:
-    """Which tools the model may or must call; `names` narrows the offer (named, or allowed_tools)."""
+    """Which tools the model may or must call. `names` restricts them (a named choice, or allowed_tools)."""
 
     mode: Literal["auto", "none", "required"] = "auto"
     names: tuple[str, ...] = ()
@@ -171,10 +171,10 @@ class ToolChoice:
 
 @frozen
 class Sampling:
-    """Parameters of the draw; None is the model's default.
+    """Sampling parameters; None is the model's default.
 
-    `max_tokens` counts output tokens. `logprobs` asks for each token's log probability, and for those of
-    `top_logprobs` others in its place. `logit_bias` is an object of biases by token.
+    `max_tokens` limits output tokens. `logprobs` requests the log probability of each token, `top_logprobs`
+    the number of alternatives for each. `logit_bias` is a JSON object of biases by token.
     """
 
     temperature: float | None = None
@@ -190,16 +190,16 @@ class Sampling:
 
 
 @frozen
-class Thinking:
-    """How hard to think (none, minimal, low, medium, high, xhigh ...) and which summary to show."""
+class ReasoningOptions:
+    """The reasoning effort (none, minimal, low, medium, high, xhigh ...) and the kind of summary to show."""
 
     effort: str | None = None
     summary: str | None = None
 
 
 @frozen
-class Format:
-    """The shape of the answer; `schema` is JSON Schema when kind is json_schema."""
+class ResponseFormat:
+    """The required format of the answer; `schema` is the JSON Schema if `kind` is json_schema."""
 
     kind: Literal["text", "json_object", "json_schema"] = "text"
     schema: JsonText | None = None
@@ -210,14 +210,25 @@ class Format:
 
 @frozen
 class Turn:
-    """One answer asked of a model, with the whole history it is to see.
+    """One request for an answer, with the whole history.
 
     Attributes:
-        principal: whose turn it is: no thread, suspended or warm, is ever shared across principals.
-        ignored: the request fields that were accepted but have no meaning behind this door.
-        web_search: the provider's own web search, if the client offers it to the model.
-        truncation: `auto` lets the beginning of a history that is too long be left out.
-        extra: an object of those request fields nobody here knows, for providers that may.
+        model: the requested model's name.
+        items: the history and the new input, oldest first.
+        instructions: the system prompt.
+        tools: the client's tools.
+        tool_choice: which of them the model may or must call.
+        parallel_tool_calls: whether the model may make several calls at once.
+        sampling: the sampling parameters.
+        reasoning: the reasoning effort and summary.
+        format: the required format of the answer.
+        verbosity: OpenAI's `verbosity`.
+        service_tier: OpenAI's `service_tier`.
+        principal: the API key's owner. Threads (suspended or idle) are never shared between principals.
+        ignored: the accepted request fields that have no effect.
+        web_search: the provider's own web search, if the client enabled it.
+        truncation: `auto` permits dropping the oldest items of a history that is too long.
+        extra: a JSON object of the request fields that codexd does not know, for providers that may.
         calls_as_text: the client reads tool calls as blocks in the text (`codexd.tools`).
     """
 
@@ -228,8 +239,8 @@ class Turn:
     tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True
     sampling: Sampling = Sampling()
-    thinking: Thinking = Thinking()
-    format: Format = Format()
+    reasoning: ReasoningOptions = ReasoningOptions()
+    format: ResponseFormat = ResponseFormat()
     verbosity: str | None = None
     service_tier: str | None = None
     principal: str = "anonymous"
@@ -240,8 +251,8 @@ class Turn:
     calls_as_text: bool = False
 
     @property
-    def offered(self) -> tuple[Tool, ...]:
-        """The tools the model may see: `none` hides all, a named choice all but the named."""
+    def visible_tools(self) -> tuple[Tool, ...]:
+        """The tools the model may see: none for `none`, otherwise those of `tool_choice.names` if any."""
         choice = self.tool_choice
         if choice.mode == "none":
             return ()

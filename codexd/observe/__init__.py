@@ -1,1 +1,1 @@
-"""What is known afterwards: one log line a request, and counters with bounded labels."""
+"""Observability: one log line per request, and Prometheus metrics with bounded labels."""

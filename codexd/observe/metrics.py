@@ -1,6 +1,6 @@
-"""Counters, gauges and histograms for Prometheus; every label takes few values, all of them ours.
+"""Prometheus counters, gauges and histograms. Labels take few values, and clients cannot add any.
 
-Rooms below count and set by name, from the tables here, and need not know Prometheus.
+Other packages count and set metrics by the names in these tables and do not import prometheus_client.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from codexd.observe.record import Record
+from codexd.observe.request_record import RequestRecord
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
@@ -48,7 +48,7 @@ COUNTERS: Final = {
     "store_failures": "Calls to the store that failed, as on a full disk.",
     "responses_pruned": "Kept answers deleted for age or count.",
 }
-"""What may be counted: name to help text; shown as `codexd_<name>_total`."""
+"""The counters: name to help text; exported as `codexd_<name>_total`."""
 
 GAUGES: Final = {
     "requests_running": "Answers under way, in the background too, and streams of those being read.",
@@ -60,7 +60,7 @@ GAUGES: Final = {
     "children_resident_bytes": "Resident memory of all children.",
     "responses_kept": "Answers that are kept.",
 }
-"""What may be set: name to help text; shown as `codexd_<name>`."""
+"""The gauges: name to help text; exported as `codexd_<name>`."""
 
 LABELLED: Final = {
     "requests": ("Requests answered.", ("route", "status", "outcome")),
@@ -72,44 +72,40 @@ LABELLED: Final = {
     "tokens": ("Tokens used.", ("kind",)),
     "ignored_params": ("Request fields accepted without effect.", ("param",)),
 }
-"""What is counted by labels, each of which takes few values: name to help text and labels."""
+"""The counters with labels: name to help text and labels."""
 
 TIMES: Final = {
     "request_seconds": "From a request's coming to its end.",
     "first_event_seconds": "From a request's coming to the model's first event.",
 }
-"""What is timed, by route: name to help text."""
+"""The histograms of seconds by route: name to help text."""
 
-_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
-_NAMES: Final = """
+_PARAM_NAMES: Final = """
 audio background client_metadata conversation frequency_penalty include input logit_bias logprobs
 max_completion_tokens max_output_tokens max_tokens max_tool_calls metadata modalities n parallel_tool_calls
 prediction presence_penalty prompt prompt_cache_key prompt_cache_retention reasoning response_format
 safety_identifier seed service_tier stop store stream_options temperature text tool_choice tools top_logprobs
 top_p truncation user verbosity web_search_options
 """
-_PARAMS: Final = frozenset(_NAMES.split())
+_PARAMS: Final = frozenset(_PARAM_NAMES.split())
 
 
 class Metrics:
-    """The daemon's figures, in a registry of their own."""
+    """The metrics of one daemon, in a registry of its own."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._counters = {
-            name: Counter(f"codexd_{name}", text, registry=registry) for name, text in COUNTERS.items()
-        }
-        self._gauges = {
-            name: Gauge(f"codexd_{name}", text, registry=registry) for name, text in GAUGES.items()
-        }
+        self._counters = {name: Counter(f"codexd_{name}", text, registry=registry) for name, text in COUNTERS.items()}
+        self._gauges = {name: Gauge(f"codexd_{name}", text, registry=registry) for name, text in GAUGES.items()}
         self._labelled = {
             name: Counter(f"codexd_{name}", text, labels, registry=registry)
             for name, (text, labels) in LABELLED.items()
         }
         self._times = {
-            name: Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_SECONDS)
+            name: Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_BUCKETS)
             for name, text in TIMES.items()
         }
         self._upstreams_up = Gauge(
@@ -120,67 +116,67 @@ class Metrics:
         )
 
     def count(self, name: str, amount: float = 1) -> None:
-        """Count something of the table COUNTERS.
+        """Increase a counter of COUNTERS.
 
         Raises:
-            KeyError: when the table does not have it.
+            KeyError: when COUNTERS has no such name.
         """
         self._counters[name].inc(amount)
 
-    def level(self, name: str, value: float) -> None:
-        """Set something of the table GAUGES.
+    def set(self, name: str, value: float) -> None:
+        """Set a gauge of GAUGES.
 
         Raises:
-            KeyError: when the table does not have it.
+            KeyError: when GAUGES has no such name.
         """
         self._gauges[name].set(value)
 
     def watch(self, name: str, read: Callable[[], float]) -> None:
-        """Have a gauge of the table GAUGES read whenever it is looked at, and never in between.
+        """Register a function that returns the value of a gauge of GAUGES; called at every scrape.
 
         Raises:
-            KeyError: when the table does not have it.
+            KeyError: when GAUGES has no such name.
         """
         self._gauges[name].set_function(read)
 
-    def request(self, record: Record) -> None:
-        """Count a request that is over."""
+    def count_request(self, record: RequestRecord) -> None:
+        """Count and time a finished request."""
         self._labelled["requests"].labels(record.route, str(record.status), record.outcome).inc()
         self._times["request_seconds"].labels(record.route).observe(record.seconds)
         if record.first_event_seconds is not None:
             self._times["first_event_seconds"].labels(record.route).observe(record.first_event_seconds)
-        self._spend(record)
+        self._count_usage(record)
 
-    def background(self, record: Record) -> None:
-        """Count an answer in the background that is over."""
+    def count_background_response(self, record: RequestRecord) -> None:
+        """Count a finished background response."""
         self._labelled["background_ended"].labels(record.outcome).inc()
-        self._spend(record)
+        self._count_usage(record)
 
-    def upstream(self, name: str, outcome: str) -> None:
-        """Count what was asked of an upstream and is over.
+    def count_upstream_request(self, name: str, outcome: str) -> None:
+        """Count a finished request to an upstream.
 
         Args:
-            name: the upstream's, of the settings.
-            outcome: `ok`, or the kind of the fault that ended it; `cancelled` where nobody wanted the rest.
+            name: the upstream's name in the settings.
+            outcome: `ok`, `cancelled`, or the kind of the fault that ended it.
         """
         self._labelled["upstream_requests"].labels(name, outcome).inc()
 
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
-        """Have it looked up, whenever the figures are, whether an upstream of the settings is ready."""
+        """Register a function that returns whether an upstream is ready; called at every scrape."""
         self._upstreams_up.labels(name).set_function(up)
 
-    def _spend(self, record: Record) -> None:
+    def _count_usage(self, record: RequestRecord) -> None:
         for kind, amount in record.tokens().items():
             self._labelled["tokens"].labels(kind).inc(amount)
         for param in record.ignored:
-            self._labelled["ignored_params"].labels(_plain(param)).inc()
+            self._labelled["ignored_params"].labels(_param_label(param)).inc()
 
     def render(self) -> bytes:
-        """Write everything in Prometheus' text format, version 0.0.4."""
+        """Render all metrics in Prometheus' text format, version 0.0.4."""
         return generate_latest(self._registry)
 
 
-def _plain(param: str) -> str:
-    """Give the top-level field a path begins with; a name of the client's own is `other`."""
+def _param_label(param: str) -> str:
+    """Return the top-level field of a parameter path, `other` for a field that OpenAI does not define."""
     name = param.partition(".")[0].partition("[")[0]
     return name if name in _PARAMS else "other"

@@ -1,1 +1,1 @@
-"""Decisions: pure functions of values, with time and chance as arguments."""
+"""Decisions as pure functions of values. The time and random numbers are arguments."""

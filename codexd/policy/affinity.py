@@ -1,9 +1,9 @@
-"""Which earlier conversation a request goes on with: fingerprints of histories.
+"""Fingerprints of histories, to find the thread that a request continues.
 
-A history is read in blocks: each user or developer message, each tool result, and each unbroken run of the
-assistant's items. A run counts by what every dialect sends back of it, its text and its calls: reasoning,
-searches, annotations and item ids get lost on the way through some clients and do not count, nor does a run
-of nothing else.
+A history is divided into blocks: each user or developer message, each tool result, and each uninterrupted run
+of the assistant's items. Only the text and the calls of a run count, which every dialect sends back.
+Reasoning, searches, annotations and item ids, which some clients lose, do not count, nor does a run without
+text and calls.
 """
 
 from collections.abc import Iterator
@@ -21,40 +21,40 @@ from codexd.neutral.turn import (
     Part,
     Reasoning,
     RefusalPart,
-    Search,
     TextPart,
     ToolCall,
     ToolResult,
     Turn,
+    WebSearchCall,
 )
 
 
 @frozen
-class Prefix:
-    """The first `count` items of a history, by their fingerprint."""
+class HistoryPrefix:
+    """The fingerprint of the first `count` items of a history."""
 
     count: int
     digest: bytes
 
 
 @frozen
-class Keys:
-    """What a request may find a kept thread by.
+class TurnFingerprints:
+    """The keys by which a request finds an idle or suspended thread.
 
     Attributes:
-        thread: how its thread is set up, whose it is above all, and what a turn sets that stays set for the
-            thread's next (effort, summary, service tier).
-        turn: that, and how its turn is: fixed while a turn is suspended.
-        prefixes: the history, shortest first.
+        thread: the fingerprint of the thread's settings: above all the principal, and the settings of a turn
+            that persist for the thread's next turns (effort, summary, service tier).
+        turn: the fingerprint of the thread's and the turn's settings, which a suspended turn cannot change.
+        prefixes: the fingerprints of the history's prefixes, shortest first.
     """
 
     thread: bytes
     turn: bytes
-    prefixes: tuple[Prefix, ...]
+    prefixes: tuple[HistoryPrefix, ...]
 
 
-def keys(turn: Turn, profile: str) -> Keys:
-    """Fingerprint a request."""
+def fingerprint_turn(turn: Turn, profile: str) -> TurnFingerprints:
+    """Compute the fingerprints of a request."""
     thread = _digest(
         b"thread",
         turn.principal,
@@ -65,80 +65,80 @@ def keys(turn: Turn, profile: str) -> Keys:
         repr(turn.tool_choice),
         repr(turn.parallel_tool_calls),
         repr(turn.verbosity),
-        repr(turn.thinking),
+        repr(turn.reasoning),
         repr(turn.service_tier),
         repr(turn.web_search),
     )
-    return Keys(thread, _digest(thread, repr(turn.format)), prefixes(turn.items))
+    return TurnFingerprints(thread, _digest(thread, repr(turn.format)), fingerprint_prefixes(turn.items))
 
 
-def prefixes(items: tuple[Item, ...]) -> tuple[Prefix, ...]:
-    """Fingerprint a history at each end of a block, shortest first; the cost is linear in its size."""
-    found: list[Prefix] = []
+def fingerprint_prefixes(items: tuple[Item, ...]) -> tuple[HistoryPrefix, ...]:
+    """Compute the fingerprint at the end of each block, shortest prefix first, in linear time."""
+    found: list[HistoryPrefix] = []
     digest, count = b"", 0
     for block in _blocks(items):
         count += len(block)
-        digest = _longer(digest, block)
-        found.append(Prefix(count, digest))
+        digest = _extend_digest(digest, block)
+        found.append(HistoryPrefix(count, digest))
     return tuple(found)
 
 
-def whole(items: tuple[Item, ...]) -> bytes:
-    """Fingerprint a whole history."""
-    found = prefixes(items)
+def fingerprint_history(items: tuple[Item, ...]) -> bytes:
+    """Compute the fingerprint of a whole history."""
+    found = fingerprint_prefixes(items)
     return found[-1].digest if found else b""
 
 
-def extended(known: tuple[Prefix, ...], items: tuple[Item, ...], more: tuple[Item, ...]) -> bytes:
-    """Fingerprint a history whose prefixes are known, with more at its end: `whole(items + more)`."""
-    if not items or _by_assistant(items[-1]):
-        return whole(items + more)
+def fingerprint_extended(known: tuple[HistoryPrefix, ...], items: tuple[Item, ...], more: tuple[Item, ...]) -> bytes:
+    """Compute `fingerprint_history(items + more)` from the known prefixes of `items`."""
+    if not items or _is_from_model(items[-1]):
+        return fingerprint_history(items + more)
     digest = known[-1].digest
     for block in _blocks(more):
-        digest = _longer(digest, block)
+        digest = _extend_digest(digest, block)
     return digest
 
 
-def results(rest: tuple[Item, ...]) -> tuple[ToolResult, ...] | None:
-    """Give what follows a prefix as tool results, if it is nothing else."""
+def as_tool_results(rest: tuple[Item, ...]) -> tuple[ToolResult, ...] | None:
+    """Return the items that follow a prefix if all of them are tool results; None otherwise or if empty."""
     found = tuple(item for item in rest if isinstance(item, ToolResult))
     return found if found and len(found) == len(rest) else None
 
 
-def _longer(digest: bytes, block: tuple[Item, ...]) -> bytes:
-    words = tuple(_words(block))
+def _extend_digest(digest: bytes, block: tuple[Item, ...]) -> bytes:
+    words = tuple(_digest_words(block))
     return _digest(digest, *words) if words else digest
 
 
 def _blocks(items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
-    for spoken, run in groupby(items, _by_assistant):
-        if spoken:
+    for from_model, run in groupby(items, _is_from_model):
+        if from_model:
             yield tuple(run)
         else:
             yield from ((item,) for item in run)
 
 
-def _by_assistant(item: Item) -> bool:
-    return isinstance(item, ToolCall | Reasoning | Search) or (
+def _is_from_model(item: Item) -> bool:
+    return isinstance(item, ToolCall | Reasoning | WebSearchCall) or (
         isinstance(item, Message) and item.role == "assistant"
     )
 
 
-def _words(block: tuple[Item, ...]) -> Iterator[str]:
+def _digest_words(block: tuple[Item, ...]) -> Iterator[str]:
     first = block[0]
     if isinstance(first, ToolResult):
         yield from ("result", first.call_id, str(first.success), *_parts(first.parts))
     elif isinstance(first, Message) and first.role != "assistant":
         yield from ("said", first.role, *_parts(first.parts))
     else:
-        text, calls = "".join(_spoken(block)), [item for item in block if isinstance(item, ToolCall)]
+        text, calls = "".join(_text_parts(block)), [item for item in block if isinstance(item, ToolCall)]
         if text or calls:
             yield from ("assistant", text)
         for call in calls:
             yield from ("call", call.call_id, call.namespace or "", call.name, call.arguments)
 
 
-def _spoken(block: tuple[Item, ...]) -> Iterator[str]:
+def _text_parts(block: tuple[Item, ...]) -> Iterator[str]:
     for item in block:
         if isinstance(item, Message):
             yield from (part.text for part in item.parts if isinstance(part, TextPart | RefusalPart))

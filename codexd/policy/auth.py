@@ -1,4 +1,4 @@
-"""Who is asking: API keys, presented the ways OpenAI's and other clients present them."""
+"""Authenticate requests by API key, in any of the headers that OpenAI's and other clients use."""
 
 import hmac
 from hashlib import sha256
@@ -8,12 +8,12 @@ from attrs import Attribute, field, frozen
 
 @frozen
 class Credentials:
-    """What a request presents, header values as they came; None where there is no such header.
+    """The authentication headers of a request, unparsed; None if a header is absent.
 
     Attributes:
-        authorization: `Bearer KEY` as OpenAI has it (RFC 6750, 2.1), or the bare key.
-        x_api_key: as Anthropic's and many other clients send it.
-        api_key: as Azure's clients send it.
+        authorization: `Bearer KEY` (OpenAI; RFC 6750, 2.1), or the bare key.
+        x_api_key: the header of Anthropic's and many other clients.
+        api_key: the header of Azure's clients.
     """
 
     authorization: bytes | None = field(default=None, repr=False)
@@ -23,17 +23,17 @@ class Credentials:
 
 @frozen
 class Principal:
-    """Who is asking: what limits, state and log lines are kept by.
+    """The authenticated client. Limits, stored state and log lines are assigned to it.
 
     Attributes:
-        id: the first 12 hex digits of the key's SHA-256, which tell keys apart and give none away.
+        id: the first 12 hex digits of the key's SHA-256: distinguishes keys without revealing them.
     """
 
     id: str
 
 
 ANONYMOUS = Principal("anonymous")
-"""Everybody, when no keys are configured."""
+"""The principal of every request if no API keys are configured."""
 
 
 def _not_empty(_: object, attribute: "Attribute[tuple[str, ...]]", keys: tuple[str, ...]) -> None:
@@ -43,10 +43,13 @@ def _not_empty(_: object, attribute: "Attribute[tuple[str, ...]]", keys: tuple[s
 
 @frozen
 class KeyRing:
-    """The keys that open the door; with none it is open.
+    """The configured API keys. Without any, every request is allowed.
+
+    Attributes:
+        keys: the keys.
 
     Raises:
-        ValueError: when a key is empty: a blank header would open the door.
+        ValueError: if a key is empty, because an empty header would match it.
     """
 
     keys: tuple[str, ...] = field(default=(), repr=False, validator=_not_empty)
@@ -57,17 +60,17 @@ class KeyRing:
         return tuple(sha256(key.strip().encode()).digest() for key in self.keys)
 
     @property
-    def open(self) -> bool:
-        """Tell whether no key is needed; then any that is presented is as good."""
+    def is_open(self) -> bool:
+        """Whether no key is required. Presented keys are then ignored."""
         return not self.keys
 
     def identify(self, credentials: Credentials) -> Principal | None:
-        """Tell who presents these credentials, or None for nobody known.
+        """Return the principal of these credentials, or None if no key matches.
 
-        Every presented key is compared with every known one, and only digests of equal length are, so the
-        time it takes tells nothing about the keys.
+        Every presented key is compared with every known one, as digests of equal length, so that the time
+        needed reveals nothing about the keys.
         """
-        if self.open:
+        if self.is_open:
             return ANONYMOUS
         found = None
         for presented in _presented(credentials):
@@ -79,8 +82,8 @@ class KeyRing:
 
 
 def _presented(credentials: Credentials) -> tuple[bytes, ...]:
-    given = (_bearer(credentials.authorization), credentials.x_api_key, credentials.api_key)
-    return tuple(key.strip() for key in given if key is not None)
+    keys = (_bearer(credentials.authorization), credentials.x_api_key, credentials.api_key)
+    return tuple(key.strip() for key in keys if key is not None)
 
 
 def _bearer(authorization: bytes | None) -> bytes | None:

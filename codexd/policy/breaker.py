@@ -1,28 +1,26 @@
-"""A circuit breaker: a provider that keeps failing is left alone for a while, then tried by one request.
+"""A circuit breaker: a provider that keeps failing receives no requests for some time, then one probe.
 
-Closed, every request passes and failures in a row are counted. Open, none does until the time is up. Then it
-is half open: one request, the probe, passes; its end closes the circuit or opens it anew.
+Closed: every request passes, and consecutive failures are counted. Open: no request passes until the time is
+over. Then half open: one request, the probe, passes; its outcome closes the circuit or opens it again.
 """
 
 from typing import Final, Literal
 
 from attrs import evolve, frozen
 
-SUSPICIOUS: Final = frozenset(
-    ("idle", "model_failed", "no_first_event", "overloaded", "stream_cut", "unreachable")
-)
-"""Kinds of fault that say something of the provider's health; the rest are about a request or an account."""
+FAILURE_KINDS: Final = frozenset(("idle", "model_failed", "no_first_event", "overloaded", "stream_cut", "unreachable"))
+"""The kinds of fault that indicate an unhealthy provider; the others concern a request or an account."""
 
-Outcome = Literal["good", "bad", "unknown"]
-"""How a request ended; `unknown` when nobody waited for its end, or its fault was not the provider's."""
+Outcome = Literal["success", "failure", "unknown"]
+"""The outcome of a request: `unknown` if it was abandoned, or if its fault was not the provider's."""
 
 
 @frozen
 class BreakerPolicy:
-    """How much to take before a provider is left alone.
+    """When the circuit opens and for how long.
 
     Attributes:
-        failures: so many in a row open the circuit.
+        failures: the number of consecutive failures that opens the circuit.
         open_seconds: how long it stays open.
     """
 
@@ -32,19 +30,19 @@ class BreakerPolicy:
 
 @frozen
 class Permit:
-    """Leave for one request, to be given back with its outcome; `probe` is that of a half-open circuit."""
+    """Permission for one request, to be released with its outcome. `probe`: of a half-open circuit."""
 
     probe: bool = False
 
 
 @frozen
 class Circuit:
-    """What there is to remember; `Circuit()` is closed.
+    """The state of the breaker; `Circuit()` is closed.
 
     Attributes:
-        failed: how many requests failed in a row.
-        opened: when it was opened last; None while it is closed.
-        probing: a probe is under way.
+        failed: the number of consecutive failures.
+        opened: when it was last opened; None while it is closed.
+        probing: a probe is running.
     """
 
     failed: int = 0
@@ -52,37 +50,35 @@ class Circuit:
     probing: bool = False
 
 
-def left_seconds(policy: BreakerPolicy, circuit: Circuit, now: float) -> float:
-    """Tell how long no request passes yet; 0 when one would."""
+def remaining_seconds(policy: BreakerPolicy, circuit: Circuit, now: float) -> float:
+    """Return for how many more seconds no request passes; 0 if one would pass now."""
     if circuit.opened is None:
         return 0.0
     left = max(circuit.opened + policy.open_seconds - now, 0.0)
-    # While a probe is under way nobody knows: a moment is as good a guess as any.
+    # While a probe is running the time is unknown: use one second.
     return max(left, 1.0) if circuit.probing else left
 
 
-def ask(policy: BreakerPolicy, circuit: Circuit, now: float) -> tuple[Circuit, Permit | None]:
-    """Ask leave for one request.
+def acquire(policy: BreakerPolicy, circuit: Circuit, now: float) -> tuple[Circuit, Permit | None]:
+    """Acquire a permit for one request; None if the circuit is open.
 
     Args:
         policy: the settings.
-        circuit: as it stands.
-        now: of a clock that does not jump.
+        circuit: the current state.
+        now: seconds of a monotonic clock.
     """
-    if left_seconds(policy, circuit, now) > 0:
+    if remaining_seconds(policy, circuit, now) > 0:
         return circuit, None
     if circuit.opened is None:
         return circuit, Permit()
     return evolve(circuit, probing=True), Permit(probe=True)
 
 
-def give_back(
-    policy: BreakerPolicy, circuit: Circuit, permit: Permit, outcome: Outcome, now: float
-) -> Circuit:
-    """Give leave back, once. An open circuit is moved by its probe alone, not by what began before."""
+def release(policy: BreakerPolicy, circuit: Circuit, permit: Permit, outcome: Outcome, now: float) -> Circuit:
+    """Release a permit, once. While the circuit is open only the outcome of the probe counts."""
     if circuit.opened is not None and not permit.probe:
         return circuit
-    if outcome == "good":
+    if outcome == "success":
         return Circuit()
     if outcome == "unknown":
         return evolve(circuit, probing=False)
@@ -91,8 +87,8 @@ def give_back(
     return Circuit(failed, opened)
 
 
-def outcome(kind: str | None) -> Outcome:
-    """Tell what the kind of a fault, or None for a good end, says of the provider."""
+def classify(kind: str | None) -> Outcome:
+    """Classify the kind of a fault, or None for a normal end."""
     if kind is None:
-        return "good"
-    return "bad" if kind in SUSPICIOUS else "unknown"
+        return "success"
+    return "failure" if kind in FAILURE_KINDS else "unknown"

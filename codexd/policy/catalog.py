@@ -1,25 +1,25 @@
-"""Which model a name means: the account's own list, the aliases, and the effort suffixes."""
+"""Resolve the names of Codex's models: the account's models, the aliases and the effort suffixes."""
 
 from functools import cached_property
 from typing import Protocol
 
 from attrs import evolve, frozen
 
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.model import ModelCard
 
 
-class Alias(Protocol):
-    """A name a person chose, and what it stands for (codexd.settings.Model)."""
+class CatalogAlias(Protocol):
+    """A configured alias of a model (codexd.settings.ModelAlias)."""
 
     @property
     def name(self) -> str:
-        """What clients ask for."""
+        """The name that clients request."""
         ...
 
     @property
     def model(self) -> str | None:
-        """The model it stands for; None is the same name."""
+        """The model's name; None if it is the same as `name`."""
         ...
 
     @property
@@ -29,22 +29,22 @@ class Alias(Protocol):
 
 
 @frozen
-class Offer:
-    """A model of the account's and the reasoning efforts it takes."""
+class AccountModel:
+    """A model of the account and the reasoning efforts it supports."""
 
     id: str
     efforts: tuple[str, ...] = ()
-    hidden: bool = False
+    is_hidden: bool = False
 
 
 @frozen
-class Route:
-    """What a name leads to.
+class ResolvedModel:
+    """The model that a name stands for.
 
     Attributes:
         model: the model's name at the provider.
-        alias: the name of the alias it was asked under, if it was one.
-        effort: from the name's suffix or the alias; None leaves it to the request and the model.
+        alias: the requested alias, if the name is one.
+        effort: the effort of the name's suffix or of the alias; None leaves it to the request and the model.
     """
 
     model: str
@@ -53,55 +53,55 @@ class Route:
 
 
 @frozen
-class Catalog:
-    """Everything that may be asked for.
+class ModelCatalog:
+    """The names that clients may request.
 
     Attributes:
-        offers: the account's models.
-        aliases: from the settings; they win over a model of the same name.
-        any: names that are not known are passed on as they are.
+        models: the account's models.
+        aliases: from the settings; they take precedence over a model of the same name.
+        passes_unknown: unknown names are passed on unchanged.
     """
 
-    offers: tuple[Offer, ...] = ()
-    aliases: tuple[Alias, ...] = ()
-    any: bool = False
+    models: tuple[AccountModel, ...] = ()
+    aliases: tuple[CatalogAlias, ...] = ()
+    passes_unknown: bool = False
 
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
-        """What `/v1/models` lists: the aliases, then what the account shows."""
+        """The entries of `/v1/models`: the aliases, then the account's visible models."""
         aliased = tuple(alias.name for alias in self.aliases)
-        shown = (offer.id for offer in self.offers if not offer.hidden)
-        names = aliased + tuple(id for id in shown if id not in aliased)
+        visible = (one.id for one in self.models if not one.is_hidden)
+        names = aliased + tuple(id for id in visible if id not in aliased)
         return tuple(ModelCard(name, efforts=self.efforts(name)) for name in names)
 
     def efforts(self, name: str) -> tuple[str, ...]:
-        """Give the efforts a name may be suffixed with."""
+        """Return the efforts that are accepted as a suffix of a name."""
         model = next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
-        return next((offer.efforts for offer in self.offers if offer.id == model), ())
+        return next((one.efforts for one in self.models if one.id == model), ())
 
-    def resolve(self, name: str) -> Route:
-        """Find what a name leads to; `NAME-EFFORT` is NAME with that effort.
+    def resolve(self, name: str) -> ResolvedModel:
+        """Resolve a name; `NAME-EFFORT` is NAME with that effort.
 
         Raises:
-            Refused: `unknown_model`.
+            FaultError: `unknown_model`.
         """
-        route = self._exact(name) or self._suffixed(name)
-        if route is not None:
-            return route
-        if self.any:
-            return Route(name)
+        resolved = self._resolve_exact(name) or self._resolve_suffixed(name)
+        if resolved is not None:
+            return resolved
+        if self.passes_unknown:
+            return ResolvedModel(name)
         message = f"The model '{name[:64]}' does not exist or you do not have access to it."
-        raise Refused(fault("unknown_model", message, param="model"))
+        raise FaultError(fault("unknown_model", message, param="model"))
 
-    def _exact(self, name: str) -> Route | None:
+    def _resolve_exact(self, name: str) -> ResolvedModel | None:
         for alias in self.aliases:
             if alias.name == name:
-                return Route(alias.model or alias.name, alias.name, alias.effort)
-        if any(offer.id == name for offer in self.offers):
-            return Route(name)
+                return ResolvedModel(alias.model or alias.name, alias.name, alias.effort)
+        if any(one.id == name for one in self.models):
+            return ResolvedModel(name)
         return None
 
-    def _suffixed(self, name: str) -> Route | None:
+    def _resolve_suffixed(self, name: str) -> ResolvedModel | None:
         head, _, effort = name.rpartition("-")
-        route = self._exact(head) if effort in self.efforts(head) else None
-        return None if route is None else evolve(route, effort=effort)
+        resolved = self._resolve_exact(head) if effort in self.efforts(head) else None
+        return None if resolved is None else evolve(resolved, effort=effort)

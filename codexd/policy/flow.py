@@ -1,86 +1,88 @@
-"""What to do about a reader slower than the model: hold the model a moment, then let the reader go.
+"""Flow control for clients that read too slowly: pause the model, then drop the client.
 
-Frames wait only while the reader's transport takes none. The model's pipe is shared, so it may be held for
-one reader only briefly: the others wait too.
+Frames are queued only while the client's transport is full. The model's pipe is shared with other clients, so
+it may be paused for one client only briefly.
 """
 
 from typing import Literal
 
 from attrs import evolve, frozen
 
-Act = Literal["go", "hold", "release", "cut"]
+FlowAction = Literal["continue", "pause", "resume", "drop"]
+"""`pause` and `resume` refer to the model, `drop` to the client."""
 
 
 @frozen
-class Limits:
-    """How much patience a reader gets.
+class FlowLimits:
+    """The limits of one client's queue.
 
     Attributes:
-        queue_bytes: may wait; beyond it the model is held, and at half of it let go again.
-        hold_seconds: the model may be held for this reader.
-        stall_seconds: this reader may take nothing while something waits.
+        queue_bytes: above this size the model is paused; at half of it, it is resumed.
+        pause_seconds: how long the model may be paused for one client.
+        stall_seconds: how long the client may read nothing while its queue is not empty.
     """
 
     queue_bytes: int
-    hold_seconds: float
+    pause_seconds: float
     stall_seconds: float
 
 
 @frozen
-class Reader:
-    """How one reader stands.
+class ClientFlow:
+    """The flow-control state of one client.
 
     Attributes:
-        waiting_bytes: written for it and not yet taken.
-        waiting_since: when it last took something, or when the first byte began to wait; None: nothing waits.
-        held_since: since when the model is held for it; None: it is not.
-        ended: the model has said everything: there is nothing left to hold.
+        waiting_bytes: the size of its queue.
+        waiting_since: when the client last read something, or when the queue became non-empty; None if the
+            queue is empty.
+        paused_since: when the model was paused for this client; None if it is not paused.
+        is_complete: the answer has ended, so there is nothing left to pause.
     """
 
     waiting_bytes: int = 0
     waiting_since: float | None = None
-    held_since: float | None = None
-    ended: bool = False
+    paused_since: float | None = None
+    is_complete: bool = False
 
 
-def queued(reader: Reader, size_bytes: int, now: float) -> Reader:
-    """Note that more waits for the reader."""
-    since = now if reader.waiting_since is None else reader.waiting_since
-    return evolve(reader, waiting_bytes=reader.waiting_bytes + size_bytes, waiting_since=since)
+def enqueue(flow: ClientFlow, size_bytes: int, now: float) -> ClientFlow:
+    """Return the state after bytes were added to the queue."""
+    since = now if flow.waiting_since is None else flow.waiting_since
+    return evolve(flow, waiting_bytes=flow.waiting_bytes + size_bytes, waiting_since=since)
 
 
-def taken(reader: Reader, size_bytes: int, now: float) -> Reader:
-    """Note that the reader took some of what waits."""
-    left = reader.waiting_bytes - size_bytes
-    return evolve(reader, waiting_bytes=left, waiting_since=now if left else None)
+def dequeue(flow: ClientFlow, size_bytes: int, now: float) -> ClientFlow:
+    """Return the state after the client read bytes from the queue."""
+    left = flow.waiting_bytes - size_bytes
+    return evolve(flow, waiting_bytes=left, waiting_since=now if left else None)
 
 
-def ended(reader: Reader) -> Reader:
-    """Note that nothing more will come than what waits."""
-    return evolve(reader, ended=True)
+def finish(flow: ClientFlow) -> ClientFlow:
+    """Return the state after the last frame was added."""
+    return evolve(flow, is_complete=True)
 
 
-def judge(reader: Reader, limits: Limits, now: float) -> tuple[Reader, Act]:
-    """Decide what to do now, and give the reader as it stands once that is done."""
-    again = look_again(reader, limits)
-    if reader.held_since is not None and (reader.ended or reader.waiting_bytes <= limits.queue_bytes // 2):
-        return evolve(reader, held_since=None), "release"
-    if again is not None and now >= again:
-        return reader, "cut"
-    full = reader.waiting_bytes > limits.queue_bytes and not reader.ended
-    if full and reader.held_since is None:
-        return evolve(reader, held_since=now), "hold"
-    return reader, "go"
+def decide(flow: ClientFlow, limits: FlowLimits, now: float) -> tuple[ClientFlow, FlowAction]:
+    """Decide what to do now. Return the action and the state after it."""
+    deadline = drop_deadline(flow, limits)
+    if flow.paused_since is not None and (flow.is_complete or flow.waiting_bytes <= limits.queue_bytes // 2):
+        return evolve(flow, paused_since=None), "resume"
+    if deadline is not None and now >= deadline:
+        return flow, "drop"
+    is_full = flow.waiting_bytes > limits.queue_bytes and not flow.is_complete
+    if is_full and flow.paused_since is None:
+        return evolve(flow, paused_since=now), "pause"
+    return flow, "continue"
 
 
-def look_again(reader: Reader, limits: Limits) -> float | None:
-    """Give the time at which the reader is to be cut unless something changes; None: never."""
-    ends = [
+def drop_deadline(flow: ClientFlow, limits: FlowLimits) -> float | None:
+    """Return the time at which to drop the client if nothing changes; None if there is none."""
+    deadlines = [
         since + seconds
         for since, seconds in (
-            (reader.waiting_since, limits.stall_seconds),
-            (reader.held_since, limits.hold_seconds),
+            (flow.waiting_since, limits.stall_seconds),
+            (flow.paused_since, limits.pause_seconds),
         )
         if since is not None
     ]
-    return min(ends, default=None)
+    return min(deadlines, default=None)

@@ -1,20 +1,20 @@
-"""When a child that went is started again: exponential back-off, and a limit beyond which it is left down."""
+"""When to restart a child process that has exited: exponential back-off, and a limit of restarts."""
 
 from attrs import evolve, frozen
 
 
-@frozen
+@frozen(kw_only=True)
 class RestartPolicy:
-    """How patient to be with a child that keeps going.
+    """The delays and the limit of restarts.
 
     Attributes:
-        first_seconds: the first wait of a streak.
-        factor: by which each further wait is longer, jitter aside.
-        cap_seconds: no wait is longer, jitter included.
-        jitter: the share of a wait that chance may add, so that several children do not start in step.
-        stable_seconds: a child that was up this long ends the streak: the next wait is a first one.
-        limit: how many restarts one window may hold; the child is given up instead of one more.
-        window_seconds: the window, and how long a child that was given up is left in peace.
+        first_seconds: the first delay of a series of exits.
+        factor: the growth of each further delay, before jitter.
+        cap_seconds: the maximum delay, including jitter.
+        jitter: the fraction of a delay that is randomly added, so that children do not start simultaneously.
+        stable_seconds: a child that ran this long ends the series: the next delay is `first_seconds`.
+        limit: the maximum number of restarts in one window; at the next exit the child is given up.
+        window_seconds: the length of the window, and for how long a given-up child is not restarted.
     """
 
     first_seconds: float = 0.5
@@ -28,12 +28,12 @@ class RestartPolicy:
 
 @frozen
 class Supervision:
-    """How one child is looked after.
+    """How one child process is supervised.
 
     Attributes:
-        handshake_seconds: from its start until it must be ready.
-        grace_seconds: between asking it to stop and killing it.
-        restart: what happens when it goes.
+        handshake_seconds: the time from its start until it must be ready.
+        grace_seconds: the time between asking it to stop and killing it.
+        restart: what to do when it exits.
     """
 
     handshake_seconds: float = 10.0
@@ -42,13 +42,13 @@ class Supervision:
 
 
 @frozen
-class History:
-    """What there is to remember of a slot's exits; `History()` is a fresh start.
+class RestartHistory:
+    """The recent exits of one child; `RestartHistory()` has none.
 
     Attributes:
-        step_seconds: the streak's last wait without its jitter; 0 outside a streak.
-        waited_seconds: the streak's last wait.
-        restarts: when the window's restarts were granted, oldest first.
+        step_seconds: the last delay of the series without jitter; 0 outside a series.
+        waited_seconds: the last delay of the series.
+        restarts: the times of the restarts in the window, oldest first.
     """
 
     step_seconds: float = 0.0
@@ -57,38 +57,38 @@ class History:
 
 
 @frozen
-class Wait:
-    """Start it again after so many seconds."""
+class RestartAfter:
+    """Restart the child after a delay."""
 
     seconds: float
 
 
 @frozen
 class GiveUp:
-    """Leave it down."""
+    """Do not restart the child."""
 
 
-Verdict = Wait | GiveUp
+RestartDecision = RestartAfter | GiveUp
 
 
-def after_exit(
-    policy: RestartPolicy, history: History, now: float, lived_seconds: float, chance: float
-) -> tuple[History, Verdict]:
-    """Decide what follows an exit. Within a streak the waits never shrink, whatever chance says.
+def decide_after_exit(
+    policy: RestartPolicy, history: RestartHistory, now: float, lived_seconds: float, chance: float
+) -> tuple[RestartHistory, RestartDecision]:
+    """Decide what to do after an exit. Within a series the delays never shrink, whatever the jitter.
 
     Args:
         policy: the settings.
-        history: as the last exit left it.
-        now: of a clock that does not jump.
-        lived_seconds: how long the child was up; 0 if it never was.
-        chance: 0 to 1, drawn by the caller.
+        history: the history returned for the last exit.
+        now: seconds of a monotonic clock.
+        lived_seconds: how long the child was ready; 0 if it never was.
+        chance: a random number from 0 to 1.
     """
     recent = tuple(at for at in history.restarts if at > now - policy.window_seconds)
     if len(recent) >= policy.limit:
         return evolve(history, restarts=recent), GiveUp()
     if lived_seconds >= policy.stable_seconds:
-        history = History()
+        history = RestartHistory()
     step = history.step_seconds * policy.factor or policy.first_seconds
     wait = min(step * (1 + policy.jitter * chance), policy.cap_seconds)
     wait = max(wait, history.waited_seconds)
-    return History(step, wait, (*recent, now)), Wait(wait)
+    return RestartHistory(step, wait, (*recent, now)), RestartAfter(wait)

@@ -1,6 +1,6 @@
-"""When a failed request may be asked again: exponential back-off, and what the provider itself asks for.
+"""Whether and when to retry a failed request: exponential back-off, and the delay the provider requests.
 
-Only before the answer began: what a client has seen the beginning of is never said twice.
+Applies only before the answer has begun: a client never receives the beginning of an answer twice.
 """
 
 from typing import Final
@@ -9,20 +9,20 @@ from attrs import frozen
 
 from codexd.neutral.fault import Fault
 
-REPEATABLE: Final = frozenset(("model_failed", "overloaded", "rate_limited", "stream_cut", "unreachable"))
-"""Kinds of fault that may pass by themselves; every other one says the same a second time."""
+RETRYABLE_KINDS: Final = frozenset(("model_failed", "overloaded", "rate_limited", "stream_cut", "unreachable"))
+"""The kinds of fault that may be transient. A retry does not help with the others."""
 
 
-@frozen
+@frozen(kw_only=True)
 class RetryPolicy:
-    """How patient to be with a provider.
+    """The limits of retries.
 
     Attributes:
-        limit: how many repetitions one request may have.
-        first_seconds: the first wait.
-        factor: by which each further wait is longer, jitter aside.
-        cap_seconds: no wait is longer; a provider that asks for a longer one is not asked again.
-        jitter: the share of a wait that chance may take off, so that many requests do not return in step.
+        limit: the maximum number of retries of one request.
+        first_seconds: the first delay.
+        factor: the growth of each further delay, before jitter.
+        cap_seconds: the maximum delay. A request is not retried if the provider asks for a longer one.
+        jitter: the fraction of a delay that is randomly subtracted, so that requests are not retried at once.
     """
 
     limit: int = 2
@@ -32,22 +32,21 @@ class RetryPolicy:
     jitter: float = 0.25
 
 
-def wait_seconds(
-    policy: RetryPolicy, repeated: int, failed: Fault, asked: float, chance: float
+def delay_seconds(
+    policy: RetryPolicy, retries: int, failed: Fault, requested_seconds: float, chance: float
 ) -> float | None:
-    """Decide how long to wait before a request is repeated; None says it is not.
+    """Return the delay before the next retry, or None if the request is not to be retried.
 
     Args:
         policy: the settings.
-        repeated: how often the request was repeated already.
-        failed: why it failed, before its answer began.
-        asked: seconds the provider itself asked for (RFC 9110, Retry-After), the least that is waited; 0 when
-            it said nothing.
-        chance: 0 to 1, drawn by the caller.
+        retries: the number of retries so far.
+        failed: why the request failed, before its answer began.
+        requested_seconds: the minimum delay that the provider requested (RFC 9110, Retry-After); 0 if none.
+        chance: a random number from 0 to 1.
     """
-    if failed.kind not in REPEATABLE or repeated >= policy.limit:
+    if failed.kind not in RETRYABLE_KINDS or retries >= policy.limit:
         return None
-    if asked > policy.cap_seconds:
+    if requested_seconds > policy.cap_seconds:
         return None
-    step = min(policy.first_seconds * policy.factor ** min(repeated, 64), policy.cap_seconds)
-    return max(step * (1 - policy.jitter * chance), asked)
+    step = min(policy.first_seconds * policy.factor ** min(retries, 64), policy.cap_seconds)
+    return max(step * (1 - policy.jitter * chance), requested_seconds)

@@ -1,8 +1,8 @@
-"""Histories that are too long (OpenAI Responses, `truncation: "auto"`): what of their beginning is left out.
+"""Truncation of histories that are too long (OpenAI Responses, `truncation: "auto"`).
 
-Whole exchanges go first, each from a user's message to the next; then, of what came after the last user's
-message, whole rounds of calls and results, but for the last. System and developer messages at the head stay,
-and so does the last user's message. A call and its result stay or go together.
+Whole exchanges are dropped first, each from one user message to the next; then, of the items after the last
+user message, whole rounds of calls and results, except the last one. System and developer messages at the
+beginning are kept, and so is the last user message. A call and its result are kept or dropped together.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,85 +14,83 @@ from attrs import evolve
 from codexd.neutral.turn import Item, Message, ToolCall, ToolResult, Turn
 
 STEPS: Final = 4
-"""What is left out grows by this part of the room at once. So a conversation that goes on is mostly cut where
-it was cut before, and what was kept of it (a thread, a cache) stays of use."""
+"""The dropped part grows in steps of this fraction of the limit. A conversation that continues is therefore
+mostly truncated at the same place as before, so that its idle thread and the provider's cache stay usable."""
 
 
-def shortened(turn: Turn, room: Callable[[Turn], int | None], size: Callable[[Item], int]) -> Turn:
-    """Ask the same with a history that fits, if the client wants that and it does not.
+def truncate(turn: Turn, limit: Callable[[Turn], int | None], size: Callable[[Item], int]) -> Turn:
+    """Truncate the history of a turn if it is too long and the client permits it.
 
     Args:
-        turn: what is asked.
-        room: tells how large its history may be; None where nobody knows.
-        size: gives the size of an item, in the same measure.
+        turn: the turn.
+        limit: returns the maximum size of its history; None if unknown.
+        size: returns the size of an item, in the same unit.
     """
-    if turn.truncation != "auto" or (most := room(turn)) is None:
+    if turn.truncation != "auto" or (limit_size := limit(turn)) is None:
         return turn
-    kept = fitting(turn.items, most, size)
+    kept = drop_oldest(turn.items, limit_size, size)
     return turn if len(kept) == len(turn.items) else evolve(turn, items=kept)
 
 
-def fitting(items: tuple[Item, ...], room: int, size: Callable[[Item], int]) -> tuple[Item, ...]:
-    """Leave out as much of a history as it takes to fit; all that may be, if that is not enough.
+def drop_oldest(items: tuple[Item, ...], limit: int, size: Callable[[Item], int]) -> tuple[Item, ...]:
+    """Drop the oldest items until the history fits, or until nothing more can be dropped.
 
     Args:
         items: the history.
-        room: how large it may be.
-        size: gives the size of an item, in the same measure.
+        limit: its maximum size.
+        size: returns the size of an item, in the same unit.
     """
     sizes = [size(item) for item in items]
-    excess = sum(sizes) - room
+    excess = sum(sizes) - limit
     if excess <= 0:
         return items
-    step = max(room // STEPS, 1)
-    left_out = -(-excess // step) * step
-    gone: set[int] = set()
-    for piece in _pieces(items):
-        if left_out <= 0:
+    step = max(limit // STEPS, 1)
+    remaining = -(-excess // step) * step
+    dropped: set[int] = set()
+    for span in _droppable_spans(items):
+        if remaining <= 0:
             break
-        gone.update(piece)
-        left_out -= sum(sizes[place] for place in piece)
-    return tuple(item for place, item in enumerate(items) if place not in gone)
+        dropped.update(span)
+        remaining -= sum(sizes[index] for index in span)
+    return tuple(item for index, item in enumerate(items) if index not in dropped)
 
 
-def _pieces(items: tuple[Item, ...]) -> Iterator[range]:
-    """Give what can be left out, in the order in which it is."""
-    users = [place for place, item in enumerate(items) if _by_user(item)]
-    head = next((place for place, item in enumerate(items) if not _at_head(item)), len(items))
+def _droppable_spans(items: tuple[Item, ...]) -> Iterator[range]:
+    """Yield the spans that can be dropped, in the order in which they are dropped."""
+    users = [index for index, item in enumerate(items) if _is_user(item)]
+    head = next((index for index, item in enumerate(items) if not _is_system(item)), len(items))
     last = users[-1] if users else head - 1
-    within = _within_pairs(items)
-    exchanges = [head, *(place for place in users if place > head)]
-    rounds = [last + 1, *(place for place in range(last + 2, len(items)) if _begins_round(items, place))]
+    inside = _inside_pairs(items)
+    exchanges = [head, *(index for index in users if index > head)]
+    rounds = [last + 1, *(index for index in range(last + 2, len(items)) if _begins_round(items, index))]
     for borders in (exchanges, rounds):
-        for start, end in pairwise(place for place in borders if place not in within):
+        for start, end in pairwise(index for index in borders if index not in inside):
             yield range(start, end)
 
 
-def _within_pairs(items: tuple[Item, ...]) -> set[int]:
-    """Give the places at which a cut would part a call from its result; ids may come again."""
-    called: dict[str, int] = {}
-    within: set[int] = set()
-    for place, item in enumerate(items):
+def _inside_pairs(items: tuple[Item, ...]) -> set[int]:
+    """Return the positions where a cut would separate a call from its result. Call ids may repeat."""
+    calls: dict[str, int] = {}
+    inside: set[int] = set()
+    for index, item in enumerate(items):
         if isinstance(item, ToolCall):
-            called[item.call_id] = place
-        elif isinstance(item, ToolResult) and item.call_id in called:
-            within.update(range(called.pop(item.call_id) + 1, place + 1))
-    return within
+            calls[item.call_id] = index
+        elif isinstance(item, ToolResult) and item.call_id in calls:
+            inside.update(range(calls.pop(item.call_id) + 1, index + 1))
+    return inside
 
 
-def _at_head(item: Item) -> bool:
+def _is_system(item: Item) -> bool:
     return isinstance(item, Message) and item.role in ("system", "developer")
 
 
-def _by_user(item: Item) -> bool:
+def _is_user(item: Item) -> bool:
     return isinstance(item, Message) and item.role == "user"
 
 
-def _by_assistant(item: Item) -> bool:
-    return not isinstance(item, ToolResult | Message) or (
-        isinstance(item, Message) and item.role == "assistant"
-    )
+def _is_from_model(item: Item) -> bool:
+    return not isinstance(item, ToolResult | Message) or (isinstance(item, Message) and item.role == "assistant")
 
 
-def _begins_round(items: tuple[Item, ...], place: int) -> bool:
-    return _by_assistant(items[place]) and not _by_assistant(items[place - 1])
+def _begins_round(items: tuple[Item, ...], index: int) -> bool:
+    return _is_from_model(items[index]) and not _is_from_model(items[index - 1])

@@ -1,1 +1,1 @@
-"""Between the front and the back ends: which of them answers a turn, and who is asked next if it cannot."""
+"""Model routing: back ends by model name, fallbacks, and conversion of tool calls."""

@@ -1,4 +1,4 @@
-"""Run the scripted model by itself: `python -m codexd.scripted --port 8400`."""
+"""The command `python -m codexd.scripted`: run the scripted model standalone."""
 
 import argparse
 import sys
@@ -9,23 +9,23 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import react
 
-from codexd.scripted.server import scripted_site
+from codexd.scripted.server import build_site
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Listen, print the base URL on one line, and serve until SIGINT or SIGTERM.
 
     Args:
-        argv: the arguments; those of the process when None.
+        argv: the arguments; None for those of the process.
 
     Returns:
-        The exit status: 0 after a signal, 1 when the address cannot be listened on.
+        The exit status: 0 after a signal, 1 if it cannot listen on the address.
     """
     options = _parser().parse_args(argv)
     try:
         react(_serve, (options.listen, options.port))
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,18 +33,16 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m codexd.scripted",
         description="A deterministic model provider: the last user message says what to answer.",
     )
-    parser.add_argument(
-        "--listen", metavar="HOST", default="127.0.0.1", help="address (default: %(default)s)"
-    )
+    parser.add_argument("--listen", metavar="HOST", default="127.0.0.1", help="address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
     return parser
 
 
 def _serve(reactor: Any, host: str, port: int) -> Deferred[None]:
     try:
-        listening = reactor.listenTCP(port, scripted_site(reactor), interface=host)
-    except CannotListenError as failed:
-        print(f"cannot listen on {host} port {port}: {failed.socketError}", file=sys.stderr)
+        listening = reactor.listenTCP(port, build_site(reactor), interface=host)
+    except CannotListenError as error:
+        print(f"cannot listen on {host} port {port}: {error.socketError}", file=sys.stderr)
         raise SystemExit(1) from None
     name = f"[{host}]" if ":" in host else host
     print(f"http://{name}:{listening.getHost().port}/v1", flush=True)

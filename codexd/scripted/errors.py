@@ -1,4 +1,4 @@
-"""The scripted failures in OpenAI's envelope: `{"error": {"message", "type", "param", "code"}}`."""
+"""The error responses in OpenAI's envelope: `{"error": {"message", "type", "param", "code"}}`."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from attrs import frozen
 from codexd.wire.json import encode
 
 RETRY_AFTER_SECONDS = 1
-"""What a 429 tells its client to wait; the shortest whole number that is not 0."""
+"""The Retry-After of a 429: the smallest positive integer."""
 
 
 @frozen
-class Error:
-    """One failure: its HTTP status and the fields of the envelope."""
+class ErrorEnvelope:
+    """One error response: its HTTP status and the fields of the envelope."""
 
     status: int
     message: str
-    kind: str = "invalid_request_error"
+    type: str = "invalid_request_error"
     code: str | None = None
     param: str | None = None
     allow: str | None = None
-    """The methods a 405 names."""
+    """The Allow header of a 405."""
 
     @property
     def body(self) -> bytes:
@@ -30,18 +30,18 @@ class Error:
     @property
     def member(self) -> dict[str, Any]:
         """The value of the envelope's `error`."""
-        return {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
 
 
-class Rejected(Exception):
-    """The request cannot be answered; `error` says why."""
+class RequestRejectedError(Exception):
+    """The request is rejected with `error`."""
 
-    def __init__(self, error: Error) -> None:
+    def __init__(self, error: ErrorEnvelope) -> None:
         super().__init__(error.message)
         self.error = error
 
 
-_RATE = "Rate limit reached for scripted. Please try again in 1s."
+_RATE_LIMIT_MESSAGE = "Rate limit reached for scripted. Please try again in 1s."
 
 _BY_STATUS = {
     400: ("invalid_request_error", "invalid_value"),
@@ -52,7 +52,7 @@ _BY_STATUS = {
 }
 
 _BY_CODE = {
-    "rate_limit_exceeded": (429, "requests", _RATE),
+    "rate_limit_exceeded": (429, "requests", _RATE_LIMIT_MESSAGE),
     "insufficient_quota": (429, "insufficient_quota", "You exceeded your current quota."),
     "usage_not_included": (429, "usage_not_included", "Your plan does not include this."),
     "context_length_exceeded": (
@@ -65,17 +65,15 @@ _BY_CODE = {
 }
 
 
-def of_status(status: int) -> Error:
-    """Make the failure that `fail: STATUS` asks for."""
+def error_for_status(status: int) -> ErrorEnvelope:
+    """Return the error of `fail: STATUS`."""
     server = ("server_error", None)
-    kind, code = _BY_STATUS.get(status, server if status >= 500 else ("invalid_request_error", None))
-    message = _RATE if status == 429 else f"The script asked for status {status}."
-    return Error(status, message, kind, code)
+    type, code = _BY_STATUS.get(status, server if status >= 500 else ("invalid_request_error", None))
+    message = _RATE_LIMIT_MESSAGE if status == 429 else f"The script asked for status {status}."
+    return ErrorEnvelope(status, message, type, code)
 
 
-def of_code(code: str) -> Error:
-    """Make the failure that `fail: CODE` asks for; its status is for answers that are not streamed."""
-    status, kind, message = _BY_CODE.get(
-        code, (500, "server_error", f"The script asked for the error {code}.")
-    )
-    return Error(status, message, kind, code)
+def error_for_code(code: str) -> ErrorEnvelope:
+    """Return the error of `fail: CODE`. Its status is used for answers that are not streamed."""
+    status, type, message = _BY_CODE.get(code, (500, "server_error", f"The script asked for the error {code}."))
+    return ErrorEnvelope(status, message, type, code)

@@ -1,6 +1,6 @@
-"""A plan in the Responses dialect: OpenAI's typed event sequence, and the Response object.
+"""Render a plan in the Responses dialect: OpenAI's typed events and the Response object.
 
-Source: OpenAI Responses API, streaming events; every field that Open Responses requires is there.
+Source: OpenAI Responses API, streaming events. Every field that Open Responses requires is present.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,21 @@ from collections.abc import Iterator, Mapping
 from attrs import define, field
 
 from codexd.scripted import errors, script
-from codexd.scripted.items import Item, Object, item
-from codexd.scripted.plan import Failed, Frame, Incomplete, Pause, Plan, Silent, spaced
-from codexd.scripted.question import MODEL, from_responses
+from codexd.scripted.answer_plan import (
+    AnswerPlan,
+    FailedEnding,
+    IncompleteEnding,
+    Pause,
+    ScriptedFrame,
+    SilentEnding,
+    iter_deltas,
+)
+from codexd.scripted.prompt import MODEL, parse_responses
+from codexd.scripted.response_items import JsonObject, ResponsesItem, build_item
 from codexd.wire import sse
 from codexd.wire.json import Json, encode
 
-_ECHOED: Object = {
+_ECHO_DEFAULTS: JsonObject = {
     "background": False,
     "frequency_penalty": 0.0,
     "instructions": None,
@@ -37,103 +45,97 @@ _ECHOED: Object = {
     "truncation": "disabled",
     "user": None,
 }
-"""The request's fields that a Response repeats, with what they are when the request leaves them out."""
+"""The fields of the request that a Response repeats, with their defaults."""
 
 
-def answer(body: Mapping[str, Json], now: float) -> "Answer":
-    """Read a body of `POST /v1/responses` and decide its answer.
+def build_answer(body: Mapping[str, Json], now: float) -> "ResponsesAnswer":
+    """Parse a body of `POST /v1/responses` and build its answer.
 
     Args:
         body: the decoded body.
-        now: seconds since the epoch, for `created_at`.
+        now: Unix time in seconds, for `created_at`.
     """
-    return Answer(
-        plan=script.plan(from_responses(body)),
-        streamed=body.get("stream") is True,
+    return ResponsesAnswer(
+        plan=script.build_plan(parse_responses(body)),
+        is_streamed=body.get("stream") is True,
         echo=_echo(body),
         created_at=int(now),
     )
 
 
-def _echo(body: Mapping[str, Json]) -> Object:
+def _echo(body: Mapping[str, Json]) -> JsonObject:
     text = body.get("text")
     reasoning = body.get("reasoning")
     return {
-        **{
-            name: default if (value := body.get(name)) is None else value for name, default in _ECHOED.items()
-        },
+        **{name: default if (value := body.get(name)) is None else value for name, default in _ECHO_DEFAULTS.items()},
         "text": {"format": {"type": "text"}, **(text if isinstance(text, dict) else {})},
         "reasoning": {"effort": None, "summary": None, **(reasoning if isinstance(reasoning, dict) else {})},
     }
 
 
 @define
-class Answer:
-    """One Responses answer, spoken once: as frames or whole."""
+class ResponsesAnswer:
+    """One Responses answer. It can be rendered once: as frames or as one body."""
 
-    plan: Plan
-    streamed: bool
-    echo: Object = field(repr=False)
+    plan: AnswerPlan
+    is_streamed: bool
+    echo: JsonObject = field(repr=False)
     created_at: int
     _sequence: int = field(default=0, init=False)
-    _output: list[Object] = field(factory=list, init=False, repr=False)
+    _output: list[JsonObject] = field(factory=list, init=False, repr=False)
 
-    def frames(self) -> Iterator[Frame]:
-        """The events in OpenAI's order."""
+    def frames(self) -> Iterator[ScriptedFrame]:
+        """Yield the events in OpenAI's order."""
         yield self._lifecycle("response.created", self._response("in_progress"))
-        if isinstance(self.plan.ending, Silent) and not self.plan.steps:
+        if isinstance(self.plan.ending, SilentEnding) and not self.plan.steps:
             return
         yield self._lifecycle("response.in_progress", self._response("in_progress"))
         for position in range(len(self.plan.steps)):
-            yield from self._streamed(position, item(self.plan, position))
-        if not self.plan.unfinished:
+            yield from self._render_item(position, build_item(self.plan, position))
+        if not self.plan.is_unfinished:
             final = self._final()
             yield self._lifecycle(f"response.{final['status']}", final)
 
-    def whole(self) -> bytes:
-        """The Response object the frames would end with: the fold of the stream."""
+    def render(self) -> bytes:
+        """Return the Response object with which the stream would end."""
         for _ in self.frames():
             pass
         return encode(self._final())
 
-    def _streamed(self, position: int, shown: Item) -> Iterator[Frame]:
-        yield self._event("response.output_item.added", {"output_index": position, "item": shown.opened})
-        for kind, members in shown.opening:
-            yield self._event(kind, shown.place | members)
-        constant = shown.place | shown.extra
-        for piece in spaced(self.plan.steps[position]):
-            yield (
-                piece if isinstance(piece, Pause) else self._event(shown.delta, {**constant, "delta": piece})
-            )
-        if self.plan.leaves_open(position):
+    def _render_item(self, position: int, item: ResponsesItem) -> Iterator[ScriptedFrame]:
+        yield self._event("response.output_item.added", {"output_index": position, "item": item.opened})
+        for type, members in item.opening:
+            yield self._event(type, item.common | members)
+        constant = item.common | item.extra
+        for piece in iter_deltas(self.plan.steps[position]):
+            yield (piece if isinstance(piece, Pause) else self._event(item.delta, {**constant, "delta": piece}))
+        if self.plan.is_left_open(position):
             return
-        for kind, members in shown.closing:
-            yield self._event(kind, shown.place | members)
-        self._output.append(shown.finished)
-        yield self._event("response.output_item.done", {"output_index": position, "item": shown.finished})
+        for type, members in item.closing:
+            yield self._event(type, item.common | members)
+        self._output.append(item.finished)
+        yield self._event("response.output_item.done", {"output_index": position, "item": item.finished})
 
-    def _event(self, kind: str, members: Object) -> bytes:
+    def _event(self, type: str, members: JsonObject) -> bytes:
         number = self._sequence
         self._sequence = number + 1
-        return sse.frame(encode({"type": kind, "sequence_number": number, **members}), kind.encode())
+        return sse.encode_frame(encode({"type": type, "sequence_number": number, **members}), type.encode())
 
-    def _lifecycle(self, kind: str, response: Object) -> bytes:
-        return self._event(kind, {"response": response})
+    def _lifecycle(self, type: str, response: JsonObject) -> bytes:
+        return self._event(type, {"response": response})
 
-    def _final(self) -> Object:
+    def _final(self) -> JsonObject:
         match self.plan.ending:
-            case Incomplete(reason):
-                return self._response(
-                    "incomplete", incomplete_details={"reason": reason}, usage=self._usage()
-                )
-            case Failed(code):
-                return self._response("failed", error={"code": code, "message": errors.of_code(code).message})
+            case IncompleteEnding(reason):
+                return self._response("incomplete", incomplete_details={"reason": reason}, usage=self._usage())
+            case FailedEnding(code):
+                return self._response("failed", error={"code": code, "message": errors.error_for_code(code).message})
             case _:
                 return self._response("completed", completed_at=self.created_at, usage=self._usage())
 
-    def _response(self, status: str, **changes: Json) -> Object:
+    def _response(self, status: str, **changes: Json) -> JsonObject:
         return {
-            "id": self.plan.identifier("resp"),
+            "id": self.plan.make_id("resp"),
             "object": "response",
             "created_at": self.created_at,
             "status": status,
@@ -146,7 +148,7 @@ class Answer:
             **changes,
         }
 
-    def _usage(self) -> Object:
+    def _usage(self) -> JsonObject:
         usage = self.plan.usage
         return {
             "input_tokens": usage.input_tokens,

@@ -1,33 +1,36 @@
-"""The scripted model's language: the last user text says what to answer.
+"""The language of the scripted model: the last user message determines the answer.
 
-One verb begins the text, after any directives (style.py); the rest, newlines included, belongs to it::
+The text begins with a verb, after any directives (directives.py). The rest, including newlines, is its
+argument::
 
     say: X, json: X        exactly X
-    refuse: X              a refusal that says X
-    call: NAME ARGUMENTS   a tool call if NAME is offered, else the text `no tool NAME`
-    search: X              a web search for X if one is offered, then `found: X` with a citation, else the
-                           text `no tool web_search`
+    refuse: X              a refusal with the text X
+    call: NAME ARGUMENTS   a tool call if the request has the tool, else the text `no tool NAME`
+    search: X              a web search for X if the request has the tool, then `found: X` with a citation;
+                           else the text `no tool web_search`
     think: X               a reasoning item with the summary X, then X
-    long: N, slow: N       N words; at once, or one each 50 ms
-    fail: STATUS           that HTTP status
-    fail: CODE             an answer that fails after it began, with that error code
+    long: N, slow: N       N words: at once, or one every 50 ms
+    fail: STATUS           an error response with this HTTP status
+    fail: CODE             an answer that fails after it has begun, with this error code
     incomplete: REASON X   X, then an incomplete end; REASON is max_output_tokens or content_filter
-    cut: X                 X, then the connection is closed in the middle
-    garble: X              X, then an event that is no JSON
+    cut: X                 X, then the connection is closed before the end
+    garble: X              X, then an event that is not JSON
     stall: X               X, then nothing more
-    hang:                  the beginning of an answer, then nothing more
-    seen:                  what the request said, as one line of JSON
-    anything else          `echo: ` and the text, and ` [N images]` if there are any
+    hang:                  the first event of an answer, then nothing more
+    seen:                  the parsed request, as one line of JSON
+    anything else          `echo: `, the text, and ` [N images]` if there are images
 
-Several `call:` lines are parallel calls; a line that begins neither a call nor a `then:` belongs to the call
-above it. The arguments go out verbatim, without the newlines at their end; left out they are `{}`. To tool
-results the answer is `tool said: ` and the results joined by ` | `, or what the `then: TEXT` sections after
-the calls say in this same language: the first section to the first round of results, and so on.
+Several `call:` lines are parallel calls; a line that begins neither with `call:` nor with `then:` belongs to
+the call above it. Arguments are sent verbatim, without trailing newlines; omitted arguments are `{}`. The
+answer to tool results is `tool said: ` and the results joined by ` | `, unless `then: TEXT` sections follow
+the calls: they are scripts in the same language, the first one for the first round of results, and so on.
 
-An answer ends before a stop sequence of the request, and after as many tokens as it allows (limits.py).
+An answer ends before a stop sequence of the request, and after its maximum number of tokens
+(output_limits.py).
 
-Usage, where no directive sets it: each word of the input is a token, each delta with text is a token, each
-four characters of a call's arguments are a token; reasoning deltas are among the output; nothing is cached.
+Token usage, unless a directive sets it: every word of the input is a token, every delta with text is one, and
+every four characters of a call's arguments are one. Reasoning deltas are part of the output; nothing is
+cached.
 """
 
 import re
@@ -35,36 +38,36 @@ from collections.abc import Callable, Iterable
 
 from attrs import evolve, frozen
 
-from codexd.scripted import tokens
-from codexd.scripted.limits import Said, shortened, stopped
-from codexd.scripted.plan import (
-    Call,
-    Completed,
-    Cut,
-    Failed,
-    Garbled,
-    Incomplete,
-    Message,
-    Plan,
-    Refused,
-    Search,
-    Silent,
-    Step,
-    Thought,
-    Usage,
+from codexd.scripted import delta_shapes
+from codexd.scripted.answer_plan import (
+    AnswerPlan,
+    CompletedEnding,
+    DisconnectedEnding,
+    FailedEnding,
+    GarbledEnding,
+    IncompleteEnding,
+    RejectedEnding,
+    ScriptedCall,
+    ScriptedItem,
+    ScriptedMessage,
+    ScriptedReasoning,
+    ScriptedSearch,
+    ScriptedUsage,
+    SilentEnding,
 )
-from codexd.scripted.question import SEARCH, Question, Tool
-from codexd.scripted.style import Style, number, take
+from codexd.scripted.directives import Directives, parse_directives, parse_natural
+from codexd.scripted.output_limits import PlannedOutput, apply_stop_sequences, apply_token_limit
+from codexd.scripted.prompt import SEARCH, ScriptedPrompt, ScriptedTool
 
-MOST_WORDS = 100_000
-"""The most words `long:` and `slow:` give; a greater number is not understood."""
+MAX_WORDS = 100_000
+"""The maximum of `long:` and `slow:`; a larger parse_natural is echoed."""
 
 SLOW_SECONDS = 0.05
 
-SOURCE = "https://example.org/found"
-"""Where a search finds whatever it is asked for."""
+SEARCH_RESULT_URL = "https://example.org/found"
+"""The URL that every search result cites."""
 
-_CHARACTERS_A_TOKEN = 4
+_CHARACTERS_PER_TOKEN = 4
 _NEXT_CALL = re.compile(r"\ncall: *")
 _NEXT_ROUND = re.compile(r"\nthen: ?")
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
@@ -73,140 +76,147 @@ _INCOMPLETE_REASONS = ("max_output_tokens", "content_filter")
 
 
 @frozen
-class _Asking:
-    question: Question
-    style: Style
+class _ScriptContext:
+    prompt: ScriptedPrompt
+    directives: Directives
 
 
-def plan(question: Question) -> Plan:
-    """Decide the whole answer. The same question gives the same plan."""
-    text, style = take(question.text, Style())
-    if question.round:
-        text, style = _after_results(text, style, question)
-    said, ending = _answer(text, _Asking(question, style))
-    meant = stopped(((*style.first, *said), ending), question.stops)
-    steps, ending = shortened(meant, question.most_tokens)
-    return Plan(
+def build_plan(prompt: ScriptedPrompt) -> AnswerPlan:
+    """Build the answer. The same prompt always has the same plan."""
+    text, directives = parse_directives(prompt.text, Directives())
+    if prompt.round:
+        text, directives = _after_results(text, directives, prompt)
+    output, ending = _answer(text, _ScriptContext(prompt, directives))
+    stopped = apply_stop_sequences(((*directives.leading_items, *output), ending), prompt.stops)
+    steps, ending = apply_token_limit(stopped, prompt.max_tokens)
+    return AnswerPlan(
         steps=steps,
         ending=ending,
-        usage=style.usage or _counted(question.words, steps),
-        seed=f"{question.digest}/{question.round}",
-        pace_seconds=style.pace_seconds,
+        usage=directives.usage or _count_usage(prompt.words, steps),
+        seed=f"{prompt.digest}/{prompt.round}",
+        pace_seconds=directives.pace_seconds,
     )
 
 
-def _after_results(text: str, style: Style, question: Question) -> tuple[str, Style]:
-    """Find what is to be said to this round of results; style carries over, what went first does not."""
-    style = evolve(style, first=())
+def _after_results(text: str, directives: Directives, prompt: ScriptedPrompt) -> tuple[str, Directives]:
+    """Return the script for this round of results. Directives carry over, except the leading items."""
+    directives = evolve(directives, leading_items=())
     rounds = _NEXT_ROUND.split(text) if text.startswith("call:") else [text]
-    if question.round < len(rounds):
-        return take(rounds[question.round], style)
-    return "say: tool said: " + " | ".join(question.results), style
+    if prompt.round < len(rounds):
+        return parse_directives(rounds[prompt.round], directives)
+    return "say: tool said: " + " | ".join(prompt.results), directives
 
 
-def _answer(text: str, asking: _Asking) -> Said:
+def _answer(text: str, context: _ScriptContext) -> PlannedOutput:
     verb, colon, rest = text.partition(":")
-    speak = _VERBS.get(verb) if colon else None
-    said = speak(rest.removeprefix(" "), asking) if speak else None
-    return said or _echo(text, asking)
+    run_verb = _VERBS.get(verb) if colon else None
+    output = run_verb(rest.removeprefix(" "), context) if run_verb else None
+    return output or _echo(text, context)
 
 
-def _echo(text: str, asking: _Asking) -> Said:
-    images = f" [{asking.question.images} images]" if asking.question.images else ""
-    return _say(f"echo: {text}{images}", asking)
+def _echo(text: str, context: _ScriptContext) -> PlannedOutput:
+    images = f" [{context.prompt.images} images]" if context.prompt.images else ""
+    return _say(f"echo: {text}{images}", context)
 
 
-def _say(text: str, asking: _Asking) -> Said:
-    return (asking.style.message(text),), Completed()
+def _say(text: str, context: _ScriptContext) -> PlannedOutput:
+    return (context.directives.build_message(text),), CompletedEnding()
 
 
-def _call(text: str, asking: _Asking) -> Said:
+def _call(text: str, context: _ScriptContext) -> PlannedOutput:
     batch = _NEXT_ROUND.split(text)[0]
-    return tuple(_one_call(call, asking) for call in _NEXT_CALL.split(batch)), Completed()
+    return tuple(_one_call(call, context) for call in _NEXT_CALL.split(batch)), CompletedEnding()
 
 
-def _one_call(text: str, asking: _Asking) -> Step:
+def _one_call(text: str, context: _ScriptContext) -> ScriptedItem:
     name, *rest = text.rstrip("\n").split(maxsplit=1) or [""]
-    tool = asking.question.tools.get(name)
+    tool = context.prompt.tools.get(name)
     if tool is None:
-        return asking.style.message(f"no tool {name}")
-    pieces = asking.style.cut(_arguments(rest, tool), default="few")
-    return Call(tool.name, pieces, tool.custom, tool.namespace)
+        return context.directives.build_message(f"no tool {name}")
+    pieces = context.directives.split_text(_arguments(rest, tool), default="few")
+    return ScriptedCall(tool.name, pieces, tool.custom, tool.namespace)
 
 
-def _arguments(rest: list[str], tool: Tool) -> str:
+def _arguments(rest: list[str], tool: ScriptedTool) -> str:
     if rest:
         return rest[0]
     return "" if tool.custom else "{}"
 
 
-def _search(text: str, asking: _Asking) -> Said:
-    if SEARCH not in asking.question.tools:
-        return _say(f"no tool {SEARCH}", asking)
-    found = evolve(asking.style.message(f"found: {text}"), source=SOURCE)
-    return (Search(text), found), Completed()
+def _search(text: str, context: _ScriptContext) -> PlannedOutput:
+    if SEARCH not in context.prompt.tools:
+        return _say(f"no tool {SEARCH}", context)
+    found = evolve(context.directives.build_message(f"found: {text}"), source=SEARCH_RESULT_URL)
+    return (ScriptedSearch(text), found), CompletedEnding()
 
 
-def _think(text: str, asking: _Asking) -> Said:
-    return (Thought(asking.style.cut(text)), asking.style.message(text)), Completed()
+def _think(text: str, context: _ScriptContext) -> PlannedOutput:
+    return (
+        ScriptedReasoning(context.directives.split_text(text)),
+        context.directives.build_message(text),
+    ), CompletedEnding()
 
 
-def _long(text: str, asking: _Asking) -> Said | None:
+def _long(text: str, context: _ScriptContext) -> PlannedOutput | None:
     words = _words(text)
-    return None if words is None else _say(words, asking)
+    return None if words is None else _say(words, context)
 
 
-def _slow(text: str, _: _Asking) -> Said | None:
+def _slow(text: str, _: _ScriptContext) -> PlannedOutput | None:
     words = _words(text)
-    return None if words is None else ((Message(tokens.words(words), SLOW_SECONDS),), Completed())
+    return (
+        None
+        if words is None
+        else ((ScriptedMessage(delta_shapes.split_words(words), SLOW_SECONDS),), CompletedEnding())
+    )
 
 
 def _words(text: str) -> str | None:
-    count = number(text)
-    if count is None or count > MOST_WORDS:
+    count = parse_natural(text)
+    if count is None or count > MAX_WORDS:
         return None
     return " ".join(f"word{position}" for position in range(1, count + 1))
 
 
-def _fail(text: str, _: _Asking) -> Said | None:
+def _fail(text: str, _: _ScriptContext) -> PlannedOutput | None:
     text = text.strip()
-    if number(text) in _ERROR_STATUSES:
-        return (), Refused(int(text))
-    return ((), Failed(text)) if _CODE.fullmatch(text) else None
+    if parse_natural(text) in _ERROR_STATUSES:
+        return (), RejectedEnding(int(text))
+    return ((), FailedEnding(text)) if _CODE.fullmatch(text) else None
 
 
-def _incomplete(text: str, asking: _Asking) -> Said | None:
+def _incomplete(text: str, context: _ScriptContext) -> PlannedOutput | None:
     reason, *rest = re.split(r"\s", text, maxsplit=1)
     if reason not in _INCOMPLETE_REASONS:
         return None
-    return (asking.style.message("".join(rest)),), Incomplete(reason)
+    return (context.directives.build_message("".join(rest)),), IncompleteEnding(reason)
 
 
-def _cut(text: str, asking: _Asking) -> Said:
-    return (asking.style.message(text),), Cut()
+def _cut(text: str, context: _ScriptContext) -> PlannedOutput:
+    return (context.directives.build_message(text),), DisconnectedEnding()
 
 
-def _garble(text: str, asking: _Asking) -> Said:
-    return (asking.style.message(text),), Garbled()
+def _garble(text: str, context: _ScriptContext) -> PlannedOutput:
+    return (context.directives.build_message(text),), GarbledEnding()
 
 
-def _refuse(text: str, asking: _Asking) -> Said:
-    return (evolve(asking.style.message(text), refused=True),), Completed()
+def _refuse(text: str, context: _ScriptContext) -> PlannedOutput:
+    return (evolve(context.directives.build_message(text), is_refusal=True),), CompletedEnding()
 
 
-def _stall(text: str, asking: _Asking) -> Said:
-    return (asking.style.message(text),), Silent()
+def _stall(text: str, context: _ScriptContext) -> PlannedOutput:
+    return (context.directives.build_message(text),), SilentEnding()
 
 
-def _hang(_: str, __: _Asking) -> Said:
-    return (), Silent()
+def _hang(_: str, __: _ScriptContext) -> PlannedOutput:
+    return (), SilentEnding()
 
 
-def _seen(_: str, asking: _Asking) -> Said:
-    return _say(asking.question.seen.render(), asking)
+def _echo_request(_: str, context: _ScriptContext) -> PlannedOutput:
+    return _say(context.prompt.echo.render(), context)
 
 
-_VERBS: dict[str, Callable[[str, _Asking], Said | None]] = {
+_VERBS: dict[str, Callable[[str, _ScriptContext], PlannedOutput | None]] = {
     "say": _say,
     "json": _say,
     "refuse": _refuse,
@@ -221,17 +231,17 @@ _VERBS: dict[str, Callable[[str, _Asking], Said | None]] = {
     "garble": _garble,
     "stall": _stall,
     "hang": _hang,
-    "seen": _seen,
+    "seen": _echo_request,
 }
 
 
-def _counted(words: int, steps: Iterable[Step]) -> Usage:
+def _count_usage(words: int, steps: Iterable[ScriptedItem]) -> ScriptedUsage:
     costs = [(step, _cost(step)) for step in steps]
-    reasoning = sum(cost for step, cost in costs if isinstance(step, Thought))
-    return Usage(words, 0, sum(cost for _, cost in costs), reasoning)
+    reasoning = sum(cost for step, cost in costs if isinstance(step, ScriptedReasoning))
+    return ScriptedUsage(words, 0, sum(cost for _, cost in costs), reasoning)
 
 
-def _cost(step: Step) -> int:
-    if isinstance(step, Call):
-        return -(-len(step.arguments) // _CHARACTERS_A_TOKEN)
+def _cost(step: ScriptedItem) -> int:
+    if isinstance(step, ScriptedCall):
+        return -(-len(step.arguments) // _CHARACTERS_PER_TOKEN)
     return sum(piece != "" for piece in step.pieces)

@@ -1,4 +1,4 @@
-"""The scripted model as an HTTP server: a provider in two dialects, moved by its input alone."""
+"""The HTTP server of the scripted model. Answers depend only on the requests."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,21 +10,28 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from codexd.scripted import chat, errors, intake, responses
-from codexd.scripted.errors import Error, Rejected
-from codexd.scripted.plan import Answer, Cut, Failed, Garbled, Refused, Silent
-from codexd.scripted.pump import Pump
-from codexd.scripted.question import MODEL
+from codexd.scripted import chat, errors, request_body, responses
+from codexd.scripted.answer_plan import (
+    DialectAnswer,
+    DisconnectedEnding,
+    FailedEnding,
+    GarbledEnding,
+    RejectedEnding,
+    SilentEnding,
+)
+from codexd.scripted.errors import ErrorEnvelope, RequestRejectedError
+from codexd.scripted.frame_writer import FrameWriter
+from codexd.scripted.prompt import MODEL
 from codexd.wire import sse
-from codexd.wire.json import Json, Malformed, decode, encode
+from codexd.wire.json import Json, JsonError, decode, encode
 
-MOST_ASKED = 200
-"""Requests kept for the tests to look at."""
+MAX_RECORDED_REQUESTS = 200
+"""The maximum number of requests in `ScriptedModel.received`."""
 
-MOST_ASKED_BYTES = 64 * 1024 * 1024
-"""Bytes kept of their bodies, all together."""
+MAX_RECORDED_BYTES = 64 * 1024 * 1024
+"""The maximum total size of their bodies."""
 
-_KEPT_HEADERS = (
+_RECORDED_HEADERS = (
     "authorization",
     "content-encoding",
     "content-type",
@@ -33,162 +40,164 @@ _KEPT_HEADERS = (
     "x-request-id",
 )
 
-_CARD = {"id": MODEL, "object": "model", "created": 0, "owned_by": "codexd"}
-_CARDS = {"object": "list", "data": [_CARD], "models": []}
-"""OpenAI's list, and an empty list in the shape Codex looks for."""
+_MODEL = {"id": MODEL, "object": "model", "created": 0, "owned_by": "codexd"}
+_MODEL_LIST = {"object": "list", "data": [_MODEL], "models": []}
+"""OpenAI's list, and the empty `models` list that Codex expects."""
 
-_Dialect: TypeAlias = Callable[[Mapping[str, Json], float], Answer]
+_Dialect: TypeAlias = Callable[[Mapping[str, Json], float], DialectAnswer]
 
 _DIALECTS: dict[bytes, _Dialect] = {
-    b"/v1/responses": responses.answer,
-    b"/v1/chat/completions": chat.answer,
+    b"/v1/responses": responses.build_answer,
+    b"/v1/chat/completions": chat.build_answer,
 }
 _DOCUMENTS: dict[bytes, bytes] = {
-    b"/v1/models": encode(_CARDS),
-    b"/v1/models/" + MODEL.encode(): encode(_CARD),
+    b"/v1/models": encode(_MODEL_LIST),
+    b"/v1/models/" + MODEL.encode(): encode(_MODEL),
 }
 
 
 @frozen
-class Asked:
-    """One request as it came."""
+class RecordedRequest:
+    """One received request."""
 
     path: str
     headers: Mapping[str, str] = field(repr=False)
     raw: bytes = field(repr=False)
-    """The body, decompressed."""
+    """The decompressed body."""
 
     @property
     def body(self) -> Json:
-        """The body, decoded."""
+        """The decoded body."""
         return decode(self.raw)
 
 
 class ScriptedModel(Resource):
-    """The provider. It keeps what it was asked, for tests to look at the provider's side.
+    """The provider. Records its requests, so that tests can inspect them.
 
     Attributes:
-        asked: the last requests for an answer, oldest first, bounded by count and by bytes.
+        received: the last requests, oldest first, limited by number and by bytes.
     """
 
     isLeaf = True
 
     def __init__(self, clock: IReactorTime) -> None:
         super().__init__()
-        self.asked: deque[Asked] = deque()
-        self._asked_bytes = 0
+        self.received: deque[RecordedRequest] = deque()
+        self._received_bytes = 0
         self._clock = clock
         self._open: set[Request] = set()
 
     @property
     def open(self) -> int:
-        """How many answers are on their way (or silent, with a client that still waits)."""
+        """The number of unfinished answers, including those that send nothing more."""
         return len(self._open)
 
     def close(self) -> None:
-        """Cut every answer that is on its way, at once."""
+        """Abort the connections of all unfinished answers."""
         for request in tuple(self._open):
             transport: Any = request.transport
             transport.abortConnection()
 
     def render(self, request: Request) -> int:
-        """Answer one request."""
+        """Handle one request (IResource)."""
         try:
             self._route(request)
-        except Rejected as rejected:
-            _refuse(request, rejected.error)
-        except Malformed as malformed:
-            _refuse(request, Error(400, f"The body cannot be repeated: {malformed}"))
+        except RequestRejectedError as error:
+            _send_error(request, error.error)
+        except JsonError as error:
+            _send_error(request, ErrorEnvelope(400, f"The body cannot be repeated: {error}"))
         return NOT_DONE_YET
 
     def _route(self, request: Request) -> None:
         document = _DOCUMENTS.get(request.path)
         if document is not None:
-            _require(request, b"GET")
+            _require_method(request, b"GET")
             return _send(request, 200, document)
         dialect = _DIALECTS.get(request.path)
         if dialect is None:
-            raise Rejected(Error(404, "There is nothing here.", code="unknown_url"))
-        _require(request, b"POST")
-        raw = intake.read(request)
-        body = intake.parse(raw)
-        self._remember(request, raw)
-        return self._reply(request, dialect(body, self._clock.seconds()))
+            raise RequestRejectedError(ErrorEnvelope(404, "There is nothing here.", code="unknown_url"))
+        _require_method(request, b"POST")
+        raw = request_body.read(request)
+        body = request_body.parse(raw)
+        self._record(request, raw)
+        return self._answer(request, dialect(body, self._clock.seconds()))
 
-    def _remember(self, request: Request, raw: bytes) -> None:
-        found = {name: request.getHeader(name) for name in _KEPT_HEADERS}
+    def _record(self, request: Request, raw: bytes) -> None:
+        found = {name: request.getHeader(name) for name in _RECORDED_HEADERS}
         headers = {name: value for name, value in found.items() if value is not None}
-        self.asked.append(Asked(request.path.decode(), headers, raw))
-        self._asked_bytes += len(raw)
-        while len(self.asked) > MOST_ASKED or self._asked_bytes > MOST_ASKED_BYTES:
-            self._asked_bytes -= len(self.asked.popleft().raw)
+        self.received.append(RecordedRequest(request.path.decode(), headers, raw))
+        self._received_bytes += len(raw)
+        while len(self.received) > MAX_RECORDED_REQUESTS or self._received_bytes > MAX_RECORDED_BYTES:
+            self._received_bytes -= len(self.received.popleft().raw)
 
-    def _reply(self, request: Request, answer: Answer) -> None:
+    def _answer(self, request: Request, answer: DialectAnswer) -> None:
         plan = answer.plan
-        request.setHeader(b"x-request-id", plan.identifier("req"))
-        if isinstance(plan.ending, Refused):
-            return _refuse(request, errors.of_status(plan.ending.status))
-        if isinstance(plan.ending, Failed) and not answer.streamed:
-            return _refuse(request, errors.of_code(plan.ending.code))
+        request.setHeader(b"x-request-id", plan.make_id("req"))
+        if isinstance(plan.ending, RejectedEnding):
+            return _send_error(request, errors.error_for_status(plan.ending.status))
+        if isinstance(plan.ending, FailedEnding) and not answer.is_streamed:
+            return _send_error(request, errors.error_for_code(plan.ending.code))
         self._open.add(request)
         request.notifyFinish().addBoth(lambda _: self._open.discard(request))
-        return self._stream(request, answer) if answer.streamed else self._whole(request, answer)
+        return self._stream(request, answer) if answer.is_streamed else self._send_whole(request, answer)
 
-    def _stream(self, request: Request, answer: Answer) -> None:
+    def _stream(self, request: Request, answer: DialectAnswer) -> None:
         request.setHeader(b"content-type", b"text/event-stream; charset=utf-8")
         request.setHeader(b"cache-control", b"no-cache")
-        end = _ENDS.get(type(answer.plan.ending), Request.finish)
-        Pump(self._clock, request, answer.frames(), answer.plan.pace_seconds, end).start()
+        end = _ABNORMAL_ENDS.get(type(answer.plan.ending), Request.finish)
+        FrameWriter(self._clock, request, answer.frames(), answer.plan.pace_seconds, end).start()
 
-    def _whole(self, request: Request, answer: Answer) -> None:
-        end = _ENDS.get(type(answer.plan.ending))
+    def _send_whole(self, request: Request, answer: DialectAnswer) -> None:
+        end = _ABNORMAL_ENDS.get(type(answer.plan.ending))
         if end is not None:
             return end(request)
-        seconds = answer.plan.pauses_seconds
+        seconds = answer.plan.total_pause_seconds
         if not seconds:
-            return _send(request, 200, answer.whole())
-        timer = self._clock.callLater(seconds, lambda: _send(request, 200, answer.whole()))
+            return _send(request, 200, answer.render())
+        timer = self._clock.callLater(seconds, lambda: _send(request, 200, answer.render()))
         request.notifyFinish().addErrback(lambda _: timer.cancel())
         return None
 
 
-def _garble(request: Request) -> None:
-    request.write(sse.frame(b'{"garbled":'))
+def _send_garbled(request: Request) -> None:
+    request.write(sse.encode_frame(b'{"garbled":'))
     request.finish()
 
 
-_ENDS: dict[type, Callable[[Request], None]] = {
-    Cut: Request.loseConnection,
-    Garbled: _garble,
-    Silent: lambda request: None,
+_ABNORMAL_ENDS: dict[type, Callable[[Request], None]] = {
+    DisconnectedEnding: Request.loseConnection,
+    GarbledEnding: _send_garbled,
+    SilentEnding: lambda request: None,
 }
-"""The endings at which a request is not finished as it should be."""
+"""The endings that do not finish the response normally."""
 
 
 class ScriptedSite(Site):
-    """The site: bodies are bounded, nothing is logged."""
+    """The site: limits bodies and writes no access log."""
 
     def log(self, request: Request) -> None:
-        """Keep no access log: the model sits beside benchmarks, and prompts stay unseen."""
+        """Write no access log: it would slow benchmarks, and prompts must not be logged."""
 
 
-def scripted_site(clock: IReactorTime, model: ScriptedModel | None = None) -> Site:
-    """Make the factory to listen with.
+def build_site(clock: IReactorTime, model: ScriptedModel | None = None) -> Site:
+    """Build the site to listen with.
 
     Args:
-        clock: the reactor, or a fake one.
-        model: the model to serve, when its `asked` is wanted; else a new one.
+        clock: the reactor, or a fake clock.
+        model: the model to serve, to access its `received`; None creates one.
     """
-    return ScriptedSite(model or ScriptedModel(clock), requestFactory=intake.BoundedRequest, reactor=clock)
+    return ScriptedSite(model or ScriptedModel(clock), requestFactory=request_body.BoundedRequest, reactor=clock)
 
 
-def _require(request: Request, method: bytes) -> None:
+def _require_method(request: Request, method: bytes) -> None:
     if request.method != method:
         name = method.decode()
-        raise Rejected(Error(405, f"Only {name} is understood here.", code="method_not_allowed", allow=name))
+        raise RequestRejectedError(
+            ErrorEnvelope(405, f"Only {name} is understood here.", code="method_not_allowed", allow=name)
+        )
 
 
-def _refuse(request: Request, error: Error) -> None:
+def _send_error(request: Request, error: ErrorEnvelope) -> None:
     if error.allow:
         request.setHeader(b"allow", error.allow)
     if error.status == 429:

@@ -1,8 +1,8 @@
-"""The one frozen tree of settings; read once (`codexd.configuration`), passed down by branches.
+"""The frozen tree of settings, loaded once by `codexd.configuration` and passed down in parts.
 
-Precedence: argv > environment `CODEXD_*` > TOML > the defaults here. Durations end in `_seconds`, sizes in
-`_bytes`. Every field here is a TOML key of the same name in the table of the same name. A field that `repr`
-leaves out is a secret and is shown nowhere.
+Precedence: argv > environment `CODEXD_*` > TOML > the defaults here. Names of durations end in `_seconds`,
+names of sizes in `_bytes`. Every field is a TOML key of its name, in the table of its class. A field with
+`repr=False` is a secret and is never shown. The `Attributes:` sections are the descriptions in the manual.
 """
 
 from typing import Literal
@@ -10,10 +10,11 @@ from typing import Literal
 from attrs import frozen
 
 from codexd.settings.codex import Codex, Turns
-from codexd.settings.dialects import Responses, Tools
 from codexd.settings.http import Http
-from codexd.settings.models import Model, Models
+from codexd.settings.models import ModelAlias, Models
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
+from codexd.settings.responses import Responses
+from codexd.settings.tools import Tools
 from codexd.settings.upstream import Upstream
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
     "Http",
     "Limit",
     "Log",
-    "Model",
+    "ModelAlias",
     "Models",
     "Range",
     "Responses",
@@ -38,7 +39,7 @@ __all__ = [
 
 @frozen
 class Log:
-    """What is written: never prompts, outputs or keys.
+    """The log, which never contains prompts, outputs or keys.
 
     Attributes:
         format: lines for a person, or one JSON object a line.
@@ -51,7 +52,7 @@ class Log:
 
 @frozen
 class Settings:
-    """Everything a person can choose.
+    """All settings.
 
     Attributes:
         upstream: servers that speak Chat Completions: tables `[[upstream]]`, as many as you like.

@@ -1,4 +1,4 @@
-"""What is set of Codex: its processes, and the turns they run."""
+"""Settings of the Codex processes and of the turns they run."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from codexd.settings.ranges import Bytes, Count, Limit, Seconds, Share
 
 @frozen
 class Codex:
-    """The child: which binary, which home, how many, how it is kept alive.
+    """The Codex processes: program, CODEX_HOME, number, restarts.
 
     Attributes:
         binary: the Codex program; left out, the pinned one that was installed with codexd.
@@ -54,7 +54,7 @@ class Codex:
 
 @frozen
 class Turns:
-    """How long an answer may take, and what is kept between answers.
+    """Time limits of responses, and what is kept between requests.
 
     Attributes:
         first_event_seconds: longest wait until the model begins to answer.

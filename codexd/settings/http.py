@@ -1,4 +1,4 @@
-"""What is set of the front."""
+"""Settings of the HTTP server."""
 
 from attrs import field, frozen
 
@@ -7,7 +7,7 @@ from codexd.settings.ranges import Bytes, Seconds
 
 @frozen
 class Http:
-    """The front: where to listen and what a client may make grow.
+    """The HTTP server: addresses, keys, and limits per client.
 
     Attributes:
         listen: where to listen: Twisted endpoint strings.

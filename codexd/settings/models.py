@@ -1,4 +1,4 @@
-"""What is set of the models on offer: aliases."""
+"""Settings of the offered models and their aliases."""
 
 from typing import Literal
 
@@ -8,8 +8,8 @@ from codexd.settings.ranges import Count, Seconds
 
 
 @frozen
-class Model:
-    """An alias: a name clients may ask for, and what it stands for.
+class ModelAlias:
+    """An alias: a model name that clients may request, and the model it means.
 
     Attributes:
         name: what clients ask for.
@@ -38,7 +38,7 @@ class Model:
 
 @frozen
 class Models:
-    """Which models are offered.
+    """The offered models.
 
     Attributes:
         alias: the aliases: tables `[[models.alias]]`, as many as you like.
@@ -46,6 +46,6 @@ class Models:
         any: pass unknown model names on instead of answering 404.
     """
 
-    alias: tuple[Model, ...] = ()
+    alias: tuple[ModelAlias, ...] = ()
     refresh_seconds: Seconds = 300.0
     any: bool = False

@@ -1,4 +1,4 @@
-"""Which numbers a setting takes, said with its type."""
+"""Ranges of numeric settings, as type annotations."""
 
 from math import inf
 from typing import Annotated
@@ -8,30 +8,30 @@ from attrs import frozen
 
 @frozen
 class Range:
-    """Which numbers a setting takes: finite ones above, from and up to these.
+    """The finite numbers that a setting accepts.
 
     Attributes:
         above: the number must be greater than this.
-        least: the smallest number taken.
-        most: the greatest number taken.
+        minimum: the smallest number accepted.
+        maximum: the greatest number accepted.
     """
 
     above: float = -inf
-    least: float = -inf
-    most: float = inf
+    minimum: float = -inf
+    maximum: float = inf
 
-    def holds(self, number: float) -> bool:
-        """Tell whether the number is in range; infinity and not-a-number never are."""
-        return self.above < number < inf and self.least <= number <= self.most
+    def contains(self, number: float) -> bool:
+        """Return whether the number is in the range; infinity and not-a-number never are."""
+        return self.above < number < inf and self.minimum <= number <= self.maximum
 
     def __str__(self) -> str:
-        """Say it in words, to follow "must be"."""
-        limits = (("above", self.above), ("at least", self.least), ("at most", self.most))
+        """Return the range in words that follow "must be"."""
+        limits = (("above", self.above), ("at least", self.minimum), ("at most", self.maximum))
         return " and ".join(f"{word} {number:g}" for word, number in limits if abs(number) != inf)
 
 
 Seconds = Annotated[float, Range(above=0)]
-Bytes = Annotated[int, Range(least=1)]
-Count = Annotated[int, Range(least=1)]
-Limit = Annotated[int, Range(least=0)]
-Share = Annotated[float, Range(above=0, most=1)]
+Bytes = Annotated[int, Range(minimum=1)]
+Count = Annotated[int, Range(minimum=1)]
+Limit = Annotated[int, Range(minimum=0)]
+Share = Annotated[float, Range(above=0, maximum=1)]

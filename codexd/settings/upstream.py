@@ -1,4 +1,4 @@
-"""What is set of a server that answers beside Codex."""
+"""Settings of an upstream server."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from codexd.settings.ranges import Bytes, Count, Limit, Seconds
 
 @frozen
 class Upstream:
-    """A server that speaks Chat Completions, and what it can take.
+    """A server with a Chat Completions API, and the features it supports.
 
     Attributes:
         name: what it is called here: in the log, the figures and the aliases.

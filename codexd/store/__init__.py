@@ -1,1 +1,1 @@
-"""Keeps answers and conversations in one SQLite file, so that requests can go on from them."""
+"""Stores responses and conversations in one SQLite file, so that later requests can continue them."""

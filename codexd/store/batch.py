@@ -1,6 +1,6 @@
-"""Calls that go to the disk together: one transaction, in which each may fail alone.
+"""Runs several store calls in one transaction; each call can fail alone.
 
-This runs in the connection's own thread and knows nothing of Twisted.
+This code runs in the connection's thread and does not use Twisted.
 """
 
 import sqlite3
@@ -13,62 +13,62 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 @frozen
-class Call:
-    """One thing asked of the store.
+class StoreCall:
+    """One call to the store.
 
     Attributes:
-        name: what it is called in the log.
-        work: does it; may be run again when what it did was undone.
-        writes: whether it may change anything that stays.
-        told: is given the result, in the reactor's thread, whether or not anybody still waits for it.
+        name: the name of the call in the log.
+        work: runs the SQL and returns the result; may run a second time after a rollback.
+        writes: whether the call may change the database file.
+        on_result: called with the result in the reactor's thread, even when the caller has cancelled.
     """
 
     name: str
     work: Work
     writes: bool = False
-    told: Callable[[Any], object] = lambda _: None
+    on_result: Callable[[Any], object] = lambda _: None
 
 
 @frozen
-class Failed:
-    """What came of a call that could not be done."""
+class FailedCall:
+    """The outcome of a call that raised."""
 
     error: BaseException | None
 
 
-def outcomes(connection: sqlite3.Connection, calls: tuple[Call, ...]) -> list[Any]:
-    """Do calls in their order, and give what each came to: its result, or Failed.
+def run_calls(connection: sqlite3.Connection, calls: tuple[StoreCall, ...]) -> list[Any]:
+    """Run calls in order in one transaction and return their outcomes: each a result or a FailedCall.
 
-    What is undone for all because of one, as on a full disk, is done again one by one.
+    When the whole transaction fails, for example on a full disk, each call runs again in its own transaction.
     """
     try:
-        return _together(connection, calls)
+        return _run_in_one_transaction(connection, calls)
     except Exception as error:
         if len(calls) == 1:
-            return [Failed(error)]
-    return [outcome for call in calls for outcome in outcomes(connection, (call,))]
+            return [FailedCall(error)]
+    return [outcome for call in calls for outcome in run_calls(connection, (call,))]
 
 
-def _together(connection: sqlite3.Connection, calls: tuple[Call, ...]) -> list[Any]:
+def _run_in_one_transaction(connection: sqlite3.Connection, calls: tuple[StoreCall, ...]) -> list[Any]:
     connection.execute("BEGIN IMMEDIATE" if any(call.writes for call in calls) else "BEGIN")
     try:
-        done = [_apart(connection, call) for call in calls]
+        outcomes = [_run_in_savepoint(connection, call) for call in calls]
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return done
+    return outcomes
 
 
-def _apart(connection: sqlite3.Connection, call: Call) -> Any:
+def _run_in_savepoint(connection: sqlite3.Connection, call: StoreCall) -> Any:
     connection.execute("SAVEPOINT call")
     try:
-        done = call.work(connection)
+        outcome = call.work(connection)
     except Exception as error:
         if not connection.in_transaction:
-            # The database itself gave the whole transaction up, as it does on a full disk.
+            # SQLite rolled back the whole transaction, as it does on a full disk.
             raise
         connection.execute("ROLLBACK TO call")
-        done = Failed(error)
+        outcome = FailedCall(error)
     connection.execute("RELEASE call")
-    return done
+    return outcome

@@ -1,4 +1,4 @@
-"""Where the tables are worked on: one connection in one thread, so that the reactor waits for no disk."""
+"""Runs SQL on one connection in one thread, so that the reactor never waits for the disk."""
 
 import sqlite3
 from collections.abc import Callable
@@ -14,31 +14,31 @@ T = TypeVar("T")
 
 
 class Executor(Protocol):
-    """Runs work on the one connection, in the order in which it is given."""
+    """Runs functions on the store's connection, in the order of the calls."""
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
-        """Run work; the Deferred fires in the reactor's thread."""
+        """Run a function on the connection; the Deferred fires in the reactor's thread."""
         ...
 
     def close(self) -> None:
-        """Close the connection; nothing is running, and nothing more comes."""
+        """Close the connection; must not be called while work is running."""
         ...
 
 
 class PoolExecutor:
-    """A pool of one thread and one connection (`twisted.enterprise.adbapi`).
+    """An Executor on a pool of one thread and one connection (`twisted.enterprise.adbapi`).
 
     Args:
         path: the file, or `:memory:`.
         sync: wait for the disk at every commit.
-        reactor: provides IReactorCore and IReactorFromThreads; work begins once it runs.
+        reactor: provides IReactorCore and IReactorFromThreads; work starts once it runs.
     """
 
     def __init__(self, path: str, sync: bool, reactor: Any) -> None:
         self._pool = ConnectionPool(
             "sqlite3",
             path,
-            # Transactions are only where they are asked for; the pool closes in the reactor's thread.
+            # Only explicit statements begin transactions; the pool closes in the reactor's thread.
             isolation_level=None,
             check_same_thread=False,
             cp_min=1,
@@ -48,10 +48,10 @@ class PoolExecutor:
         )
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
-        """Run work in the pool's thread."""
+        """Run a function in the pool's thread."""
         result: Deferred[T] = self._pool.runWithConnection(work)
         return result
 
     def close(self) -> None:
-        """Close the connection and end the thread, which is idle."""
+        """Close the connection and stop the thread."""
         self._pool.close()

@@ -1,4 +1,4 @@
-"""What is too old or too much is deleted, some at a time, and the pages are given back."""
+"""Deletes responses and conversations beyond their age or number, in batches, and frees their pages."""
 
 import sqlite3
 from itertools import takewhile
@@ -6,82 +6,82 @@ from typing import Final
 
 from attrs import frozen
 
-from codexd.store.answers import number_kept
-from codexd.store.connection import fullness
-from codexd.store.tombstones import hide_conversation, hide_response, take_back
+from codexd.store.connection import fill_ratio
+from codexd.store.responses import count_responses
+from codexd.store.tombstones import end_expired_leases, mark_conversation_deleted, mark_response_deleted
 
 BATCH: Final = 500
-"""How many answers and conversations are deleted in one go: others wait meanwhile."""
+"""The most responses, and the most conversations, deleted in one call: other calls wait meanwhile."""
 
-_PAGES: Final = 4096
-"""How many free pages are given back in one go."""
+_MAX_FREED_PAGES: Final = 4096
+"""The most free pages returned to the file system in one call."""
 
 _OLDEST: Final = """
-SELECT number, created FROM response WHERE gone = 0 AND standing = 'over' ORDER BY created, number LIMIT ?
+SELECT number, created FROM response WHERE deleted = 0 AND state = 'over' ORDER BY created, number LIMIT ?
 """
 _UNUSED: Final = """
-SELECT number, touched FROM conversation WHERE gone = 0 AND NOT EXISTS (
-    SELECT 1 FROM response WHERE room = conversation.number AND gone = 0 AND standing <> 'over'
-) ORDER BY touched, number LIMIT ?
+SELECT number, last_used FROM conversation WHERE deleted = 0 AND NOT EXISTS (
+    SELECT 1 FROM response WHERE conversation_number = conversation.number AND deleted = 0 AND state <> 'over'
+) ORDER BY last_used, number LIMIT ?
 """
-_ROOMS: Final = "SELECT count(*) FROM conversation WHERE gone = 0"
+_COUNT_CONVERSATIONS: Final = "SELECT count(*) FROM conversation WHERE deleted = 0"
 
 _NEARLY_FULL: Final = 0.9
-_MAKES_ROOM: Final = 10
-"""The part of all answers that goes when the file is nearly full: a tenth."""
+_DELETED_PART: Final = 10
+"""When the file is nearly full, one in this many responses is deleted."""
 
 
 @frozen
-class Pruned:
-    """What one go came to.
+class PruneResult:
+    """The outcome of one batch.
 
     Attributes:
-        answers: how many were deleted.
-        more: there may be more to do.
+        responses: the number of responses deleted.
+        more: whether another batch may find more to delete.
     """
 
-    answers: int
+    responses: int
     more: bool
 
 
-def prune(connection: sqlite3.Connection, before: float, most: int, now: float, batch: int = BATCH) -> Pruned:
-    """Delete some of what `IResponseStore.prune` is to delete, oldest first.
+def prune(connection: sqlite3.Connection, before: float, most: int, now: float, batch: int = BATCH) -> PruneResult:
+    """Delete one batch of what `IResponseStore.prune` deletes, oldest first.
 
     Args:
-        connection: the store's.
-        before: Unix time in seconds; answers made and conversations last used before it go.
-        most: how many answers stay, and how many conversations.
+        connection: the store's connection.
+        before: Unix time in seconds; responses created and conversations last used before it are deleted.
+        most: the number of responses that stay, and the number of conversations that stay.
         now: Unix time in seconds.
-        batch: how many answers, and how many conversations, at most.
+        batch: the most responses, and the most conversations, to delete.
     """
-    take_back(connection, now)
-    due = _due(connection.execute(_OLDEST, (batch,)), number_kept(connection) - most, before)
-    for number in due:
-        hide_response(connection, number)
-    rooms = connection.execute(_ROOMS).fetchone()[0]
-    unused = _due(connection.execute(_UNUSED, (batch,)), rooms - most, before)
-    for number in unused:
-        hide_conversation(connection, number)
-    _give_back(connection)
-    return Pruned(len(due), batch in (len(due), len(unused)))
+    end_expired_leases(connection, now)
+    responses = _select(connection.execute(_OLDEST, (batch,)), count_responses(connection) - most, before)
+    for number in responses:
+        mark_response_deleted(connection, number)
+    total = connection.execute(_COUNT_CONVERSATIONS).fetchone()[0]
+    conversations = _select(connection.execute(_UNUSED, (batch,)), total - most, before)
+    for number in conversations:
+        mark_conversation_deleted(connection, number)
+    _free_pages(connection)
+    return PruneResult(len(responses), batch in (len(responses), len(conversations)))
 
 
-def share(connection: sqlite3.Connection, most: int) -> int:
-    """Tell how many answers may stay: `most`, or fewer while the file is nearly full."""
-    if fullness(connection) < _NEARLY_FULL:
+def allowed_responses(connection: sqlite3.Connection, most: int) -> int:
+    """Return how many responses may stay: `most`, or fewer while the file is nearly full."""
+    if fill_ratio(connection) < _NEARLY_FULL:
         return most
-    kept = number_kept(connection)
-    return min(most, kept - kept // _MAKES_ROOM - 1)
+    stored = count_responses(connection)
+    return min(most, stored - stored // _DELETED_PART - 1)
 
 
-def _due(oldest: sqlite3.Cursor, spare: int, before: float) -> list[int]:
-    """Give the numbers of the first `spare`, and of those after them that are of before."""
+def _select(oldest: sqlite3.Cursor, excess: int, before: float) -> list[int]:
+    """Return the row numbers of the first `excess` rows and of the following rows older than `before`."""
     rows = enumerate(oldest.fetchall())
-    return [number for _, (number, _) in takewhile(lambda row: row[0] < spare or row[1][1] < before, rows)]
+    return [number for _, (number, _) in takewhile(lambda row: row[0] < excess or row[1][1] < before, rows)]
 
 
-def _give_back(connection: sqlite3.Connection) -> None:
+def _free_pages(connection: sqlite3.Connection) -> None:
     free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-    # One at a time: Python's module takes only the first step of a statement that gives no rows.
-    for _ in range(min(free, _PAGES)):
+    # One page a statement: Python's sqlite3 module runs only the first step of a statement without rows.
+    for _ in range(min(free, _MAX_FREED_PAGES)):
         connection.execute("PRAGMA incremental_vacuum(1)")

@@ -1,4 +1,4 @@
-"""What is asked of the store waits here while the disk is busy, and then goes to it together."""
+"""Queues store calls while the disk is busy and runs the queued calls together (group commit)."""
 
 import sqlite3
 from collections import deque
@@ -11,22 +11,22 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from codexd.neutral.fault import Refused, fault
-from codexd.store.batch import Call, Failed, outcomes
+from codexd.neutral.fault import FaultError, fault
+from codexd.store.batch import FailedCall, StoreCall, run_calls
 from codexd.store.executor import Executor
 
-LIMIT: Final = 256
-"""How many calls go together at most: what is read by one waits for the others' commit."""
+MAX_BATCH: Final = 256
+"""The most calls in one transaction: every call of a batch waits for the commit of all."""
 
 Count = Callable[[str], None]
-Group = list[tuple[Call, "Deferred[Any]"]]
+Batch = list[tuple[StoreCall, "Deferred[Any]"]]
 
 
-class Queue:
-    """Calls, in order, one group of them at a time; this is what makes group commit.
+class CallQueue:
+    """Runs store calls in order, one batch at a time.
 
     Args:
-        executor: does them.
+        executor: runs a batch.
         count: counts `store_writes` and `store_failures` by name.
     """
 
@@ -35,66 +35,66 @@ class Queue:
     def __init__(self, executor: Executor, count: Count) -> None:
         self._executor = executor
         self._count = count
-        self._waiting: deque[tuple[Call, Deferred[Any]]] = deque()
+        self._waiting: deque[tuple[StoreCall, Deferred[Any]]] = deque()
         self._busy = False
         self._closed: Deferred[None] | None = None
 
-    def ask(self, call: Call) -> "Deferred[Any]":
-        """Have something done after all that was asked before it.
+    def submit(self, call: StoreCall) -> "Deferred[Any]":
+        """Run a call after all calls submitted before it.
 
-        Cancelling the Deferred only forgets it: what was asked for is done.
+        Cancelling the Deferred does not cancel the call; its result is then dropped.
         """
         if self._closed is not None:
-            return fail(Refused(fault("store_failed")))
-        # No canceller: Twisted then drops the result that still comes.
+            return fail(FaultError(fault("store_failed")))
+        # Without a canceller Twisted drops the result that arrives after a cancellation.
         deferred: Deferred[Any] = Deferred()
         self._waiting.append((call, deferred))
-        self._next()
+        self._run_next()
         return deferred
 
     def close(self) -> "Deferred[None]":
-        """Take no more; fires when all that was asked for is done and the connection is closed."""
+        """Refuse new calls; fires when all submitted calls have run and the connection is closed."""
         if self._closed is None:
             self._closed = Deferred()
-            self._next()
+            self._run_next()
         return self._closed
 
-    def _next(self) -> None:
+    def _run_next(self) -> None:
         if self._busy:
             return
         if self._waiting:
             self._busy = True
-            group = [self._waiting.popleft() for _ in range(min(LIMIT, len(self._waiting)))]
-            work = partial(outcomes, calls=tuple(call for call, _ in group))
+            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            work = partial(run_calls, calls=tuple(call for call, _ in batch))
             running = self._executor.run(work)
-            running.addCallbacks(self._done, self._undone, (group,), errbackArgs=(group,))
+            running.addCallbacks(self._finish, self._fail, (batch,), errbackArgs=(batch,))
         elif self._closed is not None and not self._closed.called:
             self._executor.close()
             self._closed.callback(None)
 
-    def _undone(self, failure: Failure, group: Group) -> None:
-        self._done([Failed(failure.value)] * len(group), group)
+    def _fail(self, failure: Failure, batch: Batch) -> None:
+        self._finish([FailedCall(failure.value)] * len(batch), batch)
 
-    def _done(self, results: list[Any], group: Group) -> None:
-        # Still busy: what is asked for by those who are answered now goes together, too.
-        for (call, deferred), result in zip(group, results, strict=True):
-            if isinstance(result, Failed):
-                deferred.errback(self._refused(call, result.error))
+    def _finish(self, outcomes: list[Any], batch: Batch) -> None:
+        # _busy is still set, so that the calls submitted by these callbacks form one batch.
+        for (call, deferred), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, FailedCall):
+                deferred.errback(self._build_error(call, outcome.error))
                 continue
             if call.writes:
                 self._count("store_writes")
-            call.told(result)
-            deferred.callback(result)
+            call.on_result(outcome)
+            deferred.callback(outcome)
         self._busy = False
-        self._next()
+        self._run_next()
 
-    def _refused(self, call: Call, error: BaseException | None) -> Refused:
-        """Make what a caller is told of an error, which is logged here and nowhere else, without contents."""
-        if isinstance(error, Refused):
+    def _build_error(self, call: StoreCall, error: BaseException | None) -> FaultError:
+        """Return the caller's exception; log and count the error here, once, without stored content."""
+        if isinstance(error, FaultError):
             return error
         self._count("store_failures")
         why = getattr(error, "sqlite_errorname", type(error).__name__)
-        # Where a defect of ours is; its message might quote what was to be kept.
+        # The traceback locates a defect of codexd; the message is left out, it may quote stored content.
         frames = () if isinstance(error, sqlite3.Error) else format_tb(getattr(error, "__traceback__", None))
         self._log.error("The store failed: {call}: {why} {frames}", call=call.name, why=why, frames=frames)
-        return Refused(fault("store_failed"))
+        return FaultError(fault("store_failed"))

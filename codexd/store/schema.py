@@ -1,17 +1,17 @@
-"""The tables of a store file, and the way from any older version of them to this one.
+"""The schema of a store file and its migrations.
 
-A file says which version it is in `PRAGMA user_version`: the number of scripts that were run on it. A script
-that was released is never changed; what is new is a further script.
+`PRAGMA user_version` is the number of scripts that have run on a file. A script is never changed: a change of
+the schema is a further script.
 """
 
 import sqlite3
 from typing import Final
 
 APPLICATION_ID: Final = 0x63647864
-"""What `PRAGMA application_id` of our files says: `cdxd`."""
+"""The `PRAGMA application_id` of store files: `cdxd`."""
 
 _FIRST: Final = """
--- `gone` is 0, or the row's own number once it was deleted: then only what goes on from it needs it.
+-- `gone` is 0, or the row's own number after its deletion: only responses that continue it then refer to it.
 CREATE TABLE conversation (
     number INTEGER PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE conversation (
 CREATE UNIQUE INDEX conversation_name ON conversation (owner, id, gone);
 CREATE INDEX conversation_age ON conversation (touched) WHERE gone = 0;
 
--- `previous` and `conversation` are the ids as they were asked for; `parent` and `room` are what they meant.
+-- `previous` and `conversation` are the ids of the request; `parent` and `room` are the rows they meant.
 CREATE TABLE response (
     number INTEGER PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -46,8 +46,8 @@ CREATE INDEX response_room ON response (room) WHERE room IS NOT NULL;
 CREATE INDEX response_age ON response (created) WHERE gone = 0 AND standing = 'over';
 CREATE INDEX response_unfinished ON response (number) WHERE gone = 0 AND standing <> 'over';
 
--- An item of a response or of a conversation. A number is never used twice: a response of a conversation
--- remembers by it how much of that it saw.
+-- An item of a response or of a conversation. A number is never used twice: `response.seen` is the
+-- number of the last item that was in the conversation.
 CREATE TABLE item (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     owner TEXT NOT NULL,
@@ -62,50 +62,63 @@ CREATE INDEX item_response ON item (response) WHERE response IS NOT NULL;
 CREATE INDEX item_conversation ON item (conversation) WHERE conversation IS NOT NULL;
 CREATE UNIQUE INDEX item_entry ON item (conversation, id) WHERE conversation IS NOT NULL;
 
--- The stream of a background answer, compressed with Zstandard (RFC 8878).
+-- The stream of a background response, compressed with Zstandard (RFC 8878).
 CREATE TABLE frames (
     response INTEGER PRIMARY KEY REFERENCES response (number) ON DELETE CASCADE,
     body BLOB NOT NULL
 );
 """
 
-SCRIPTS: Final = (_FIRST,)
+# Only names change. `deleted` was `gone`, `conversation_number` `room`, `conversation_position` `seen`.
+_PLAIN_NAMES: Final = """
+ALTER TABLE conversation RENAME COLUMN gone TO deleted;
+ALTER TABLE conversation RENAME COLUMN touched TO last_used;
+ALTER TABLE response RENAME COLUMN gone TO deleted;
+ALTER TABLE response RENAME COLUMN standing TO state;
+ALTER TABLE response RENAME COLUMN room TO conversation_number;
+ALTER TABLE response RENAME COLUMN seen TO conversation_position;
+DROP INDEX response_room;
+CREATE INDEX response_conversation ON response (conversation_number) WHERE conversation_number IS NOT NULL;
+ALTER TABLE frames RENAME TO stream;
+"""
+
+SCRIPTS: Final = (_FIRST, _PLAIN_NAMES)
 """One script a version."""
 
 
-class Unusable(Exception):
-    """A file that cannot be our store; says why in words that follow its name."""
+class UnusableFileError(Exception):
+    """The file cannot be used as the store; the message completes a sentence that begins with its path."""
 
 
-def check(connection: sqlite3.Connection, scripts: tuple[str, ...] = SCRIPTS) -> None:
-    """See that a file is empty or ours, without changing it.
+def check_file(connection: sqlite3.Connection, scripts: tuple[str, ...] = SCRIPTS) -> None:
+    """Check that a file is empty or a store, without changing it.
 
     Raises:
-        Unusable: when it is another program's, or a newer codexd's.
-        sqlite3.DatabaseError: when it is no database.
+        UnusableFileError: when the file belongs to another program or to a newer codexd.
+        sqlite3.DatabaseError: when the file is not a database.
     """
-    if _pragma(connection, "application_id") != APPLICATION_ID and not _empty(connection):
-        raise Unusable("is a database of another program")
+    if _pragma(connection, "application_id") != APPLICATION_ID and not _is_empty(connection):
+        raise UnusableFileError("is a database of another program")
     version = _pragma(connection, "user_version")
     if version > len(scripts):
-        raise Unusable(f"was written by a newer codexd (version {version}, this one knows {len(scripts)})")
+        raise UnusableFileError(f"was written by a newer codexd (version {version}, this one knows {len(scripts)})")
 
 
 def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...] = SCRIPTS) -> None:
-    """Bring a file that was checked to the newest version, each step in one transaction.
+    """Migrate a checked file to the newest version, each script in one transaction.
 
     Raises:
-        sqlite3.Error: when a step fails; the file is then as it was before that step.
+        sqlite3.Error: when a script fails; its changes are rolled back.
     """
     version = _pragma(connection, "user_version")
     for number, script in enumerate(scripts[version:], version + 1):
-        _step(connection, number, script)
+        _run_script(connection, number, script)
 
 
-def _step(connection: sqlite3.Connection, number: int, script: str) -> None:
-    marks = f"PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID};"
+def _run_script(connection: sqlite3.Connection, number: int, script: str) -> None:
+    pragmas = f"PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID};"
     try:
-        connection.executescript(f"BEGIN IMMEDIATE; {script} {marks} COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {script} {pragmas} COMMIT;")
     except sqlite3.Error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -116,5 +129,5 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _empty(connection: sqlite3.Connection) -> bool:
+def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None

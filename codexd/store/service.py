@@ -1,4 +1,4 @@
-"""The store as a part of the daemon: opened at its start, pruned now and then, closed at its end."""
+"""The store as a Twisted service: opens the file, prunes it periodically and closes it."""
 
 import time
 from collections.abc import Callable
@@ -11,35 +11,35 @@ from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
 from codexd.interfaces import IResponseStore
-from codexd.neutral.fault import Refused, fault
-from codexd.neutral.kept import KeptConversation, KeptItem, KeptResponse, Recalled, Wanted
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
-from codexd.store import answers, conversations, history, keeping, pruning
-from codexd.store.batch import Call, Work
-from codexd.store.connection import limit
+from codexd.store import conversations, history, pruning, response_writes, responses
+from codexd.store.batch import StoreCall, Work
+from codexd.store.connection import limit_size
+from codexd.store.database_file import DatabaseLock
 from codexd.store.executor import Executor, PoolExecutor
-from codexd.store.file import Claim
-from codexd.store.queue import Queue
+from codexd.store.queue import CallQueue
 
-LENT_SECONDS: Final = 3600.0
-"""How long a request may take and still go on from what was deleted meanwhile."""
+LEASE_SECONDS: Final = 3600.0
+"""The default time for which a request can still continue what is deleted meanwhile."""
 
-Connect = Callable[[str, bool, Any], Executor]
+ExecutorFactory = Callable[[str, bool, Any], Executor]
 
 
 @implementer(IResponseStore)
 class Store(Service):
-    """Keeps answers and conversations in an SQLite file (`IResponseStore`).
+    """Stores responses and conversations in an SQLite file (`IResponseStore`).
 
     Args:
-        settings: how long, how many, how safely.
-        path: the file (`codexd.store.file.located`), or `:memory:`.
+        settings: the limits of age, number and size, and whether commits wait for the disk.
+        path: the file (`codexd.store.database_file.locate_database`), or `:memory:`.
         reactor: provides IReactorCore, IReactorFromThreads and IReactorTime.
-        metrics: counts writes, failures and what is pruned, and shows how many answers are kept.
-        now: Unix time in seconds.
-        lent_seconds: how long a request may take that goes on from something.
-        connect: makes what runs the SQL.
+        metrics: counts writes, failures and pruned responses, and reads the number of stored responses.
+        now: returns Unix time in seconds.
+        lease_seconds: for how long a request can still continue what is deleted meanwhile.
+        connect: opens the executor that runs the SQL.
     """
 
     name = "store"
@@ -51,41 +51,43 @@ class Store(Service):
         reactor: Any,
         metrics: Metrics,
         now: Callable[[], float] = time.time,
-        lent_seconds: float = LENT_SECONDS,
-        connect: Connect = PoolExecutor,
+        lease_seconds: float = LEASE_SECONDS,
+        connect: ExecutorFactory = PoolExecutor,
     ) -> None:
         self._settings = settings
         self._path = path
         self._reactor = reactor
         self._metrics = metrics
         self._now = now
-        self._lent_seconds = lent_seconds
+        self._lease_seconds = lease_seconds
         self._connect = connect
-        self._queue: Queue | None = None
-        self._claim: Claim | None = None
-        self._kept = 0
-        metrics.watch("responses_kept", lambda: self._kept)
-        self._pruning = LoopingCall(self._prune_what_is_due)
+        self._queue: CallQueue | None = None
+        self._lock: DatabaseLock | None = None
+        self._stored = 0
+        metrics.watch("responses_kept", lambda: self._stored)
+        self._pruning = LoopingCall(self._prune_periodically)
         self._pruning.clock = reactor
 
     # The service.
 
     def startService(self) -> None:
-        """Open the file, and prune it now and then.
+        """Open the file and start periodic pruning.
 
         Raises:
-            Misconfigured: when the file is another daemon's, cannot be used, or is no store of ours.
+            ConfigurationError: when another daemon has locked the file, or the file is not a usable store.
         """
-        self._claim = Claim.of(self._path)
+        self._lock = DatabaseLock.acquire(self._path)
         executor = self._connect(self._path, self._settings.sync, self._reactor)
-        self._queue, self._kept = Queue(executor, self._metrics.count), 0
+        self._queue, self._stored = CallQueue(executor, self._metrics.count), 0
         super().startService()
-        self._ask(Call("limit", partial(limit, most_bytes=self._settings.file_bytes))).addErrback(_logged)
-        self._ask(Call("number_kept", answers.number_kept, told=self._grown)).addErrback(_logged)
+        limit = partial(limit_size, max_bytes=self._settings.file_bytes)
+        self._submit(StoreCall("limit_size", limit)).addErrback(_ignore_logged)
+        count = StoreCall("count_responses", responses.count_responses, on_result=self._add_to_count)
+        self._submit(count).addErrback(_ignore_logged)
         self._pruning.start(self._settings.prune_seconds)
 
     def stopService(self) -> "Deferred[None]":
-        """Do what was asked for, close the file and let another daemon have it."""
+        """Run the submitted calls, close the file and release its lock."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -94,132 +96,136 @@ class Store(Service):
             self._pruning.stop()
         if self._queue is not None:
             await self._queue.close()
-        if self._claim is not None:
-            self._claim.release()
-        self._queue = self._claim = None
+        if self._lock is not None:
+            self._lock.release()
+        self._queue = self._lock = None
 
-    # Answers (IResponseStore).
+    # Responses (IResponseStore).
 
-    def keep(self, response: KeptResponse, frames: bytes = b"") -> "Deferred[None]":
-        """Keep an answer."""
-        work = partial(keeping.keep, response=response, frames=frames, now=self._now())
-        return self._write("keep", work, self._grown).addCallback(_nothing)
+    def save_response(self, response: StoredResponse, stream: bytes = b"") -> "Deferred[None]":
+        """Save a response."""
+        work = partial(response_writes.save_response, response=response, stream=stream, now=self._now())
+        return self._write("save_response", work, self._add_to_count).addCallback(_return_none)
 
-    def response(self, owner: str, id: str) -> "Deferred[KeptResponse | None]":
-        """Give an answer."""
-        return self._read("response", partial(answers.response, owner=owner, id=id))
+    def load_response(self, owner: str, id: str) -> "Deferred[StoredResponse | None]":
+        """Load a response."""
+        return self._read("load_response", partial(responses.load_response, owner=owner, id=id))
 
-    def frames(self, owner: str, id: str) -> "Deferred[bytes]":
-        """Give an answer's stream."""
-        return self._read("frames", partial(answers.frames, owner=owner, id=id))
+    def load_stream(self, owner: str, id: str) -> "Deferred[bytes]":
+        """Load a response's stream."""
+        return self._read("load_stream", partial(responses.load_stream, owner=owner, id=id))
 
-    def recall(self, wanted: Wanted) -> "Deferred[Recalled]":
-        """Give what a request goes on from."""
-        until = self._now() + self._lent_seconds
-        most = self._settings.history_bytes
-        return self._read("recall", partial(history.recall, wanted=wanted, until=until, most_bytes=most))
+    def load_history(self, wanted: HistoryQuery) -> "Deferred[LoadedHistory]":
+        """Load what a request continues and the items it refers to."""
+        until = self._now() + self._lease_seconds
+        max_bytes = self._settings.history_bytes
+        work = partial(history.load_history, wanted=wanted, until=until, max_bytes=max_bytes)
+        return self._read("load_history", work)
 
-    def input_items(self, owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
-        """Give what the model was shown for an answer."""
-        most = self._settings.history_bytes
-        return self._read("input_items", partial(history.input_items, owner=owner, id=id, most_bytes=most))
+    def load_input_items(self, owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
+        """Load the model's input for a response."""
+        max_bytes = self._settings.history_bytes
+        work = partial(history.load_input_items, owner=owner, id=id, max_bytes=max_bytes)
+        return self._read("load_input_items", work)
 
-    def delete(self, owner: str, id: str) -> "Deferred[bool]":
-        """Delete an answer."""
-        return self._write("delete", partial(answers.delete, owner=owner, id=id), self._shrunk)
+    def delete_response(self, owner: str, id: str) -> "Deferred[bool]":
+        """Delete a response."""
+        work = partial(responses.delete_response, owner=owner, id=id)
+        return self._write("delete_response", work, self._subtract_from_count)
 
-    def unfinished(self) -> "Deferred[tuple[KeptResponse, ...]]":
-        """List the answers that are not over."""
-        return self._read("unfinished", answers.unfinished)
+    def load_unfinished(self) -> "Deferred[tuple[StoredResponse, ...]]":
+        """Load all responses that are queued or running."""
+        return self._read("load_unfinished", responses.load_unfinished)
 
     # Conversations (IResponseStore).
 
-    def converse(self, conversation: KeptConversation, items: tuple[KeptItem, ...] = ()) -> "Deferred[None]":
-        """Keep a conversation and add items."""
-        work = partial(conversations.converse, conversation=conversation, items=items, now=self._now())
-        return self._write("converse", work)
+    def save_conversation(
+        self, conversation: StoredConversation, items: tuple[StoredItem, ...] = ()
+    ) -> "Deferred[None]":
+        """Save a conversation and append items."""
+        work = partial(conversations.save_conversation, conversation=conversation, items=items, now=self._now())
+        return self._write("save_conversation", work)
 
-    def amend(self, conversation: KeptConversation) -> "Deferred[bool]":
-        """Keep another body of a conversation."""
-        return self._write("amend", partial(conversations.amend, conversation=conversation))
+    def update_conversation(self, conversation: StoredConversation) -> "Deferred[bool]":
+        """Replace the body of a conversation."""
+        work = partial(conversations.update_conversation, conversation=conversation)
+        return self._write("update_conversation", work)
 
-    def add(self, owner: str, id: str, items: tuple[KeptItem, ...]) -> "Deferred[bool]":
-        """Put items at the end of a conversation."""
-        work = partial(conversations.extend, owner=owner, id=id, items=items, now=self._now())
-        return self._write("add", work)
+    def append_items(self, owner: str, id: str, items: tuple[StoredItem, ...]) -> "Deferred[bool]":
+        """Append items to a conversation."""
+        work = partial(conversations.append_items, owner=owner, id=id, items=items, now=self._now())
+        return self._write("append_items", work)
 
-    def conversation(self, owner: str, id: str) -> "Deferred[KeptConversation | None]":
-        """Give a conversation."""
-        return self._read("conversation", partial(conversations.conversation, owner=owner, id=id))
+    def load_conversation(self, owner: str, id: str) -> "Deferred[StoredConversation | None]":
+        """Load a conversation."""
+        return self._read("load_conversation", partial(conversations.load_conversation, owner=owner, id=id))
 
-    def conversation_items(self, owner: str, id: str) -> "Deferred[tuple[KeptItem, ...] | None]":
-        """List a conversation's items."""
-        most = self._settings.history_bytes
-        return self._read(
-            "conversation_items", partial(history.conversation_items, owner=owner, id=id, most_bytes=most)
-        )
+    def load_conversation_items(self, owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
+        """Load a conversation's items."""
+        max_bytes = self._settings.history_bytes
+        work = partial(history.load_conversation_items, owner=owner, id=id, max_bytes=max_bytes)
+        return self._read("load_conversation_items", work)
 
-    def take_out(self, owner: str, id: str, item: str) -> "Deferred[bool]":
-        """Take one item out of a conversation."""
-        work = partial(conversations.take_out, owner=owner, id=id, item=item, now=self._now())
-        return self._write("take_out", work)
+    def remove_item(self, owner: str, id: str, item: str) -> "Deferred[bool]":
+        """Remove one item from a conversation."""
+        work = partial(conversations.remove_item, owner=owner, id=id, item=item, now=self._now())
+        return self._write("remove_item", work)
 
-    def end_conversation(self, owner: str, id: str) -> "Deferred[bool]":
+    def delete_conversation(self, owner: str, id: str) -> "Deferred[bool]":
         """Delete a conversation."""
-        return self._write("end_conversation", partial(conversations.end_conversation, owner=owner, id=id))
+        work = partial(conversations.delete_conversation, owner=owner, id=id)
+        return self._write("delete_conversation", work)
 
     # Pruning (IResponseStore).
 
     def prune(self, before: float, most: int) -> "Deferred[int]":
-        """Delete what is too old or too much, some at a time, so that others are served in between."""
+        """Delete old and excess responses and conversations in batches; other calls run in between."""
         return Deferred.fromCoroutine(self._prune(before, most))
 
     async def _prune(self, before: float, most: int) -> int:
         deleted, more = 0, True
         while more and self.running:
             work = partial(pruning.prune, before=before, most=most, now=self._now())
-            pruned: pruning.Pruned = await self._write("prune", work, self._pruned)
-            deleted, more = deleted + pruned.answers, pruned.more
+            result: pruning.PruneResult = await self._write("prune", work, self._count_pruned)
+            deleted, more = deleted + result.responses, result.more
         return deleted
 
-    def _prune_what_is_due(self) -> "Deferred[object]":
-        return Deferred.fromCoroutine(self._prune_due()).addErrback(_logged)
+    def _prune_periodically(self) -> "Deferred[object]":
+        return Deferred.fromCoroutine(self._prune_by_settings()).addErrback(_ignore_logged)
 
-    async def _prune_due(self) -> None:
+    async def _prune_by_settings(self) -> None:
         before = self._now() - self._settings.keep_seconds
-        most = await self._read("share", partial(pruning.share, most=self._settings.keep_limit))
-        await self._prune(before, most)
+        allowed = partial(pruning.allowed_responses, most=self._settings.keep_limit)
+        await self._prune(before, await self._read("allowed_responses", allowed))
 
-    # How it does it.
+    # Calls and counts.
 
     def _read(self, name: str, work: Work) -> "Deferred[Any]":
-        return self._ask(Call(name, work))
+        return self._submit(StoreCall(name, work))
 
-    def _write(
-        self, name: str, work: Work, told: Callable[[Any], object] = lambda _: None
-    ) -> "Deferred[Any]":
-        return self._ask(Call(name, work, True, told))
+    def _write(self, name: str, work: Work, on_result: Callable[[Any], object] = lambda _: None) -> "Deferred[Any]":
+        return self._submit(StoreCall(name, work, writes=True, on_result=on_result))
 
-    def _ask(self, call: Call) -> "Deferred[Any]":
+    def _submit(self, call: StoreCall) -> "Deferred[Any]":
         if self._queue is None:
-            return fail(Refused(fault("store_failed")))
-        return self._queue.ask(call)
+            return fail(FaultError(fault("store_failed")))
+        return self._queue.submit(call)
 
-    def _grown(self, answers: int) -> None:
-        self._kept += answers
+    def _add_to_count(self, responses: int) -> None:
+        self._stored += responses
 
-    def _shrunk(self, answers: int) -> None:
-        self._kept -= answers
+    def _subtract_from_count(self, responses: int) -> None:
+        self._stored -= responses
 
-    def _pruned(self, pruned: pruning.Pruned) -> None:
-        self._kept -= pruned.answers
-        self._metrics.count("responses_pruned", pruned.answers)
-
-
-def _nothing(_: object) -> None:
-    """Keep what was written to ourselves."""
+    def _count_pruned(self, result: pruning.PruneResult) -> None:
+        self._stored -= result.responses
+        self._metrics.count("responses_pruned", result.responses)
 
 
-def _logged(failure: Any) -> None:
-    """Let a failure be that was logged where it became one."""
-    failure.trap(Refused)
+def _return_none(_: object) -> None:
+    """Drop the result of a write that the interface does not return."""
+
+
+def _ignore_logged(failure: Any) -> None:
+    """Ignore a store failure, which the queue has logged already."""
+    failure.trap(FaultError)

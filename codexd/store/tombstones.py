@@ -1,96 +1,97 @@
-"""How something is deleted: hidden at once, removed when nothing needs it any more.
+"""Deletes responses and conversations in two steps: hide the row now, remove it when nothing refers to it.
 
-What goes on from a deleted answer keeps its history, so the answer's items stay as long as there is such a
-one, or a request under way that may become one (`lend`). Its body and its stream go at once.
+A response that continues a deleted one keeps its history. The items of the deleted response therefore stay as
+long as such a response exists, or a running request that holds a lease may still create one. The body and the
+stream are removed at once.
 """
 
 import sqlite3
 from typing import Final
 
-_HIDE_RESPONSE: Final = "UPDATE response SET gone = number, body = x'' WHERE number = ?"
-_HIDE_CONVERSATION: Final = "UPDATE conversation SET gone = number, body = x'' WHERE number = ?"
+_HIDE_RESPONSE: Final = "UPDATE response SET deleted = number, body = x'' WHERE number = ?"
+_HIDE_CONVERSATION: Final = "UPDATE conversation SET deleted = number, body = x'' WHERE number = ?"
 
-_UNNEEDED_RESPONSE: Final = """
-SELECT parent, room FROM response WHERE number = ? AND gone <> 0
+_UNREFERENCED_RESPONSE: Final = """
+SELECT parent, conversation_number FROM response WHERE number = ? AND deleted <> 0
 AND NOT EXISTS (SELECT 1 FROM response AS child WHERE child.parent = response.number)
-AND NOT EXISTS (SELECT 1 FROM lent_response AS lent WHERE lent.number = response.number)
+AND NOT EXISTS (SELECT 1 FROM response_lease AS lease WHERE lease.number = response.number)
 """
 _REMOVE_CONVERSATION: Final = """
-DELETE FROM conversation WHERE number = ? AND gone <> 0
-AND NOT EXISTS (SELECT 1 FROM response WHERE room = conversation.number)
-AND NOT EXISTS (SELECT 1 FROM lent_conversation AS lent WHERE lent.number = conversation.number)
+DELETE FROM conversation WHERE number = ? AND deleted <> 0
+AND NOT EXISTS (SELECT 1 FROM response WHERE conversation_number = conversation.number)
+AND NOT EXISTS (SELECT 1 FROM conversation_lease AS lease WHERE lease.number = conversation.number)
 """
 
 
-def hide_response(connection: sqlite3.Connection, number: int) -> None:
-    """Delete an answer."""
+def mark_response_deleted(connection: sqlite3.Connection, number: int) -> None:
+    """Hide a response, remove its body and stream, and remove its row if nothing refers to it."""
     connection.execute(_HIDE_RESPONSE, (number,))
-    connection.execute("DELETE FROM frames WHERE response = ?", (number,))
-    remove_response(connection, number)
+    connection.execute("DELETE FROM stream WHERE response = ?", (number,))
+    purge_response(connection, number)
 
 
-def hide_conversation(connection: sqlite3.Connection, number: int) -> None:
-    """Delete a conversation."""
+def mark_conversation_deleted(connection: sqlite3.Connection, number: int) -> None:
+    """Hide a conversation, remove its body, and remove its row if nothing refers to it."""
     connection.execute(_HIDE_CONVERSATION, (number,))
-    remove_conversation(connection, number)
+    purge_conversation(connection, number)
 
 
-def remove_response(connection: sqlite3.Connection, number: int | None) -> None:
-    """Remove a hidden answer that nothing needs, and then of what it went on from what nothing needs now."""
+def purge_response(connection: sqlite3.Connection, number: int | None) -> None:
+    """Remove a hidden response that nothing refers to, then its hidden ancestors that nothing refers to."""
     while number is not None:
-        unneeded = connection.execute(_UNNEEDED_RESPONSE, (number,)).fetchone()
-        if unneeded is None:
+        row = connection.execute(_UNREFERENCED_RESPONSE, (number,)).fetchone()
+        if row is None:
             return
         connection.execute("DELETE FROM response WHERE number = ?", (number,))
-        number, room = unneeded
-        if room is not None:
-            remove_conversation(connection, room)
+        number, conversation = row
+        if conversation is not None:
+            purge_conversation(connection, conversation)
 
 
-def remove_conversation(connection: sqlite3.Connection, number: int) -> None:
-    """Remove a hidden conversation that nothing needs."""
+def purge_conversation(connection: sqlite3.Connection, number: int) -> None:
+    """Remove a hidden conversation that nothing refers to."""
     connection.execute(_REMOVE_CONVERSATION, (number,))
 
 
-def lend_response(connection: sqlite3.Connection, number: int, until: float) -> None:
-    """Let an answer stay, at least hidden, until a Unix time in seconds."""
-    connection.execute("INSERT OR REPLACE INTO lent_response VALUES (?, ?)", (number, until))
+def lease_response(connection: sqlite3.Connection, number: int, until: float) -> None:
+    """Keep the row of a response, even if it is deleted, until a Unix time in seconds."""
+    connection.execute("INSERT OR REPLACE INTO response_lease VALUES (?, ?)", (number, until))
 
 
-def lend_conversation(connection: sqlite3.Connection, number: int, until: float) -> None:
-    """Let a conversation stay, at least hidden, until a Unix time in seconds."""
-    connection.execute("INSERT OR REPLACE INTO lent_conversation VALUES (?, ?)", (number, until))
+def lease_conversation(connection: sqlite3.Connection, number: int, until: float) -> None:
+    """Keep the row of a conversation, even if it is deleted, until a Unix time in seconds."""
+    connection.execute("INSERT OR REPLACE INTO conversation_lease VALUES (?, ?)", (number, until))
 
 
-def take_back(connection: sqlite3.Connection, now: float) -> None:
-    """Remove what was only still there because it was lent."""
-    for due, end, remove in _LENT:
-        numbers = connection.execute(due, (now,)).fetchall()
+def end_expired_leases(connection: sqlite3.Connection, now: float) -> None:
+    """End expired leases and remove the hidden rows that only they kept."""
+    for expired, end, purge in _EXPIRED:
+        numbers = connection.execute(expired, (now,)).fetchall()
         connection.execute(end, (now,))
         for (number,) in numbers:
-            remove(connection, number)
+            purge(connection, number)
 
 
-def remove_unneeded(connection: sqlite3.Connection) -> None:
-    """Remove all that is hidden and needed by nothing: at the start, what was lent at the last end."""
-    for hidden, remove in _HIDDEN:
+def purge_unreferenced(connection: sqlite3.Connection) -> None:
+    """Remove all hidden rows that nothing refers to: at the start, those whose leases the last stop ended."""
+    for hidden, purge in _HIDDEN:
         for (number,) in connection.execute(hidden).fetchall():
-            remove(connection, number)
+            purge(connection, number)
 
 
-_LENT: Final = (
+_EXPIRED: Final = (
     (
-        "SELECT number FROM lent_response WHERE until <= ?",
-        "DELETE FROM lent_response WHERE until <= ?",
-        remove_response,
+        "SELECT number FROM response_lease WHERE until <= ?",
+        "DELETE FROM response_lease WHERE until <= ?",
+        purge_response,
     ),
     (
-        "SELECT number FROM lent_conversation WHERE until <= ?",
-        "DELETE FROM lent_conversation WHERE until <= ?",
-        remove_conversation,
+        "SELECT number FROM conversation_lease WHERE until <= ?",
+        "DELETE FROM conversation_lease WHERE until <= ?",
+        purge_conversation,
     ),
 )
 _HIDDEN: Final = (
-    ("SELECT number FROM response WHERE gone <> 0", remove_response),
-    ("SELECT number FROM conversation WHERE gone <> 0", remove_conversation),
+    ("SELECT number FROM response WHERE deleted <> 0", purge_response),
+    ("SELECT number FROM conversation WHERE deleted <> 0", purge_conversation),
 )

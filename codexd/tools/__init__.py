@@ -1,1 +1,1 @@
-"""Tool calls as text: found in what a model writes, and written for clients that only read text. Sans I/O."""
+"""Tool calls as text: find the calls a model writes, and write calls for clients that read text. Sans I/O."""

@@ -1,88 +1,88 @@
-"""What a tool's JSON Schema says of a parameter, as far as it tells text from everything else."""
+"""Decodes parameters by a tool's JSON Schema, as far as it distinguishes strings from other values."""
 
 from typing import Final
 
-from codexd.tools.use import children
-from codexd.tools.values import text_of, untyped
+from codexd.tools.block_parser import parse_children
+from codexd.tools.values import decode_text, decode_untyped
 from codexd.wire import json
 from codexd.wire.json import Json
 
 _ITEM: Final = "item"
 
 
-def decoded(schema: str) -> dict[str, Json]:
-    """Read a schema; one that is no object says nothing."""
+def decode_schema(schema: str) -> dict[str, Json]:
+    """Decode a schema; the result is empty if it is not a JSON object."""
     try:
-        found = json.decode(schema)
-    except json.Malformed:
+        decoded = json.decode(schema)
+    except json.JsonError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return decoded if isinstance(decoded, dict) else {}
 
 
-def properties(schema: Json) -> dict[str, Json]:
-    """Give the parameters a schema names, in its order."""
-    found = schema.get("properties") if isinstance(schema, dict) else None
-    return found if isinstance(found, dict) else {}
+def get_properties(schema: Json) -> dict[str, Json]:
+    """Return the schemas of an object's properties by name, in the schema's order."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return properties if isinstance(properties, dict) else {}
 
 
-def typed(raw: str, schema: Json) -> Json:
-    """Read what stands in a parameter's tag as the schema has it, or else as what it looks like."""
-    kinds = _kinds(schema)
-    nested = _nested(raw, schema, kinds)
+def decode_typed(raw: str, schema: Json) -> Json:
+    """Decode the content of a parameter's tag by its schema; without a type in it, by how it looks."""
+    types = _types(schema)
+    nested = _decode_nested(raw, schema, types)
     if nested is not None:
         return nested
-    if kinds == {"string"}:
-        return text_of(raw)
-    if not kinds or kinds & {"string"} != set():
-        return _optional(raw, kinds)
-    return _value(text_of(raw))
+    if types == {"string"}:
+        return decode_text(raw)
+    if not types or "string" in types:
+        return _decode_ambiguous(raw, types)
+    return _decode_json(decode_text(raw))
 
 
-def _kinds(schema: Json) -> set[str]:
-    """Name the types a schema allows; none where it does not say."""
+def _types(schema: Json) -> set[str]:
+    """Return the JSON types that a schema allows; empty if it does not say."""
     if not isinstance(schema, dict):
         return set()
-    kind = schema.get("type")
-    if isinstance(kind, str):
-        return {kind}
-    if isinstance(kind, list):
-        return {one for one in kind if isinstance(one, str)}
-    for member in ("anyOf", "oneOf"):
-        if isinstance(branches := schema.get(member), list):
-            found = [_kinds(branch) for branch in branches]
-            return set().union(*found) if all(found) else set()
+    declared = schema.get("type")
+    if isinstance(declared, str):
+        return {declared}
+    if isinstance(declared, list):
+        return {one for one in declared if isinstance(one, str)}
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(branches := schema.get(keyword), list):
+            types = [_types(branch) for branch in branches]
+            return set().union(*types) if all(types) else set()
     values = schema.get("enum", [schema["const"]] if "const" in schema else None)
     return {"string"} if isinstance(values, list) and all(isinstance(v, str) for v in values) else set()
 
 
-def _nested(raw: str, schema: Json, kinds: set[str]) -> Json:
-    """Read tags inside a tag: an array of `<item>`, and an object where the schema has one; else None."""
-    if "<" not in raw or kinds == {"string"}:
+def _decode_nested(raw: str, schema: Json, types: set[str]) -> Json:
+    """Decode tags inside a tag: an array of `<item>`, or an object if the schema allows one; else None."""
+    if "<" not in raw or types == {"string"}:
         return None
-    found = children(raw)
-    if not found:
+    children = parse_children(raw)
+    if not children:
         return None
-    if all(tag == _ITEM for tag, _ in found) and (not kinds or "array" in kinds):
+    if all(tag == _ITEM for tag, _ in children) and (not types or "array" in types):
         items = schema.get("items") if isinstance(schema, dict) else None
-        return [typed(inner, items) for _, inner in found]
-    if "object" in kinds:
-        members = properties(schema)
-        return {tag: typed(inner, members.get(tag)) for tag, inner in found}
+        return [decode_typed(inner, items) for _, inner in children]
+    if "object" in types:
+        properties = get_properties(schema)
+        return {tag: decode_typed(inner, properties.get(tag)) for tag, inner in children}
     return None
 
 
-def _optional(raw: str, kinds: set[str]) -> Json:
-    """Read what may be text or something else."""
-    if kinds == {"string", "null"}:
-        return None if raw == "null" else text_of(raw)
-    return untyped(raw)
+def _decode_ambiguous(raw: str, types: set[str]) -> Json:
+    """Decode a parameter that may be a string or something else."""
+    if types == {"string", "null"}:
+        return None if raw == "null" else decode_text(raw)
+    return decode_untyped(raw)
 
 
-def _value(text: str) -> Json:
-    """Read what is no text; JSON as Python spells it (`True`) is understood, anything else stays text."""
+def _decode_json(text: str) -> Json:
+    """Decode a non-string parameter: JSON, also as Python spells it (`True`); else return the text."""
     for spelling in (text, text.lower()):
         try:
             return json.decode(spelling)
-        except json.Malformed:
+        except json.JsonError:
             continue
     return text

@@ -1,8 +1,9 @@
-"""What stands in a parameter's tag: a JSON value as text that a person would write, and back.
+"""Encodes and decodes the content of a parameter's tag: a JSON value as readable text.
 
-A text is written as it is, markup escaped; anything else as JSON. Where a text would be taken for something
-else, or would lose line breaks at its ends, it gets lines of its own: what stands between them is text. The
-readers of such blocks trim what they read, so that these line breaks mean nothing to them.
+A string is written as it is, with markup escaped; any other value as JSON. A string that would be decoded as
+something else, or would lose line breaks at its ends, is put on lines of its own: the string is the text
+between the first and the last line break. Other parsers of such blocks trim the content and so ignore these
+line breaks.
 """
 
 import re
@@ -18,64 +19,64 @@ _ENTITIES: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
-def spell(value: Json) -> str:
-    """Write a value so that `untyped` gives it back."""
+def encode_value(value: Json) -> str:
+    """Encode a value so that `decode_untyped` returns it."""
     if not isinstance(value, str):
-        return markup_free(json.encode(value).decode())
-    return spell_text(value)
+        return escape_json(json.encode(value).decode())
+    return encode_text(value)
 
 
-def spell_text(text: str) -> str:
-    """Write a text so that both `untyped` and `text_of` give it back."""
-    written = escape(text)
-    return written if untyped(written) == text and text_of(written) == text else f"\n{written}\n"
+def encode_text(text: str) -> str:
+    """Encode a string so that both `decode_untyped` and `decode_text` return it."""
+    escaped = escape(text)
+    return escaped if decode_untyped(escaped) == text and decode_text(escaped) == text else f"\n{escaped}\n"
 
 
-def markup_free(text: str) -> str:
-    """Write JSON without a character that is markup; it stays the same JSON."""
+def escape_json(text: str) -> str:
+    """Escape the markup characters of a JSON text as JSON; its value does not change."""
     return text.translate(_MARKUP)
 
 
-def text_of(raw: str) -> str:
-    """Read what stands in a tag as text."""
-    own = _OWN_LINES.fullmatch(raw)
-    inner = raw if own is None else own[1]
-    data = _CDATA.fullmatch(inner)
-    return unescape(inner) if data is None else data[1]
+def decode_text(raw: str) -> str:
+    """Decode the content of a tag as a string."""
+    own_lines = _OWN_LINES.fullmatch(raw)
+    inner = raw if own_lines is None else own_lines[1]
+    cdata = _CDATA.fullmatch(inner)
+    return unescape(inner) if cdata is None else cdata[1]
 
 
-def untyped(raw: str) -> Json:
-    """Read what stands in a tag, where no schema says what it is: JSON if it looks so, else text."""
-    text = text_of(raw)
+def decode_untyped(raw: str) -> Json:
+    """Decode the content of a tag without a schema: as JSON if it is that, else as a string."""
+    text = decode_text(raw)
     if _OWN_LINES.fullmatch(raw) or _CDATA.fullmatch(raw):
         return text
     try:
         value = json.decode(text)
-    except json.Malformed:
+    except json.JsonError:
         return text
-    return value if exact(value) and not isinstance(value, str) else text
+    return value if is_exact(value) and not isinstance(value, str) else text
 
 
-def exact(value: Json) -> bool:
-    """Tell whether a decoded value says what its JSON did; great whole numbers become inexact."""
+def is_exact(value: Json) -> bool:
+    """Return whether a decoded value equals its JSON; very large integers become inexact floats."""
     if isinstance(value, dict):
-        return all(map(exact, value.values()))
+        return all(map(is_exact, value.values()))
     if isinstance(value, list):
-        return all(map(exact, value))
+        return all(map(is_exact, value))
     return not isinstance(value, float) or abs(value) < 2**63
 
 
 def escape(text: str) -> str:
-    """Escape what XML content must (XML 1.0, 2.4); `>` stays, as Markdown is full of it."""
+    """Escape what XML content must (XML 1.0, 2.4); `>` stays because it is frequent in Markdown."""
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def unescape(text: str) -> str:
-    """Resolve XML's five entities and character references; any other `&` is itself."""
-    return _ENTITY.sub(_resolved, text) if "&" in text else text
+    """Resolve XML's five entities and character references; any other `&` stays."""
+    return _ENTITY.sub(_resolve, text) if "&" in text else text
 
 
-def _resolved(match: "re.Match[str]") -> str:
+def _resolve(match: "re.Match[str]") -> str:
     if match[1]:
         return _ENTITIES[match[1]]
     code = int(match[2]) if match[2] else int(match[3], 16)

@@ -1,1 +1,1 @@
-"""Chat Completions servers over HTTP, with treq: connections, deadlines, repetitions, lists of models."""
+"""Chat Completions servers over HTTP (treq): connections, deadlines, retries, model lists, embeddings."""

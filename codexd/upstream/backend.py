@@ -11,53 +11,52 @@ from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from codexd.backs import estimate
-from codexd.backs.chat import listing
-from codexd.backs.chat.dialect import Dialect
+from codexd.backs.chat import model_list
+from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.failures import MALFORMED
-from codexd.backs.chat.stream import Translator
+from codexd.backs.chat.translator import ChatTranslator
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
-from codexd.neutral.fault import Fault, Refused, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
-from codexd.observe.record import OK
-from codexd.policy import breaker, retry
+from codexd.observe.request_record import OK
+from codexd.policy import breaker, estimate, retry
 from codexd.policy.breaker import BreakerPolicy, Circuit, Permit
-from codexd.policy.menu import Menu, named
 from codexd.policy.retry import RetryPolicy
-from codexd.policy.truncation import shortened
+from codexd.policy.truncation import truncate
+from codexd.policy.upstream_models import UpstreamModels, parse_allow_list
 from codexd.settings import Upstream
-from codexd.upstream.client import Client
-from codexd.upstream.fetch import fetched
-from codexd.upstream.run import Run
-from codexd.upstream.watch import Deadlines
+from codexd.upstream.client import UpstreamClient
+from codexd.upstream.deadlines import Deadlines
+from codexd.upstream.fetch import fetch
+from codexd.upstream.turn import UpstreamTurn
 from codexd.wire import json
 
 _LIST_BYTES: Final = 4 * 2**20
 _LIST_SECONDS: Final = 30.0
-_PASSING: Final = retry.REPEATABLE | breaker.SUSPICIOUS
-LIST_AGAIN_SECONDS: Final = 10.0
-"""How soon a list is asked for again that did not come for a reason that may pass by itself."""
+_TEMPORARY: Final = retry.RETRYABLE_KINDS | breaker.FAILURE_KINDS
+LIST_RETRY_SECONDS: Final = 10.0
+"""The delay before a model list is requested again after a failure that may be temporary."""
 
 
 @implementer(IModelBackend, IEmbedder)
 class UpstreamBackend:
-    """Answers turns by asking one upstream.
+    """Answers turns and embeddings requests with one upstream.
 
     Args:
-        settings: of the upstream.
-        client: asks it.
+        settings: the upstream's settings.
+        client: sends the requests.
         clock: for timers and durations.
         metrics: counts.
-        chance: gives 0 to 1, for the jitter of repetitions.
-        now: gives Unix time in seconds, for HTTP dates.
+        chance: returns a random number from 0 to 1, for the jitter of retries.
+        now: returns Unix time in seconds, for HTTP dates.
 
     Attributes:
-        name: the upstream's, of the settings.
-        menu: which models it offers, and what it calls them.
-        running: how many answers are under way.
-        reads: the reads of its connections.
-        deadlines: how long what may take.
+        name: the upstream's name in the settings.
+        upstream_models: the models it offers, and its own names for them.
+        running: the number of running responses.
+        reads: dispatches the reads of its connections.
+        deadlines: the time limits of a response.
     """
 
     _log = Logger()
@@ -65,23 +64,26 @@ class UpstreamBackend:
     def __init__(
         self,
         settings: Upstream,
-        client: Client,
+        client: UpstreamClient,
         clock: IReactorTime,
         metrics: Metrics,
         chance: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
         self.name = settings.name
-        self.menu = Menu(named=named(settings.models), prefix=settings.prefix, any=settings.any, read=False)
-        self.deadlines = Deadlines(
-            settings.first_event_seconds, settings.idle_seconds, settings.total_seconds
+        self.upstream_models = UpstreamModels(
+            allowed=parse_allow_list(settings.models),
+            prefix=settings.prefix,
+            passes_unknown=settings.any,
+            is_loaded=False,
         )
+        self.deadlines = Deadlines(settings.first_event_seconds, settings.idle_seconds, settings.total_seconds)
         self.now = now
         self.reads = client.reads
         self._settings = settings
-        self._dialect = dialect(settings)
+        self._capabilities = build_capabilities(settings)
         self._retry = RetryPolicy(
-            settings.retries, settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds
+            limit=settings.retries, first_seconds=settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds
         )
         self._breaker = BreakerPolicy(settings.breaker_failures, settings.breaker_seconds)
         self._circuit = Circuit()
@@ -89,113 +91,113 @@ class UpstreamBackend:
         self._clock = clock
         self._metrics = metrics
         self._chance = chance
-        self._runs: set[Run] = set()
+        self._turns: set[UpstreamTurn] = set()
         self._listing_failed = False
         self._list_due = 0.0
         metrics.watch_upstream(self.name, self.ready)
 
     @property
     def running(self) -> int:
-        """How many answers are under way."""
-        return len(self._runs)
+        """The number of running responses."""
+        return len(self._turns)
 
     @property
     def max_answer_bytes(self) -> int:
-        """The largest answer (run.Host)."""
+        """The largest accepted response body (turn.UpstreamContext)."""
         return self._settings.max_answer_bytes
 
     # IModelBackend
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
-        """Start an answer (IModelBackend)."""
-        turn = self._cut(evolve(turn, model=self.menu.resolve(turn.model)))
+        """Start a response (IModelBackend)."""
+        turn = self._truncate(evolve(turn, model=self.upstream_models.resolve(turn.model)))
         if self.running >= self._settings.max_connections:
-            raise Refused(fault("busy"))
-        translator = Translator(turn, self._dialect, secrets.token_hex(12), self._settings.max_event_bytes)
-        asked = translator.open()
-        permit = self.permit()
+            raise FaultError(fault("busy"))
+        translator = ChatTranslator(turn, self._capabilities, secrets.token_hex(12), self._settings.max_event_bytes)
+        request = translator.open()
+        permit = self.acquire_permit()
         if permit is None:
-            raise Refused(self._left_alone())
-        run = Run(self, translator, asked, permit, sink, self._clock)
-        self._runs.add(run)
-        return run
+            raise FaultError(self._breaker_open())
+        running = UpstreamTurn(self, translator, request, permit, sink, self._clock)
+        self._turns.add(running)
+        return running
 
-    def _cut(self, turn: Turn) -> Turn:
-        """Leave out the beginning of a history that is too long, if the client wants that."""
-        short = shortened(turn, self._room, estimate.item)
-        if short is not turn:
+    def _truncate(self, turn: Turn) -> Turn:
+        """Drop the beginning of a history that is too long, if the request has `truncation: "auto"`."""
+        truncated = truncate(turn, self._available_tokens, estimate.item_tokens)
+        if truncated is not turn:
             self._metrics.count("turn_truncated")
-        return short
+        return truncated
 
-    def _room(self, turn: Turn) -> int | None:
-        window = self.menu.window(turn.model)
-        return None if window is None else estimate.room(turn, window)
+    def _available_tokens(self, turn: Turn) -> int | None:
+        window = self.upstream_models.context_window(turn.model)
+        return None if window is None else estimate.history_budget(turn, window)
 
     def models(self) -> tuple[ModelCard, ...]:
-        """List what is on offer (IModelBackend)."""
-        return self.menu.cards
+        """Return the offered models (IModelBackend)."""
+        return self.upstream_models.cards
 
     def ready(self) -> bool:
-        """Tell whether a turn begun now could run (IModelBackend)."""
-        left = breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds())
-        return self.menu.settled and left == 0
+        """Return whether the models are known and the breaker lets requests pass (IModelBackend)."""
+        left = breaker.remaining_seconds(self._breaker, self._circuit, self._clock.seconds())
+        return self.upstream_models.is_complete and left == 0
 
     # IEmbedder
 
-    def embed(self, model: str, written: Callable[[str], bytes]) -> "Deferred[bytes]":
-        """Ask for embeddings, once (IEmbedder)."""
-        return Deferred.fromCoroutine(self._embed(written(self.menu.resolve(model))))
+    def embed(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+        """Request embeddings, without retries (IEmbedder)."""
+        return Deferred.fromCoroutine(self._embed(encode_body(self.upstream_models.resolve(model))))
 
     async def _embed(self, body: bytes) -> bytes:
-        permit = self.permit()
+        permit = self.acquire_permit()
         if permit is None:
-            raise Refused(self._left_alone())
+            raise FaultError(self._breaker_open())
         kind: str | None = "cancelled"
         try:
-            answer = await self._fetch("POST", "embeddings", body)
+            document = await self._fetch_json("POST", "embeddings", body)
             kind = None
-        except Refused as refused:
+        except FaultError as refused:
             kind = refused.fault.kind
             raise
         finally:
-            self.give_back(permit, kind)
-            self._metrics.upstream(self.name, kind or OK)
-        return answer
+            self.return_permit(permit, kind)
+            self._metrics.count_upstream_request(self.name, kind or OK)
+        return document
 
-    async def _fetch(self, method: str, path: str, body: bytes | None) -> bytes:
-        """Ask for one JSON document.
+    async def _fetch_json(self, method: str, path: str, body: bytes | None) -> bytes:
+        """Request one JSON document.
 
         Raises:
-            Refused: when it does not come, or something else does.
+            FaultError: if the request fails, or the response is not JSON.
         """
-        asked = self._client.ask(method, path, body)
+        request = self._client.request(method, path, body)
         limit = self._settings.max_answer_bytes
-        came = await fetched(asked, limit, self._settings.first_event_seconds, self._clock)
-        answer = came.document(self.now())
-        if not json.is_valid(answer):
-            raise Refused(MALFORMED)
-        return answer
+        response = await fetch(request, limit, self._settings.first_event_seconds, self._clock)
+        document = response.successful_body(self.now())
+        if not json.is_valid(document):
+            raise FaultError(MALFORMED)
+        return document
 
-    # Its list of models.
+    # The list of models.
 
     @property
     def list_due(self) -> bool:
-        """Whether the list of models is to be read again."""
+        """Whether it is time to read the list of models again."""
         return self._clock.seconds() >= self._list_due
 
     async def refresh(self) -> None:
-        """Read the list of models again; one that cannot be read leaves the last as it was."""
-        began = self._clock.seconds()
-        self._list_due = began + self._settings.refresh_seconds
+        """Read the list of models; if that fails, the last list stays."""
+        started = self._clock.seconds()
+        self._list_due = started + self._settings.refresh_seconds
         try:
-            asked = self._client.ask("GET", "models")
-            came = await fetched(asked, _LIST_BYTES, _LIST_SECONDS, self._clock)
-            listed = listing.cards(came.document(self.now()))
-        except Refused as refused:
-            if refused.fault.kind in _PASSING:
-                self._list_due = min(self._list_due, began + LIST_AGAIN_SECONDS)
+            request = self._client.request("GET", "models")
+            response = await fetch(request, _LIST_BYTES, _LIST_SECONDS, self._clock)
+            listed = model_list.decode_models(response.successful_body(self.now()))
+        except FaultError as refused:
+            if refused.fault.kind in _TEMPORARY:
+                self._list_due = min(self._list_due, started + LIST_RETRY_SECONDS)
             else:
-                self.menu = evolve(self.menu, read=True)
+                self.upstream_models = evolve(self.upstream_models, is_loaded=True)
             if not self._listing_failed:
                 self._log.warn(
                     "Upstream {name} does not list its models: {kind}",
@@ -205,63 +207,63 @@ class UpstreamBackend:
             self._listing_failed = True
             return
         self._listing_failed = False
-        self.menu = evolve(self.menu, listed=listed, read=True)
+        self.upstream_models = evolve(self.upstream_models, listed=listed, is_loaded=True)
 
     async def close(self) -> None:
-        """Cut every answer, which nobody will read any more, and close the connections."""
-        for run in tuple(self._runs):
-            run.cancel()
+        """Cancel the running responses and close the connections."""
+        for turn in tuple(self._turns):
+            turn.cancel()
         await self._client.close()
 
-    def _left_alone(self) -> Fault:
-        left = breaker.left_seconds(self._breaker, self._circuit, self._clock.seconds())
+    def _breaker_open(self) -> Fault:
+        left = breaker.remaining_seconds(self._breaker, self._circuit, self._clock.seconds())
         return fault("unreachable", retry_after_seconds=left)
 
-    # For runs (run.Host).
+    # turn.UpstreamContext
 
-    def ask(self, body: bytes) -> "Deferred[IResponse]":
-        """Send a request."""
-        return self._client.ask("POST", "chat/completions", body)
+    def send(self, body: bytes) -> "Deferred[IResponse]":
+        """Send a Chat Completions request."""
+        return self._client.request("POST", "chat/completions", body)
 
-    def permit(self) -> Permit | None:
-        """Ask the breaker for leave."""
-        self._circuit, permit = breaker.ask(self._breaker, self._circuit, self._clock.seconds())
+    def acquire_permit(self) -> Permit | None:
+        """Request a permit from the breaker; None while it is open."""
+        self._circuit, permit = breaker.acquire(self._breaker, self._circuit, self._clock.seconds())
         if permit is None:
             self._metrics.count("upstream_left_alone")
         return permit
 
-    def give_back(self, permit: Permit, kind: str | None) -> None:
-        """Tell the breaker how a request went."""
+    def return_permit(self, permit: Permit, kind: str | None) -> None:
+        """Report the outcome of a request to the breaker."""
         before, now = self._circuit, self._clock.seconds()
-        self._circuit = breaker.give_back(self._breaker, before, permit, breaker.outcome(kind), now)
+        self._circuit = breaker.release(self._breaker, before, permit, breaker.classify(kind), now)
         if (self._circuit.opened is None) != (before.opened is None):
             told = "works again" if self._circuit.opened is None else "keeps failing and is left alone"
             self._log.warn("Upstream {name} {told}", name=self.name, told=told, kind=kind)
 
-    def wait_seconds(self, repeated: int, failed: Fault, asked: float) -> float | None:
-        """Decide whether to repeat, and when."""
-        return retry.wait_seconds(self._retry, repeated, failed, asked, self._chance())
+    def wait_seconds(self, retries: int, failed: Fault, retry_after: float) -> float | None:
+        """Return the delay before the next attempt; None if there is none."""
+        return retry.delay_seconds(self._retry, retries, failed, retry_after, self._chance())
 
     def count(self, name: str) -> None:
-        """Count something for the metrics."""
+        """Count an entry of `codexd.observe.metrics.COUNTERS`."""
         self._metrics.count(name)
 
-    def forget(self, run: Run, kind: str | None) -> None:
-        """The run is over."""
-        self._runs.discard(run)
-        self._metrics.upstream(self.name, kind or OK)
+    def turn_ended(self, turn: UpstreamTurn, kind: str | None) -> None:
+        """Remove a turn that is over, and count its outcome."""
+        self._turns.discard(turn)
+        self._metrics.count_upstream_request(self.name, kind or OK)
 
 
-def dialect(settings: Upstream) -> Dialect:
-    """Give what an upstream's settings say of what it can take."""
-    return Dialect(
-        settings.token_limit,
-        settings.developer_role,
-        settings.custom_tools,
-        settings.reasoning,
-        settings.images,
-        settings.audio,
-        settings.files,
-        settings.pass_unknown,
-        settings.omit,
+def build_capabilities(settings: Upstream) -> ServerCapabilities:
+    """Build the capabilities of an upstream from its settings: the Chat Completions features it supports."""
+    return ServerCapabilities(
+        token_limit=settings.token_limit,
+        developer_role=settings.developer_role,
+        custom_tools=settings.custom_tools,
+        reasoning=settings.reasoning,
+        images=settings.images,
+        audio=settings.audio,
+        files=settings.files,
+        pass_unknown=settings.pass_unknown,
+        omit=settings.omit,
     )

@@ -1,4 +1,4 @@
-"""What takes a response's body: as it comes, or whole up to a limit."""
+"""Receivers of a response body: streamed as it arrives, or collected up to a limit."""
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -9,92 +9,103 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
-from codexd.upstream.reads import Reads
+from codexd.upstream.read_dispatcher import ReadDispatcher
 
 DRAIN_SECONDS: Final = 5.0
 DRAIN_BYTES: Final = 64 * 1024
-"""What may come after an answer's end, so that its connection can be used again."""
+"""How much is read after the end of a response so that its connection can be reused."""
 
 
-class Reader(Protocol):
-    """Whoever reads a stream."""
+class BodyReceiver(Protocol):
+    """The receiver of a streamed body."""
 
-    def heard(self, data: bytes) -> None:
-        """Bytes came."""
+    def body_received(self, data: bytes) -> None:
+        """Process bytes of the body."""
 
-    def ended(self, reason: Failure | None) -> None:
-        """No more come: by themselves, or for a reason."""
+    def body_ended(self, reason: Failure | None) -> None:
+        """Process the end of the body; `reason` is None if it is complete."""
 
 
-class Stream(protocol.Protocol):
-    """Brings a body to its reader, read by read, until the reader lets it go."""
+class StreamedBody(protocol.Protocol):
+    """Delivers a body to its receiver, one call per socket read, until it is drained or aborted.
+
+    Args:
+        receiver: receives the body.
+        clock: schedules the end of draining.
+        reads: dispatches the reads of the connection.
+    """
 
     transport: Any
 
-    def __init__(self, reader: Reader, clock: IReactorTime, reads: Reads) -> None:
-        self._reader: Reader | None = reader
+    def __init__(self, receiver: BodyReceiver, clock: IReactorTime, reads: ReadDispatcher) -> None:
+        self._receiver: BodyReceiver | None = receiver
         self._clock = clock
         self._reads = reads
         self._pieces: list[bytes] = []
         self._over = False
-        self._drained = 0
-        self._timer: IDelayedCall | None = None
+        self._drained_bytes = 0
+        self._drain_timer: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came (IProtocol)."""
-        if self._reader is not None:
+        """Buffer bytes until the end of the read; count them while draining (IProtocol)."""
+        if self._receiver is not None:
             self._pieces.append(data)
             if len(self._pieces) == 1:
-                self._reads.at_end(self._deliver)
+                self._reads.call_at_end(self._deliver)
             return
-        self._drained += len(data)
-        if self._drained > DRAIN_BYTES:
+        self._drained_bytes += len(data)
+        if self._drained_bytes > DRAIN_BYTES:
             self.abort()
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
-        """The body is over (IProtocol); without a length its end is that of the connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """End the body (IProtocol). A body without a length ends with its connection."""
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+            self._drain_timer = None
         self._over = True
         self._deliver()
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.ended(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.body_ended(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
 
-    def hold(self) -> None:
-        """Read no more."""
+    def pause(self) -> None:
+        """Stop reading from the connection."""
         self.transport.pauseProducing()
 
-    def release(self) -> None:
-        """Go on reading."""
+    def resume(self) -> None:
+        """Continue reading from the connection."""
         self.transport.resumeProducing()
 
     def drain(self) -> None:
-        """The reader has all it wants: what is left is read for the connection's sake, if it is little."""
-        self._reader = None
+        """Stop delivering, and read what little is left so that the connection can be reused."""
+        self._receiver = None
         if not self._over:
-            self.release()
-            self._timer = self._clock.callLater(DRAIN_SECONDS, self._drained_long_enough)
+            self.resume()
+            self._drain_timer = self._clock.callLater(DRAIN_SECONDS, self._drain_timed_out)
 
     def abort(self) -> None:
-        """Give the connection up."""
-        self._reader = None
+        """Stop delivering and close the connection."""
+        self._receiver = None
         if not self._over:
             self.transport.loseConnection()
 
     def _deliver(self) -> None:
         pieces, self._pieces = self._pieces, []
-        if pieces and self._reader is not None:
-            self._reader.heard(b"".join(pieces))
+        if pieces and self._receiver is not None:
+            self._receiver.body_received(b"".join(pieces))
 
-    def _drained_long_enough(self) -> None:
-        self._timer = None
+    def _drain_timed_out(self) -> None:
+        self._drain_timer = None
         self.abort()
 
 
-class Collector(protocol.Protocol):
-    """Collects a body and gives it once: when it is over, or when it is as long as it may be."""
+class BodyCollector(protocol.Protocol):
+    """Collects a body and calls back once: at its end or when it reaches the limit.
+
+    Args:
+        limit_bytes: the size at which the connection is closed and the body is cut.
+        done: called with the body.
+    """
 
     transport: Any
 
@@ -104,22 +115,22 @@ class Collector(protocol.Protocol):
         self._body = bytearray()
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came (IProtocol)."""
+        """Collect bytes up to the limit (IProtocol)."""
         self._body += data[: self._limit_bytes - len(self._body)]
         if len(self._body) >= self._limit_bytes:
             self.transport.loseConnection()
-            self._give()
+            self._finish()
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
-        """The body is over (IProtocol)."""
-        self._give()
+        """End the body (IProtocol)."""
+        self._finish()
 
     def abort(self) -> None:
-        """Nobody wants it."""
+        """Close the connection and do not call back."""
         self._done = None
         self.transport.loseConnection()
 
-    def _give(self) -> None:
+    def _finish(self) -> None:
         done, self._done = self._done, None
         if done is not None:
             done(bytes(self._body))

@@ -1,4 +1,4 @@
-"""The HTTP client of one upstream: its address, its key, its connections."""
+"""The HTTP client of one upstream: base URL, API key, connection pool."""
 
 from typing import Any, Final
 
@@ -13,23 +13,23 @@ from zope.interface import implementer
 
 from codexd import __version__
 from codexd.settings import Upstream
-from codexd.upstream.endpoints import Endpoints
-from codexd.upstream.reads import Reads
+from codexd.upstream.endpoints import UpstreamEndpointFactory
+from codexd.upstream.read_dispatcher import ReadDispatcher
 
 _IDLE_CONNECTION_SECONDS: Final = 60
-"""How long an unused connection is kept: less than most servers keep theirs."""
+"""How long an unused connection stays open; shorter than the keep-alive time of most servers."""
 
 
-class _Address(EncodedURL):
-    """A URL that is one as it stands: treq would encode its host anew with every request."""
+class _EncodedURL(EncodedURL):
+    """A URL that is encoded already: treq would encode its host again for every request."""
 
-    def to_uri(self) -> "_Address":
+    def to_uri(self) -> "_EncodedURL":
         return self
 
 
 @implementer(IBodyProducer)
-class _Body:
-    """A request's body, which is there already: written at once."""
+class _BytesProducer:
+    """A request body in memory, written in one piece."""
 
     def __init__(self, body: bytes) -> None:
         self.length = len(body)
@@ -40,28 +40,30 @@ class _Body:
         return succeed(None)
 
     def pauseProducing(self) -> None:
-        """It is written already."""
+        """Do nothing: the body is written already."""
 
     def resumeProducing(self) -> None:
-        """It is written already."""
+        """Do nothing: the body is written already."""
 
     def stopProducing(self) -> None:
-        """It is written already."""
+        """Do nothing: the body is written already."""
 
 
-class Client:
-    """Asks one upstream. Redirects are not followed, cookies not kept: both would carry the key elsewhere.
+class UpstreamClient:
+    """Sends requests to one upstream.
+
+    Redirects are not followed and cookies are not stored: both could send the key to another server.
 
     Args:
-        agent: makes connections.
-        base_url: the upstream's.
-        key: its API key; None sends none.
-        clock: the reactor's, so that nobody looks for another.
-        pool: what `close` closes.
-        reads: of its connections.
+        agent: opens connections and sends requests.
+        base_url: the upstream's base URL.
+        key: the API key; None sends none.
+        clock: the reactor, so that treq does not import the global one.
+        pool: the connection pool that `close` closes.
+        reads: dispatches the reads of the connections.
 
     Attributes:
-        reads: of its connections.
+        reads: dispatches the reads of the connections.
     """
 
     def __init__(
@@ -71,12 +73,12 @@ class Client:
         key: str | None,
         clock: Any,
         pool: HTTPConnectionPool | None = None,
-        reads: Reads | None = None,
+        reads: ReadDispatcher | None = None,
     ) -> None:
-        self.reads = reads or Reads()
+        self.reads = reads or ReadDispatcher()
         self._agent = agent
-        self._base = EncodedURL.from_text(base_url.rstrip("/")).to_uri().to_text()
-        self._addresses: dict[str, EncodedURL] = {}
+        self._base_url = EncodedURL.from_text(base_url.rstrip("/")).to_uri().to_text()
+        self._urls: dict[str, EncodedURL] = {}
         self._clock = clock
         self._pool = pool
         headers = {
@@ -89,55 +91,57 @@ class Client:
         self._headers = Headers(headers)
 
     @classmethod
-    def built(cls, settings: Upstream, key: str | None, authorities: bytes | None, reactor: Any) -> "Client":
-        """Make the client of an upstream, with connections of its own.
+    def from_settings(
+        cls, settings: Upstream, key: str | None, ca_certificates: bytes | None, reactor: Any
+    ) -> "UpstreamClient":
+        """Build the client of an upstream with its own connection pool.
 
         Args:
-            settings: the upstream's.
-            key: its API key.
-            authorities: what is in its `ca_file`.
+            settings: the upstream's settings.
+            key: the API key; None sends none.
+            ca_certificates: the content of its `ca_file`, if it has one.
             reactor: provides IReactorTCP and IReactorTime.
 
         Raises:
-            ValueError: when `authorities` hold no certificate.
+            ValueError: if `ca_certificates` contains no certificate.
         """
         pool = HTTPConnectionPool(reactor)
         pool.maxPersistentPerHost = settings.max_connections
         pool.cachedConnectionTimeout = _IDLE_CONNECTION_SECONDS
         proxy = None if settings.proxy is None else URI.fromBytes(settings.proxy.encode("ascii"))
-        reads = Reads()
-        endpoints = Endpoints(reactor, settings.connect_seconds, proxy, authorities, reads)
+        reads = ReadDispatcher()
+        endpoints = UpstreamEndpointFactory(reactor, settings.connect_seconds, proxy, ca_certificates, reads)
         agent: IAgent
         if proxy is not None and settings.base_url.lower().startswith("http:"):
-            # Without TLS a proxy is asked for the whole address.
+            # Without TLS, the request to the proxy has the absolute URL.
             agent = ProxyAgent(endpoints.endpointForURI(proxy), reactor, pool)
         else:
             agent = Agent.usingEndpointFactory(reactor, endpoints, pool)
         return cls(agent, settings.base_url, key, reactor, pool, reads)
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> "Deferred[IResponse]":
-        """Send a request; fires when the response's head is there, its body still to be delivered.
+    def request(self, method: str, path: str, body: bytes | None = None) -> "Deferred[IResponse]":
+        """Send a request; fires with the response once its head has arrived, before its body.
 
-        Cancel it to give the connection up.
+        Cancelling the Deferred closes the connection.
         """
-        client = HTTPClient(self._agent, data_to_body_producer=_Body)
-        asked: Deferred[Any] = client.request(
+        client = HTTPClient(self._agent, data_to_body_producer=_BytesProducer)
+        response: Deferred[Any] = client.request(
             method,
-            self._address(path),
+            self._url(path),
             headers=self._headers,
             data=body,
             allow_redirects=False,
             unbuffered=True,
             reactor=self._clock,
         )
-        return asked
+        return response
 
-    def _address(self, path: str) -> EncodedURL:
-        if path not in self._addresses:
-            self._addresses[path] = _Address.from_text(f"{self._base}/{path}")
-        return self._addresses[path]
+    def _url(self, path: str) -> EncodedURL:
+        if path not in self._urls:
+            self._urls[path] = _EncodedURL.from_text(f"{self._base_url}/{path}")
+        return self._urls[path]
 
     async def close(self) -> None:
-        """Close the connections nobody uses."""
+        """Close the unused connections."""
         if self._pool is not None:
             await self._pool.closeCachedConnections()

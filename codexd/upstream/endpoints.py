@@ -1,7 +1,7 @@
-"""How an upstream is reached: TCP, TLS whose certificate is verified, a proxy; and how it is left.
+"""Connects to an upstream: TCP, TLS with certificate verification, or through a proxy.
 
-A connection that is given up is aborted, not closed politely: a peer that does not read, or speaks TLS and
-does not answer, would keep it open for as long as it likes.
+A connection is aborted instead of closed. A peer that does not read, or does not answer the end of TLS, could
+keep a closing connection open for as long as it likes.
 """
 
 import re
@@ -16,61 +16,61 @@ from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from codexd.upstream.reads import Reads
-from codexd.upstream.tunnel import Tunnel
+from codexd.upstream.read_dispatcher import ReadDispatcher
+from codexd.upstream.tunnel import ConnectTunnelEndpoint
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-class _AbruptProtocol(ProtocolWrapper):
-    factory: "_AbruptFactory"
+class _AbortingProtocol(ProtocolWrapper):
+    factory: "_AbortingFactory"
 
     def dataReceived(self, data: bytes) -> None:
-        self.factory.reads.bring(self.wrappedProtocol.dataReceived, data)
+        self.factory.reads.dispatch(self.wrappedProtocol.dataReceived, data)
 
     def loseConnection(self) -> None:
         self.disconnecting = True
         self.abortConnection()
 
 
-class _AbruptFactory(WrappingFactory):
-    protocol = _AbruptProtocol
+class _AbortingFactory(WrappingFactory):
+    protocol = _AbortingProtocol
     noisy = False
 
-    def __init__(self, factory: IProtocolFactory, reads: Reads) -> None:
+    def __init__(self, factory: IProtocolFactory, reads: ReadDispatcher) -> None:
         super().__init__(factory)
         self.reads = reads
 
 
 @implementer(IStreamClientEndpoint)
-class Abrupt:
-    """An endpoint whose connections are aborted where they would be closed.
+class AbortingEndpoint:
+    """An endpoint whose connections abort where they would close.
 
     Args:
-        endpoint: makes the connections.
-        reads: told of what they read.
+        endpoint: opens the connections.
+        reads: dispatches their reads.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, reads: Reads) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, reads: ReadDispatcher) -> None:
         self._endpoint = endpoint
         self._reads = reads
 
     def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":
         """Connect (IStreamClientEndpoint)."""
-        wrapped: Deferred[Any] = self._endpoint.connect(_AbruptFactory(protocolFactory, self._reads))
+        wrapped: Deferred[Any] = self._endpoint.connect(_AbortingFactory(protocolFactory, self._reads))
         return wrapped.addCallback(lambda wrapper: wrapper.wrappedProtocol)
 
 
 @implementer(IAgentEndpointFactory)
-class Endpoints:
-    """Makes the endpoints of one upstream.
+class UpstreamEndpointFactory:
+    """Builds the endpoints of one upstream.
 
     Args:
         reactor: provides IReactorTCP and IReactorTime.
-        connect_seconds: longest wait for a TCP connection.
-        proxy: where the HTTP proxy is that https goes through by CONNECT, if there is one.
-        authorities: PEM text of the certificates to trust; None is the system's own.
-        reads: of the connections.
+        connect_seconds: the timeout of a TCP connection.
+        proxy: the HTTP proxy through which https connects (CONNECT), if there is one.
+        ca_certificates: PEM text of the certificates to trust; None trusts those of the system.
+        reads: dispatches the reads of the connections.
     """
 
     def __init__(
@@ -78,47 +78,50 @@ class Endpoints:
         reactor: Any,
         connect_seconds: float,
         proxy: URI | None,
-        authorities: bytes | None,
-        reads: Reads,
+        ca_certificates: bytes | None,
+        reads: ReadDispatcher,
     ) -> None:
         self._reactor = reactor
         self._reads = reads
         self._connect_seconds = connect_seconds
         self._proxy = proxy
-        self._policy = BrowserLikePolicyForHTTPS(_trust(authorities))
-        self._known: dict[tuple[bytes, bytes, int], IStreamClientEndpoint] = {}
+        self._policy = BrowserLikePolicyForHTTPS(_trust_root(ca_certificates))
+        self._endpoints: dict[tuple[bytes, bytes, int], IStreamClientEndpoint] = {}
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Give the way to a URI (IAgentEndpointFactory); every request asks, also one with a connection."""
-        place = (uri.scheme, uri.host, uri.port)
-        if place not in self._known:
-            self._known[place] = self._way(uri)
-        return self._known[place]
+        """Return the endpoint of a URI (IAgentEndpointFactory).
 
-    def _way(self, uri: URI) -> IStreamClientEndpoint:
+        Endpoints are cached: the agent calls this for every request, even if it reuses a connection.
+        """
+        key = (uri.scheme, uri.host, uri.port)
+        if key not in self._endpoints:
+            self._endpoints[key] = self._build_endpoint(uri)
+        return self._endpoints[key]
+
+    def _build_endpoint(self, uri: URI) -> IStreamClientEndpoint:
         if uri.scheme != b"https":
-            return Abrupt(self.tcp(uri), self._reads)
+            return AbortingEndpoint(self.tcp_endpoint(uri), self._reads)
         tls = self._policy.creatorForNetloc(uri.host, uri.port)
         if self._proxy is None:
-            return Abrupt(wrapClientTLS(tls, self.tcp(uri)), self._reads)
-        tunnel = Tunnel(self.tcp(self._proxy), uri.host, uri.port)
-        return Abrupt(wrapClientTLS(tls, tunnel), self._reads)
+            return AbortingEndpoint(wrapClientTLS(tls, self.tcp_endpoint(uri)), self._reads)
+        tunnel = ConnectTunnelEndpoint(self.tcp_endpoint(self._proxy), uri.host, uri.port)
+        return AbortingEndpoint(wrapClientTLS(tls, tunnel), self._reads)
 
-    def tcp(self, uri: URI) -> IStreamClientEndpoint:
-        """Give the plain way to a host."""
+    def tcp_endpoint(self, uri: URI) -> IStreamClientEndpoint:
+        """Return the plain TCP endpoint of a host."""
         host = uri.host.decode("ascii").strip("[]")
         return HostnameEndpoint(self._reactor, host, uri.port, timeout=self._connect_seconds)
 
 
-def _trust(authorities: bytes | None) -> Any:
-    """Give what to trust.
+def _trust_root(ca_certificates: bytes | None) -> Any:
+    """Return the trust root of PEM text; None, the system's, without one.
 
     Raises:
-        ValueError: when the text holds no certificate.
+        ValueError: if the text contains no certificate.
     """
-    if authorities is None:
+    if ca_certificates is None:
         return None
-    found = [Certificate.loadPEM(pem) for pem in _CERTIFICATE.findall(authorities)]
-    if not found:
+    certificates = [Certificate.loadPEM(pem) for pem in _CERTIFICATE.findall(ca_certificates)]
+    if not certificates:
         raise ValueError("no certificate in it")
-    return trustRootFromCertificates(found)
+    return trustRootFromCertificates(certificates)

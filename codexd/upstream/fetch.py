@@ -1,4 +1,4 @@
-"""A whole response, small and soon, or a Fault."""
+"""Fetches a whole response of limited size within a deadline, or raises a Fault."""
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -6,77 +6,78 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
-from codexd.backs.chat.failures import refusal
-from codexd.neutral.fault import Refused, fault
+from codexd.backs.chat.failures import translate_http_error
+from codexd.neutral.fault import FaultError, fault
 from codexd.upstream import failures
-from codexd.upstream.body import Collector
+from codexd.upstream.body import BodyCollector
 
 
-class _Late(Exception):
-    """Our own patience is at an end; Twisted has its own word for a connection that takes too long."""
+class _DeadlineError(Exception):
+    """The deadline of the fetch expired; Twisted's TimeoutError also means a slow connection attempt."""
 
 
 @frozen
-class Fetched:
-    """What came.
+class FetchedResponse:
+    """A response with its whole body.
 
     Attributes:
-        response: its status and headers.
-        body: its body.
+        response: the status and headers.
+        body: the body, cut at the limit.
     """
 
     response: IResponse
     body: bytes
 
-    def document(self, now: float) -> bytes:
-        """Give the body of a response that is no refusal.
+    def successful_body(self, now: float) -> bytes:
+        """Return the body of a response with status 200.
 
         Args:
-            now: Unix time in seconds, for when to ask again.
+            now: Unix time in seconds, to read `Retry-After`.
 
         Raises:
-            Refused: for one that is.
+            FaultError: if the response has another status.
         """
         if self.response.code != 200:
-            raise Refused(refusal(self.response.code, self.body, failures.asked_seconds(self.response, now)))
+            after = failures.read_retry_after(self.response, now)
+            raise FaultError(translate_http_error(self.response.code, self.body, after))
         return self.body
 
 
-async def fetched(
-    asked: "Deferred[IResponse]", limit_bytes: int, seconds: float, clock: IReactorTime
-) -> Fetched:
+async def fetch(
+    request: "Deferred[IResponse]", limit_bytes: int, seconds: float, clock: IReactorTime
+) -> FetchedResponse:
     """Wait for a response and its body.
 
     Args:
-        asked: the request.
-        limit_bytes: of the body; a longer one is cut there.
-        seconds: for all of it.
-        clock: for the deadline.
+        request: the request that was sent.
+        limit_bytes: the size at which a body is cut.
+        seconds: the deadline for head and body together.
+        clock: schedules the deadline.
 
     Raises:
-        Refused: when there is no response, or not in time.
-        CancelledError: when nobody waits for it any more.
+        FaultError: if there is no response, or not in time.
+        CancelledError: if the caller was cancelled.
     """
-    late = clock.seconds() + seconds
-    asked.addTimeout(seconds, clock, _late)
+    deadline = clock.seconds() + seconds
+    request.addTimeout(seconds, clock, _raise_deadline_error)
     try:
-        response = await asked
-    except _Late:
-        raise Refused(fault("no_first_event")) from None
+        response = await request
+    except _DeadlineError:
+        raise FaultError(fault("no_first_event")) from None
     except Exception:
         failure = Failure()
-        if failures.cancelled(failure):
+        if failures.is_cancelled(failure):
             raise CancelledError from None
-        raise Refused(failures.translate(failure)) from None
+        raise FaultError(failures.translate_request_failure(failure)) from None
     body: Deferred[bytes] = Deferred(lambda _: collector.abort())
-    collector = Collector(limit_bytes, body.callback)
+    collector = BodyCollector(limit_bytes, body.callback)
     response.deliverBody(collector)
-    body.addTimeout(max(late - clock.seconds(), 0.0), clock, _late)
+    body.addTimeout(max(deadline - clock.seconds(), 0.0), clock, _raise_deadline_error)
     try:
-        return Fetched(response, await body)
-    except _Late:
-        raise Refused(fault("idle")) from None
+        return FetchedResponse(response, await body)
+    except _DeadlineError:
+        raise FaultError(fault("idle")) from None
 
 
-def _late(result: object, seconds: float) -> object:
-    raise _Late
+def _raise_deadline_error(result: object, seconds: float) -> object:
+    raise _DeadlineError

@@ -1,4 +1,4 @@
-"""All upstreams of a daemon: made from the settings, their lists kept fresh, closed at the end."""
+"""The service of all upstreams: builds them, refreshes their model lists, closes their connections."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,31 +7,31 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 
-from codexd.configuration.sources import Misconfigured
+from codexd.configuration.sources import ConfigurationError
 from codexd.observe.metrics import Metrics
 from codexd.settings import Upstream
-from codexd.upstream.backend import LIST_AGAIN_SECONDS, UpstreamBackend
-from codexd.upstream.client import Client
-from codexd.upstream.key import api_key
+from codexd.upstream.api_key import load_api_key
+from codexd.upstream.backend import LIST_RETRY_SECONDS, UpstreamBackend
+from codexd.upstream.client import UpstreamClient
 
 
 class Upstreams(MultiService):
     """The upstreams, in the order of the settings.
 
     Args:
-        settings: one a upstream.
-        environ: where keys may be.
-        read: gives a file's text: a key, authorities; may raise OSError or UnicodeError.
+        settings: the settings of each upstream.
+        environ: the process environment, which may contain keys.
+        read: returns the text of a file (a key, CA certificates); may raise OSError or UnicodeError.
         reactor: provides IReactorTCP and IReactorTime.
-        chance: gives 0 to 1.
-        now: gives Unix time in seconds.
+        chance: returns a random number from 0 to 1.
+        now: returns Unix time in seconds.
         metrics: counts.
 
     Attributes:
-        backends: what answers.
+        backends: the back end of each upstream.
 
     Raises:
-        Misconfigured: when a key or the authorities of one cannot be read.
+        ConfigurationError: if the key or the CA certificates of an upstream cannot be read.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class Upstreams(MultiService):
         super().__init__()
         self._refreshing: set[Deferred[None]] = set()
         self.backends = tuple(
-            UpstreamBackend(one, _client(one, environ, read, reactor), reactor, metrics, chance, now)
+            UpstreamBackend(one, _build_client(one, environ, read, reactor), reactor, metrics, chance, now)
             for one in settings
         )
         for backend, one in zip(self.backends, settings, strict=True):
-            timer = TimerService(min(one.refresh_seconds, LIST_AGAIN_SECONDS), self._refresh, backend)
+            timer = TimerService(min(one.refresh_seconds, LIST_RETRY_SECONDS), self._refresh, backend)
             timer.clock = reactor
             timer.setServiceParent(self)
 
     def stopService(self) -> "Deferred[None]":
-        """Ask for no more lists, cut the answers that are left, close the connections."""
+        """Stop refreshing the model lists, cancel the running responses, close the connections."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -75,15 +75,15 @@ class Upstreams(MultiService):
         return refreshing.addBoth(lambda _: self._refreshing.discard(refreshing))
 
 
-def _client(
+def _build_client(
     settings: Upstream, environ: Mapping[str, str], read: Callable[[str], str], reactor: Any
-) -> Client:
-    key = api_key(settings, environ, read)
-    authorities = None
+) -> UpstreamClient:
+    key = load_api_key(settings, environ, read)
+    ca_certificates = None
     try:
         if settings.ca_file is not None:
-            authorities = read(settings.ca_file).encode()
-        return Client.built(settings, key, authorities, reactor)
+            ca_certificates = read(settings.ca_file).encode()
+        return UpstreamClient.from_settings(settings, key, ca_certificates, reactor)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Misconfigured(f"upstream {settings.name!r}: ca_file cannot be used: {reason}") from None
+        raise ConfigurationError(f"upstream {settings.name!r}: ca_file cannot be used: {reason}") from None

@@ -1,1 +1,1 @@
-"""Bytes to frames and back: incremental, and the same whatever the chunking."""
+"""Incremental codecs between bytes and messages. Their results do not depend on how the bytes are chunked."""

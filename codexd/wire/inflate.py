@@ -1,7 +1,7 @@
-"""Request bodies out of their Content-Encoding (RFC 9110, 8.4), safe from decompression bombs.
+"""Decode the Content-Encoding of request bodies (RFC 9110, 8.4), safe from decompression bombs.
 
-Everything is decoded in steps of bounded size, so that a body takes at most its limit and a small constant,
-whatever it holds.
+Bodies are decoded in steps of bounded size, so that decoding needs at most the limit plus a small constant of
+memory.
 """
 
 import io
@@ -12,39 +12,39 @@ import brotli
 import zstandard
 
 _STEP_BYTES = 64 * 2**10
-_MEMBERS_MAX = 1024  # of gzip, of zstd frames: empty ones cost time and give nothing
-_LAYERS_MAX = 2
-_WINDOW_MAX_BYTES = 8 * 2**20  # RFC 9659: what a zstd content coding may ask of its reader
-_ZSTD_STEP_BYTES = 64  # its decoder cannot be told to stop: 4 bytes can hold 128 KiB, so a step 2 MiB
+_MAX_MEMBERS = 1024  # gzip members or zstd frames: empty ones cost time without output
+_MAX_ENCODINGS = 2
+_MAX_WINDOW_BYTES = 8 * 2**20  # RFC 9659: the largest window of a zstd content coding
+_ZSTD_STEP_BYTES = 64  # the decoder has no output limit: 4 bytes can expand to 128 KiB, a step to 2 MiB
 
 
-class Undecodable(ValueError):
-    """The body cannot be decoded; the message never quotes it."""
+class DecodingError(ValueError):
+    """The body cannot be decoded. The message never contains parts of it."""
 
 
-class UnknownEncoding(Undecodable):
-    """The header names an encoding that is not spoken here, or too many of them."""
+class UnsupportedEncodingError(DecodingError):
+    """The header names an unsupported encoding, or more than two."""
 
 
-class Corrupt(Undecodable):
-    """The body is not what its encoding says: garbage, cut short, or followed by something else."""
+class CorruptBodyError(DecodingError):
+    """The body does not match its encoding: invalid, truncated, or followed by other data."""
 
 
-class TooLarge(Undecodable):
-    """The body holds more than the limit."""
+class BodyTooLargeError(DecodingError):
+    """The decoded body is larger than the limit."""
 
 
-class _Basin:
-    """What has been decoded so far, never more than the limit."""
+class _LimitedBuffer:
+    """Collects decoded bytes and raises when they exceed the limit."""
 
     def __init__(self, limit_bytes: int) -> None:
-        self.room_bytes = limit_bytes
+        self.remaining_bytes = limit_bytes
         self._bytes = io.BytesIO()
 
-    def pour(self, piece: bytes) -> None:
-        self.room_bytes -= len(piece)
-        if self.room_bytes < 0:
-            raise TooLarge("the decoded body is over the limit")
+    def write(self, piece: bytes) -> None:
+        self.remaining_bytes -= len(piece)
+        if self.remaining_bytes < 0:
+            raise BodyTooLargeError("the decoded body is over the limit")
         self._bytes.write(piece)
 
     def content(self) -> bytes:
@@ -52,38 +52,39 @@ class _Basin:
 
 
 def inflate(encodings: str, body: bytes, limit_bytes: int) -> bytes:
-    """Decode a body: gzip, deflate (zlib or raw), br, zstd, or two of them one over the other.
+    """Decode a body: gzip, deflate (zlib or raw), br, zstd, or two of them combined.
 
     Args:
-        encodings: the Content-Encoding header, in the order they were applied; `identity` and `""` are none.
-        body: as it came.
-        limit_bytes: of the decoded body, and of anything on the way to it.
+        encodings: the Content-Encoding header: names in the order of application; `identity` and `""` are
+            skipped.
+        body: the encoded body.
+        limit_bytes: the limit of the decoded body and of every intermediate result.
 
     Raises:
-        UnknownEncoding: for any other encoding, or more than two.
-        Corrupt: when the body is not wholly and only what was announced.
-        TooLarge: when it would be over the limit.
+        UnsupportedEncodingError: for any other encoding, or for more than two.
+        CorruptBodyError: if the body does not match its encoding exactly.
+        BodyTooLargeError: if the decoded body exceeds the limit.
     """
     names = [name.strip().lower() for name in encodings.split(",")]
     decoders = [_decoder(name) for name in reversed(names) if name not in ("", "identity")]
-    if len(decoders) > _LAYERS_MAX:
-        raise UnknownEncoding("more than two encodings")
+    if len(decoders) > _MAX_ENCODINGS:
+        raise UnsupportedEncodingError("more than two encodings")
     for decode in decoders:
-        basin = _Basin(limit_bytes)
+        buffer = _LimitedBuffer(limit_bytes)
         try:
-            decode(body, basin)
+            decode(body, buffer)
         except (zlib.error, brotli.error, zstandard.ZstdError):
-            raise Corrupt("the body is not what its encoding says") from None
-        body = basin.content()
+            raise CorruptBodyError("the body is not what its encoding says") from None
+        body = buffer.content()
     if len(body) > limit_bytes:
-        raise TooLarge("the body is over the limit")
+        raise BodyTooLargeError("the body is over the limit")
     return body
 
 
-def _decoder(name: str) -> Callable[[bytes, _Basin], None]:
+def _decoder(name: str) -> Callable[[bytes, _LimitedBuffer], None]:
     decode = _DECODERS.get(name)
     if decode is None:
-        raise UnknownEncoding("the encoding is none of gzip, deflate, br, zstd")
+        raise UnsupportedEncodingError("the encoding is none of gzip, deflate, br, zstd")
     return decode
 
 
@@ -91,64 +92,64 @@ def _steps(body: bytes, step_bytes: int) -> Iterator[bytes]:
     return (body[at : at + step_bytes] for at in range(0, len(body), step_bytes))
 
 
-def _gzip(body: bytes, basin: _Basin) -> None:
-    _zlib_members(body, basin, 16 + zlib.MAX_WBITS, _MEMBERS_MAX)
+def _gzip(body: bytes, buffer: _LimitedBuffer) -> None:
+    _zlib_members(body, buffer, 16 + zlib.MAX_WBITS, _MAX_MEMBERS)
 
 
-def _deflate(body: bytes, basin: _Basin) -> None:
-    # RFC 9110 means the zlib format, some clients send raw deflate; its header tells (RFC 1950, 2.2).
+def _deflate(body: bytes, buffer: _LimitedBuffer) -> None:
+    # RFC 9110 requires the zlib format, but some clients send raw deflate: check the header (RFC 1950, 2.2).
     wrapped = len(body) > 1 and body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
-    _zlib_members(body, basin, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS, 1)
+    _zlib_members(body, buffer, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS, 1)
 
 
-def _zlib_members(body: bytes, basin: _Basin, wbits: int, members_max: int) -> None:
+def _zlib_members(body: bytes, buffer: _LimitedBuffer, wbits: int, members_max: int) -> None:
     decoder, members = zlib.decompressobj(wbits), 1
     for data in _steps(body, _STEP_BYTES):
         while data:
             if decoder.eof:
                 decoder, members = zlib.decompressobj(wbits), members + 1
                 _check_members(members, members_max)
-            basin.pour(decoder.decompress(data, _STEP_BYTES))
+            buffer.write(decoder.decompress(data, _STEP_BYTES))
             data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-    while not decoder.eof:  # the last step may have left output behind that needs no more input
+    while not decoder.eof:  # the last step may have left output that needs no more input
         piece = decoder.decompress(b"", _STEP_BYTES)
         if not piece and not decoder.eof:
-            raise Corrupt("the body is cut short")
-        basin.pour(piece)
+            raise CorruptBodyError("the body is cut short")
+        buffer.write(piece)
 
 
-def _zstd(body: bytes, basin: _Basin) -> None:
-    opener = zstandard.ZstdDecompressor(max_window_size=_WINDOW_MAX_BYTES)
+def _zstd(body: bytes, buffer: _LimitedBuffer) -> None:
+    opener = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
     decoder, members = opener.decompressobj(), 1
     for data in _steps(body, _ZSTD_STEP_BYTES):
         while data:
             if decoder.eof:
                 decoder, members = opener.decompressobj(), members + 1
-                _check_members(members, _MEMBERS_MAX)
-            basin.pour(decoder.decompress(data))
+                _check_members(members, _MAX_MEMBERS)
+            buffer.write(decoder.decompress(data))
             data = decoder.unused_data if decoder.eof else b""
     if not decoder.eof:
-        raise Corrupt("the body is cut short")
+        raise CorruptBodyError("the body is cut short")
 
 
-def _brotli(body: bytes, basin: _Basin) -> None:
+def _brotli(body: bytes, buffer: _LimitedBuffer) -> None:
     decoder = brotli.Decompressor()
     for data in _steps(body, _STEP_BYTES):
         piece = decoder.process(data, output_buffer_limit=_STEP_BYTES)
-        basin.pour(piece)
+        buffer.write(piece)
         while not decoder.is_finished() and (piece or not decoder.can_accept_more_data()):
             piece = decoder.process(b"", output_buffer_limit=_STEP_BYTES)
-            basin.pour(piece)
+            buffer.write(piece)
     if not decoder.is_finished():
-        raise Corrupt("the body is cut short")
+        raise CorruptBodyError("the body is cut short")
 
 
 def _check_members(members: int, members_max: int) -> None:
     if members > members_max:
-        raise Corrupt("the body goes on after its end")
+        raise CorruptBodyError("the body goes on after its end")
 
 
-_DECODERS: dict[str, Callable[[bytes, _Basin], None]] = {
+_DECODERS: dict[str, Callable[[bytes, _LimitedBuffer], None]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,

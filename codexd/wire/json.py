@@ -1,10 +1,10 @@
-"""The one JSON codec: everything codexd reads or writes as JSON passes here.
+"""The only JSON codec of codexd.
 
-orjson, with its answers to the doubtful cases taken as the contract. Read: a lone surrogate, NaN, a number
-that overflows a double, invalid UTF-8, a byte order mark and nesting beyond 1024 are refused; an integer
-beyond 64 bits becomes a float; of equal names the last counts. Written: NaN and infinities become null; a
-lone surrogate, an integer beyond 64 bits and nesting beyond 254 are refused. So some texts that can be read
-cannot be written again: pass them on as a `fragment`.
+It uses orjson, whose behaviour in the edge cases is the contract. Decoding rejects a lone surrogate, NaN, a
+number that overflows a double, invalid UTF-8, a byte order mark and nesting deeper than 1024; an integer
+beyond 64 bits becomes a float; of duplicate names the last one counts. Encoding writes NaN and infinities as
+null and rejects a lone surrogate, an integer beyond 64 bits and nesting deeper than 254. Some texts that can
+be decoded therefore cannot be encoded again: pass them on as a `fragment`.
 """
 
 from typing import Any
@@ -12,58 +12,58 @@ from typing import Any
 import orjson
 
 Json = Any
-"""A decoded JSON value. It lives inside one codec function; values, not dicts, cross module borders."""
+"""A decoded JSON value. Used inside codecs only: modules exchange typed values, not dicts."""
 
 
-class Malformed(ValueError):
-    """The text is not JSON as RFC 8259 has it."""
+class JsonError(ValueError):
+    """The text is not valid JSON (RFC 8259), or the value cannot be encoded as JSON."""
 
 
 def decode(data: bytes | bytearray | memoryview | str) -> Json:
-    """Read one JSON text.
+    """Decode one JSON text.
 
     Raises:
-        Malformed: when it is not JSON; the message says where, and never quotes the text.
+        JsonError: if it is not valid JSON. The message has the position and never quotes the text.
     """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise Malformed(str(error)) from None
+        raise JsonError(str(error)) from None
 
 
 def is_valid(data: bytes | str) -> bool:
-    """Tell whether this is one JSON text."""
+    """Return whether this is one valid JSON text."""
     try:
         decode(data)
-    except Malformed:
+    except JsonError:
         return False
     return True
 
 
 def encode(value: Json) -> bytes:
-    """Write one JSON text, compact, UTF-8.
+    """Encode a value as compact UTF-8 JSON.
 
     Raises:
-        Malformed: when the value holds something JSON cannot say (see above).
+        JsonError: if the value cannot be encoded (see the module).
     """
     try:
         return orjson.dumps(value)
     except TypeError as error:
-        raise Malformed(str(error)) from None
+        raise JsonError(str(error)) from None
 
 
-def canonical(value: Json) -> bytes:
-    """Write one JSON text with sorted keys, so that equal values give equal bytes.
+def encode_canonical(value: Json) -> bytes:
+    """Encode a value with sorted keys, so that equal values have equal encodings.
 
     Raises:
-        Malformed: as `encode` does.
+        JsonError: as `encode`.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
-        raise Malformed(str(error)) from None
+        raise JsonError(str(error)) from None
 
 
 def fragment(text: str | bytes) -> orjson.Fragment:
-    """Embed JSON text that is already encoded, without reading it again."""
+    """Wrap encoded JSON text, so that `encode` embeds it unchanged."""
     return orjson.Fragment(text)

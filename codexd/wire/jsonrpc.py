@@ -1,127 +1,127 @@
-"""JSON-RPC as the Codex app-server speaks it: 2.0 without its `jsonrpc` member, one message a line.
+"""The JSON-RPC dialect of the Codex app-server: 2.0 without the `jsonrpc` member, one message per line.
 
-Requests the server makes have an id space of their own, so an id alone does not tell a reply from a request:
-whatever has a `method` and an `id` is a request.
+Requests of the server have their own id space, so the id does not distinguish a response from a request: a
+message with a `method` and an `id` is a request.
 """
 
 from attrs import frozen
 
 from codexd.wire import json
-from codexd.wire.json import Json, Malformed
+from codexd.wire.json import Json, JsonError
 
-Id = int | str
-"""What a request is told apart by; who asked chose it."""
+RpcId = int | str
+"""The id of a request, chosen by the side that sends it."""
 
 
 @frozen
-class Request:
-    """A call that wants a reply under its id."""
+class RpcRequest:
+    """A call. The receiver must respond with the same id."""
 
-    id: Id
+    id: RpcId
     method: str
     params: dict[str, Json]
 
 
 @frozen
-class Notification:
-    """A message that wants no reply."""
+class RpcNotification:
+    """A message without a response."""
 
     method: str
     params: dict[str, Json]
 
 
 @frozen
-class Reply:
-    """The result of the call made under `id`."""
+class RpcResponse:
+    """The result of the call with this id."""
 
-    id: Id
+    id: RpcId
     result: Json
 
 
 @frozen
-class ErrorReply:
-    """The failure of the call made under `id`.
+class RpcErrorResponse:
+    """The failure of the call with this id.
 
     Attributes:
-        id: of the call.
-        code: as JSON-RPC 2.0 has them; the app-server answers -32600 to most bad calls.
-        message: for people.
-        data: whatever the server adds, or None.
+        id: the id of the call.
+        code: the JSON-RPC 2.0 error code; the app-server returns -32600 for most invalid calls.
+        message: human-readable.
+        data: additional data of the server, or None.
     """
 
-    id: Id
+    id: RpcId
     code: int
     message: str
     data: Json = None
 
 
-Message = Request | Notification | Reply | ErrorReply
+RpcMessage = RpcRequest | RpcNotification | RpcResponse | RpcErrorResponse
 
 
-def decode(line: bytes) -> Message:
-    """Read one line. Missing or null `params` read as none at all: `{}`.
+def decode(line: bytes) -> RpcMessage:
+    """Decode one line. Missing or null `params` become `{}`.
 
     Raises:
-        Malformed: when it is not JSON, or JSON but no message.
+        JsonError: if it is not JSON or not a message.
     """
     message = json.decode(line)
     if type(message) is not dict:
-        raise Malformed("a message is an object")
+        raise JsonError("a message is an object")
     method = message.get("method")
     if method is None:
-        return _answer(message)
+        return _decode_response(message)
     params = message.get("params")
     if params is None:
         params = {}
     if type(method) is not str or type(params) is not dict:
-        raise Malformed("method is a string, params an object")
+        raise JsonError("method is a string, params an object")
     if "id" not in message:
-        return Notification(method, params)
-    return Request(_id(message), method, params)
+        return RpcNotification(method, params)
+    return RpcRequest(_id(message), method, params)
 
 
-def _answer(message: dict[str, Json]) -> Reply | ErrorReply:
+def _decode_response(message: dict[str, Json]) -> RpcResponse | RpcErrorResponse:
     error = message.get("error")
     if error is None:
         if "result" not in message:
-            raise Malformed("a message has a method, a result or an error")
-        return Reply(_id(message), message["result"])
+            raise JsonError("a message has a method, a result or an error")
+        return RpcResponse(_id(message), message["result"])
     if type(error) is not dict:
-        raise Malformed("an error is an object")
+        raise JsonError("an error is an object")
     code, text = error.get("code"), error.get("message")
     if type(code) is not int or type(text) is not str:
-        raise Malformed("an error has a number for a code and a message")
-    return ErrorReply(_id(message), code, text, error.get("data"))
+        raise JsonError("an error has a number for a code and a message")
+    return RpcErrorResponse(_id(message), code, text, error.get("data"))
 
 
-def _id(message: dict[str, Json]) -> Id:
-    identity = message.get("id")
-    if type(identity) is int or type(identity) is str:
-        return identity
-    raise Malformed("an id is an integer or a string")
+def _id(message: dict[str, Json]) -> RpcId:
+    id = message.get("id")
+    if type(id) is int or type(id) is str:
+        return id
+    raise JsonError("an id is an integer or a string")
 
 
-def encode_request(id: Id, method: str, params: Json = None) -> bytes:
-    """Write a call as one line, its LF included; `params` of None are left out.
+def encode_request(id: RpcId, method: str, params: Json = None) -> bytes:
+    """Encode a call as one line, including the LF; omit `params` of None.
 
     Raises:
-        Malformed: when `params` hold something JSON cannot say. So do the other encoders.
+        JsonError: if `params` cannot be encoded. The other encoders raise it, too.
     """
     return _line({"id": id, "method": method}, params)
 
 
 def encode_notification(method: str, params: Json = None) -> bytes:
-    """Write a notification as one line; `params` of None are left out."""
+    """Encode a notification as one line; omit `params` of None."""
     return _line({"method": method}, params)
 
 
-def encode_reply(id: Id, result: Json) -> bytes:
-    """Write the result of a server's request as one line."""
+def encode_response(id: RpcId, result: Json) -> bytes:
+    """Encode the result of a server's request as one line."""
     return json.encode({"id": id, "result": result}) + b"\n"
 
 
-def encode_error(id: Id, code: int, message: str, data: Json = None) -> bytes:
-    """Write the failure of a server's request as one line; `data` of None is left out."""
+def encode_error(id: RpcId, code: int, message: str, data: Json = None) -> bytes:
+    """Encode the failure of a server's request as one line; omit `data` of None."""
     error = {"code": code, "message": message}
     if data is not None:
         error["data"] = data

@@ -1,63 +1,63 @@
-"""Server-sent events (WHATWG HTML, section 9.2): write frames, read streams."""
+"""Encode and decode server-sent events (WHATWG HTML, section 9.2)."""
 
 from attrs import frozen
 
-from codexd.wire.lines import Lines
+from codexd.wire.lines import LineBuffer
 
 LIMIT_BYTES = 64 * 2**20
-"""The longest event read: as large as the largest request body."""
+"""The largest accepted event: as large as the largest request body."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
-def frame(data: bytes, event: bytes | None = None) -> bytes:
-    """Write one whole event; `data` must hold no newline (compact JSON never does)."""
+def encode_frame(data: bytes, event: bytes | None = None) -> bytes:
+    """Encode one event. `data` must not contain a newline (compact JSON never does)."""
     if event is None:
         return b"data: " + data + b"\n\n"
     return b"event: " + event + b"\ndata: " + data + b"\n\n"
 
 
-def comment(text: bytes = b"") -> bytes:
-    """Write a comment frame, which every conforming reader ignores: a keep-alive."""
+def encode_comment(text: bytes = b"") -> bytes:
+    """Encode a comment, which conforming clients ignore: a keep-alive."""
     return b": " + text + b"\n\n"
 
 
 @frozen
-class Frame:
-    """One event as read.
+class SseFrame:
+    """One decoded event.
 
     Attributes:
-        event: its type; None where the stream names none (`message`, in a browser).
-        data: its data lines, joined by LF. UTF-8 by contract, unchecked here.
+        event: its type; None if the stream has no `event` line (`message` in a browser).
+        data: its data lines, joined by LF. UTF-8 by contract; not checked here.
     """
 
     event: bytes | None
     data: bytes
 
 
-class Reader:
-    """Read an event stream, the same whatever its chunking; `id`, `retry` and comments are skipped.
+class SseDecoder:
+    """Decodes an event stream with any chunking; skips `id`, `retry` and comments.
 
-    An event over the limit, or with a line over it, is dropped whole and counted. One that no blank line ends
-    is never given, as the standard says.
+    An event that exceeds the limit, or has a line that does, is dropped and counted. An event that no blank
+    line ends is never returned, as the standard requires.
 
     Attributes:
-        dropped: how many events were over the limit.
+        dropped: the number of dropped events.
     """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
-        """Make a reader of events whose data lines have at most `limit_bytes` together."""
+        """Create a decoder for events whose data lines have at most `limit_bytes` in total."""
         self.dropped = 0
-        self._lines = Lines(limit_bytes)
+        self._lines = LineBuffer(limit_bytes)
         self._after_cr = False
         self._at_start = True
         self._event: bytes | None = None
         self._data: list[bytes] = []
         self._size_bytes = 0
-        self._spoilt = False
+        self._oversized = False
 
-    def receive(self, data: bytes) -> list[Frame]:
-        """Take the next bytes; return the events they complete."""
+    def receive(self, data: bytes) -> list[SseFrame]:
+        """Process the next bytes and return the events they complete."""
         frames = []
         for line in self._lines.receive(self._with_lf(data)):
             if self._at_start and line is not None:
@@ -66,7 +66,7 @@ class Reader:
             if line:
                 self._field(line)
             elif line is None:
-                self._spoil()
+                self._drop_event()
             else:
                 frames += self._dispatch()
         return frames
@@ -85,19 +85,19 @@ class Reader:
         value = value.removeprefix(b" ")
         if name == b"event":
             self._event = value or None
-        elif name == b"data" and not self._spoilt:
+        elif name == b"data" and not self._oversized:
             self._size_bytes += len(value) + 1
             self._data.append(value)
             if self._size_bytes > self._lines.limit_bytes:
-                self._spoil()
+                self._drop_event()
 
-    def _spoil(self) -> None:
-        self.dropped += not self._spoilt
-        self._spoilt = True
+    def _drop_event(self) -> None:
+        self.dropped += not self._oversized
+        self._oversized = True
         self._data.clear()
 
-    def _dispatch(self) -> list[Frame]:
-        frames = [Frame(self._event, b"\n".join(self._data))] if self._data else []
-        self._event, self._size_bytes, self._spoilt = None, 0, False
+    def _dispatch(self) -> list[SseFrame]:
+        frames = [SseFrame(self._event, b"\n".join(self._data))] if self._data else []
+        self._event, self._size_bytes, self._oversized = None, 0, False
         self._data.clear()
         return frames

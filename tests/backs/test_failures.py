@@ -1,11 +1,11 @@
-"""The child's failures, as measured on the real one, and the Fault each amounts to."""
+"""The failures that were measured on the real child, and their Faults."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import TurnError
-from codexd.backs.failures import incomplete, rejection, translate
+from codexd.backs.failures import find_incomplete_reason, translate, translate_rejection
 from codexd.neutral.fault import fault
 
 ENVELOPE = '{"error":{"message":"Invalid schema.","type":"invalid_request_error","code":"invalid_schema"}}'
@@ -16,7 +16,7 @@ def with_status(name: str, status: int | None) -> dict[str, object]:
     return {name: {"httpStatusCode": status}}
 
 
-# What the provider did -> what the child told (docs/app-server.md), and what the client is told.
+# What the provider did: the child's message and `codexErrorInfo` (docs/app-server.md), the kind of Fault.
 MEASURED = {
     "HTTP 429": ("too many", with_status("responseTooManyFailedAttempts", 429), "rate_limited"),
     "HTTP 401": ("unexpected status 401", with_status("httpConnectionFailed", 401), "model_refused_us"),
@@ -35,7 +35,7 @@ MEASURED = {
     "response.failed other": ("whatever", "other", "model_failed"),
     "connection cut": (CUT, "other", "stream_cut"),
     "connection cut, told apart": (CUT, with_status("responseStreamDisconnected", None), "stream_cut"),
-    # Not seen, and read as carefully.
+    # Not measured.
     "HTTP 418": ("teapot", with_status("httpConnectionFailed", 418), "model_failed"),
     "no status at all": ("gone", {"httpConnectionFailed": {}}, "stream_cut"),
     "a status that is none": ("gone", {"httpConnectionFailed": {"httpStatusCode": []}}, "stream_cut"),
@@ -47,14 +47,14 @@ MEASURED = {
 
 
 class TranslateTests(SynchronousTestCase):
-    def test_every_measured_failure_has_its_fault_and_none_shows_the_providers_words(self) -> None:
+    def test_every_measured_failure_has_its_fault_without_the_providers_message(self) -> None:
         for done, (message, info, kind) in MEASURED.items():
             self.assertEqual(translate(TurnError(message, info)), fault(kind), done)
 
-    def test_a_refused_request_says_why_in_the_providers_words(self) -> None:
+    def test_a_rejected_request_has_the_providers_message(self) -> None:
         self.assertEqual(translate(TurnError(ENVELOPE, "other")), fault("invalid_prompt", "Invalid schema."))
 
-    def test_a_body_that_is_no_envelope_is_not_shown(self) -> None:
+    def test_a_body_that_is_not_an_error_envelope_is_not_shown(self) -> None:
         for message in (
             '{"error":"no"}',
             '{"error":{"message":""}}',
@@ -89,17 +89,17 @@ class TranslateTests(SynchronousTestCase):
             max_leaves=4,
         ),
     )
-    def test_anything_else_has_a_fault_too(self, message: str, info: object) -> None:
+    def test_any_other_error_has_a_fault(self, message: str, info: object) -> None:
         self.assertIn(translate(TurnError(message, info)).status, range(400, 600))
 
 
 class IncompleteTests(SynchronousTestCase):
-    def test_a_rejected_call_is_the_requests_fault_unless_the_thread_was_lost(self) -> None:
-        self.assertEqual(rejection("duplicate dynamic tool name: a").kind, "invalid_prompt")
-        self.assertEqual(rejection("thread not found: 0-1").kind, "child_died")
+    def test_a_rejected_call_is_an_invalid_prompt_unless_the_thread_is_lost(self) -> None:
+        self.assertEqual(translate_rejection("duplicate dynamic tool name: a").kind, "invalid_prompt")
+        self.assertEqual(translate_rejection("thread not found: 0-1").kind, "child_died")
 
-    def test_an_answer_that_was_cut_short_is_no_failure(self) -> None:
+    def test_an_incomplete_response_is_no_failure(self) -> None:
         said = "Incomplete response returned, reason: "
-        self.assertEqual(incomplete(TurnError(said + "max_output_tokens", "other")), "length")
-        self.assertEqual(incomplete(TurnError(said + "content_filter", "other")), "content_filter")
-        self.assertIsNone(incomplete(TurnError(said + "something else", "other")))
+        self.assertEqual(find_incomplete_reason(TurnError(said + "max_output_tokens", "other")), "length")
+        self.assertEqual(find_incomplete_reason(TurnError(said + "content_filter", "other")), "content_filter")
+        self.assertIsNone(find_incomplete_reason(TurnError(said + "something else", "other")))

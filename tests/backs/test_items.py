@@ -1,4 +1,4 @@
-"""Histories and tools in the app-server's form: nothing flattened, nothing lost, the rest refused."""
+"""Encoding of histories and tools for the app-server: nothing is flattened or dropped silently."""
 
 from base64 import b64encode
 
@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs.items import content_items, custom_input, dynamic_tools, raw_items, search_action
-from codexd.neutral.fault import Refused
+from codexd.backs.items import (
+    decode_search_action,
+    encode_dynamic_tools,
+    encode_items,
+    encode_result_content,
+    unwrap_custom_input,
+)
+from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
@@ -17,11 +23,11 @@ from codexd.neutral.turn import (
     Reasoning,
     RefusalPart,
     Role,
-    Search,
     TextPart,
     Tool,
     ToolCall,
     ToolResult,
+    WebSearchCall,
 )
 from codexd.wire import json
 from codexd.wire.json import Json
@@ -35,12 +41,12 @@ ROLES: dict[Role, str] = {
 
 
 def raw(item: Item) -> Json:
-    (found,) = raw_items((item,))
+    (found,) = encode_items((item,))
     return found
 
 
 def shown(data: str, filename: str | None = None) -> str:
-    """Give the text a file is shown as."""
+    """Return the text that a file is encoded as."""
     text = raw(Message("user", (FilePart(data, filename),)))["content"][0]["text"]
     assert isinstance(text, str)
     return text
@@ -51,20 +57,18 @@ def base64_of(kind: str, content: bytes) -> str:
 
 
 class MessageTests(SynchronousTestCase):
-    def test_roles_are_kept_but_for_the_one_the_child_drops(self) -> None:
+    def test_roles_are_unchanged_except_system(self) -> None:
         for role, kept in ROLES.items():
             self.assertEqual(raw(Message(role, (TextPart("t"),)))["role"], kept)
 
-    def test_the_assistants_text_is_output_and_everybody_elses_is_input(self) -> None:
+    def test_assistant_text_is_output_text_and_other_text_is_input_text(self) -> None:
         said = raw(Message("assistant", (TextPart("a"), RefusalPart("no")), phase="commentary"))
         self.assertEqual(said["content"], [{"type": "output_text", "text": text} for text in ("a", "no")])
         self.assertEqual(said["phase"], "commentary")
         asked = raw(Message("user", (TextPart("a"),)))
-        self.assertEqual(
-            asked, {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]}
-        )
+        self.assertEqual(asked, {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]})
 
-    def test_images_and_audio_stay_what_they_are(self) -> None:
+    def test_images_and_audio_are_encoded_as_such(self) -> None:
         parts = (
             ImagePart("data:image/png;base64,AA"),
             ImagePart("https://a/b", "low"),
@@ -79,13 +83,13 @@ class MessageTests(SynchronousTestCase):
             ],
         )
 
-    def test_items_that_say_nothing_are_left_out(self) -> None:
-        self.assertEqual(raw_items((Message("user", ()), Reasoning(id="rs_1"))), ())
+    def test_empty_items_are_omitted(self) -> None:
+        self.assertEqual(encode_items((Message("user", ()), Reasoning(id="rs_1"))), ())
 
-    def test_words_that_a_chat_client_repeats_are_no_thought_of_the_providers(self) -> None:
-        self.assertEqual(raw_items((Reasoning(content=("hm",)),)), ())
+    def test_reasoning_repeated_by_a_chat_client_is_omitted(self) -> None:
+        self.assertEqual(encode_items((Reasoning(content=("hm",)),)), ())
 
-    def test_reasoning_goes_in_as_it_was_sealed(self) -> None:
+    def test_reasoning_is_encoded_with_its_encrypted_content(self) -> None:
         self.assertEqual(
             raw(Reasoning(("s",), ("c",), "sealed", "rs_1")),
             {
@@ -95,19 +99,17 @@ class MessageTests(SynchronousTestCase):
                 "encrypted_content": "sealed",
             },
         )
-        self.assertEqual(
-            raw(Reasoning(encrypted="x")), {"type": "reasoning", "summary": [], "encrypted_content": "x"}
-        )
+        self.assertEqual(raw(Reasoning(encrypted="x")), {"type": "reasoning", "summary": [], "encrypted_content": "x"})
 
-    def test_a_search_goes_in_as_it_was_unless_it_was_cut(self) -> None:
-        search = Search("ws_1", '{"type":"search","query":"a"}')
+    def test_a_search_is_encoded_unless_it_was_cut(self) -> None:
+        search = WebSearchCall("ws_1", '{"type":"search","query":"a"}')
         given = {"action": {"type": "search", "query": "a"}}
         common = {"type": "web_search_call", "status": "completed"}
         self.assertEqual(json.decode(json.encode(raw(search))), common | given)
-        self.assertEqual(raw(Search()), common)
-        self.assertEqual(raw_items((Search("ws_1", complete=False),)), ())
+        self.assertEqual(raw(WebSearchCall()), common)
+        self.assertEqual(encode_items((WebSearchCall("ws_1", complete=False),)), ())
 
-    def test_what_was_noted_on_a_text_goes_with_it(self) -> None:
+    def test_annotations_are_encoded_with_assistant_text(self) -> None:
         noted = TextPart("a", ('{"type":"url_citation"}',), '[{"token":"a"}]')
         (part,) = raw(Message("assistant", (noted,)))["content"]
         expected = {"type": "output_text", "text": "a", "annotations": [{"type": "url_citation"}]}
@@ -117,7 +119,7 @@ class MessageTests(SynchronousTestCase):
 
 
 class SearchTests(SynchronousTestCase):
-    def test_what_a_search_did_is_told_as_openai_has_it(self) -> None:
+    def test_search_actions_are_decoded_to_openais_form(self) -> None:
         for told, action in (
             ({"type": "search", "query": "a", "queries": None}, {"type": "search", "query": "a"}),
             ({"type": "openPage", "url": "u"}, {"type": "open_page", "url": "u"}),
@@ -126,46 +128,44 @@ class SearchTests(SynchronousTestCase):
                 {"type": "find_in_page", "url": "u", "pattern": "p"},
             ),
         ):
-            self.assertEqual(json.decode(search_action(told) or ""), action)
+            self.assertEqual(json.decode(decode_search_action(told) or ""), action)
 
-    def test_what_is_not_told_is_not_made_up(self) -> None:
+    def test_an_unknown_search_action_is_none(self) -> None:
         for told in (None, "search", {}, {"type": "other"}, {"type": ["search"]}):
-            self.assertIsNone(search_action(told))
+            self.assertIsNone(decode_search_action(told))
 
 
 class FileTests(SynchronousTestCase):
-    def test_a_text_file_is_shown_as_text_under_its_name(self) -> None:
+    def test_a_text_file_is_encoded_as_its_name_and_text(self) -> None:
         self.assertEqual(shown(base64_of("text/csv", "ä,b".encode()), "a.csv"), "File a.csv:\nä,b")
         self.assertEqual(shown(base64_of("application/json", b"{}")), "{}")
-        self.assertEqual(
-            shown("data:text/plain;charset=utf-8,hello%20world%2C%20100%25"), "hello world, 100%"
-        )
+        self.assertEqual(shown("data:text/plain;charset=utf-8,hello%20world%2C%20100%25"), "hello world, 100%")
 
-    def test_a_file_of_another_kind_is_refused(self) -> None:
+    def test_a_file_that_is_not_text_is_refused(self) -> None:
         for data in (base64_of("application/pdf", b"%PDF"), "https://a/b.txt", "", "data:,x"):
             self._refused("unsupported", data)
 
-    def test_a_text_file_that_is_no_text_is_refused(self) -> None:
+    def test_a_text_file_that_cannot_be_decoded_is_refused(self) -> None:
         for data in ("data:text/plain;base64,?", base64_of("text/plain", b"\xff"), "data:text/plain,%FF"):
             self._refused("wrong_value", data)
 
     def _refused(self, kind: str, data: str) -> None:
         for show in (
-            lambda part: raw_items((Message("user", (part,)),)),
-            lambda part: content_items(ToolResult("c", (part,))),
+            lambda part: encode_items((Message("user", (part,)),)),
+            lambda part: encode_result_content(ToolResult("c", (part,))),
         ):
-            refused = self.assertRaises(Refused, show, FilePart(data))
+            refused = self.assertRaises(FaultError, show, FilePart(data))
             self.assertEqual((refused.fault.kind, refused.fault.param), (kind, "input_file"))
 
 
 class CallTests(SynchronousTestCase):
-    def test_a_call_and_its_result_are_a_pair(self) -> None:
+    def test_a_call_and_its_result_share_their_call_id(self) -> None:
         pair = (
             ToolCall("c1", "f", '{"a": 1}', namespace="n", id="fc_1"),
             ToolResult("c1", (TextPart("4"), TextPart("2"))),
         )
         self.assertEqual(
-            raw_items(pair),
+            encode_items(pair),
             (
                 {
                     "type": "function_call",
@@ -178,15 +178,15 @@ class CallTests(SynchronousTestCase):
             ),
         )
 
-    def test_a_result_with_more_than_text_is_a_list_and_one_with_nothing_is_empty(self) -> None:
+    def test_a_result_with_an_image_is_a_list_and_an_empty_one_is_an_empty_string(self) -> None:
         mixed = raw(ToolResult("c1", (TextPart("t"), ImagePart("https://a/b"))))
         self.assertEqual([part["type"] for part in mixed["output"]], ["input_text", "input_image"])
         self.assertEqual(raw(ToolResult("c1", ()))["output"], "")
 
-    def test_the_reply_to_a_call_has_every_part(self) -> None:
+    def test_the_result_of_a_call_has_every_part(self) -> None:
         parts = (TextPart("t"), RefusalPart("no"), ImagePart("https://a/b", "low"), AudioPart("UklG", "wav"))
         self.assertEqual(
-            content_items(ToolResult("c1", (*parts, FilePart("data:text/plain,hi")))),
+            encode_result_content(ToolResult("c1", (*parts, FilePart("data:text/plain,hi")))),
             [
                 {"type": "inputText", "text": "t"},
                 {"type": "inputText", "text": "no"},
@@ -197,43 +197,39 @@ class CallTests(SynchronousTestCase):
         )
 
     @given(st.text())
-    def test_a_custom_tools_input_comes_back_as_it_went(self, text: str) -> None:
+    def test_custom_tool_input_survives_a_round_trip(self, text: str) -> None:
         sent = raw(ToolCall("c1", "patch", text, kind="custom"))
-        self.assertEqual((sent["type"], custom_input(sent["arguments"])), ("function_call", text))
+        self.assertEqual((sent["type"], unwrap_custom_input(sent["arguments"])), ("function_call", text))
 
-    def test_input_the_model_did_not_wrap_is_taken_as_it_is(self) -> None:
+    def test_input_that_the_model_did_not_wrap_is_unchanged(self) -> None:
         for arguments in ("*** Begin", "7", "[]", '{"other": "x"}', '{"input": 7}'):
-            self.assertEqual(custom_input(arguments), arguments)
+            self.assertEqual(unwrap_custom_input(arguments), arguments)
 
 
 class ToolTests(SynchronousTestCase):
-    def test_a_function_keeps_its_schema_to_the_letter(self) -> None:
+    def test_a_function_keeps_its_schema_byte_for_byte(self) -> None:
         schema = '{"type": "object", "properties": {"n": {"maximum": 18446744073709551616}}}'
-        (sent,) = dynamic_tools((Tool("f", "d", schema),))
+        (sent,) = encode_dynamic_tools((Tool("f", "d", schema),))
         self.assertEqual(
             json.encode(sent),
             b'{"type":"function","name":"f","description":"d","inputSchema":' + schema.encode() + b"}",
         )
 
-    def test_tools_of_a_namespace_are_a_group_with_its_description(self) -> None:
+    def test_the_tools_of_a_namespace_are_a_group_with_its_description(self) -> None:
         tools = (
             Tool("a", namespace="n", namespace_description="All of n."),
             Tool("b"),
             Tool("c", namespace="n", namespace_description="All of n."),
         )
-        plain, group = dynamic_tools(tools)
+        plain, group = encode_dynamic_tools(tools)
         self.assertEqual(plain["name"], "b")
-        self.assertEqual(
-            (group["type"], group["name"], group["description"]), ("namespace", "n", "All of n.")
-        )
+        self.assertEqual((group["type"], group["name"], group["description"]), ("namespace", "n", "All of n."))
         self.assertEqual([tool["name"] for tool in group["tools"]], ["a", "c"])
 
-    def test_a_custom_tool_is_a_function_of_one_text_that_names_its_grammar(self) -> None:
-        bare, ruled = dynamic_tools((Tool("a", "d", kind="custom"), Tool("b", kind="custom", grammar="g: x")))
+    def test_a_custom_tool_is_a_function_with_one_text_and_its_grammar_in_the_description(self) -> None:
+        bare, ruled = encode_dynamic_tools((Tool("a", "d", kind="custom"), Tool("b", kind="custom", grammar="g: x")))
         for sent in (bare, ruled):
             schema = json.decode(json.encode(sent["inputSchema"]))
-            self.assertEqual(
-                (schema["required"], schema["properties"]["input"]["type"]), (["input"], "string")
-            )
+            self.assertEqual((schema["required"], schema["properties"]["input"]["type"]), (["input"], "string"))
         self.assertEqual(bare["description"], "d")
         self.assertEqual(ruled["description"], "The input must follow this format:\ng: x")

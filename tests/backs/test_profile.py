@@ -1,4 +1,4 @@
-"""How threads are set up: exactly this, for what is not switched off leaks to the model."""
+"""The exact set-up of a thread: whatever is not disabled is shown to the model."""
 
 from pathlib import Path
 
@@ -6,15 +6,31 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import encode
-from codexd.backs.profile import Profile, obligations, shown, thread_start, turn_start
-from codexd.neutral.turn import Format, Message, Place, TextPart, Thinking, Tool, ToolChoice, Turn, WebSearch
+from codexd.backs.profile import (
+    Profile,
+    build_requirements,
+    build_thread_start,
+    build_turn_start,
+    encode_history,
+)
+from codexd.neutral.turn import (
+    Message,
+    ReasoningOptions,
+    ResponseFormat,
+    TextPart,
+    Tool,
+    ToolChoice,
+    Turn,
+    UserLocation,
+    WebSearch,
+)
 from codexd.wire import json
-from tests.support.binary import says
-from tests.support.scene import HELLO, THREAD, WITH_TOOL
+from tests.support.codex_binary import run_codex
+from tests.support.thread_harness import HELLO, THREAD, WITH_TOOL
 
 PLAIN = Profile(agent=False, cwd="/empty")
 AGENT = Profile(agent=True, cwd="/work", sandbox="workspace-write")
-# Each of these shows the model something of Codex's own unless it is off (docs/app-server.md).
+# Unless disabled, each of these shows the model something of Codex's own (docs/app-server.md).
 MEASURED = {
     "features.shell_tool": False,
     "features.unified_exec": False,
@@ -33,8 +49,8 @@ TWO = evolve(WITH_TOOL, tools=(*WITH_TOOL.tools, Tool("clock")))
 
 
 class PlainTests(SynchronousTestCase):
-    def test_the_model_sees_what_the_client_said_and_nothing_else(self) -> None:
-        params = encode(thread_start(WITH_TOOL, PLAIN))
+    def test_the_model_sees_only_what_the_client_sent(self) -> None:
+        params = encode(build_thread_start(WITH_TOOL, PLAIN))
         config = params.pop("config")
         tools = params.pop("dynamicTools")
         self.assertEqual(
@@ -55,29 +71,29 @@ class PlainTests(SynchronousTestCase):
         self.assertEqual({name: config[name] for name in MEASURED}, MEASURED)
         self.assertEqual(set(config.values()), {False, "disabled"})
 
-    def test_the_clients_instructions_take_the_place_of_codexs(self) -> None:
-        params = encode(thread_start(evolve(WITH_TOOL, instructions="Be brief."), PLAIN))
+    def test_the_clients_instructions_replace_codexs(self) -> None:
+        params = encode(build_thread_start(evolve(WITH_TOOL, instructions="Be brief."), PLAIN))
         self.assertEqual((params["baseInstructions"], params["developerInstructions"]), ("Be brief.", ""))
 
-    def test_configured_mcp_servers_are_switched_off_by_name(self) -> None:
-        config = thread_start(WITH_TOOL, evolve(PLAIN, mcp_servers=("a", "b"))).config
-        more = config.items() - thread_start(WITH_TOOL, PLAIN).config.items()
+    def test_configured_mcp_servers_are_disabled_by_name(self) -> None:
+        config = build_thread_start(WITH_TOOL, evolve(PLAIN, mcp_servers=("a", "b"))).config
+        more = config.items() - build_thread_start(WITH_TOOL, PLAIN).config.items()
         self.assertEqual(more, {("mcp_servers.a.enabled", False), ("mcp_servers.b.enabled", False)})
 
-    def test_the_verbosity_is_the_threads_and_does_not_stay_for_the_next(self) -> None:
-        terse = thread_start(evolve(WITH_TOOL, verbosity="low"), PLAIN).config
-        more = terse.items() - thread_start(WITH_TOOL, PLAIN).config.items()
+    def test_the_verbosity_is_configured_for_one_thread(self) -> None:
+        terse = build_thread_start(evolve(WITH_TOOL, verbosity="low"), PLAIN).config
+        more = terse.items() - build_thread_start(WITH_TOOL, PLAIN).config.items()
         self.assertEqual(more, {("model_verbosity", "low")})
 
-    def test_a_homes_verbosity_is_undone_unless_the_client_has_one(self) -> None:
+    def test_the_verbosity_of_codex_home_is_overridden(self) -> None:
         home = evolve(PLAIN, home_verbosity=True)
         for asked, given in ((None, "medium"), ("high", "high")):
-            config = thread_start(evolve(WITH_TOOL, verbosity=asked), home).config
+            config = build_thread_start(evolve(WITH_TOOL, verbosity=asked), home).config
             self.assertEqual(config["model_verbosity"], given)
 
-    def test_a_web_search_is_offered_as_it_was_asked_for_and_only_then(self) -> None:
-        plain = thread_start(WITH_TOOL, PLAIN).config
-        place = Place("NO", city="Oslo")
+    def test_a_web_search_is_configured_as_requested_and_only_then(self) -> None:
+        plain = build_thread_start(WITH_TOOL, PLAIN).config
+        place = UserLocation("NO", city="Oslo")
         for asked, given in (
             (WebSearch(), {"web_search": "live"}),
             (WebSearch(live=False), {"web_search": "cached"}),
@@ -92,67 +108,63 @@ class PlainTests(SynchronousTestCase):
             ),
         ):
             for profile, config in ((PLAIN, plain), (AGENT, {})):
-                asking = thread_start(evolve(WITH_TOOL, web_search=asked), profile).config
+                asking = build_thread_start(evolve(WITH_TOOL, web_search=asked), profile).config
                 self.assertEqual(asking, config | given)
 
-    def test_every_feature_switched_off_is_one_the_pinned_binary_has(self) -> None:
-        listed = says(Path(self.mktemp()).absolute(), "features", "list").decode()
+    def test_every_disabled_feature_exists_in_the_pinned_binary(self) -> None:
+        listed = run_codex(Path(self.mktemp()).absolute(), "features", "list").decode()
         known = {f"features.{line.split()[0]}" for line in listed.splitlines()}
-        config = thread_start(WITH_TOOL, PLAIN).config
+        config = build_thread_start(WITH_TOOL, PLAIN).config
         self.assertEqual({name for name in config if name.startswith("features.")} - known, set())
 
 
 class AgentTests(SynchronousTestCase):
-    def test_an_agent_keeps_codexs_prompt_and_tools_and_is_told_the_clients_on_top(self) -> None:
-        params = encode(thread_start(evolve(WITH_TOOL, instructions="Be brief.", verbosity="low"), AGENT))
+    def test_an_agent_has_codexs_prompt_and_tools_and_the_clients_instructions(self) -> None:
+        params = encode(build_thread_start(evolve(WITH_TOOL, instructions="Be brief.", verbosity="low"), AGENT))
         self.assertNotIn("baseInstructions", params)
         self.assertNotIn("environments", params)
         self.assertEqual(params["developerInstructions"], "Be brief.")
         self.assertEqual((params["cwd"], params["sandbox"]), ("/work", "workspace-write"))
         self.assertEqual(params["config"], {"model_verbosity": "low"})
-        self.assertNotIn("developerInstructions", encode(thread_start(WITH_TOOL, AGENT)))
+        self.assertNotIn("developerInstructions", encode(build_thread_start(WITH_TOOL, AGENT)))
 
 
 class TurnTests(SynchronousTestCase):
-    def test_a_turn_says_only_what_was_asked(self) -> None:
-        self.assertEqual(
-            encode(turn_start(THREAD, WITH_TOOL)), {"threadId": THREAD, "input": (), "model": "m1"}
-        )
+    def test_a_turn_start_contains_only_what_was_requested(self) -> None:
+        self.assertEqual(encode(build_turn_start(THREAD, WITH_TOOL)), {"threadId": THREAD, "input": (), "model": "m1"})
 
     def test_effort_summary_schema_and_tier_are_passed_on(self) -> None:
         turn = evolve(
             WITH_TOOL,
-            thinking=Thinking("high", "auto"),
-            format=Format("json_schema", '{"n":1.0}'),
+            reasoning=ReasoningOptions("high", "auto"),
+            format=ResponseFormat("json_schema", '{"n":1.0}'),
             service_tier="flex",
         )
-        params = encode(turn_start(THREAD, turn))
-        self.assertEqual(
-            (params["effort"], params["summary"], params["serviceTier"]), ("high", "auto", "flex")
-        )
+        params = encode(build_turn_start(THREAD, turn))
+        self.assertEqual((params["effort"], params["summary"], params["serviceTier"]), ("high", "auto", "flex"))
         self.assertEqual(json.encode(params["outputSchema"]), b'{"n":1.0}')
 
-    def test_the_usual_tier_is_left_to_the_account(self) -> None:
+    def test_the_default_tier_is_not_sent(self) -> None:
         for tier in ("auto", "default"):
-            self.assertNotIn("serviceTier", encode(turn_start(THREAD, evolve(WITH_TOOL, service_tier=tier))))
+            self.assertNotIn("serviceTier", encode(build_turn_start(THREAD, evolve(WITH_TOOL, service_tier=tier))))
 
     def test_a_history_is_injected_item_by_item(self) -> None:
-        self.assertEqual(len(shown(WITH_TOOL, (HELLO, HELLO))), 2)
+        self.assertEqual(len(encode_history(WITH_TOOL, (HELLO, HELLO))), 2)
 
 
 class ToolChoiceTests(SynchronousTestCase):
-    def test_what_the_child_cannot_force_is_said_last_and_by_the_developer(self) -> None:
-        self.assertEqual(obligations(TWO), ())
+    def test_requirements_are_the_last_developer_message(self) -> None:
+        self.assertEqual(build_requirements(TWO), ())
         self.assertEqual(
-            obligations(evolve(TWO, tool_choice=ToolChoice("required"))),
+            build_requirements(evolve(TWO, tool_choice=ToolChoice("required"))),
             (said("You must answer by calling one of these tools and nothing else: weather, clock."),),
         )
         self.assertEqual(
-            obligations(Turn("m1", (), format=Format("json_object"))),
+            build_requirements(Turn("m1", (), format=ResponseFormat("json_object"))),
             (said("Answer with exactly one valid JSON object and nothing else."),),
         )
-        both = evolve(TWO, tool_choice=ToolChoice("required", ("clock",)), format=Format("json_object"))
-        (both_said,) = obligations(both)
+        both = evolve(TWO, tool_choice=ToolChoice("required", ("clock",)), format=ResponseFormat("json_object"))
+        (both_said,) = build_requirements(both)
         self.assertIn(": clock. Answer with exactly one", str(both_said))
 
 

@@ -1,140 +1,140 @@
-"""One app-server thread, answer by answer."""
+"""One app-server thread, response by response."""
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs import bindings as b
-from codexd.backs.commands import Ask
+from codexd.backs.commands import CallMethod
 from codexd.backs.thread import Thread
 from codexd.neutral import event as e
-from codexd.neutral.fault import Refused, fault
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.reply import fold
 from codexd.neutral.turn import FilePart, Message, TextPart, ToolChoice, Turn, WebSearch
 from codexd.wire import json
-from tests.support.scene import (
+from tests.support.thread_harness import (
     ASKED,
     HELLO,
     PLAIN,
     THREAD,
     TURN,
     WITH_TOOL,
-    Scene,
+    ThreadHarness,
     delta,
     error,
-    message_done,
+    message_completed,
     raw,
     raw_message,
-    raw_thought,
-    response_done,
-    searched,
+    raw_reasoning,
+    reasoning_delta,
+    response_completed,
+    search_completed,
     started,
     summary_delta,
-    thought_delta,
-    told,
-    turn_done,
+    turn_completed,
+    turn_notification,
     turn_started,
     usage_updated,
 )
 
-INTERRUPT = Ask("interrupt", b.TurnInterrupt(THREAD, TURN))
-CLOSE = Ask("close", b.Unsubscribe(THREAD))
+INTERRUPT = CallMethod("interrupt", b.TurnInterrupt(THREAD, TURN))
+CLOSE = CallMethod("close", b.Unsubscribe(THREAD))
 USAGE = e.Usage(input_tokens=10, cached_tokens=3, output_tokens=5, reasoning_tokens=1)
 BINARY = (FilePart("data:application/pdf;base64,JVBERi0="),)
 
 
 class OpeningTests(SynchronousTestCase):
-    def test_the_history_and_the_turn_are_asked_for_together_once_the_thread_is_known(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        self.assertEqual((scene.asked, scene.thread.state), (["thread"], "opening"))
-        scene.reply("thread", {"thread": {"id": THREAD}, "instructionSources": ["AGENTS.md"]})
-        self.assertEqual((scene.asked, scene.thread.state), (["thread", "inject", "turn"], "running"))
-        self.assertEqual((scene.thread.id, scene.thread.sources), (THREAD, ("AGENTS.md",)))
+    def test_the_history_and_the_turn_are_sent_together_once_the_thread_has_started(self) -> None:
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(ASKED))
+        self.assertEqual((harness.call_tags, harness.thread.state), (["thread"], "opening"))
+        harness.reply("thread", {"thread": {"id": THREAD}, "instructionSources": ["AGENTS.md"]})
+        self.assertEqual((harness.call_tags, harness.thread.state), (["thread", "inject", "turn"], "running"))
+        self.assertEqual((harness.thread.id, harness.thread.instruction_sources), (THREAD, ("AGENTS.md",)))
 
     def test_an_empty_history_is_not_injected(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(Turn("m1", ())))
-        scene.reply("thread", {"thread": {"id": THREAD}})
-        self.assertEqual(scene.asked, ["thread", "turn"])
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(Turn("m1", ())))
+        harness.reply("thread", {"thread": {"id": THREAD}})
+        self.assertEqual(harness.call_tags, ["thread", "turn"])
 
-    def test_a_history_that_cannot_be_shown_is_refused_before_anything_is_asked(self) -> None:
+    def test_a_history_that_cannot_be_encoded_is_refused_before_any_call(self) -> None:
         thread = Thread(PLAIN)
-        self.assertRaises(Refused, thread.open, Turn("m1", (Message("user", BINARY),)))
+        self.assertRaises(FaultError, thread.open, Turn("m1", (Message("user", BINARY),)))
         self.assertEqual(thread.state, "new")
 
-    def test_a_refused_thread_is_the_clients_fault_and_says_why(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        scene.reject("thread", "duplicate dynamic tool name: f")
-        self.assertEqual(scene.faults, [fault("invalid_prompt", "duplicate dynamic tool name: f")])
-        self.assertEqual((scene.asked, scene.thread.state), (["thread"], "closed"))
+    def test_a_rejected_thread_start_is_an_invalid_prompt_with_the_childs_message(self) -> None:
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(ASKED))
+        harness.reject("thread", "duplicate dynamic tool name: f")
+        self.assertEqual(harness.faults, [fault("invalid_prompt", "duplicate dynamic tool name: f")])
+        self.assertEqual((harness.call_tags, harness.thread.state), (["thread"], "closed"))
 
-    def test_a_thread_that_never_came_is_not(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        scene.reject("thread", timed_out=True)
-        self.assertEqual(scene.faults, [fault("model_failed")])
+    def test_a_thread_start_that_times_out_is_a_model_failure(self) -> None:
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(ASKED))
+        harness.reject("thread", timed_out=True)
+        self.assertEqual(harness.faults, [fault("model_failed")])
 
     def test_a_thread_without_an_id_is_a_failure(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        scene.reply("thread", {"thread": {}})
-        self.assertEqual((scene.faults, scene.thread.state), ([fault("model_failed")], "closed"))
-        self.assertEqual(scene.thread.unexpected, 1)
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(ASKED))
+        harness.reply("thread", {"thread": {}})
+        self.assertEqual((harness.faults, harness.thread.state), ([fault("model_failed")], "closed"))
+        self.assertEqual(harness.thread.malformed_count, 1)
 
-    def test_a_thread_nobody_waits_for_any_more_is_unloaded_when_it_comes(self) -> None:
-        for give_up in (Thread.abort, Thread.close, lambda thread: thread.lose(fault("shutting_down"))):
-            scene = Scene()
-            scene.take(scene.thread.open(ASKED))
-            scene.take(give_up(scene.thread))
-            scene.commands.clear()
-            scene.reply("thread", {"thread": {"id": THREAD}})
-            self.assertEqual((scene.commands, scene.thread.state), ([CLOSE], "closed"))
+    def test_a_thread_that_starts_after_an_abort_is_unloaded(self) -> None:
+        for give_up in (Thread.abort, Thread.close, lambda thread: thread.child_lost(fault("shutting_down"))):
+            harness = ThreadHarness()
+            harness.record(harness.thread.open(ASKED))
+            harness.record(give_up(harness.thread))
+            harness.commands.clear()
+            harness.reply("thread", {"thread": {"id": THREAD}})
+            self.assertEqual((harness.commands, harness.thread.state), ([CLOSE], "closed"))
 
-    def test_a_turn_begun_before_there_is_a_thread_is_none_of_its_turns(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        scene.hear(turn_started("turn_0"))
-        scene.reply("thread", {"thread": {"id": THREAD}})
-        scene.reply("turn", {"turn": {"id": TURN}})
-        self.assertEqual(fold(scene.hear(delta("m", "a")).events).text, "a")
+    def test_a_turn_that_starts_before_the_thread_is_ignored(self) -> None:
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(ASKED))
+        harness.receive(turn_started("turn_0"))
+        harness.reply("thread", {"thread": {"id": THREAD}})
+        harness.reply("turn", {"turn": {"id": TURN}})
+        self.assertEqual(fold(harness.receive(delta("m", "a")).events).text, "a")
 
-    def test_a_refused_injection_stops_the_turn_that_was_asked_for_with_it(self) -> None:
-        scene = Scene()
-        scene.take(scene.thread.open(ASKED))
-        scene.reply("thread", {"thread": {"id": THREAD}})
-        scene.reject("inject", "bad item")
-        self.assertEqual(scene.faults, [fault("invalid_prompt", "bad item")])
-        scene.commands.clear()
-        scene.reply("turn", {"turn": {"id": TURN}})
-        scene.reply("interrupt", {})
-        self.assertEqual(scene.commands, [INTERRUPT, CLOSE])
+    def test_a_rejected_injection_stops_the_turn_started_with_it(self) -> None:
+        harness = ThreadHarness()
+        harness.record(harness.thread.open(ASKED))
+        harness.reply("thread", {"thread": {"id": THREAD}})
+        harness.reject("inject", "bad item")
+        self.assertEqual(harness.faults, [fault("invalid_prompt", "bad item")])
+        harness.commands.clear()
+        harness.reply("turn", {"turn": {"id": TURN}})
+        harness.reply("interrupt", {})
+        self.assertEqual(harness.commands, [INTERRUPT, CLOSE])
 
-    def test_a_turn_without_an_id_is_a_failure_and_stopped_if_it_was_heard_of(self) -> None:
+    def test_a_turn_without_an_id_is_a_failure_and_is_interrupted_if_it_has_started(self) -> None:
         for heard, asked in (((), [CLOSE]), ((turn_started(),), [INTERRUPT, CLOSE])):
-            scene = Scene()
-            scene.take(scene.thread.open(ASKED))
-            scene.reply("thread", {"thread": {"id": THREAD}})
-            scene.commands.clear()
-            scene.hear(*heard)
-            scene.reply("turn", {})
-            scene.hear(turn_done("interrupted"))
-            self.assertEqual((scene.faults, scene.commands), ([fault("model_failed")], asked))
+            harness = ThreadHarness()
+            harness.record(harness.thread.open(ASKED))
+            harness.reply("thread", {"thread": {"id": THREAD}})
+            harness.commands.clear()
+            harness.receive(*heard)
+            harness.reply("turn", {})
+            harness.receive(turn_completed("interrupted"))
+            self.assertEqual((harness.faults, harness.commands), ([fault("model_failed")], asked))
 
 
 class AnswerTests(SynchronousTestCase):
-    def test_an_answer_is_told_as_it_comes(self) -> None:
-        scene = Scene.running()
-        scene.hear(
-            started("reasoning", "rs_1"), summary_delta("rs_1", 0, "Hm"), summary_delta("rs_1", 1, "m")
+    def test_a_response_is_emitted_as_it_arrives(self) -> None:
+        harness = ThreadHarness.running()
+        harness.receive(started("reasoning", "rs_1"), summary_delta("rs_1", 0, "Hm"), summary_delta("rs_1", 1, "m"))
+        harness.receive(
+            reasoning_delta("rs_1", 0, "..."), raw_reasoning("rs_1", "Hm", "m", content=["..."], sealed="s")
         )
-        scene.hear(
-            thought_delta("rs_1", 0, "..."), raw_thought("rs_1", "Hm", "m", content=["..."], sealed="s")
+        harness.receive(started("agentMessage", "msg_1", text="", phase="final_answer"), delta("msg_1", "Hel"))
+        harness.receive(
+            delta("msg_1", "lo"), message_completed("msg_1", "Hello"), response_completed(), turn_completed()
         )
-        scene.hear(started("agentMessage", "msg_1", text="", phase="final_answer"), delta("msg_1", "Hel"))
-        scene.hear(delta("msg_1", "lo"), message_done("msg_1", "Hello"), response_done(), turn_done())
         self.assertEqual(
-            scene.events,
+            harness.events,
             [
                 e.Began(),
                 e.ReasoningOpened(0, "rs_1"),
@@ -150,9 +150,9 @@ class AnswerTests(SynchronousTestCase):
                 e.Ended("stop"),
             ],
         )
-        self.assertEqual((scene.commands, scene.thread.state), ([], "idle"))
+        self.assertEqual((harness.commands, harness.thread.state), ([], "idle"))
 
-    def test_a_web_search_and_what_it_found_are_told(self) -> None:
+    def test_a_web_search_and_its_citations_are_emitted(self) -> None:
         cited = {
             "type": "url_citation",
             "url": "https://a.org",
@@ -160,13 +160,13 @@ class AnswerTests(SynchronousTestCase):
             "start_index": 0,
             "end_index": 2,
         }
-        scene = Scene.running(evolve(ASKED, web_search=WebSearch()))
-        scene.hear(started("webSearch", "ws_1"), searched("ws_1", type="openPage", url="https://a.org"))
-        scene.hear(raw("web_search_call", id="ws_1", status="completed"), delta("m", "So"))
-        scene.hear(message_done("m", "So"), raw_message("m", "So", cited, "no object"), response_done())
-        scene.hear(turn_done())
+        harness = ThreadHarness.running(evolve(ASKED, web_search=WebSearch()))
+        harness.receive(started("webSearch", "ws_1"), search_completed("ws_1", type="openPage", url="https://a.org"))
+        harness.receive(raw("web_search_call", id="ws_1", status="completed"), delta("m", "So"))
+        harness.receive(message_completed("m", "So"), raw_message("m", "So", cited, "no object"), response_completed())
+        harness.receive(turn_completed())
         self.assertEqual(
-            scene.events[1:-2],
+            harness.events[1:-2],
             [
                 e.SearchOpened(0, "ws_1"),
                 e.SearchClosed(0, '{"type":"open_page","url":"https://a.org"}'),
@@ -176,99 +176,111 @@ class AnswerTests(SynchronousTestCase):
                 e.MessageClosed(1),
             ],
         )
-        self.assertEqual(scene.thread.state, "idle")
+        self.assertEqual(harness.thread.state, "idle")
 
-    def test_a_message_whose_raw_item_makes_no_sense_is_closed_without_notes(self) -> None:
+    def test_a_message_with_a_malformed_raw_item_is_closed_without_annotations(self) -> None:
         for content in (None, "text", [None], [{"type": "output_text", "annotations": "x"}]):
-            scene = Scene.running().hear(message_done("m", "a"), raw("message", id="m", content=content))
-            self.assertEqual(fold(scene.hear(turn_done()).events).items[0].complete, True)
+            harness = ThreadHarness.running().receive(
+                message_completed("m", "a"), raw("message", id="m", content=content)
+            )
+            self.assertEqual(fold(harness.receive(turn_completed()).events).items[0].complete, True)
 
-    def test_a_thread_that_lost_a_message_is_not_gone_on_with(self) -> None:
-        """The child drops refusals: its history lacks what was said before one."""
-        scene = Scene.running().hear(started("agentMessage", "m", text=""), delta("m", "Well."))
-        scene.hear(response_done(), turn_done())
-        self.assertEqual((fold(scene.events).text, fold(scene.events).finish), ("Well.", "stop"))
-        self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
+    def test_a_thread_with_an_incomplete_message_is_closed(self) -> None:
+        """The child drops refusals: its history lacks the text before one."""
+        harness = ThreadHarness.running().receive(started("agentMessage", "m", text=""), delta("m", "Well."))
+        harness.receive(response_completed(), turn_completed())
+        self.assertEqual((fold(harness.events).text, fold(harness.events).finish), ("Well.", "stop"))
+        self.assertEqual((harness.call_tags, harness.thread.state), (["close"], "closed"))
 
-    def test_an_answer_without_a_word_is_an_answer(self) -> None:
-        scene = Scene.running().hear(response_done(), turn_done())
-        self.assertEqual(scene.events, [e.Began(), e.UsageReported(USAGE), e.Ended("stop")])
+    def test_an_empty_response_is_complete(self) -> None:
+        harness = ThreadHarness.running().receive(response_completed(), turn_completed())
+        self.assertEqual(harness.events, [e.Began(), e.UsageReported(USAGE), e.Ended("stop")])
 
-    def test_what_is_of_another_turn_is_not_told(self) -> None:
-        scene = Scene.running()
+    def test_notifications_of_another_turn_are_ignored(self) -> None:
+        harness = ThreadHarness.running()
         for turn_id in ("auto-compact-0", "turn_0"):
-            scene.hear(told("item/agentMessage/delta", turn_id, itemId="m", delta="no"))
-            scene.hear(told("error", turn_id, error={"message": "no"}, willRetry=False))
-            scene.hear(turn_done("failed", turn_id=turn_id))
-        self.assertEqual((scene.events, scene.thread.state), ([], "running"))
+            harness.receive(turn_notification("item/agentMessage/delta", turn_id, itemId="m", delta="no"))
+            harness.receive(turn_notification("error", turn_id, error={"message": "no"}, willRetry=False))
+            harness.receive(turn_completed("failed", turn_id=turn_id))
+        self.assertEqual((harness.events, harness.thread.state), ([], "running"))
 
-    def test_echoes_of_the_input_unknown_messages_and_items_without_ids_are_not_told(self) -> None:
-        scene = Scene.running().hear(raw("message", role="user", content=[]), told("new/thing"))
-        scene.hear(raw("reasoning", summary=[]), raw("function_call", name="weather", arguments=""))
-        self.assertEqual((scene.events, scene.thread.unexpected), ([], 0))
+    def test_echoed_input_unknown_notifications_and_items_without_ids_emit_nothing(self) -> None:
+        harness = ThreadHarness.running().receive(
+            raw("message", role="user", content=[]), turn_notification("new/thing")
+        )
+        harness.receive(raw("reasoning", summary=[]), raw("function_call", name="weather", arguments=""))
+        self.assertEqual((harness.events, harness.thread.malformed_count), ([], 0))
 
-    def test_what_has_the_wrong_shape_is_counted_and_the_answer_goes_on(self) -> None:
-        scene = Scene.running().hear(told("item/agentMessage/delta", itemId=7, delta="x"), delta("m", "a"))
-        self.assertEqual(scene.thread.unexpected, 1)
-        self.assertEqual(scene.events, [e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a")])
+    def test_a_malformed_notification_is_counted_and_ignored(self) -> None:
+        harness = ThreadHarness.running().receive(
+            turn_notification("item/agentMessage/delta", itemId=7, delta="x"), delta("m", "a")
+        )
+        self.assertEqual(harness.thread.malformed_count, 1)
+        self.assertEqual(harness.events, [e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a")])
 
-    def test_a_failure_is_told_once_and_the_thread_unloaded(self) -> None:
-        scene = Scene.running().hear(delta("m", "a"), error("boom"), turn_done("failed", {"message": "boom"}))
-        self.assertEqual(scene.events[-1], e.Failed(fault("model_failed")))
-        self.assertEqual(len(scene.faults), 1)
-        self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
+    def test_a_failure_is_emitted_once_and_the_thread_unloaded(self) -> None:
+        harness = ThreadHarness.running().receive(
+            delta("m", "a"), error("boom"), turn_completed("failed", {"message": "boom"})
+        )
+        self.assertEqual(harness.events[-1], e.Failed(fault("model_failed")))
+        self.assertEqual(len(harness.faults), 1)
+        self.assertEqual((harness.call_tags, harness.thread.state), (["close"], "closed"))
 
-    def test_a_failed_thread_is_unloaded_also_when_the_turns_end_is_lost(self) -> None:
-        scene = Scene.running().hear(error("boom"))
-        self.assertEqual((scene.faults, scene.commands), ([], []))
-        scene.take(scene.thread.settle())
-        self.assertEqual(scene.faults, [fault("model_failed")])
-        scene.reject("interrupt", "", timed_out=True)
-        self.assertEqual((scene.commands, scene.thread.state), ([INTERRUPT, CLOSE], "closed"))
+    def test_a_failed_thread_is_unloaded_even_if_turn_completed_is_lost(self) -> None:
+        harness = ThreadHarness.running().receive(error("boom"))
+        self.assertEqual((harness.faults, harness.commands), ([], []))
+        harness.record(harness.thread.end_if_complete())
+        self.assertEqual(harness.faults, [fault("model_failed")])
+        harness.reject("interrupt", "", timed_out=True)
+        self.assertEqual((harness.commands, harness.thread.state), ([INTERRUPT, CLOSE], "closed"))
 
-    def test_an_error_the_child_retries_is_not_told(self) -> None:
-        scene = Scene.running().hear(error("Reconnecting... 1/5", retries=True))
-        self.assertEqual((scene.events, scene.thread.state), ([], "running"))
+    def test_an_error_that_the_child_retries_is_not_emitted(self) -> None:
+        harness = ThreadHarness.running().receive(error("Reconnecting... 1/5", retries=True))
+        self.assertEqual((harness.events, harness.thread.state), ([], "running"))
 
-    def test_an_answer_cut_by_the_provider_ends_in_length_with_what_was_open_closed(self) -> None:
+    def test_a_response_cut_by_the_provider_ends_with_length_and_closes_open_items(self) -> None:
         cut = error("Incomplete, reason: max_output_tokens")
-        scene = Scene.running().hear(delta("m", "abcde"), cut, turn_done("failed"))
+        harness = ThreadHarness.running().receive(delta("m", "abcde"), cut, turn_completed("failed"))
         estimated = e.Usage(input_tokens=2, output_tokens=2, estimated=True)
         self.assertEqual(
-            scene.events[-3:],
+            harness.events[-3:],
             [e.MessageClosed(0, complete=False), e.UsageReported(estimated), e.Ended("length")],
         )
 
-    def test_a_turn_interrupted_by_someone_else_is_a_failure(self) -> None:
-        scene = Scene.running().hear(turn_done("interrupted"))
-        self.assertEqual((scene.faults, scene.asked), ([fault("model_failed")], ["close"]))
+    def test_a_turn_interrupted_by_the_child_is_a_failure(self) -> None:
+        harness = ThreadHarness.running().receive(turn_completed("interrupted"))
+        self.assertEqual((harness.faults, harness.call_tags), ([fault("model_failed")], ["close"]))
 
-    def test_a_required_call_that_does_not_come_is_a_failure_and_its_thread_is_not_kept(self) -> None:
+    def test_a_missing_required_call_is_a_failure_and_closes_the_thread(self) -> None:
         required = evolve(WITH_TOOL, tool_choice=ToolChoice("required"))
-        scene = Scene.running(required).hear(message_done("m", "No."), response_done(), turn_done())
-        self.assertEqual(scene.faults, [fault("tool_choice_unmet")])
-        self.assertEqual((scene.asked, scene.thread.state), (["close"], "closed"))
+        harness = ThreadHarness.running(required).receive(
+            message_completed("m", "No."), response_completed(), turn_completed()
+        )
+        self.assertEqual(harness.faults, [fault("tool_choice_unmet")])
+        self.assertEqual((harness.call_tags, harness.thread.state), (["close"], "closed"))
 
-    def test_the_fill_is_the_share_of_the_window_in_use(self) -> None:
-        scene = Scene.running().hear(usage_updated(50, 200))
-        self.assertEqual(scene.thread.fill, 0.25)
-        scene.hear(usage_updated(100, None), usage_updated(100, 0))
-        self.assertEqual(scene.thread.fill, 0.25)
+    def test_window_share_is_the_share_of_the_window_in_use(self) -> None:
+        harness = ThreadHarness.running().receive(usage_updated(50, 200))
+        self.assertEqual(harness.thread.window_share, 0.25)
+        harness.receive(usage_updated(100, None), usage_updated(100, 0))
+        self.assertEqual(harness.thread.window_share, 0.25)
 
-    def test_a_longer_history_is_answered_on_the_same_thread(self) -> None:
-        scene = Scene.running().hear(message_done("m", "Hi."), response_done(), turn_done())
-        scene.events.clear()
+    def test_a_longer_history_continues_the_same_thread(self) -> None:
+        harness = ThreadHarness.running().receive(message_completed("m", "Hi."), response_completed(), turn_completed())
+        harness.events.clear()
         rest = (Message("user", (TextPart("and?"),)),)
-        scene.take(scene.thread.extend(Turn("m1", (HELLO, *rest)), rest))
-        self.assertEqual(scene.asked, ["inject", "turn"])
-        scene.reply("turn", {"turn": {"id": "turn_2"}})
-        scene.hear(delta("m", "late"), told("item/agentMessage/delta", "turn_2", itemId="m", delta="So"))
+        harness.record(harness.thread.extend(Turn("m1", (HELLO, *rest)), rest))
+        self.assertEqual(harness.call_tags, ["inject", "turn"])
+        harness.reply("turn", {"turn": {"id": "turn_2"}})
+        harness.receive(
+            delta("m", "late"), turn_notification("item/agentMessage/delta", "turn_2", itemId="m", delta="So")
+        )
         whole = {"type": "agentMessage", "id": "m", "text": "So", "phase": None}
-        scene.hear(told("item/completed", "turn_2", item=whole), turn_done(turn_id="turn_2"))
-        self.assertEqual(fold(scene.events).text, "So")
-        self.assertEqual((fold(scene.events).finish, scene.thread.state), ("stop", "idle"))
+        harness.receive(turn_notification("item/completed", "turn_2", item=whole), turn_completed(turn_id="turn_2"))
+        self.assertEqual(fold(harness.events).text, "So")
+        self.assertEqual((fold(harness.events).finish, harness.thread.state), ("stop", "idle"))
 
-    def test_a_rest_that_cannot_be_shown_leaves_the_thread_as_it_was(self) -> None:
-        scene = Scene.running().hear(turn_done())
-        self.assertRaises(Refused, scene.thread.extend, ASKED, (Message("user", BINARY),))
-        self.assertEqual(scene.thread.state, "idle")
+    def test_a_rest_that_cannot_be_encoded_leaves_the_thread_idle(self) -> None:
+        harness = ThreadHarness.running().receive(turn_completed())
+        self.assertRaises(FaultError, harness.thread.extend, ASKED, (Message("user", BINARY),))
+        self.assertEqual(harness.thread.state, "idle")

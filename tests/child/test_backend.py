@@ -1,4 +1,4 @@
-"""Where a turn goes: names to models, models to children, and what is said of them."""
+"""The app-server back end: model names, readiness, refusals, agents, warnings."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.child.backend import AppServer
+from codexd.child.backend import AppServerBackend
 from codexd.interfaces import IModelBackend
-from codexd.neutral.fault import Refused
-from codexd.neutral.turn import AudioPart, FilePart, Message, Thinking, ToolResult, Turn
-from codexd.settings import Model, Models, Settings
-from tests.support.appserver import FakeAppServer, Offered
-from tests.support.appserver_thread import Habits
-from tests.support.codex import Codex
-from tests.support.listener import TOOL, after, answered, turn
+from codexd.neutral.fault import FaultError
+from codexd.neutral.turn import AudioPart, FilePart, Message, ReasoningOptions, ToolResult, Turn
+from codexd.settings import ModelAlias, Models, Settings
+from tests.support.fake_app_server import FakeAppServer, ListedModel
+from tests.support.fake_app_server_thread import AppServerBehaviour
+from tests.support.in_memory_codex import InMemoryCodex
+from tests.support.recording_sink import TOOL, continued, turn, with_results
 
 ALIASES = (
-    Model("fast", model="scripted", effort="low"),
-    Model("helper", model="scripted", profile="agent", workspace="/srv/space", sandbox="workspace-write"),
+    ModelAlias("fast", model="scripted", effort="low"),
+    ModelAlias("helper", model="scripted", profile="agent", workspace="/srv/space", sandbox="workspace-write"),
 )
 BINARY = FilePart("data:application/pdf;base64,AAAA", "x.pdf")
 
@@ -27,7 +27,7 @@ class BackendTestCase(SynchronousTestCase):
     settings = Settings()
 
     def setUp(self) -> None:
-        self.codex = Codex(Path(self.mktemp()), self.settings)
+        self.codex = InMemoryCodex(Path(self.mktemp()), self.settings)
         self.codex.reactor.make_server = self.make_server
         self.codex.start()
 
@@ -35,31 +35,31 @@ class BackendTestCase(SynchronousTestCase):
         return FakeAppServer()
 
     @property
-    def backend(self) -> AppServer:
+    def backend(self) -> AppServerBackend:
         return self.codex.backend
 
-    def refusal(self, asked: Turn) -> str:
-        with self.assertRaises(Refused) as refused:
-            self.codex.begin(asked)
+    def refusal(self, request: Turn) -> str:
+        with self.assertRaises(FaultError) as refused:
+            self.codex.begin(request)
         return refused.exception.fault.kind
 
 
-class NamingTests(BackendTestCase):
+class ModelNameTests(BackendTestCase):
     settings = Settings(models=Models(alias=ALIASES[:1]))
 
     def make_server(self) -> FakeAppServer:
         server = FakeAppServer()
-        server.offers = (Offered("scripted", ("low", "high")), Offered("big", ()), Offered("old", (), True))
+        server.models = (ListedModel("scripted", ("low", "high")), ListedModel("big", ()), ListedModel("old", (), True))
         return server
 
-    def test_it_is_a_back_end(self) -> None:
+    def test_it_is_a_model_back_end(self) -> None:
         verifyObject(IModelBackend, self.backend)
 
-    def test_aliases_and_what_the_account_shows_are_on_offer(self) -> None:
+    def test_aliases_and_visible_models_are_listed(self) -> None:
         offered = {card.id: card.efforts for card in self.backend.models()}
         self.assertEqual(offered, {"fast": ("low", "high"), "scripted": ("low", "high"), "big": ()})
 
-    def test_a_name_means_a_model_and_perhaps_an_effort(self) -> None:
+    def test_a_name_stands_for_a_model_and_an_effort(self) -> None:
         asked = {
             "scripted": ("scripted", None),
             "old": ("old", None),
@@ -69,45 +69,45 @@ class NamingTests(BackendTestCase):
         }
         for name, (model, effort) in asked.items():
             self.codex.ask(turn("say: hi", model=name))
-            started = self.codex.server.asked("turn/start")[-1]
+            started = self.codex.server.calls_to("turn/start")[-1]
             self.assertEqual((started["model"], started.get("effort")), (model, effort), name)
 
-    def test_what_the_request_says_wins_over_the_names_effort(self) -> None:
-        self.codex.ask(turn("say: hi", model="fast", thinking=Thinking("high")))
-        self.assertEqual(self.codex.server.asked("turn/start")[-1]["effort"], "high")
+    def test_the_effort_of_the_request_overrides_that_of_the_name(self) -> None:
+        self.codex.ask(turn("say: hi", model="fast", reasoning=ReasoningOptions("high")))
+        self.assertEqual(self.codex.server.calls_to("turn/start")[-1]["effort"], "high")
 
-    def test_what_is_not_known_is_refused(self) -> None:
+    def test_unknown_names_are_refused(self) -> None:
         for name in ("gpt-4o", "scripted-huge", "", "big-low"):
             self.assertEqual(self.refusal(turn("say: hi", model=name)), "unknown_model")
 
-    def test_the_same_conversation_under_another_name_is_another(self) -> None:
+    def test_a_thread_is_not_continued_under_another_name(self) -> None:
         first = self.codex.ask(turn("say: hi", model="fast"))
-        self.codex.ask(evolve(after(first, "say: two"), model="scripted-low"))
-        self.assertEqual(self.codex.figure("affinity_hit"), 0)
+        self.codex.ask(evolve(continued(first, "say: two"), model="scripted-low"))
+        self.assertEqual(self.codex.metric("affinity_hit"), 0)
 
-    def test_the_models_are_read_again_now_and_then(self) -> None:
-        self.codex.server.offers = (Offered("new", ("low",)),)
+    def test_the_models_are_read_again_periodically(self) -> None:
+        self.codex.server.models = (ListedModel("new", ("low",)),)
         self.codex.reactor.pump([1.0] * 299)
         self.assertIn("scripted", [card.id for card in self.backend.models()])
         self.codex.reactor.advance(1)
         self.assertEqual([card.id for card in self.backend.models()], ["fast", "new"])
 
-    def test_what_a_child_does_not_say_stays_as_it_was(self) -> None:
-        self.codex.server.deaf = {"model/list"}
+    def test_the_models_stay_if_the_child_does_not_answer(self) -> None:
+        self.codex.server.ignored_methods = {"model/list"}
         self.codex.reactor.pump([1.0] * 640)
         self.assertIn("scripted", [card.id for card in self.backend.models()])
-        self.assertEqual(self.codex.figure("child_call_late"), 2)
+        self.assertEqual(self.codex.metric("child_call_late"), 2)
 
-    def test_a_child_that_dies_while_it_is_asked_for_them_does_not_end_the_asking(self) -> None:
-        self.codex.server.deaf = {"model/list"}
+    def test_the_models_are_read_again_after_the_child_has_died(self) -> None:
+        self.codex.server.ignored_methods = {"model/list"}
         self.codex.reactor.pump([1.0] * 301)
         self.codex.process.exit(1)
         self.codex.reactor.advance(1)
-        self.codex.server.offers = (Offered("new"),)
+        self.codex.server.models = (ListedModel("new"),)
         self.codex.reactor.pump([1.0] * 300)
         self.assertEqual([card.id for card in self.backend.models()], ["fast", "new"])
 
-    def test_a_new_child_tells_anew(self) -> None:
+    def test_the_models_of_a_new_child_replace_the_old_ones(self) -> None:
         self.codex.reactor.make_server = lambda: FakeAppServer()
         self.codex.process.exit(1)
         self.assertIn("big", [card.id for card in self.backend.models()])
@@ -118,13 +118,13 @@ class NamingTests(BackendTestCase):
 class AnyNameTests(BackendTestCase):
     settings = Settings(models=Models(any=True))
 
-    def test_unknown_names_may_be_passed_on(self) -> None:
+    def test_unknown_names_are_passed_on_if_allowed(self) -> None:
         self.codex.ask(turn("say: hi", model="anything"))
-        self.assertEqual(self.codex.server.bodies[-1]["model"], "anything")
+        self.assertEqual(self.codex.server.model_requests[-1]["model"], "anything")
 
 
 class ReadinessTests(BackendTestCase):
-    def test_nothing_is_begun_while_no_child_is_up(self) -> None:
+    def test_turns_are_refused_while_no_child_is_up(self) -> None:
         self.assertTrue(self.backend.ready())
         self.codex.process.exit(1)
         self.assertFalse(self.backend.ready())
@@ -133,35 +133,35 @@ class ReadinessTests(BackendTestCase):
         self.codex.reactor.advance(1)
         self.assertEqual(self.codex.ask(turn("say: hi")).kind, "stop")
 
-    def test_the_figures_show_what_runs(self) -> None:
+    def test_metrics_of_turns_and_children(self) -> None:
         asked = [self.codex.ask(turn("hang:")) for _ in range(3)]
         self.codex.reactor.advance(1)
-        self.assertEqual((self.codex.figure("turns_running"), self.codex.figure("children_up")), (3, 1))
+        self.assertEqual((self.codex.metric("turns_running"), self.codex.metric("children_up")), (3, 1))
         for one in asked:
-            one.leave()
+            one.cancel()
         self.codex.reactor.advance(1)
-        self.assertEqual(self.codex.figure("turns_running"), 0)
+        self.assertEqual(self.codex.metric("turns_running"), 0)
         self.codex.process.exit(1)
-        self.assertEqual(self.codex.figure("children_up"), 0)
+        self.assertEqual(self.codex.metric("children_up"), 0)
 
 
 class RefusalTests(BackendTestCase):
-    """A part that the model cannot be shown is found out before anything is asked, and nothing is left."""
+    """Input that the model cannot be shown is refused before any call, and leaves nothing."""
 
-    def test_of_a_new_conversation(self) -> None:
+    def test_in_a_new_conversation(self) -> None:
         self.assertEqual(self.refusal(Turn("scripted", (Message("user", (BINARY,)),))), "unsupported")
-        self.assertEqual(self.codex.server.asked("thread/start"), [])
+        self.assertEqual(self.codex.server.calls_to("thread/start"), [])
 
-    def test_of_one_that_goes_on(self) -> None:
+    def test_in_a_continued_conversation(self) -> None:
         first = self.codex.ask(turn("say: hi"))
-        follow_up = after(first)
+        follow_up = continued(first)
         follow_up = evolve(follow_up, items=(*follow_up.items, Message("user", (BINARY,))))
         self.assertEqual(self.refusal(follow_up), "unsupported")
         self.assertNothingLeft()
 
-    def test_of_a_tools_result(self) -> None:
+    def test_in_a_tool_result(self) -> None:
         asked = self.codex.ask(turn("call: f {}", tools=(TOOL,)))
-        given = answered(asked, "x")
+        given = with_results(asked, "x")
         last = given.items[-1]
         assert isinstance(last, ToolResult)
         bad = evolve(last, parts=(BINARY, AudioPart("AAAA", "wav")))
@@ -181,37 +181,37 @@ class AgentTests(BackendTestCase):
     def make_server(self) -> FakeAppServer:
         server = FakeAppServer()
         number = len(self.codex.reactor.children)
-        server.offers = (Offered("scripted"),) if number == 0 else (Offered("the-agents-own"),)
+        server.models = (ListedModel("scripted"),) if number == 0 else (ListedModel("the-agents-own"),)
         return server
 
-    def test_agents_have_children_of_their_own_on_the_same_home_started_later(self) -> None:
+    def test_agents_have_their_own_children_on_the_same_home(self) -> None:
         plain, agent = self.codex.reactor.children
         self.assertTrue(any("model_catalog_json" in str(word) for word in plain.command[1]))  # type: ignore[attr-defined]
         self.assertFalse(any("model_catalog_json" in str(word) for word in agent.command[1]))  # type: ignore[attr-defined]
         self.assertEqual(plain.command[2]["CODEX_HOME"], agent.command[2]["CODEX_HOME"])  # type: ignore[index]
 
-    def test_the_agents_child_waits_until_the_home_is_made(self) -> None:
-        codex = Codex(Path(self.mktemp()), self.settings)
-        codex.reactor.held = True
+    def test_the_agents_child_starts_after_the_first_plain_one(self) -> None:
+        codex = InMemoryCodex(Path(self.mktemp()), self.settings)
+        codex.reactor.holds_output = True
         codex.start()
         codex.reactor.advance(5)
         self.assertEqual(len(codex.reactor.children), 1)
 
-    def test_an_agent_is_codex_with_its_own_prompt_and_workspace(self) -> None:
+    def test_an_agent_has_codexs_prompt_and_its_own_workspace(self) -> None:
         self.codex.ask(turn("say: hi", model="helper", instructions="be nice"))
-        (start,) = self.codex.reactor.children[1].server.asked("thread/start")
+        (start,) = self.codex.reactor.children[1].server.calls_to("thread/start")
         self.assertEqual((start["cwd"], start["sandbox"]), ("/srv/space", "workspace-write"))
         self.assertEqual(start["developerInstructions"], "be nice")
         self.assertNotIn("baseInstructions", start)
         self.assertNotIn("environments", start)
 
-    def test_a_plain_model_is_asked_in_the_empty_workspace_without_what_the_home_adds(self) -> None:
+    def test_a_plain_thread_has_the_empty_workspace_and_nothing_of_the_home(self) -> None:
         self.codex.reactor.children[0].server.mcp_servers = ("docs",)
         self.codex.reactor.children[0].exit(1)
         self.codex.reactor.make_server = self._with_mcp
         self.codex.reactor.advance(1)
         self.codex.ask(turn("say: hi"))
-        (start,) = self.codex.process.server.asked("thread/start")
+        (start,) = self.codex.process.server.calls_to("thread/start")
         self.assertEqual(start["cwd"], str(self.codex.state / "workspace"))
         self.assertIs(start["config"]["mcp_servers.docs.enabled"], False)
         self.assertEqual(start["config"]["model_verbosity"], "medium")
@@ -222,10 +222,10 @@ class AgentTests(BackendTestCase):
         server.verbosity = "low"
         return server
 
-    def test_what_is_on_offer_is_what_plain_children_have(self) -> None:
+    def test_the_models_on_offer_are_those_of_plain_children(self) -> None:
         self.assertEqual([card.id for card in self.backend.models()], ["fast", "helper", "scripted"])
 
-    def test_an_agents_child_that_is_down_costs_agents_only(self) -> None:
+    def test_an_agents_child_that_is_down_affects_agents_only(self) -> None:
         self.codex.reactor.children[1].exit(1)
         self.assertTrue(self.backend.ready())
         self.assertEqual(self.codex.ask(turn("say: hi")).kind, "stop")
@@ -233,18 +233,18 @@ class AgentTests(BackendTestCase):
 
 
 class SourceTests(BackendTestCase):
-    def test_files_that_the_child_shows_the_model_by_itself_are_warned_of_once(self) -> None:
-        self.codex.server.habits = Habits(sources=("/home/codex/AGENTS.md",))
-        told: list[str] = []
+    def test_files_that_the_child_adds_are_warned_of_once(self) -> None:
+        self.codex.server.behaviour = AppServerBehaviour(sources=("/home/codex/AGENTS.md",))
+        warned: list[str] = []
 
         class Log:
             def warn(self, form: str, source: str) -> None:
-                told.append(source)
+                warned.append(source)
 
-        self.patch(AppServer, "_log", Log())
+        self.patch(AppServerBackend, "_log", Log())
         for _ in range(2):
             self.codex.ask(turn("say: hi"))
-        self.assertEqual(told, ["/home/codex/AGENTS.md"])
-        self.codex.server.habits = Habits(sources=tuple(map(str, range(100))))
+        self.assertEqual(warned, ["/home/codex/AGENTS.md"])
+        self.codex.server.behaviour = AppServerBehaviour(sources=tuple(map(str, range(100))))
         self.codex.ask(turn("say: hello"))
-        self.assertEqual(len(told), 16)
+        self.assertEqual(len(warned), 16)

@@ -1,4 +1,4 @@
-"""How a child is started, and the catalog it is started with."""
+"""The command and environment of a child, and its model catalog."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -8,11 +8,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.child import launch
-from codexd.child.launch import CATALOG_SECONDS, Launch, output, prepare_catalog
+from codexd.child.launch import CATALOG_SECONDS, LaunchConfig, prepare_catalog, run_command
 from codexd.child.process import Command
 from codexd.settings import Codex
 from codexd.wire import json
-from tests.support.codex import CodexReactor
+from tests.support.in_memory_codex import FakeCodexReactor
 
 ENVIRON = {
     "PATH": "/bin",
@@ -26,20 +26,27 @@ ENVIRON = {
 }
 
 
-def how(state: Path = Path("/state"), provider: str | None = None, **codex: Any) -> Launch:
-    return Launch(Path("/opt/codex"), Path("/home/codex"), state, ENVIRON, Codex(**codex), provider)
+def config(state: Path = Path("/state"), provider: str | None = None, **codex: Any) -> LaunchConfig:
+    return LaunchConfig(
+        binary=Path("/opt/codex"),
+        home=Path("/home/codex"),
+        state=state,
+        environ=ENVIRON,
+        codex=Codex(**codex),
+        provider=provider,
+    )
 
 
 def flags(command: Command) -> list[str]:
-    """Give the overrides of the configuration."""
+    """Return the values of the `-c` flags."""
     words = command.arguments
     return [word for flag, word in pairwise(words) if flag == "-c"]
 
 
 class CommandTests(SynchronousTestCase):
-    def test_a_child_sees_what_it_needs_and_no_secrets(self) -> None:
+    def test_the_environment_has_no_secrets(self) -> None:
         self.assertEqual(
-            how().command(None).environment,
+            config().command(None).environment,
             {
                 "PATH": "/bin",
                 "HOME": "/home/me",
@@ -49,69 +56,69 @@ class CommandTests(SynchronousTestCase):
             },
         )
 
-    def test_what_the_settings_name_is_passed_too(self) -> None:
-        environment = how(pass_environment=("MY_OWN", "NOT_SET")).command(None).environment
+    def test_variables_named_in_the_settings_are_passed(self) -> None:
+        environment = config(pass_environment=("MY_OWN", "NOT_SET")).command(None).environment
         self.assertEqual(environment["MY_OWN"], "value")
         self.assertNotIn("NOT_SET", environment)
 
-    def test_the_binary_is_an_app_server_in_the_empty_workspace(self) -> None:
-        command = how().command(None)
+    def test_the_app_server_runs_in_the_empty_workspace(self) -> None:
+        command = config().command(None)
         self.assertEqual(command.directory, "/state/workspace")
         words = (command.executable, *command.arguments)
         self.assertEqual(words[words.index("/opt/codex") + 1], "app-server")
 
-    def test_it_runs_in_a_session_of_its_own_where_the_system_can(self) -> None:
+    def test_it_runs_in_a_session_of_its_own_if_setsid_exists(self) -> None:
         self.patch(launch.shutil, "which", lambda name: f"/usr/bin/{name}")
-        command = how().command(None)
+        command = config().command(None)
         self.assertEqual((command.executable, command.arguments[0]), ("/usr/bin/setsid", "/opt/codex"))
         self.patch(launch.shutil, "which", lambda name: None)
-        self.assertEqual(how().command(None).executable, "/opt/codex")
+        self.assertEqual(config().command(None).executable, "/opt/codex")
 
     def test_threads_are_unloaded_at_once(self) -> None:
-        self.assertEqual(flags(how().command(None)), ["thread_unload_delay_secs=0"])
+        self.assertEqual(flags(config().command(None)), ["thread_unload_delay_secs=0"])
 
-    def test_the_catalog_is_named(self) -> None:
-        self.assertIn('model_catalog_json="/state/c.json"', flags(how().command(Path("/state/c.json"))))
+    def test_the_catalog_is_a_flag(self) -> None:
+        self.assertIn('model_catalog_json="/state/c.json"', flags(config().command(Path("/state/c.json"))))
 
-    def test_the_scripted_model_is_a_provider_that_is_asked_once(self) -> None:
-        told = flags(how(provider="http://127.0.0.1:8/v1").command(None))
-        self.assertIn('model_provider="scripted"', told)
-        self.assertIn('model_providers.scripted.base_url="http://127.0.0.1:8/v1"', told)
-        self.assertIn("model_providers.scripted.request_max_retries=0", told)
-        self.assertIn("model_providers.scripted.stream_max_retries=0", told)
+    def test_the_scripted_model_is_a_provider_without_retries(self) -> None:
+        values = flags(config(provider="http://127.0.0.1:8/v1").command(None))
+        self.assertIn('model_provider="scripted"', values)
+        self.assertIn('model_providers.scripted.base_url="http://127.0.0.1:8/v1"', values)
+        self.assertIn("model_providers.scripted.request_max_retries=0", values)
+        self.assertIn("model_providers.scripted.stream_max_retries=0", values)
 
-    def test_what_a_person_sets_comes_last_and_so_wins(self) -> None:
-        told = flags(how(config=("thread_unload_delay_secs=9",)).command(None))
-        self.assertEqual(told, ["thread_unload_delay_secs=0", "thread_unload_delay_secs=9"])
+    def test_flags_from_the_settings_come_last(self) -> None:
+        values = flags(config(config=("thread_unload_delay_secs=9",)).command(None))
+        self.assertEqual(values, ["thread_unload_delay_secs=0", "thread_unload_delay_secs=9"])
 
     def test_no_repr_shows_the_environment(self) -> None:
-        self.assertNotIn("proxy", repr(how().command(None)))
+        self.assertNotIn("proxy", repr(config().command(None)))
 
 
 class CatalogTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.reactor = CodexReactor()
+        self.reactor = FakeCodexReactor()
         self.state = Path(self.mktemp())
         self.state.mkdir()
 
     def prepare(self, provider: str | None = None) -> "Deferred[Path | None]":
-        made = Deferred.fromCoroutine(prepare_catalog(how(self.state, provider), self.reactor))
+        made = Deferred.fromCoroutine(prepare_catalog(config(self.state, provider), self.reactor))
         self.reactor.advance(0)
         return made
 
-    def test_it_is_the_childs_own_with_codexs_tools_taken_out(self) -> None:
+    def test_it_is_the_binarys_catalog_without_codex_tools(self) -> None:
         path = self.successResultOf(self.prepare())
         assert path is not None
         self.assertEqual(json.decode(path.read_bytes()), {"models": [{"slug": "gpt", "tool_mode": None}]})
         self.assertEqual(self.reactor.processes[0].command[1][-2:], ["debug", "models"])  # type: ignore[index]
 
-    def test_the_scripted_models_has_it_alone(self) -> None:
+    def test_the_catalog_for_the_scripted_model_has_one_model(self) -> None:
         path = self.successResultOf(self.prepare("http://127.0.0.1:8/v1"))
         assert path is not None
         (model,) = json.decode(path.read_bytes())["models"]
         self.assertEqual((model["slug"], model["visibility"]), ("scripted", "list"))
 
-    def test_daemons_that_share_the_directory_keep_theirs_apart(self) -> None:
+    def test_catalogs_with_other_content_have_other_names(self) -> None:
         own = self.successResultOf(self.prepare())
         scripted = self.successResultOf(self.prepare("http://127.0.0.1:8/v1"))
         again = self.successResultOf(self.prepare())
@@ -121,51 +128,51 @@ class CatalogTests(SynchronousTestCase):
         self.assertEqual(json.decode(own.read_bytes())["models"][0]["slug"], "gpt")
         self.assertEqual(len(list(self.state.iterdir())), 2)
 
-    def test_a_binary_that_prints_none_is_used_without(self) -> None:
+    def test_a_binary_that_prints_no_catalog_gives_none(self) -> None:
         for printed in (None, b"error: unknown command", b'{"models": []}'):
             self.reactor.catalog = printed
             self.assertIsNone(self.successResultOf(self.prepare()))
 
-    def test_a_binary_that_cannot_be_run_is_left_to_the_supervisor(self) -> None:
+    def test_a_binary_that_cannot_be_run_gives_none(self) -> None:
         self.reactor.error = OSError("no such file")
         self.assertIsNone(self.successResultOf(self.prepare()))
 
-    def test_a_state_directory_that_cannot_be_written_to_costs_the_catalog_only(self) -> None:
+    def test_a_directory_that_cannot_be_written_gives_none(self) -> None:
         self.state.rmdir()
         self.assertIsNone(self.successResultOf(self.prepare()))
 
-    def test_one_that_takes_too_long_is_killed_and_used_without(self) -> None:
-        self.patch(CodexReactor, "_print_catalog", lambda reactor, process: None)
+    def test_a_command_that_takes_too_long_is_killed(self) -> None:
+        self.patch(FakeCodexReactor, "_print_catalog", lambda reactor, process: None)
         made = self.prepare()
         self.reactor.advance(CATALOG_SECONDS - 1)
         self.assertNoResult(made)
         self.reactor.advance(1)
         self.assertIsNone(self.successResultOf(made))
-        self.assertEqual(self.reactor.living, [])
+        self.assertEqual(self.reactor.running_processes, [])
 
 
-class OutputTests(SynchronousTestCase):
+class RunCommandTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.reactor = CodexReactor()
+        self.reactor = FakeCodexReactor()
         self.reactor.catalog = b"printed"
 
-    def run_it(self) -> "Deferred[bytes]":
-        found = output(Command("/opt/codex", ("debug", "models")), self.reactor)
+    def run_debug_models(self) -> "Deferred[bytes]":
+        result = run_command(Command("/opt/codex", ("debug", "models")), self.reactor)
         self.reactor.advance(0)
-        return found
+        return result
 
-    def test_all_of_it_is_given(self) -> None:
-        self.assertEqual(self.successResultOf(self.run_it()), b"printed")
+    def test_the_result_is_its_stdout(self) -> None:
+        self.assertEqual(self.successResultOf(self.run_debug_models()), b"printed")
 
-    def test_one_that_writes_too_much_is_killed(self) -> None:
+    def test_a_command_that_writes_too_much_is_killed(self) -> None:
         self.patch(launch, "MAX_OUTPUT_BYTES", 6)
-        self.failureResultOf(self.run_it(), TimeoutError)
+        self.failureResultOf(self.run_debug_models(), TimeoutError)
         self.assertEqual(self.reactor.processes[0].signals, ["KILL"])
 
-    def test_whoever_waits_no_more_has_it_killed(self) -> None:
-        self.patch(CodexReactor, "_print_catalog", lambda reactor, process: None)
-        found = self.run_it()
-        found.cancel()
-        self.failureResultOf(found, CancelledError)
+    def test_cancelling_kills_the_command(self) -> None:
+        self.patch(FakeCodexReactor, "_print_catalog", lambda reactor, process: None)
+        result = self.run_debug_models()
+        result.cancel()
+        self.failureResultOf(result, CancelledError)
         self.assertEqual(self.reactor.processes[0].signals, ["KILL"])
         self.reactor.advance(CATALOG_SECONDS)

@@ -1,4 +1,4 @@
-"""Law 8, life: never two children in one slot, none orphaned, back-off monotone and capped."""
+"""Law 8: never two children in one slot, none orphaned, back-off monotone and capped."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -13,38 +13,40 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.policy.restart import RestartPolicy, Supervision
-from tests.support.process import FakeProcess, ProcessReactor, Temper
-from tests.support.rig import Rig
+from tests.support.fake_process import FakeProcess, ProcessBehaviour, ProcessReactor
+from tests.support.supervisor_harness import SupervisorHarness
 
 POLICY = RestartPolicy(stable_seconds=1e9, limit=6, window_seconds=300)
 LIVING = {"Stopped": 0, "Starting": 1, "Up": 1, "Killing": 1, "BackingOff": 0, "Down": 0, "Stopping": 1}
 TIMERS = {"Stopped": 0, "Starting": 1, "Up": 0, "Killing": 0, "BackingOff": 1, "Down": 1, "Stopping": 1}
 
 
-class WaitRecorder(ProcessReactor):
-    """Writes down the waits of a streak; giving up ends it."""
+class DelayRecorder(ProcessReactor):
+    """Records the restart delays of a streak; giving up ends it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.waits: list[float] = []
+        self.delays: list[float] = []
 
     def callLater(self, delay: float, callable: object, *args: object, **kw: object) -> DelayedCall:
         name = getattr(callable, "__name__", "")
-        if "Life.retry" in name:
-            self.waits.append(delay)
-        elif "Life.awaken" in name:
-            self.waits.clear()
+        if "SlotLifecycle.backoff_elapsed" in name:
+            self.delays.append(delay)
+        elif "SlotLifecycle.restart_now" in name:
+            self.delays.clear()
         return super().callLater(delay, callable, *args, **kw)
 
 
-class LifeMachine(RuleBasedStateMachine):
-    """Everything that can happen to a slot, in any order."""
+class SlotMachine(RuleBasedStateMachine):
+    """All events of a slot, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.reactor = WaitRecorder()
-        self.rig = Rig(Supervision(handshake_seconds=10, grace_seconds=5, restart=POLICY), self.reactor)
-        self.supervisor = self.rig.supervisor
+        self.reactor = DelayRecorder()
+        self.harness = SupervisorHarness(
+            Supervision(handshake_seconds=10, grace_seconds=5, restart=POLICY), self.reactor
+        )
+        self.supervisor = self.harness.supervisor
         self.stops: list[Deferred[None]] = []
 
     @rule()
@@ -56,41 +58,41 @@ class LifeMachine(RuleBasedStateMachine):
         self.stops.append(self.supervisor.stopService())
 
     @rule()
-    def awaken(self) -> None:
-        self.supervisor.awaken()
+    def restart_now(self) -> None:
+        self.supervisor.restart_now()
 
     @rule(seconds=st.sampled_from([0, 0.01, 0.5, 1, 5, 10, 31, 301]))
     def time_passes(self, seconds: float) -> None:
-        self.reactor.live(seconds)
+        self.reactor.advance_stepwise(seconds)
 
-    @precondition(lambda self: self.reactor.living)
+    @precondition(lambda self: self.reactor.running_processes)
     @rule(code=st.integers(0, 2))
     def the_child_exits(self, code: int) -> None:
-        self.reactor.living[0].exit(code)
+        self.reactor.running_processes[0].exit(code)
 
-    @precondition(lambda self: any(not handshake.called for handshake in self.rig.handshakes))
+    @precondition(lambda self: any(not handshake.called for handshake in self.harness.handshakes))
     @rule(good=st.booleans())
     def a_handshake_ends(self, good: bool) -> None:
-        handshake = next(handshake for handshake in self.rig.handshakes if not handshake.called)
+        handshake = next(handshake for handshake in self.harness.handshakes if not handshake.called)
         if good:
             handshake.callback("hello")
         else:
             handshake.errback(ValueError("no"))
 
     @rule(
-        temper=st.builds(Temper, st.booleans(), st.sampled_from([0, 0.1, 7, 20]), st.booleans()),
+        behaviour=st.builds(ProcessBehaviour, st.booleans(), st.sampled_from([0, 0.1, 7, 20]), st.booleans()),
         error=st.sampled_from([None, None, FileNotFoundError(), PermissionError()]),
         chance=st.floats(0, 1),
     )
-    def the_next_children_are_of_another_kind(
-        self, temper: Temper, error: OSError | None, chance: float
+    def the_next_children_behave_otherwise(
+        self, behaviour: ProcessBehaviour, error: OSError | None, chance: float
     ) -> None:
-        self.reactor.temper, self.reactor.error, self.rig.chance = temper, error, chance
+        self.reactor.behaviour, self.reactor.error, self.harness.chance = behaviour, error, chance
 
     @invariant()
-    def there_is_one_child_or_none_as_the_state_says(self) -> None:
-        assert len(self.reactor.living) == LIVING[self.supervisor.state], self.supervisor.state
-        assert self.supervisor.pid == next((process.pid for process in self.reactor.living), None)
+    def the_number_of_children_matches_the_state(self) -> None:
+        assert len(self.reactor.running_processes) == LIVING[self.supervisor.state], self.supervisor.state
+        assert self.supervisor.pid == next((process.pid for process in self.reactor.running_processes), None)
 
     @invariant()
     def every_timer_belongs_to_the_state(self) -> None:
@@ -100,14 +102,14 @@ class LifeMachine(RuleBasedStateMachine):
         assert len(ours) == TIMERS[state] or (state == "Stopping" and not ours)
 
     @invariant()
-    def listeners_hear_up_and_lost_in_turn(self) -> None:
-        told = [event[0] for event in self.rig.told]
+    def up_and_lost_are_reported_in_turn(self) -> None:
+        told = [event[0] for event in self.harness.notifications]
         assert told == ["up", "lost"] * (len(told) // 2) + ["up"] * (len(told) % 2)
         assert not self.supervisor.up or told[-1] == "up"
-        assert self.reactor.living or told[-1:] != ["up"]
+        assert self.reactor.running_processes or told[-1:] != ["up"]
 
     @invariant()
-    def a_stop_is_told_when_the_child_is_gone_and_not_before(self) -> None:
+    def a_stop_ends_exactly_when_the_child_has_exited(self) -> None:
         if self.supervisor.state == "Stopped":
             assert all(stop.called for stop in self.stops)
             assert not self.supervisor.running
@@ -115,21 +117,21 @@ class LifeMachine(RuleBasedStateMachine):
             assert not self.stops[-1].called
 
     @invariant()
-    def waits_never_shrink_and_are_capped(self) -> None:
-        waits = self.reactor.waits
-        assert waits == sorted(waits)
-        assert all(POLICY.first_seconds <= wait <= POLICY.cap_seconds for wait in waits)
+    def delays_never_shrink_and_are_capped(self) -> None:
+        delays = self.reactor.delays
+        assert delays == sorted(delays)
+        assert all(POLICY.first_seconds <= delay <= POLICY.cap_seconds for delay in delays)
 
     def teardown(self) -> None:
-        """However it went, a stop ends it, with nothing left behind."""
+        """Stop the slot; nothing is left behind."""
         self.stop()
-        self.reactor.live(100)
+        self.reactor.advance_stepwise(100)
         assert self.supervisor.state == "Stopped"
         assert all(stop.called for stop in self.stops)
-        assert not self.reactor.living
+        assert not self.reactor.running_processes
         assert self.reactor.getDelayedCalls() == []
 
 
 class LawTests(SynchronousTestCase):
-    def test_whatever_happens_there_is_one_child_or_none_and_a_stop_leaves_nothing(self) -> None:
-        run_state_machine_as_test(LifeMachine)
+    def test_a_slot_has_at_most_one_child_and_a_stop_leaves_nothing(self) -> None:
+        run_state_machine_as_test(SlotMachine)

@@ -1,4 +1,4 @@
-"""A process's resident memory."""
+"""Resident memory of a process."""
 
 import os
 
@@ -8,11 +8,11 @@ from codexd.child.memory import resident_bytes
 
 
 class MemoryTests(SynchronousTestCase):
-    def test_a_process_that_runs_holds_some(self) -> None:
+    def test_a_running_process(self) -> None:
         before = resident_bytes(os.getpid())
         self.assertGreater(before, 2**20)
         ballast = bytearray(b"x" * 64 * 2**20)
         self.assertGreater(resident_bytes(os.getpid()), before + len(ballast) // 2)
 
-    def test_one_that_is_gone_holds_none(self) -> None:
+    def test_a_process_that_does_not_exist_has_none(self) -> None:
         self.assertEqual(resident_bytes(2**31 - 1), 0)

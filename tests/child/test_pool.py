@@ -1,85 +1,85 @@
-"""Several children on one home: the first alone, then all; the least busy answers."""
+"""A pool starts its first child alone, and chooses the worker with the fewest turns."""
 
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.child.pool import Pool
-from codexd.neutral.fault import Refused
+from codexd.neutral.fault import FaultError
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings
-from tests.support.codex import Codex
-from tests.support.listener import turn
+from tests.support.in_memory_codex import InMemoryCodex
+from tests.support.recording_sink import turn
 
 
 class PoolTests(SynchronousTestCase):
-    def make(self, workers: int = 3, turns: int = 2) -> Codex:
+    def make(self, workers: int = 3, turns: int = 2) -> InMemoryCodex:
         settings = Settings(codex=CodexSettings(workers=workers, turns_per_worker=turns))
-        return Codex(Path(self.mktemp()), settings)
+        return InMemoryCodex(Path(self.mktemp()), settings)
 
-    def pool(self, codex: Codex) -> Pool:
+    def pool(self, codex: InMemoryCodex) -> Pool:
         return codex.children._pools["plain"]
 
-    def test_the_first_child_has_a_fresh_home_to_itself(self) -> None:
+    def test_the_first_child_starts_alone(self) -> None:
         codex = self.make()
-        codex.reactor.held = True
+        codex.reactor.holds_output = True
         codex.start()
         self.assertEqual(len(codex.reactor.children), 1)
         codex.reactor.advance(10)
         self.assertEqual(len(codex.reactor.children), 1)
         self.assertFalse(codex.backend.ready())
-        codex.process.held = codex.reactor.held = False
+        codex.process.holds_output = codex.reactor.holds_output = False
         codex.process.deliver()
         codex.reactor.advance(0)
         self.assertEqual(len(codex.reactor.children), 3)
-        self.assertEqual(codex.figure("children_up"), 3)
+        self.assertEqual(codex.metric("children_up"), 3)
 
-    def test_a_first_child_that_dies_before_it_was_up_leaves_the_home_to_its_successor_alone(self) -> None:
+    def test_after_a_first_child_that_was_never_up_its_successor_starts_alone(self) -> None:
         codex = self.make()
-        codex.reactor.held = True
+        codex.reactor.holds_output = True
         codex.start()
         codex.process.exit(1)
         codex.reactor.advance(1)
-        self.assertEqual((len(codex.reactor.children), len(codex.reactor.living)), (2, 1))
+        self.assertEqual((len(codex.reactor.children), len(codex.reactor.running_processes)), (2, 1))
 
-    def test_once_it_was_up_the_others_do_not_wait_for_it_again(self) -> None:
+    def test_once_it_was_up_the_others_restart_without_it(self) -> None:
         codex = self.make()
         codex.start()
         for child in codex.reactor.children[:]:
             child.exit(1)
         codex.reactor.advance(0.5)
-        self.assertEqual(len(codex.reactor.living), 3)
+        self.assertEqual(len(codex.reactor.running_processes), 3)
 
-    def test_turns_go_where_the_fewest_run(self) -> None:
+    def test_turns_go_to_the_worker_with_the_fewest(self) -> None:
         codex = self.make()
         codex.start()
         for _ in range(5):
             codex.ask(turn("hang:"))
         self.assertEqual([worker.running for worker in self.pool(codex).workers], [2, 2, 1])
 
-    def test_when_all_are_full_more_is_refused_until_one_is_done(self) -> None:
+    def test_when_all_are_full_turns_are_refused_until_one_ends(self) -> None:
         codex = self.make()
         codex.start()
         asked = [codex.ask(turn("hang:")) for _ in range(6)]
-        with self.assertRaises(Refused) as refused:
+        with self.assertRaises(FaultError) as refused:
             codex.begin(turn("say: hi"))
         self.assertEqual(refused.exception.fault.kind, "busy")
-        asked[3].leave()
+        asked[3].cancel()
         self.assertEqual(codex.ask(turn("say: hi")).kind, "stop")
 
-    def test_a_child_that_is_down_is_passed_over(self) -> None:
+    def test_a_child_that_is_down_is_not_chosen(self) -> None:
         codex = self.make(workers=2)
         codex.start()
         codex.reactor.children[0].exit(1)
         for _ in range(2):
             codex.ask(turn("hang:"))
         self.assertEqual([worker.running for worker in self.pool(codex).workers], [0, 2])
-        with self.assertRaises(Refused) as refused:
+        with self.assertRaises(FaultError) as refused:
             codex.begin(turn("hang:"))
         self.assertEqual(refused.exception.fault.kind, "busy")
 
-    def test_with_none_up_everything_is_refused(self) -> None:
+    def test_with_no_child_up_turns_are_refused(self) -> None:
         codex = self.make(workers=1)
-        with self.assertRaises(Refused) as refused:
-            self.pool(codex).choose()
+        with self.assertRaises(FaultError) as refused:
+            self.pool(codex).choose_worker()
         self.assertEqual(refused.exception.fault.kind, "not_ready")

@@ -1,4 +1,4 @@
-"""One child process, at our end. `tests/live/test_process.py` shows the same with real ones."""
+"""The process protocol of a child. `tests/live/test_process.py` runs the same with real processes."""
 
 from signal import SIGKILL
 
@@ -6,8 +6,8 @@ from twisted.internet.interfaces import IProcessProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.child.process import COMPLAINT_BYTES, ChildProcess, Command, launch
-from tests.support.process import FakeProcess, ProcessReactor
+from codexd.child.process import MAX_STDERR_LINE_BYTES, ChildProcess, Command, launch
+from tests.support.fake_process import FakeProcess, ProcessReactor
 
 COMMAND = Command("/opt/codex", ("app-server", "-c", "a=b"), {"OPENAI_API_KEY": "sk-secret"}, "/srv")
 
@@ -15,26 +15,26 @@ COMMAND = Command("/opt/codex", ("app-server", "-c", "a=b"), {"OPENAI_API_KEY": 
 class ProcessTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = ProcessReactor()
-        self.told: list[object] = []
+        self.events: list[object] = []
         self.child = ChildProcess()
-        self.child.on_started = lambda: self.told.append(("started", self.child.pid))
-        self.child.on_output = lambda data: self.told.append(("output", data))
-        self.child.on_complaint = lambda line: self.told.append(("complaint", line))
-        self.child.on_exited = lambda reason: self.told.append(("exited", reason, self.child.pid))
-        self.child.on_ended = lambda: self.told.append("ended")
+        self.child.on_started = lambda: self.events.append(("started", self.child.pid))
+        self.child.on_stdout = lambda data: self.events.append(("stdout", data))
+        self.child.on_stderr_line = lambda line: self.events.append(("stderr", line))
+        self.child.on_exited = lambda reason: self.events.append(("exited", reason, self.child.pid))
+        self.child.on_ended = lambda: self.events.append("ended")
 
-    def run_it(self) -> FakeProcess:
+    def start(self) -> FakeProcess:
         launch(self.reactor, COMMAND, self.child)
-        self.told.clear()
+        self.events.clear()
         return self.reactor.processes[0]
 
 
 class LaunchTests(ProcessTestCase):
-    def test_our_end_is_a_process_protocol(self) -> None:
+    def test_it_is_a_process_protocol(self) -> None:
         verifyObject(IProcessProtocol, self.child)
 
-    def test_the_command_is_run_as_it_stands_with_its_own_environment_only(self) -> None:
-        command = self.run_it().command
+    def test_the_command_is_run_with_exactly_its_environment(self) -> None:
+        command = self.start().command
         arguments = ["/opt/codex", "app-server", "-c", "a=b"]
         self.assertEqual(command, ("/opt/codex", arguments, {"OPENAI_API_KEY": "sk-secret"}, "/srv"))
 
@@ -44,139 +44,139 @@ class LaunchTests(ProcessTestCase):
     def test_it_has_a_pid_from_its_start_to_its_exit(self) -> None:
         self.assertEqual((self.child.pid, self.child.launched), (None, False))
         launch(self.reactor, COMMAND, self.child)
-        self.assertEqual((self.told, self.child.launched), ([("started", 1000)], True))
+        self.assertEqual((self.events, self.child.launched), ([("started", 1000)], True))
         self.reactor.processes[0].exit(3)
-        self.assertEqual(self.told[1:], [("exited", "exit code 3", None)])
+        self.assertEqual(self.events[1:], [("exited", "exit code 3", None)])
         self.assertEqual((self.child.pid, self.child.launched), (None, True))
 
 
 class PipeTests(ProcessTestCase):
-    def test_output_is_passed_on_raw_and_at_once(self) -> None:
-        process = self.run_it()
-        process.say(b"half a li")
-        process.say(b"ne\n")
-        self.assertEqual(self.told, [("output", b"half a li"), ("output", b"ne\n")])
+    def test_stdout_is_passed_on_as_it_comes(self) -> None:
+        process = self.start()
+        process.emit_output(b"half a li")
+        process.emit_output(b"ne\n")
+        self.assertEqual(self.events, [("stdout", b"half a li"), ("stdout", b"ne\n")])
 
-    def test_complaints_come_by_lines_the_last_one_also_without_an_end(self) -> None:
-        process = self.run_it()
-        process.say(b"one\ntw", fd=2)
-        process.say(b"o\r\nthree", fd=2)
+    def test_stderr_is_passed_on_by_lines(self) -> None:
+        process = self.start()
+        process.emit_output(b"one\ntw", fd=2)
+        process.emit_output(b"o\r\nthree", fd=2)
         process.exit()
         self.reactor.advance(0)
-        lines = [told[1] for told in self.told if told[0] == "complaint"]
+        lines = [event[1] for event in self.events if event[0] == "stderr"]
         self.assertEqual(lines, [b"one", b"two", b"three"])
-        self.assertEqual(self.told[-1], "ended")
+        self.assertEqual(self.events[-1], "ended")
 
-    def test_an_endless_complaint_is_dropped(self) -> None:
-        process = self.run_it()
-        process.say(b"x" * (COMPLAINT_BYTES + 1) + b"\nok\n", fd=2)
-        self.assertEqual(self.told, [("complaint", b"ok")])
+    def test_a_stderr_line_that_is_too_long_is_dropped(self) -> None:
+        process = self.start()
+        process.emit_output(b"x" * (MAX_STDERR_LINE_BYTES + 1) + b"\nok\n", fd=2)
+        self.assertEqual(self.events, [("stderr", b"ok")])
 
-    def test_what_is_written_arrives_and_after_the_end_is_lost_silently(self) -> None:
+    def test_data_written_before_the_start_or_after_the_exit_is_dropped(self) -> None:
         self.child.write(b"too early")
-        process = self.run_it()
+        process = self.start()
         self.child.write(b"{}\n")
         process.exit()
         self.child.write(b"too late")
         self.assertEqual(process.written, b"{}\n")
 
     def test_closing_stdin_ends_it(self) -> None:
-        self.run_it()
+        self.start()
         self.child.close_stdin()
         self.reactor.advance(0)
-        self.assertEqual(self.told, [("exited", "exit code 0", None), "ended"])
+        self.assertEqual(self.events, [("exited", "exit code 0", None), "ended"])
 
-    def test_the_last_bytes_come_after_the_exit_and_before_the_end(self) -> None:
-        process = self.run_it()
+    def test_the_last_output_comes_between_exit_and_end(self) -> None:
+        process = self.start()
         process.pauseProducing()
-        process.say(b"last")
+        process.emit_output(b"last")
         process.exit()
         process.resumeProducing()
         self.reactor.advance(0)
-        self.assertEqual(self.told, [("exited", "exit code 0", None), ("output", b"last"), "ended"])
+        self.assertEqual(self.events, [("exited", "exit code 0", None), ("stdout", b"last"), "ended"])
 
-    def test_a_discarded_child_lets_go_of_pipes_a_grandchild_still_holds(self) -> None:
-        process = self.run_it()
+    def test_pipes_that_a_grandchild_holds_open_can_be_closed(self) -> None:
+        process = self.start()
         process.pauseProducing()
         process.exit()
         self.reactor.advance(1)
-        self.assertNotIn("ended", self.told)
-        self.child.discard()
+        self.assertNotIn("ended", self.events)
+        self.child.close_pipes()
         self.reactor.advance(1)
-        self.assertEqual(self.told[-1], "ended")
+        self.assertEqual(self.events[-1], "ended")
 
-    def test_a_living_child_is_not_discarded(self) -> None:
-        process = self.run_it()
-        self.child.discard()
-        ChildProcess().discard()
+    def test_the_pipes_of_a_running_child_stay_open(self) -> None:
+        process = self.start()
+        self.child.close_pipes()
+        ChildProcess().close_pipes()
         self.reactor.advance(1)
         self.assertTrue(process.alive)
 
 
 class SignalTests(ProcessTestCase):
-    def test_the_end_is_told_in_words(self) -> None:
+    def test_the_exit_is_described(self) -> None:
         for signal, words in (("TERM", "killed by SIGTERM"), ("KILL", "killed by SIGKILL")):
             self.setUp()
-            self.run_it()
-            self.child.terminate(signal)
+            self.start()
+            self.child.send_signal(signal)
             self.reactor.advance(0)
-            self.assertEqual(self.told[0], ("exited", words, None))
+            self.assertEqual(self.events[0], ("exited", words, None))
 
     def test_a_signal_before_the_start_or_after_the_end_does_nothing(self) -> None:
-        self.child.terminate("TERM")
-        self.run_it().exit(signal=SIGKILL)
-        self.child.terminate("KILL")
+        self.child.send_signal("TERM")
+        self.start().exit(signal=SIGKILL)
+        self.child.send_signal("KILL")
         self.reactor.advance(1)
-        self.assertEqual(self.told, [("exited", "killed by SIGKILL", None), "ended"])
+        self.assertEqual(self.events, [("exited", "killed by SIGKILL", None), "ended"])
 
 
-class HoldTests(ProcessTestCase):
-    def test_while_anybody_holds_it_nothing_is_read(self) -> None:
-        process = self.run_it()
-        self.child.hold("a")
-        self.child.hold("b")
-        process.say(b"1")
-        self.child.release("a")
+class PauseTests(ProcessTestCase):
+    def test_nothing_is_read_until_every_holder_has_resumed(self) -> None:
+        process = self.start()
+        self.child.pause("a")
+        self.child.pause("b")
+        process.emit_output(b"1")
+        self.child.resume("a")
         self.reactor.advance(0)
-        self.assertEqual((self.told, self.child.held), ([], True))
-        self.child.release("b")
+        self.assertEqual((self.events, self.child.paused), ([], True))
+        self.child.resume("b")
         self.reactor.advance(0)
-        self.assertEqual((self.told, self.child.held), ([("output", b"1")], False))
+        self.assertEqual((self.events, self.child.paused), ([("stdout", b"1")], False))
 
-    def test_holding_and_releasing_twice_is_the_same_as_once(self) -> None:
-        process = self.run_it()
+    def test_pause_and_resume_are_idempotent(self) -> None:
+        process = self.start()
         for _ in range(2):
-            self.child.hold("a")
-        self.child.hold("b")
+            self.child.pause("a")
+        self.child.pause("b")
         for _ in range(2):
-            self.child.release("a")
+            self.child.resume("a")
         self.assertTrue(process.paused)
-        self.child.release("b")
+        self.child.resume("b")
         self.assertFalse(process.paused)
 
-    def test_a_release_without_a_hold_reads_no_earlier(self) -> None:
-        process = self.run_it()
-        self.child.hold("a")
-        self.child.release("nobody")
+    def test_resume_without_pause_does_nothing(self) -> None:
+        process = self.start()
+        self.child.pause("a")
+        self.child.resume("nobody")
         self.assertTrue(process.paused)
 
-    def test_a_holder_is_told_apart_by_identity_and_need_not_be_hashable(self) -> None:
-        process, holders = self.run_it(), ([], [])
+    def test_holders_are_compared_by_identity(self) -> None:
+        process, holders = self.start(), ([], [])
         for holder in holders:
-            self.child.hold(holder)
-        self.child.release(holders[0])
+            self.child.pause(holder)
+        self.child.resume(holders[0])
         self.assertTrue(process.paused)
 
-    def test_the_exit_lets_go_of_every_hold_so_that_the_end_is_seen(self) -> None:
-        process = self.run_it()
-        self.child.hold("a")
-        process.say(b"last")
+    def test_the_exit_resumes_the_pipes(self) -> None:
+        process = self.start()
+        self.child.pause("a")
+        process.emit_output(b"last")
         process.exit()
         self.reactor.advance(0)
-        self.assertEqual(self.told, [("exited", "exit code 0", None), ("output", b"last"), "ended"])
-        self.child.release("a")
+        self.assertEqual(self.events, [("exited", "exit code 0", None), ("stdout", b"last"), "ended"])
+        self.child.resume("a")
 
-    def test_nothing_that_does_not_run_is_held(self) -> None:
-        self.child.hold("a")
-        self.assertFalse(self.child.held)
-        self.assertFalse(self.run_it().paused)
+    def test_a_child_that_does_not_run_is_not_paused(self) -> None:
+        self.child.pause("a")
+        self.assertFalse(self.child.paused)
+        self.assertFalse(self.start().paused)

@@ -1,55 +1,55 @@
-"""Answers that are held back, and answers that nobody wants any more: at any moment, with nothing left."""
+"""Turns whose events are ready at once, and turns that are cancelled at any moment."""
 
 from attrs import evolve
 
 from codexd.neutral import event as e
 from codexd.settings import Turns
 from tests.child.test_session import TURNS, SessionTestCase
-from tests.support.appserver_thread import Habits
-from tests.support.listener import TOOL, Asked, after, answered, turn
+from tests.support.fake_app_server_thread import AppServerBehaviour
+from tests.support.recording_sink import TOOL, StartedTurn, continued, turn, with_results
 
 
-class HeldBackTests(SessionTestCase):
-    def test_an_answer_that_is_there_at_once_begins_after_its_handle_was_given(self) -> None:
+class ReadyEventsTests(SessionTestCase):
+    def test_events_that_are_ready_come_after_the_handle(self) -> None:
         ask = turn("call: f {}\ncall: f {}", tools=(TOOL,), parallel_tool_calls=False)
         first = self.codex.ask(ask)
         self.assertEqual(len(first.reply.calls), 1)
-        second = self.codex.begin(answered(first, "1"))
-        self.assertEqual(second.listener.events, [])
+        second = self.codex.begin(with_results(first, "1"))
+        self.assertEqual(second.sink.events, [])
         self.codex.reactor.advance(0)
         self.assertEqual((second.kind, len(second.reply.calls)), ("tool_calls", 1))
-        self.assertEqual(second.listener.flushed, len(second.listener.events))
-        third = self.codex.ask(answered(second, "2"))
+        self.assertEqual(second.sink.settled, len(second.sink.events))
+        third = self.codex.ask(with_results(second, "2"))
         self.assertEqual(third.reply.text, "tool said: 1 | 2")
-        self.assertGone()
+        self.assertNothingLeft()
 
-    def test_one_that_is_cancelled_before_it_began_says_nothing(self) -> None:
+    def test_a_turn_cancelled_before_its_ready_events_emits_none(self) -> None:
         first = self.codex.ask(turn("call: f {}\ncall: f {}", tools=(TOOL,), parallel_tool_calls=False))
-        second = self.codex.begin(answered(first, "1"))
-        second.leave()
+        second = self.codex.begin(with_results(first, "1"))
+        second.cancel()
         self.codex.reactor.advance(0)
-        self.assertEqual(second.listener.events, [])
-        self.assertGone()
+        self.assertEqual(second.sink.events, [])
+        self.assertNothingLeft()
 
-    def test_one_whose_child_dies_before_it_began_fails(self) -> None:
+    def test_a_turn_whose_child_exits_before_its_ready_events_fails(self) -> None:
         first = self.codex.ask(turn("call: f {}\ncall: f {}", tools=(TOOL,), parallel_tool_calls=False))
-        second = self.codex.begin(answered(first, "1"))
+        second = self.codex.begin(with_results(first, "1"))
         self.codex.process.exit(1)
         self.codex.reactor.advance(0)
-        self.assertEqual(second.listener.events, [e.Failed(second.reply.fault)])
+        self.assertEqual(second.sink.events, [e.Failed(second.reply.fault)])
         self.assertEqual(second.kind, "child_died")
 
 
 class CancelTests(SessionTestCase):
-    """At any moment: after each line that the child reads, writes, or says."""
+    """Cancel after each line that the child reads or writes."""
 
     turns = evolve(TURNS, suspend_limit=0)
 
-    def leave_after(self, script: str, steps: int, habits: Habits) -> tuple[Asked, bool]:
-        """Cancel after so many steps; tell whether there were more."""
-        self.codex.server.habits = habits
+    def cancel_after(self, script: str, steps: int, behaviour: AppServerBehaviour) -> tuple[StartedTurn, bool]:
+        """Cancel after so many steps; return the turn, and whether there were more steps."""
+        self.codex.server.behaviour = behaviour
         process, server = self.codex.process, self.codex.server
-        process.held = server.paced = True
+        process.holds_output = server.stepwise = True
         asked = self.codex.begin(turn(script, tools=(TOOL,)))
         more = True
         for _ in range(steps):
@@ -58,63 +58,63 @@ class CancelTests(SessionTestCase):
             more = bool(process.outbox)
             process.deliver(1)
         over = asked.kind is not None
-        asked.leave()
-        process.held = server.paced = False
+        asked.cancel()
+        process.holds_output = server.stepwise = False
         process.deliver()
         self.codex.reactor.advance(0)
         return asked, more and not over
 
-    def test_the_model_is_stopped_as_soon_as_can_be_and_nothing_is_told_or_left(self) -> None:
+    def test_a_cancelled_turn_is_stopped_and_leaves_nothing(self) -> None:
         for script in ("think: one two", "preface: so\ncall: f {}\ncall: f {}", "stall: one", "fail: 400"):
-            for habits in (Habits(), Habits(starts_first=True, calls_early=True)):
+            for behaviour in (AppServerBehaviour(), AppServerBehaviour(starts_first=True, calls_early=True)):
                 steps, more = 0, True
                 while more:
                     before = len(self.codex.server.calls)
-                    _, more = self.leave_after(script, steps, habits)
+                    _, more = self.cancel_after(script, steps, behaviour)
                     if more:
                         calls = [method for method, _ in self.codex.server.calls[before:]]
                         self.assertEqual(calls[-1], "thread/unsubscribe", (script, steps))
-                        self.assertGone()
+                        self.assertNothingLeft()
                     steps += 1
                 self.assertGreater(steps, 3)
 
     def test_a_cancelled_turn_is_interrupted_and_counted_once(self) -> None:
         asked = self.codex.ask(turn("stall: one"))
-        self.assertEqual(self.codex.figure("turn_interrupted"), 0)
-        asked.leave()
+        self.assertEqual(self.codex.metric("turn_interrupted"), 0)
+        asked.cancel()
         asked.handle.cancel()
         self.codex.reactor.advance(0)
-        self.assertEqual((self.asked("turn/interrupt"), self.codex.figure("turn_interrupted")), (1, 1))
-        self.assertGone()
+        self.assertEqual((self.calls("turn/interrupt"), self.codex.metric("turn_interrupted")), (1, 1))
+        self.assertNothingLeft()
 
-    def test_one_that_never_began_in_the_child_is_not_interrupted(self) -> None:
+    def test_a_turn_that_the_child_has_not_begun_is_not_interrupted(self) -> None:
         asked = self.codex.begin(turn("say: hi"))
-        asked.leave()
+        asked.cancel()
         self.codex.reactor.advance(0)
-        self.assertEqual((self.asked("turn/start"), self.codex.figure("turn_interrupted")), (0, 0))
-        self.assertGone()
+        self.assertEqual((self.calls("turn/start"), self.codex.metric("turn_interrupted")), (0, 0))
+        self.assertNothingLeft()
 
-    def test_an_answer_that_is_over_is_not_cancelled(self) -> None:
+    def test_cancel_after_the_end_does_nothing(self) -> None:
         asked = self.codex.ask(turn("say: hi"))
         asked.handle.cancel()
         self.codex.reactor.advance(0)
-        self.assertEqual(self.asked("turn/interrupt"), 0)
+        self.assertEqual(self.calls("turn/interrupt"), 0)
 
-    def test_the_place_is_free_at_once(self) -> None:
+    def test_the_capacity_is_free_at_once(self) -> None:
         asked = self.codex.ask(turn("hang:"))
-        self.codex.process.held = True
+        self.codex.process.holds_output = True
         (worker,) = self.codex.children._pools["plain"].workers
-        asked.leave()
+        asked.cancel()
         self.assertEqual(worker.running, 0)
 
 
-class WarmTests(SessionTestCase):
+class ContinuedThreadTests(SessionTestCase):
     turns = Turns()
 
     def test_cancelling_a_continued_thread_unloads_it(self) -> None:
         first = self.codex.ask(turn("say: hi"))
-        second = self.codex.ask(after(first, "stall: one"))
+        second = self.codex.ask(continued(first, "stall: one"))
         self.assertEqual(self.codex.threads, 1)
-        second.leave()
+        second.cancel()
         self.codex.reactor.advance(0)
         self.assertEqual(self.codex.threads, 0)

@@ -1,14 +1,14 @@
-"""What a message holds, as both dialects write it."""
+"""Message content, as both dialects write it."""
 
 from collections.abc import Callable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.content import parts
-from codexd.fronts.reading import Fields
+from codexd.fronts.content import parse_parts
+from codexd.fronts.json_fields import Fields
 from codexd.neutral.turn import AudioPart, FilePart, ImagePart, RefusalPart, TextPart
-from tests.fronts.test_reading import refusal
+from tests.fronts.test_json_fields import refusal
 
 PICTURE = "data:image/png;base64,AA=="
 BINARY = "data:application/octet-stream;base64"
@@ -62,23 +62,23 @@ WRONG_PARTS = (
 
 class ContentTests(SynchronousTestCase):
     def assert_refused(self, act: Callable[[], Any], kind: str, param: str | None) -> None:
-        """Check what is complained of, and where unless that is said elsewhere."""
+        """Check the fault and its param."""
         found = refusal(act)
         self.assertEqual((found.kind, found.param), (kind, found.param if param is None else param))
 
-    def test_every_form_of_a_content_part_is_read(self) -> None:
+    def test_every_form_of_a_content_part_is_parsed(self) -> None:
         for written, part in PARTS:
-            self.assertEqual(parts(Fields({"content": [written]}), "content"), (part,))
+            self.assertEqual(parse_parts(Fields({"content": [written]}), "content"), (part,))
 
     def test_content_may_be_a_string_or_empty_in_every_way(self) -> None:
         for written, meant in (("a", (TextPart("a"),)), ("", (TextPart(""),)), ([], ()), (None, ())):
-            self.assertEqual(parts(Fields({"content": written}), "content"), meant)
+            self.assertEqual(parse_parts(Fields({"content": written}), "content"), meant)
 
-    def test_a_wrong_part_is_refused_at_its_place(self) -> None:
+    def test_a_wrong_part_is_rejected_at_its_place(self) -> None:
         for written, kind, param in WRONG_PARTS:
             fields = Fields({"content": [written]})
-            self.assert_refused(lambda fields=fields: parts(fields, "content"), kind, param)
-        self.assert_refused(lambda: parts(Fields({"content": 1}), "content"), "wrong_type", "content")
+            self.assert_refused(lambda fields=fields: parse_parts(fields, "content"), kind, param)
+        self.assert_refused(lambda: parse_parts(Fields({"content": 1}), "content"), "wrong_type", "content")
 
     def test_data_without_a_type_has_that_of_its_files_name(self) -> None:
         for name, media in (
@@ -92,12 +92,12 @@ class ContentTests(SynchronousTestCase):
             (None, "application/octet-stream"),
         ):
             part = {"type": "input_file", "file_data": "AA==", "filename": name}
-            (found,) = parts(Fields({"content": [part]}), "content")
+            (found,) = parse_parts(Fields({"content": [part]}), "content")
             self.assertEqual(found, FilePart(f"data:{media};base64,AA==", name))
 
-    def test_an_uploaded_file_is_refused_with_what_to_do_instead(self) -> None:
+    def test_an_uploaded_file_is_rejected_with_what_to_do_instead(self) -> None:
         for kind, instead in (("input_image", "'image_url'"), ("input_file", "'file_data'")):
             fields = Fields({"content": [{"type": kind, "file_id": "file-1"}]})
-            message = refusal(lambda fields=fields: parts(fields, "content")).message
+            message = refusal(lambda fields=fields: parse_parts(fields, "content")).message
             self.assertIn("Files API", message)
             self.assertIn(instead, message)

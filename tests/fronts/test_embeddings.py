@@ -1,4 +1,4 @@
-"""Requests for embeddings, which are passed on."""
+"""Embeddings requests, which are forwarded."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import embeddings
 from codexd.fronts.embeddings import MAX_INPUTS
-from codexd.neutral.fault import Refused
+from codexd.neutral.fault import FaultError
 from codexd.wire import json
-from tests.fronts.test_reading import refusal
+from tests.fronts.test_json_fields import refusal
 
 BODY = b'{"input": ["a", "b"],\n "model": "small", "dimensions": 8, "x": {"y": 1.50}}'
 
@@ -19,19 +19,19 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_le
 
 
 class EmbeddingsTests(SynchronousTestCase):
-    def test_the_model_is_read_and_the_body_kept_as_it_came(self) -> None:
+    def test_the_model_is_parsed_and_the_body_stays_unchanged(self) -> None:
         found = embeddings.decode(BODY)
-        self.assertEqual((found.model, found.renamed("small")), ("small", BODY))
+        self.assertEqual((found.model, found.with_model("small")), ("small", BODY))
 
     def test_the_upstream_gets_its_own_name_for_the_model_and_all_else(self) -> None:
-        renamed = embeddings.decode(BODY).renamed("nomic-embed-text")
-        self.assertEqual(json.decode(renamed), json.decode(BODY) | {"model": "nomic-embed-text"})
+        with_model = embeddings.decode(BODY).with_model("nomic-embed-text")
+        self.assertEqual(json.decode(with_model), json.decode(BODY) | {"model": "nomic-embed-text"})
 
     def test_every_form_of_input_goes_through(self) -> None:
         for value in ("a", ["a"], [1, 2], [[1], [2]], ["a"] * MAX_INPUTS):
             embeddings.decode(json.encode({"model": "m", "input": value}))
 
-    def test_what_is_missing_or_too_much_is_refused_by_name(self) -> None:
+    def test_missing_or_oversized_input_is_rejected_by_name(self) -> None:
         for fields, kind, param in (
             ({}, "missing", "input"),
             ({"input": "a"}, "missing", "model"),
@@ -47,15 +47,15 @@ class EmbeddingsTests(SynchronousTestCase):
             self.assertEqual((found.kind, found.param, found.status), (kind, param, 400), fields)
 
     def test_a_model_without_embeddings_is_the_clients_mistake(self) -> None:
-        found = embeddings.unavailable()
+        found = embeddings.embeddings_unsupported()
         self.assertEqual((found.status, found.param, found.should_retry), (400, "model", False))
 
     @given(st.dictionaries(st.sampled_from(("model", "input", "user")), values))
-    def test_any_object_is_passed_on_or_refused(self, fields: dict[str, Any]) -> None:
+    def test_any_object_is_forwarded_or_rejected(self, fields: dict[str, Any]) -> None:
         for body in (fields, {**fields, "model": "m", "input": "a"}):
             try:
                 found = embeddings.decode(json.encode(body))
-            except Refused as refused:
+            except FaultError as refused:
                 self.assertEqual(refused.fault.status, 400)
             else:
-                self.assertEqual(json.decode(found.renamed("other"))["model"], "other")
+                self.assertEqual(json.decode(found.with_model("other"))["model"], "other")

@@ -1,4 +1,4 @@
-"""Faults in OpenAI's envelope."""
+"""Faults as OpenAI's error object."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -10,12 +10,12 @@ from codexd.wire import json
 class ErrorTests(SynchronousTestCase):
     def test_all_four_members_are_always_there(self) -> None:
         for kind in kinds():
-            error = json.decode(errors.render(fault(kind)))["error"]
+            error = json.decode(errors.render_error(fault(kind)))["error"]
             self.assertEqual(set(error), {"message", "type", "param", "code"})
 
     def test_an_error_says_what_the_fault_says(self) -> None:
         self.assertEqual(
-            errors.envelope(fault("missing", "Missing.", param="messages[0].role")),
+            errors.build_error_object(fault("missing", "Missing.", param="messages[0].role")),
             {
                 "error": {
                     "message": "Missing.",
@@ -35,21 +35,19 @@ class ErrorTests(SynchronousTestCase):
             ("model_failed", None, []),
         ):
             named = fault(kind, retry_after_seconds=seconds)
-            self.assertEqual(errors.headers(named), tuple(headers))
+            self.assertEqual(errors.error_headers(named), tuple(headers))
 
-    def test_who_is_not_let_in_is_told_how_to_ask(self) -> None:
-        self.assertIn(
-            (b"www-authenticate", b'Bearer realm="codexd"'), errors.headers(fault("invalid_api_key"))
-        )
+    def test_a_401_has_a_challenge(self) -> None:
+        self.assertIn((b"www-authenticate", b'Bearer realm="codexd"'), errors.error_headers(fault("invalid_api_key")))
 
 
-class AbsentTests(SynchronousTestCase):
-    """What is not kept is told in OpenAI's words."""
+class NotFoundTests(SynchronousTestCase):
+    """Missing objects are reported in OpenAI's words."""
 
-    def test_it_is_named(self) -> None:
-        wrong = errors.absent("item_not_found", "Item", "msg_1", "input")
+    def test_the_message_names_it(self) -> None:
+        wrong = errors.not_found("item_not_found", "Item", "msg_1", "input")
         self.assertEqual((wrong.status, wrong.param), (404, "input"))
         self.assertEqual(wrong.message, "Item with id 'msg_1' not found.")
 
-    def test_of_a_long_name_only_the_beginning_is_repeated(self) -> None:
-        self.assertLess(len(errors.absent("item_not_found", "Item", "m" * 10**5).message), 200)
+    def test_only_the_beginning_of_a_long_name_is_echoed(self) -> None:
+        self.assertLess(len(errors.not_found("item_not_found", "Item", "m" * 10**5).message), 200)

@@ -1,4 +1,4 @@
-"""codexd.fronts.query: strict reading of a URL's query."""
+"""codexd.fronts.query: strict parsing of a URL's query."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.query import Query
-from codexd.neutral.fault import Refused
+from codexd.neutral.fault import FaultError
 
 
 class QueryTests(SynchronousTestCase):
-    """Parameters are read, or refused by name."""
+    """Parameters are parsed, or rejected by name."""
 
     def refused(self, read: Callable[[], Any]) -> str | None:
-        with self.assertRaises(Refused) as caught:
+        with self.assertRaises(FaultError) as caught:
             read()
         self.assertEqual((caught.exception.fault.kind, caught.exception.fault.status), ("wrong_value", 400))
         return caught.exception.fault.param
 
-    def test_what_is_not_given_or_empty_is_none(self) -> None:
+    def test_an_absent_or_empty_parameter_is_none(self) -> None:
         for said in ({}, {"n": []}, {"n": [""]}):
             query = Query(said)
             self.assertIsNone(query.text("n"))
@@ -28,7 +28,7 @@ class QueryTests(SynchronousTestCase):
             self.assertIsNone(query.choice("n", ("a",)))
             self.assertFalse(query.flag("n"))
 
-    def test_what_is_given_twice_is_refused(self) -> None:
+    def test_a_repeated_parameter_is_rejected(self) -> None:
         self.assertEqual(self.refused(lambda: Query({"n": ["1", "1"]}).text("n")), "n")
 
     def test_integers_stay_within_their_limits(self) -> None:
@@ -37,9 +37,7 @@ class QueryTests(SynchronousTestCase):
             self.assertEqual(self.refused(lambda text=text: Query({"n": [text]}).integer("n", -1, 9)), "n")
 
     def test_flags_are_true_or_false(self) -> None:
-        self.assertEqual(
-            [Query({"n": [text]}).flag("n") for text in ("true", "1", "false", "0")], [1, 1, 0, 0]
-        )
+        self.assertEqual([Query({"n": [text]}).flag("n") for text in ("true", "1", "false", "0")], [1, 1, 0, 0])
         self.assertEqual(self.refused(lambda: Query({"n": ["yes"]}).flag("n")), "n")
 
     def test_choices_are_among_the_allowed(self) -> None:
@@ -56,5 +54,5 @@ class QueryTests(SynchronousTestCase):
         for read in (query.text, query.flag, query.texts, lambda name: query.integer(name, 0, 9)):
             try:
                 read("n")
-            except Refused as refused:
+            except FaultError as refused:
                 self.assertEqual(refused.fault.param, "n")

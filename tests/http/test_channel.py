@@ -3,8 +3,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.http.channel import Channel
 from codexd.neutral import event as e
 from codexd.settings import Http
-from tests.support.backend import hello
-from tests.support.web import BUFFER_BYTES, Web, chat, request
+from tests.support.fake_backend import text_answer
+from tests.support.in_memory_server import BUFFER_BYTES, InMemoryServer, chat, request
 
 CHAT = "/v1/chat/completions"
 
@@ -13,8 +13,8 @@ class TestHeads(SynchronousTestCase):
     """What is no request, or too much of one."""
 
     def setUp(self) -> None:
-        self.web = Web()
-        self.connection = self.web.connect()
+        self.server = InMemoryServer()
+        self.connection = self.server.connect()
 
     def refused(self, status: int) -> None:
         response = self.connection.response
@@ -24,7 +24,7 @@ class TestHeads(SynchronousTestCase):
         self.assertEqual(response.headers["content-type"], "application/json")
         self.assertRegex(response.headers["x-request-id"], "^req_")
         self.assertFalse(self.connection.open)
-        self.assertEqual(self.web.figure("codexd_malformed_request_total"), 1)
+        self.assertEqual(self.server.metric("codexd_malformed_request_total"), 1)
 
     def test_what_is_not_http_is_told_so_in_the_envelope(self) -> None:
         for data in (
@@ -45,9 +45,7 @@ class TestHeads(SynchronousTestCase):
             self.refused(400)
 
     def test_a_head_over_16_kilobytes_is_431(self) -> None:
-        self.connection.send(
-            b"GET / HTTP/1.1\r\n" + b"x-a: " + b"a" * 9000 + b"\r\nx-b: " + b"b" * 9000 + b"\r\n"
-        )
+        self.connection.send(b"GET / HTTP/1.1\r\n" + b"x-a: " + b"a" * 9000 + b"\r\nx-b: " + b"b" * 9000 + b"\r\n")
         self.refused(431)
 
     def test_so_is_one_line_over_it(self) -> None:
@@ -64,7 +62,7 @@ class TestHeads(SynchronousTestCase):
 
     def test_an_offer_of_h2c_is_answered_as_http_1(self) -> None:
         for upgrade in ("h2c", "websocket", "TLS/1.0"):
-            response = self.web.ask(
+            response = self.server.request(
                 "GET",
                 "/v1/models",
                 connection="Upgrade, HTTP2-Settings",
@@ -76,7 +74,7 @@ class TestHeads(SynchronousTestCase):
     def test_http_1_0_is_streamed_until_the_connection_closes(self) -> None:
         raw = request("POST", CHAT, chat(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0")
         self.connection.send(raw)
-        self.web.backend.turns[0].tell(*hello())
+        self.server.backend.turns[0].emit(*text_answer())
         head, _, body = self.connection.received.partition(b"\r\n\r\n")
         self.assertNotIn(b"chunked", head)
         self.assertTrue(body.endswith(b"data: [DONE]\n\n"))
@@ -85,36 +83,36 @@ class TestHeads(SynchronousTestCase):
 
 class TestConnections(SynchronousTestCase):
     def setUp(self) -> None:
-        self.web = Web(Http(idle_seconds=60.0))
-        self.connection = self.web.connect()
+        self.server = InMemoryServer(Http(idle_seconds=60.0))
+        self.connection = self.server.connect()
 
     def test_an_idle_connection_is_closed(self) -> None:
-        self.web.clock.advance(59)
+        self.server.clock.advance(59)
         self.assertTrue(self.connection.open)
-        self.web.clock.advance(1)
+        self.server.clock.advance(1)
         self.assertFalse(self.connection.open)
 
     def test_one_that_waits_for_its_answer_is_not(self) -> None:
-        self.connection.ask("POST", CHAT, chat())
-        self.web.clock.advance(3000)
+        self.connection.request("POST", CHAT, chat())
+        self.server.clock.advance(3000)
         self.assertTrue(self.connection.open)
-        self.web.backend.turns[0].tell(*hello())
-        self.web.clock.advance(60)
+        self.server.backend.turns[0].emit(*text_answer())
+        self.server.clock.advance(60)
         self.assertFalse(self.connection.open)
 
     def test_a_request_byte_by_byte_is_the_same_request(self) -> None:
         for byte in request("POST", CHAT, chat(), content_type="application/json"):
             self.connection.send(bytes((byte,)))
-        self.web.backend.turns[0].tell(*hello())
+        self.server.backend.turns[0].emit(*text_answer())
         self.assertEqual(self.connection.response.json["choices"][0]["message"]["content"], "Hello")
 
     def test_requests_sent_ahead_are_answered_in_order(self) -> None:
         ask = request("POST", CHAT, chat(stream=True))
         self.connection.send(ask + request("GET", "/v1/models") + ask)
-        self.assertEqual(len(self.web.backend.turns), 1)
-        self.web.backend.turns[0].tell(*hello())
-        self.assertEqual(len(self.web.backend.turns), 2)
-        self.web.backend.turns[1].tell(*hello())
+        self.assertEqual(len(self.server.backend.turns), 1)
+        self.server.backend.turns[0].emit(*text_answer())
+        self.assertEqual(len(self.server.backend.turns), 2)
+        self.server.backend.turns[1].emit(*text_answer())
         first, second, third = self.connection.responses()
         self.assertEqual((first.events[-1], second.status, third.events[-1]), ("[DONE]", 200, "[DONE]"))
 
@@ -122,7 +120,7 @@ class TestConnections(SynchronousTestCase):
         self.connection.transport.reading = False
         sent = 0
         while self.connection.transport.producerState == "producing":
-            self.connection.ask("GET", "/v1/models")
+            self.connection.request("GET", "/v1/models")
             sent += 1
             self.assertLess(sent, 1000, "answers pile up")
         self.connection.transport.reading = True
@@ -134,10 +132,10 @@ class TestConnections(SynchronousTestCase):
         self.connection.transport.reading = False
         ask = request("POST", CHAT, chat())
         self.connection.send(ask + request("POST", CHAT, chat(stream=True)))
-        self.web.backend.turns[0].tell(*hello("x" * 2 * BUFFER_BYTES))
+        self.server.backend.turns[0].emit(*text_answer("x" * 2 * BUFFER_BYTES))
         written = len(self.connection.transport.writes)
-        self.web.backend.turns[1].tell(e.Began())
+        self.server.backend.turns[1].emit(e.Began())
         self.assertEqual(len(self.connection.transport.writes), written)
 
     def test_the_channel_is_ours(self) -> None:
-        self.assertIsInstance(self.web.site.buildProtocol(None), Channel)
+        self.assertIsInstance(self.server.site.buildProtocol(None), Channel)

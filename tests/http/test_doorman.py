@@ -3,11 +3,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.http.doorman import Doorman
 from codexd.neutral import event as e
-from codexd.neutral.fault import Refused
+from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
-from tests.support.answers import CHAT, AnswerCase
-from tests.support.backend import message
-from tests.support.web import chat, figure
+from tests.support.fake_backend import message
+from tests.support.http_cases import CHAT, ChatCase
+from tests.support.in_memory_server import chat, metric
 
 
 class Guest:
@@ -31,14 +31,14 @@ class TestDoorman(SynchronousTestCase):
     def test_who_is_inside_is_counted(self) -> None:
         for guest in self.guests:
             self.doorman.enter(guest)
-        self.assertEqual(figure(self.metrics, "codexd_requests_running"), 2)
+        self.assertEqual(metric(self.metrics, "codexd_requests_running"), 2)
         self.doorman.leave(self.guests[0])
         self.doorman.leave(self.guests[0])
-        self.assertEqual(figure(self.metrics, "codexd_requests_running"), 1)
+        self.assertEqual(metric(self.metrics, "codexd_requests_running"), 1)
 
     def test_once_closed_nobody_gets_in(self) -> None:
         self.successResultOf(self.doorman.close())
-        with self.assertRaises(Refused) as caught:
+        with self.assertRaises(FaultError) as caught:
             self.doorman.enter(self.guests[0])
         self.assertEqual(caught.exception.fault.kind, "shutting_down")
 
@@ -82,16 +82,16 @@ class TestDoorman(SynchronousTestCase):
         self.successResultOf(other)
 
 
-class TestStopping(AnswerCase):
+class TestStopping(ChatCase):
     def test_new_requests_are_refused_and_running_ones_finish(self) -> None:
-        turn = self.ask_stream()
-        turn.tell(e.Began())
-        closed = self.web.doorman.close()
-        response = self.web.ask("POST", CHAT, chat())
+        turn = self.start_stream()
+        turn.emit(e.Began())
+        closed = self.server.doorman.close()
+        response = self.server.request("POST", CHAT, chat())
         self.assertEqual((response.status, response.error["code"]), (503, "shutting_down"))
         self.assertEqual(response.headers["retry-after"], "5")
         self.assertNoResult(closed)
-        turn.tell(*message(), e.Ended("stop"))
+        turn.emit(*message(), e.Ended("stop"))
         self.assertEqual(self.texts()[-1], "[DONE]")
         self.successResultOf(closed)
 
@@ -99,37 +99,37 @@ class TestStopping(AnswerCase):
         for stream, said, status in ((True, (e.Began(),), 200), (True, (), 503), (False, (e.Began(),), 503)):
             self.setUp()
             (turn,) = self.ask(stream=stream)
-            turn.tell(*said)
-            closed = self.web.doorman.close()
-            self.web.clock.advance(10)
+            turn.emit(*said)
+            closed = self.server.doorman.close()
+            self.server.clock.advance(10)
             response = self.connection.response
             self.assertEqual((response.status, response.whole), (status, True))
             error = response.error if status == 503 else response.events[-1]["error"]
             self.assertEqual(error["code"], "shutting_down")
-            self.assertEqual(turn.asked, ["cancel"])
+            self.assertEqual(turn.actions, ["cancel"])
             self.successResultOf(closed)
-            self.nothing_left()
+            self.assert_nothing_running()
 
     def test_one_whose_client_does_not_read_is_broken_off(self) -> None:
-        turn = self.ask_stream()
+        turn = self.start_stream()
         self.connection.transport.reading = False
-        turn.tell(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
-        turn.tell(e.TextDelta(0, "b"))
-        closed = self.web.doorman.close()
-        self.web.clock.advance(9.9)
+        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
+        turn.emit(e.TextDelta(0, "b"))
+        closed = self.server.doorman.close()
+        self.server.clock.advance(9.9)
         self.assertFalse(self.connection.transport.aborted)
-        self.web.clock.advance(0.1)
+        self.server.clock.advance(0.1)
         self.assertTrue(self.connection.transport.aborted)
         self.successResultOf(closed)
-        self.nothing_left()
+        self.assert_nothing_running()
 
     def test_so_is_one_whose_client_has_not_taken_an_answer_that_ended(self) -> None:
-        turn = self.ask_stream()
+        turn = self.start_stream()
         self.connection.transport.reading = False
-        turn.tell(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
-        turn.tell(e.MessageClosed(0), e.Ended("stop"))
-        closed = self.web.doorman.close()
+        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
+        turn.emit(e.MessageClosed(0), e.Ended("stop"))
+        closed = self.server.doorman.close()
         self.assertNoResult(closed)
-        self.web.clock.advance(10)
+        self.server.clock.advance(10)
         self.assertTrue(self.connection.transport.aborted)
         self.successResultOf(closed)

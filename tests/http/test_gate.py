@@ -1,15 +1,15 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.settings import Http
-from tests.support.web import Response, Web, chat
+from tests.support.in_memory_server import InMemoryServer, Response, chat
 
 OBSIDIAN = "app://obsidian.md"
 ALLOW = "access-control-allow-origin"
 
 
 class TestGate(SynchronousTestCase):
-    def preflight(self, web: Web, path: str = "/v1/chat/completions", **headers: str) -> Response:
-        return web.ask(
+    def preflight(self, server: InMemoryServer, path: str = "/v1/chat/completions", **headers: str) -> Response:
+        return server.request(
             "OPTIONS",
             path,
             origin=OBSIDIAN,
@@ -19,7 +19,7 @@ class TestGate(SynchronousTestCase):
         )
 
     def test_a_preflight_is_answered_before_a_key_is_asked_for(self) -> None:
-        response = self.preflight(Web(Http(api_keys=("secret",))))
+        response = self.preflight(InMemoryServer(Http(api_keys=("secret",))))
         self.assertEqual((response.status, response.body), (204, b""))
         self.assertEqual(response.headers[ALLOW], OBSIDIAN)
         self.assertIn("POST", response.headers["access-control-allow-methods"])
@@ -29,44 +29,44 @@ class TestGate(SynchronousTestCase):
 
     def test_a_preflight_for_any_path_is_answered_alike(self) -> None:
         for path in ("/v1/nothing", "/", "*"):
-            self.assertEqual(self.preflight(Web(), path).status, 204)
+            self.assertEqual(self.preflight(InMemoryServer(), path).status, 204)
 
     def test_a_preflight_leaves_the_connection_open_for_the_request(self) -> None:
-        connection = Web().connect()
-        connection.ask("OPTIONS", "/v1/models", origin=OBSIDIAN)
-        connection.ask("GET", "/v1/models", origin=OBSIDIAN)
+        connection = InMemoryServer().connect()
+        connection.request("OPTIONS", "/v1/models", origin=OBSIDIAN)
+        connection.request("GET", "/v1/models", origin=OBSIDIAN)
         self.assertEqual([one.status for one in connection.responses("OPTIONS")], [204, 200])
 
     def test_every_answer_can_be_read_by_the_page_errors_included(self) -> None:
-        web = Web(Http(api_keys=("secret",), cors_origins=("*",)))
+        server = InMemoryServer(Http(api_keys=("secret",), cors_origins=("*",)))
         for path, status in (("/v1/models", 401), ("/nothing", 404), ("/v1/responses", 405)):
-            response = web.ask("GET", path, origin="null")
+            response = server.request("GET", path, origin="null")
             self.assertEqual((response.status, response.headers[ALLOW]), (status, "*"))
 
     def test_a_stream_can_be_read_by_the_page(self) -> None:
-        web = Web(Http(cors_origins=(OBSIDIAN,)))
-        connection = web.connect()
-        connection.ask("POST", "/v1/chat/completions", chat(stream=True), origin=OBSIDIAN)
-        web.clock.advance(15)
+        server = InMemoryServer(Http(cors_origins=(OBSIDIAN,)))
+        connection = server.connect()
+        connection.request("POST", "/v1/chat/completions", chat(stream=True), origin=OBSIDIAN)
+        server.clock.advance(15)
         self.assertEqual(connection.response.headers[ALLOW], OBSIDIAN)
 
     def test_an_origin_that_is_not_listed_is_allowed_nothing(self) -> None:
-        web = Web(Http(cors_origins=("https://example.org",)))
-        response = self.preflight(web)
+        server = InMemoryServer(Http(cors_origins=("https://example.org",)))
+        response = self.preflight(server)
         self.assertEqual(response.status, 204)
         self.assertFalse([name for name in response.headers if name.startswith("access-control")])
 
     def test_a_public_page_may_reach_the_local_daemon(self) -> None:
-        response = self.preflight(Web(), access_control_request_private_network="true")
+        response = self.preflight(InMemoryServer(), access_control_request_private_network="true")
         self.assertEqual(response.headers["access-control-allow-private-network"], "true")
 
     def test_without_keys_a_foreign_page_spends_nothing(self) -> None:
-        web = Web()
-        response = web.ask("POST", "/v1/chat/completions", chat(), origin="https://example.org")
+        server = InMemoryServer()
+        response = server.request("POST", "/v1/chat/completions", chat(), origin="https://example.org")
         self.assertEqual((response.status, response.error["code"]), (403, "origin_not_allowed"))
-        self.assertEqual(web.backend.turns, [])
+        self.assertEqual(server.backend.turns, [])
 
     def test_with_a_key_the_key_is_what_counts(self) -> None:
-        web = Web(Http(api_keys=("secret",)))
-        response = web.ask("GET", "/v1/models", origin="https://example.org", authorization="Bearer secret")
+        server = InMemoryServer(Http(api_keys=("secret",)))
+        response = server.request("GET", "/v1/models", origin="https://example.org", authorization="Bearer secret")
         self.assertEqual(response.status, 200)

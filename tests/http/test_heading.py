@@ -2,7 +2,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.http.heading import set_heading
 from codexd.http.request import Request
-from tests.support.web import Web
+from tests.support.in_memory_server import InMemoryServer
 
 
 class TestHeading(SynchronousTestCase):
@@ -13,9 +13,9 @@ class TestHeading(SynchronousTestCase):
             set_heading(request, ignored)
             return request
 
-        self.web = Web()
+        self.server = InMemoryServer()
         self.patch(Request, "at", at)
-        return self.web.ask("GET", "/livez").headers
+        return self.server.request("GET", "/livez").headers
 
     def test_it_says_how_long_it_took_and_which_api_it_is(self) -> None:
         headers = self.headers()
@@ -24,4 +24,4 @@ class TestHeading(SynchronousTestCase):
 
     def test_what_had_no_effect_is_named_once_there_and_in_the_journal(self) -> None:
         self.assertEqual(self.headers("seed", "stop", "seed")["x-codexd-ignored"], "seed, stop")
-        self.assertEqual(self.web.log.records[0].ignored, ("seed", "stop"))
+        self.assertEqual(self.server.log.records[0].ignored, ("seed", "stop"))

@@ -1,16 +1,16 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.settings import Http
-from tests.support.web import Web, chat
+from tests.support.in_memory_server import InMemoryServer, chat
 
 
 class TestProbes(SynchronousTestCase):
     def setUp(self) -> None:
-        self.web = Web(Http(api_keys=("secret",)))
+        self.server = InMemoryServer(Http(api_keys=("secret",)))
 
     def probe(self) -> dict[str, tuple[int, object]]:
         """Ask all three, without a key."""
-        asked = {path: self.web.ask("GET", path) for path in ("/livez", "/readyz", "/healthz")}
+        asked = {path: self.server.request("GET", path) for path in ("/livez", "/readyz", "/healthz")}
         return {path: (response.status, response.json) for path, response in asked.items()}
 
     def test_a_daemon_that_can_answer_says_so_to_strangers_too(self) -> None:
@@ -34,17 +34,17 @@ class TestProbes(SynchronousTestCase):
         )
 
     def test_without_a_child_it_lives_but_is_not_ready(self) -> None:
-        self.web.backend.is_ready = False
+        self.server.backend.is_ready = False
         self.unavailable()
 
     def test_while_it_stops_it_lives_but_is_not_ready(self) -> None:
-        connection = self.web.connect()
-        connection.ask("POST", "/v1/chat/completions", chat(), authorization="Bearer secret")
-        self.web.doorman.close()
+        connection = self.server.connect()
+        connection.request("POST", "/v1/chat/completions", chat(), authorization="Bearer secret")
+        self.server.doorman.close()
         self.unavailable()
 
     def test_probes_are_not_cached(self) -> None:
-        self.assertEqual(self.web.ask("GET", "/readyz").headers["cache-control"], "no-store")
+        self.assertEqual(self.server.request("GET", "/readyz").headers["cache-control"], "no-store")
 
     def test_a_probe_takes_no_post(self) -> None:
-        self.assertEqual(self.web.ask("POST", "/livez", {}).status, 405)
+        self.assertEqual(self.server.request("POST", "/livez", {}).status, 405)

@@ -1,4 +1,4 @@
-"""Codex itself as a client: `codex exec` talks to codexd, which talks to a Codex of its own."""
+"""Codex as a client: `codex exec` uses codexd as its provider, which runs its own Codex."""
 
 import os
 import subprocess
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
-from tests.support.live import LiveTestCase
-from tests.support.system import PATIENCE_SECONDS
+from tests.support.live_daemon import LiveTestCase
+from tests.support.processes import TIMEOUT_SECONDS
 
 CONFIG = """\
 model = "{model}"
@@ -23,7 +23,7 @@ stream_max_retries = 0
 
 class CodexExecTests(LiveTestCase):
     def run_codex(self, prompt: str, *flags: str) -> "subprocess.CompletedProcess[str]":
-        """Run `codex exec` to its end, on a home that knows codexd as its provider."""
+        """Run `codex exec` to its end, with codexd as the provider of its home."""
         home = self.daemon.folder / "client-home"
         home.mkdir(exist_ok=True)
         (home / "config.toml").write_text(CONFIG.format(model=self.daemon.model, url=self.daemon.url))
@@ -38,23 +38,23 @@ class CodexExecTests(LiveTestCase):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
 
     def last_message(self, prompt: str) -> str:
-        """Run it; give what it takes for the answer."""
+        """Run it and return its last message."""
         last: Path = self.daemon.folder / "last-message"
         run = self.run_codex(prompt, "--output-last-message", str(last))
         self.assertEqual(run.returncode, 0, run.stderr)
         return last.read_text()
 
-    def test_it_gets_its_answer_whole(self) -> None:
+    def test_the_answer_is_complete(self) -> None:
         self.assertEqual(self.last_message("say: hello codex, 1|100 ☃"), "hello codex, 1|100 ☃")
 
-    def test_thoughts_before_the_answer_do_not_disturb_it(self) -> None:
+    def test_reasoning_before_the_answer_is_accepted(self) -> None:
         self.assertEqual(self.last_message("thinking: let me see\nsay: seen"), "seen")
 
-    def test_a_call_really_runs_in_its_shell_and_the_model_is_told(self) -> None:
+    def test_a_call_runs_in_its_shell_and_the_model_receives_the_result(self) -> None:
         answer = self.last_message('call: exec_command {"cmd":"echo tool-ran-$((40+2))"}')
         self.assertIn("tool said:", answer)
         self.assertIn("tool-ran-42", answer)
@@ -65,7 +65,7 @@ class CodexExecTests(LiveTestCase):
         self.assertEqual(self.last_message(f"{first}\nthen: {second}\nthen: say: both ran"), "both ran")
         self.assertEqual(self.daemon.metric("codexd_turn_resumed_total"), resumed + 2)
 
-    def test_it_is_told_of_a_failure(self) -> None:
+    def test_a_failure_is_reported(self) -> None:
         run = self.run_codex("fail: 400")
         self.assertEqual(run.returncode, 1)
         self.assertIn("The script asked for status 400.", run.stderr + run.stdout)

@@ -1,4 +1,4 @@
-"""The benchmarks' child: a process that can stand in for Codex."""
+"""The benchmarks' child: a process that replaces Codex."""
 
 import os
 import random
@@ -10,10 +10,10 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from codexd.child.children import Children
-from codexd.child.launch import Launch
+from codexd.child.launch import LaunchConfig
 from codexd.observe.metrics import Metrics
 from codexd.settings import Codex, Settings
-from tests.support.listener import Listener, turn
+from tests.support.recording_sink import RecordingSink, turn
 
 BINARY = Path(__file__).parents[2] / "bench" / "instant-codex"
 
@@ -23,19 +23,19 @@ class InstantChildTests(TestCase):
 
     def setUp(self) -> None:
         state = Path(self.mktemp()).absolute()
-        how = Launch(BINARY, state / "home", state, os.environ, Codex())
+        how = LaunchConfig(binary=BINARY, home=state / "home", state=state, environ=os.environ, codex=Codex())
         self.children = Children(Settings(), how, reactor, random.random, Metrics())
         self.children.startService()
         self.addCleanup(self.children.stopService)
 
-    async def ask(self, text: str) -> Listener:
-        listener, done = Listener(), Deferred[None]()
-        listener.on_flush = lambda: listener.kind is not None and done.callback(None)
-        self.children.backend.begin(turn(text, model="gpt-5.5"), listener)
+    async def ask(self, text: str) -> RecordingSink:
+        sink, done = RecordingSink(), Deferred[None]()
+        sink.on_settle = lambda: sink.kind is not None and done.callback(None)
+        self.children.backend.begin(turn(text, model="gpt-5.5"), sink)
         await done
-        return listener
+        return sink
 
-    async def test_it_is_launched_by_its_name_alone_and_answers(self) -> None:
+    async def test_it_is_launched_by_its_path_alone_and_answers(self) -> None:
         while not self.children.backend.ready():
             await deferLater(reactor, 0.01)
         self.assertEqual([card.id for card in self.children.backend.models()], ["gpt-5.5", "scripted"])

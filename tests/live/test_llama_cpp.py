@@ -1,4 +1,4 @@
-"""A real llama.cpp behind codexd: what its server sends is what the `openai` package gets.
+"""A real llama.cpp server behind codexd: its answers reach the `openai` package unchanged.
 
 Skipped where there is no `llama-server`; see docs/servers.md.
 """
@@ -8,11 +8,11 @@ from typing import Any
 from openai import APIError, BadRequestError, InternalServerError
 
 from codexd.wire.json import Json, decode
-from tests.support.babbler import THOUGHT, TIME, WEATHER
-from tests.support.live import Daemon, LiveTestCase, Setup, user
-from tests.support.llama import KEY, PROGRAM, LlamaServer
-from tests.support.loopback import free_port
-from tests.support.system import until
+from tests.support.http_client import free_port
+from tests.support.live_daemon import Daemon, DaemonSetup, LiveTestCase, user
+from tests.support.llama_server import KEY, PROGRAM, LlamaServer
+from tests.support.processes import wait_until
+from tests.support.tiny_model import THOUGHT, TIME, WEATHER
 
 _SETTINGS = """\
 [codex]
@@ -27,7 +27,7 @@ retries = 0
 
 
 def tool(name: str, field: str) -> Json:
-    """Offer a function of one text."""
+    """Build a function tool with one string parameter."""
     parameters = {"type": "object", "properties": {field: {"type": "string"}}, "required": [field]}
     return {"type": "function", "function": {"name": name, "parameters": parameters}}
 
@@ -41,24 +41,24 @@ class LlamaCppTests(LiveTestCase):
     skip = None if PROGRAM else "there is no llama-server"
 
     def setUp(self) -> None:
-        self.babbling = self.own(Setup(settings=_SETTINGS.replace("{port}", str(port := free_port()))))
-        self.babbling.model = "babbler"
-        (self.babbling.folder / "home" / "key").write_text(KEY)
-        self.server = LlamaServer(self.babbling.folder, port)
+        self.llama_daemon = self.new_daemon(DaemonSetup(settings=_SETTINGS.replace("{port}", str(port := free_port()))))
+        self.llama_daemon.model = "tiny-model"
+        (self.llama_daemon.folder / "home" / "key").write_text(KEY)
+        self.server = LlamaServer(self.llama_daemon.folder, port)
         self.addCleanup(self.server.kill)
-        self.babbling.start().await_ready()
-        until(lambda: b"babbler" in self.daemon.get("/v1/models").body, "its model is listed")
+        self.llama_daemon.start().await_ready()
+        wait_until(lambda: b"tiny-model" in self.daemon.get("/v1/models").body, "its model is listed")
 
     @property
     def daemon(self) -> Daemon:
-        """The test's own, with the server behind it."""
-        return self.babbling
+        """The daemon of this test, with the llama.cpp server as its upstream."""
+        return self.llama_daemon
 
     def ask(self, **more: Any) -> Any:
-        asked = {"model": "babbler", "messages": user("hello"), "max_tokens": 60, "seed": 3} | more
+        asked = {"model": "tiny-model", "messages": user("hello"), "max_tokens": 60, "seed": 3} | more
         return self.daemon.client().chat.completions.create(**asked)
 
-    def test_an_answer_streamed_or_whole_is_the_same_with_its_thought_and_its_cost(self) -> None:
+    def test_stream_and_json_answers_are_equal_with_reasoning_and_usage(self) -> None:
         whole = self.ask()
         chunks = list(self.ask(stream=True, stream_options={"include_usage": True}))
         deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
@@ -69,7 +69,7 @@ class LlamaCppTests(LiveTestCase):
         self.assertEqual(thought, THOUGHT)
         self.assertEqual(chunks[-1].usage.completion_tokens, whole.usage.completion_tokens)
 
-    def test_it_keeps_to_what_was_asked_of_it(self) -> None:
+    def test_request_parameters_take_effect(self) -> None:
         self.assertEqual(self.ask(max_tokens=12).usage.completion_tokens, 12)
         self.assertEqual(self.ask(max_tokens=12).choices[0].finish_reason, "length")
         self.assertEqual(self.ask().choices[0].message.content, self.ask().choices[0].message.content)
@@ -77,19 +77,19 @@ class LlamaCppTests(LiveTestCase):
         self.assertEqual((text.finish_reason, " cat" in text.message.content), ("stop", False))
         self.assertEqual(len({choice.message.content for choice in self.ask(n=3).choices}), 3)
 
-    def test_log_probabilities_are_those_of_the_text(self) -> None:
+    def test_log_probabilities_match_the_text(self) -> None:
         choice = self.ask(logprobs=True, top_logprobs=2).choices[0]
         tokens = [one.token for one in choice.logprobs.content]
         self.assertEqual("".join(tokens), choice.message.content)
         self.assertTrue(all(len(one.top_logprobs) == 2 for one in choice.logprobs.content))
 
-    def test_a_grammar_made_of_a_schema_is_kept_to(self) -> None:
+    def test_a_json_schema_constrains_the_answer(self) -> None:
         schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
         wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
         found = decode(self.ask(response_format=wanted, max_tokens=300).choices[0].message.content)
         self.assertIsInstance(found["a"], int)
 
-    def test_calls_come_through_and_their_results_go_back(self) -> None:
+    def test_calls_and_their_results_pass_through(self) -> None:
         asked = {"tools": TOOLS, "parallel_tool_calls": True, "max_tokens": 200}
         seen = set()
         for seed in range(6):
@@ -103,22 +103,20 @@ class LlamaCppTests(LiveTestCase):
         answered = self.ask(messages=[*user("weather?"), choice.message, *results], tools=TOOLS).choices[0]
         self.assertEqual((answered.finish_reason, answered.message.tool_calls), ("stop", None))
 
-    def test_responses_remember_and_call(self) -> None:
+    def test_responses_continue_and_call_tools(self) -> None:
         client = self.daemon.client()
         tools: Any = [{"type": "function", "strict": False, **one["function"]} for one in TOOLS]
-        with client.responses.stream(model="babbler", input="weather?", tools=tools) as stream:
+        with client.responses.stream(model="tiny-model", input="weather?", tools=tools) as stream:
             first = stream.get_final_response()
         called = [item for item in first.output if item.type == "function_call"]
-        results: Any = [
-            {"type": "function_call_output", "call_id": call.call_id, "output": "rain"} for call in called
-        ]
-        second = client.responses.create(model="babbler", input=results, previous_response_id=first.id)
+        results: Any = [{"type": "function_call_output", "call_id": call.call_id, "output": "rain"} for call in called]
+        second = client.responses.create(model="tiny-model", input=results, previous_response_id=first.id)
         self.assertEqual([item.type for item in second.output], ["reasoning", "message"])
         listed = [item.type for item in client.responses.input_items.list(second.id, order="asc")]
         self.assertEqual(listed[0], "message")
         self.assertEqual(listed.count("function_call_output"), len(called))
 
-    def test_what_it_refuses_is_told_as_what_it_is(self) -> None:
+    def test_rejected_requests_report_the_reason(self) -> None:
         picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
         for code, more in (
             ("context_length_exceeded", {"messages": user("long " * self.server.window)}),
@@ -127,16 +125,14 @@ class LlamaCppTests(LiveTestCase):
             error = self.assertRaises(BadRequestError, self.ask, **more)
             self.assertEqual(error.code, code)
 
-    def test_a_client_that_leaves_stops_it(self) -> None:
-        call = self.daemon.call(
-            "/v1/chat/completions", self.daemon.question("hi", stream=True, logit_bias=ENDLESS)
-        )
+    def test_a_disconnect_stops_the_server(self) -> None:
+        call = self.daemon.call("/v1/chat/completions", self.daemon.chat_body("hi", stream=True, logit_bias=ENDLESS))
         next(call.frames())
         self.assertTrue(self.server.busy)
-        call.drop()
-        until(lambda: not self.server.busy, "it stops", 1.0)
+        call.disconnect()
+        wait_until(lambda: not self.server.busy, "it stops", 1.0)
 
-    def test_killed_in_an_answer_the_answer_is_broken_and_the_next_says_why(self) -> None:
+    def test_a_killed_server_fails_the_running_answer_and_the_next_request(self) -> None:
         stream = self.ask(stream=True, max_tokens=900, logit_bias=ENDLESS)
         next(iter(stream))
         self.server.kill()

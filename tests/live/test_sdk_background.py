@@ -1,4 +1,4 @@
-"""Responses in the background: they survive their client, are polled, followed again and cancelled."""
+"""Background responses: they survive their client, are polled, followed and cancelled."""
 
 from collections.abc import Iterator
 from itertools import count, islice, pairwise
@@ -8,27 +8,27 @@ import openai
 
 from codexd.wire.json import Json
 from tests.support import responses_stream
-from tests.support.live import RESPONSES
-from tests.support.live_state import BACKGROUND_LIMIT, KEY, StateTestCase, plain
-from tests.support.system import until
+from tests.support.live_daemon import RESPONSES
+from tests.support.live_responses import BACKGROUND_LIMIT, KEY, StoredResponsesTestCase, plain
+from tests.support.processes import wait_until
 
 ENDED = ("completed", "incomplete", "failed", "cancelled")
 
 
-class BackgroundTestCase(StateTestCase):
+class BackgroundTestCase(StoredResponsesTestCase):
     def begin(self, said: Any, **more: Any) -> Any:
-        """Begin a response in the background, which is over at the end of the test."""
+        """Create a background response; it is cancelled at the end of the test."""
         response = self.ask(said, background=True, **more)
         self.addCleanup(self.client.responses.cancel, response.id)
         return response
 
     def stream(self, said: str, events: int) -> list[Json]:
-        """Begin a streamed one, read so many events of it, and go."""
+        """Create a streamed one, read this many events, and disconnect."""
         with self.ask(said, background=True, stream=True) as stream:
             return plain(islice(stream, events))
 
     def polled(self, id: str) -> Iterator[Any]:
-        """Ask for it until it is over."""
+        """Retrieve it until it has ended."""
         for _ in count():
             yield (response := self.client.responses.retrieve(id))
             if response.status in ENDED:
@@ -42,7 +42,7 @@ class BackgroundTestCase(StateTestCase):
 
 
 class PollingTests(BackgroundTestCase):
-    def test_it_is_queued_then_runs_and_is_over_and_grows_meanwhile(self) -> None:
+    def test_it_is_queued_runs_grows_and_completes(self) -> None:
         queued = self.begin("slow: 12", metadata={"job": "1"})
         self.assertEqual((queued.status, queued.background, queued.output), ("queued", True, []))
         seen = list(self.polled(queued.id))
@@ -54,15 +54,15 @@ class PollingTests(BackgroundTestCase):
         self.assertTrue(final.output_text.endswith("word12"))
         self.assertEqual((final.metadata, final.usage.output_tokens), ({"job": "1"}, 12))
 
-    def test_it_is_gone_on_from_when_it_is_over_and_not_before(self) -> None:
+    def test_it_can_be_continued_only_after_its_end(self) -> None:
         running = self.begin("slow: 8")
-        error = self.refused(openai.BadRequestError, self.go_on, running, "say: more")
+        error = self.refused(openai.BadRequestError, self.continue_response, running, "say: more")
         self.assertEqual((error["code"], error["param"]), ("response_in_progress", "previous_response_id"))
         *_, final = self.polled(running.id)
-        self.assertEqual(self.go_on(running, "say: more").output_text, "more")
+        self.assertEqual(self.continue_response(running, "say: more").output_text, "more")
         self.assertEqual(self.shown[1], ("assistant", final.output_text))
 
-    def test_one_that_fails_says_so_and_stays(self) -> None:
+    def test_a_failed_one_stays_with_its_error(self) -> None:
         for said, status, code in (
             ("fail: 500", "failed", "server_error"),
             ("incomplete: content_filter no", "incomplete", None),
@@ -71,7 +71,7 @@ class PollingTests(BackgroundTestCase):
             self.assertEqual(final.status, status)
             self.assertEqual(final.error and final.error.code, code)
 
-    def test_there_is_a_limit_to_how_many_run_at_once(self) -> None:
+    def test_the_number_of_running_ones_is_limited(self) -> None:
         running = [self.begin("hang:") for _ in range(BACKGROUND_LIMIT)]
         busy = self.assertRaises(openai.RateLimitError, self.ask, "say: hi", background=True)
         self.assertEqual((busy.status_code, busy.code), (429, "rate_limit_exceeded"))
@@ -80,13 +80,13 @@ class PollingTests(BackgroundTestCase):
         self.client.responses.cancel(running[0].id)
         self.begin("say: hi")
 
-    def test_it_has_to_be_kept(self) -> None:
+    def test_it_must_be_stored(self) -> None:
         error = self.refused(openai.BadRequestError, self.ask, "hi", background=True, store=False)
         self.assertEqual(error["param"], "background")
 
 
 class FollowingTests(BackgroundTestCase):
-    def test_a_client_that_was_cut_off_gets_exactly_the_rest(self) -> None:
+    def test_a_disconnected_client_gets_exactly_the_rest(self) -> None:
         had = self.stream("slow: 25", 7)
         id = had[0]["response"]["id"]
         self.assertIn(self.client.responses.retrieve(id).status, ("queued", "in_progress"))
@@ -100,13 +100,13 @@ class FollowingTests(BackgroundTestCase):
         self.assertEqual(whole[-1]["response"], final)
         self.assertEqual(responses_stream.accumulate(whole)["output"], final["output"])
 
-    def test_after_its_last_event_nothing_comes(self) -> None:
+    def test_nothing_follows_the_last_event(self) -> None:
         *_, last = self.stream("say: one", 100)
         self.assertEqual(last["type"], "response.completed")
         self.assertEqual(self.rest(last["response"]["id"], last["sequence_number"]), [])
         self.assertEqual(self.rest(last["response"]["id"], last["sequence_number"] - 1), [last])
 
-    def test_several_follow_one_as_it_is_said(self) -> None:
+    def test_several_clients_follow_one_live(self) -> None:
         id = self.stream("slow: 15", 1)[0]["response"]["id"]
         with (
             self.client.responses.retrieve(id, stream=True) as one,
@@ -114,54 +114,54 @@ class FollowingTests(BackgroundTestCase):
         ):
             self.assertEqual([plain([a]) for a in one], [plain([b]) for b in other])
 
-    def test_the_stream_helper_takes_one_up_again(self) -> None:
+    def test_the_stream_helper_resumes_one(self) -> None:
         had = self.stream("slow: 15", 3)
         id = had[0]["response"]["id"]
         with self.client.responses.stream(response_id=id, starting_after=2) as stream:
             final = stream.get_final_response()
         self.assertEqual(final.output_text, self.client.responses.retrieve(id).output_text)
 
-    def test_what_was_not_in_the_background_cannot_be_followed(self) -> None:
-        told = self.ask("say: hi")
-        error = self.refused(openai.BadRequestError, self.client.responses.retrieve, told.id, stream=True)
+    def test_only_background_responses_can_be_followed(self) -> None:
+        answer = self.ask("say: hi")
+        error = self.refused(openai.BadRequestError, self.client.responses.retrieve, answer.id, stream=True)
         self.assertEqual(error["param"], "stream")
 
 
 class CancellingTests(BackgroundTestCase):
-    def test_a_cancelled_one_stops_its_model_and_keeps_what_was_said(self) -> None:
+    def test_a_cancelled_one_stops_its_model_and_keeps_its_text(self) -> None:
         provider = self.daemon.provider
-        until(lambda: provider.open == 0, "nothing else runs")
+        wait_until(lambda: provider.open == 0, "nothing else runs")
         running = self.begin("slow: 400")
-        until(lambda: self.client.responses.retrieve(running.id).output_text, "it has begun")
+        wait_until(lambda: self.client.responses.retrieve(running.id).output_text, "it has begun")
         cancelled = self.client.responses.cancel(running.id)
-        until(lambda: provider.open == 0, "the model stops")
+        wait_until(lambda: provider.open == 0, "the model stops")
         self.assertEqual((cancelled.status, cancelled.error), ("cancelled", None))
         self.assertTrue(cancelled.output_text.startswith("word1"))
         for again in (self.client.responses.retrieve, self.client.responses.cancel):
             self.assertEqual(again(running.id).to_dict(), cancelled.to_dict())
-        self.assertEqual(self.go_on(running, "say: on").output_text, "on")
+        self.assertEqual(self.continue_response(running, "say: on").output_text, "on")
         self.assertEqual(self.shown[1], ("assistant", cancelled.output_text))
 
-    def test_who_follows_it_is_told_the_end(self) -> None:
+    def test_followers_receive_the_end(self) -> None:
         with self.ask("slow: 400", background=True, stream=True) as stream:
             id = next(stream).response.id
             self.client.responses.cancel(id)
             *_, last = stream
         self.assertEqual((last.type, last.response.status), ("response.incomplete", "cancelled"))
 
-    def test_one_that_is_over_stays_as_it_is(self) -> None:
+    def test_a_finished_one_does_not_change(self) -> None:
         *_, final = self.polled(self.begin("say: done").id)
         self.assertEqual(self.client.responses.cancel(final.id).to_dict(), final.to_dict())
 
-    def test_one_that_is_not_in_the_background_is_not_cancelled(self) -> None:
-        told = self.ask("say: hi")
-        self.refused(openai.BadRequestError, self.client.responses.cancel, told.id)
+    def test_only_background_responses_can_be_cancelled(self) -> None:
+        answer = self.ask("say: hi")
+        self.refused(openai.BadRequestError, self.client.responses.cancel, answer.id)
 
-    def test_a_client_that_leaves_an_answer_in_the_foreground_cancels_it(self) -> None:
+    def test_a_disconnect_cancels_a_foreground_response(self) -> None:
         with self.ask("slow: 400", stream=True) as stream:
             events = list(islice(stream, 8))
         id = events[0].response.id
-        until(lambda: self._status(id) == "cancelled", "it is kept as cancelled")
+        wait_until(lambda: self._status(id) == "cancelled", "it is kept as cancelled")
         said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
         self.assertTrue(self.client.responses.retrieve(id).output_text.startswith(said))
 
@@ -169,11 +169,11 @@ class CancellingTests(BackgroundTestCase):
         found = self.daemon.get(f"{RESPONSES}/{id}", {"x-api-key": KEY})
         return found.json["status"] if found.status == 200 else None
 
-    def test_a_deleted_one_stops_too(self) -> None:
+    def test_a_deleted_one_stops(self) -> None:
         provider = self.daemon.provider
-        until(lambda: provider.open == 0, "nothing else runs")
+        wait_until(lambda: provider.open == 0, "nothing else runs")
         running = self.ask("slow: 400", background=True)
-        until(lambda: provider.open == 1, "the model answers")
+        wait_until(lambda: provider.open == 1, "the model answers")
         self.client.responses.delete(running.id)
-        until(lambda: provider.open == 0, "the model stops")
+        wait_until(lambda: provider.open == 0, "the model stops")
         self.refused(openai.NotFoundError, self.client.responses.retrieve, running.id)

@@ -1,4 +1,4 @@
-"""Chat Completions through everything, by the real `openai` package."""
+"""Chat Completions end to end with the `openai` package."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from codexd.wire.json import Json, decode
 from tests.support import chat_stream
-from tests.support.live import CHAT, LiveTestCase, message, user
+from tests.support.live_daemon import CHAT, LiveTestCase, message, user
 
 CHUNKS: TypeAdapter[Any] = TypeAdapter(ChatCompletionChunk)
 COMPLETIONS: TypeAdapter[Any] = TypeAdapter(ChatCompletion)
@@ -21,18 +21,18 @@ WEATHER: Json = {
     },
 }
 TWO_CALLS = 'call: weather {"city":"Oslo"}\ncall: weather {"city":"Rome"}'
-ODD = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there \u0000 end'
+FAULTY = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there \u0000 end'
 
 
 class Sum(BaseModel):
-    """What a structured answer is parsed into."""
+    """The type of a structured answer."""
 
     a: int
     b: int
 
 
 def results(completion: Any, *texts: str) -> list[Json]:
-    """Make the messages that follow a completion with calls: itself, and a result for each."""
+    """Build the messages that follow a completion with calls: the completion and a result for each call."""
     said = completion.choices[0].message
     answers = [
         {"role": "tool", "tool_call_id": call.id, "content": text}
@@ -45,21 +45,21 @@ class ChatTests(LiveTestCase):
     def ask(self, text: str, **more: Any) -> Any:
         return self.daemon.client().chat.completions.create(model="scripted", messages=user(text), **more)
 
-    def test_a_whole_answer_holds_every_character(self) -> None:
-        completion = self.ask(ODD)
+    def test_a_json_answer_has_every_character(self) -> None:
+        completion = self.ask(FAULTY)
         choice = completion.choices[0]
-        self.assertEqual(choice.message.content, ODD.removeprefix("say: "))
+        self.assertEqual(choice.message.content, FAULTY.removeprefix("say: "))
         self.assertEqual((choice.finish_reason, choice.index, choice.message.role), ("stop", 0, "assistant"))
         usage = completion.usage
         self.assertGreater(usage.prompt_tokens, 0)
         self.assertEqual(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens)
         self.assertTrue(completion._request_id)
 
-    def test_a_stream_says_the_same_in_every_shape_of_deltas(self) -> None:
+    def test_a_stream_has_the_same_text_in_every_shape_of_deltas(self) -> None:
         for shape in ("words", "chars", "repeats", "empty", "whole", "random:7"):
-            chunks = list(self.ask(f"shape: {shape}\n{ODD}", stream=True))
+            chunks = list(self.ask(f"shape: {shape}\n{FAULTY}", stream=True))
             text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-            self.assertEqual(text, ODD.removeprefix("say: "), shape)
+            self.assertEqual(text, FAULTY.removeprefix("say: "), shape)
 
     def test_the_stream_helper_ends_with_the_whole_answer(self) -> None:
         asked = {"model": "scripted", "messages": user("say: one two three")}
@@ -71,7 +71,7 @@ class ChatTests(LiveTestCase):
         self.assertEqual(whole.choices[0].message.content, "one two three")
         self.assertEqual(whole.usage, client.chat.completions.create(**asked).usage)
 
-    def test_usage_comes_only_when_it_is_asked_for_and_in_a_chunk_of_its_own(self) -> None:
+    def test_usage_is_a_separate_chunk_and_only_on_request(self) -> None:
         figures = "usage: 50,10,9,4\nsay: hi"
         plain = list(self.ask(figures, stream=True))
         self.assertEqual([chunk for chunk in plain if chunk.usage or not chunk.choices], [])
@@ -83,17 +83,17 @@ class ChatTests(LiveTestCase):
         self.assertEqual(usage.completion_tokens_details.reasoning_tokens, 4)
 
     def test_one_call_and_its_result(self) -> None:
-        text = 'call: weather {"city": "Oslo", "odd": "☃ \\" 1|100"}'
+        text = 'call: weather {"city": "Oslo", "faulty": "☃ \\" 1|100"}'
         asked = self.ask(text, tools=[WEATHER])
         (call,) = asked.choices[0].message.tool_calls
         self.assertEqual(asked.choices[0].finish_reason, "tool_calls")
         self.assertIsNone(asked.choices[0].message.content)
         self.assertEqual((call.type, call.function.name), ("function", "weather"))
         self.assertEqual(call.function.arguments, text.removeprefix("call: weather "))
-        told = self.daemon.client().chat.completions.create(
+        reply = self.daemon.client().chat.completions.create(
             model="scripted", messages=[*user(text), *results(asked, "4 degrees")], tools=[WEATHER]
         )
-        self.assertEqual(told.choices[0].message.content, "tool said: 4 degrees")
+        self.assertEqual(reply.choices[0].message.content, "tool said: 4 degrees")
 
     def test_parallel_calls_and_their_results_in_any_order_streamed(self) -> None:
         for order in (slice(None), slice(None, None, -1)):
@@ -107,10 +107,10 @@ class ChatTests(LiveTestCase):
             said, *answers = results(called, "cold", "warm")
             history = [*user(TWO_CALLS), said, *answers[order]]
             with client.chat.completions.stream(**asked, messages=history) as stream:
-                told = stream.get_final_completion()
-            self.assertEqual(told.choices[0].message.content, "tool said: cold | warm")
+                reply = stream.get_final_completion()
+            self.assertEqual(reply.choices[0].message.content, "tool said: cold | warm")
 
-    def test_calls_one_at_a_time_when_parallel_ones_are_not_wanted(self) -> None:
+    def test_calls_are_single_without_parallel_tool_calls(self) -> None:
         more = {"model": "scripted", "tools": [WEATHER], "parallel_tool_calls": False}
         history = user(TWO_CALLS)
         for city in ("Oslo", "Rome"):
@@ -118,14 +118,14 @@ class ChatTests(LiveTestCase):
             (call,) = called.choices[0].message.tool_calls
             self.assertEqual(decode(call.function.arguments), {"city": city})
             history += results(called, city)
-        told = self.daemon.client().chat.completions.create(messages=history, **more)
-        self.assertEqual(told.choices[0].message.content, "tool said: Oslo | Rome")
+        reply = self.daemon.client().chat.completions.create(messages=history, **more)
+        self.assertEqual(reply.choices[0].message.content, "tool said: Oslo | Rome")
 
     def test_a_result_may_be_parts_and_may_be_empty(self) -> None:
         asked = self.ask(TWO_CALLS, tools=[WEATHER])
         said, first, second = results(asked, "x", "")
         first["content"] = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
-        answer = self.daemon.say([*user(TWO_CALLS), said, first, second], tools=[WEATHER])
+        answer = self.daemon.chat_text([*user(TWO_CALLS), said, first, second], tools=[WEATHER])
         self.assertEqual(answer, "tool said: in parts | ")
 
     def test_a_structured_answer_is_parsed(self) -> None:
@@ -134,7 +134,7 @@ class ChatTests(LiveTestCase):
         )
         self.assertEqual(completion.choices[0].message.parsed, Sum(a=1, b=41))
 
-    def test_two_choices_are_two_answers(self) -> None:
+    def test_two_choices_are_separate_answers(self) -> None:
         completion = self.ask("say: hi there", n=2)
         said = [(choice.index, choice.message.content) for choice in completion.choices]
         self.assertEqual(said, [(0, "hi there"), (1, "hi there")])
@@ -162,7 +162,7 @@ class ChatTests(LiveTestCase):
             asked.choices[0].message.model_dump(exclude_none=True),
             {"role": "function", "name": "weather", "content": "cold"},
         ]
-        self.assertEqual(self.daemon.say(history, functions=functions), "tool said: cold")
+        self.assertEqual(self.daemon.chat_text(history, functions=functions), "tool said: cold")
 
     def test_stop_sequences_and_limits_end_an_answer_exactly(self) -> None:
         stopped = self.ask("shape: chars\nsay: one STOP two", stop=["STOP"])
@@ -171,9 +171,9 @@ class ChatTests(LiveTestCase):
         limited = self.ask("long: 400", max_completion_tokens=8).choices[0]
         self.assertEqual((limited.finish_reason, len(limited.message.content)), ("length", 32))
 
-    def test_every_chunk_and_every_completion_is_strictly_valid_and_they_say_the_same(self) -> None:
-        for text in (ODD, TWO_CALLS, "think: aloud", "incomplete: max_output_tokens cut off"):
-            asked = self.daemon.question(text, tools=[WEATHER], stream_options={"include_usage": True})
+    def test_every_chunk_and_completion_is_strictly_valid_and_they_agree(self) -> None:
+        for text in (FAULTY, TWO_CALLS, "think: aloud", "incomplete: max_output_tokens cut off"):
+            asked = self.daemon.chat_body(text, tools=[WEATHER], stream_options={"include_usage": True})
             call = self.daemon.call(CHAT, asked | {"stream": True})
             datas = [frame.data for frame in call.frames()]
             self.assertEqual(datas.pop(), b"[DONE]")

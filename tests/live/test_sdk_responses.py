@@ -1,4 +1,4 @@
-"""Responses through everything, by the real `openai` package."""
+"""The Responses API end to end with the `openai` package."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from codexd.wire.json import Json, decode, encode
 from tests.support import responses_stream
-from tests.support.live import RESPONSES, LiveTestCase
+from tests.support.live_daemon import RESPONSES, LiveTestCase
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
@@ -25,19 +25,19 @@ WEATHER: Json = {
     "strict": True,
 }
 TWO_CALLS = 'call: weather {"city":"Oslo"}\ncall: weather {"city":"Rome"}'
-ODD = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there \u0000 end'
+FAULTY = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there \u0000 end'
 OWN = ("id", "item_id", "created_at", "completed_at")
 
 
 class Sum(BaseModel):
-    """What a structured answer is parsed into."""
+    """The type of a structured answer."""
 
     a: int
     b: int
 
 
 def outputs(response: Any, *texts: str) -> list[Json]:
-    """Make the items that follow a response with calls: its own, and a result for each call."""
+    """Build the items that follow a response with calls: its output and a result for each call."""
     calls = [item for item in response.output if item.type == "function_call"]
     results = [
         {"type": "function_call_output", "call_id": call.call_id, "output": text}
@@ -47,7 +47,7 @@ def outputs(response: Any, *texts: str) -> list[Json]:
 
 
 def nameless(value: Json) -> Json:
-    """Leave out what differs between any two answers: ids made up here, and times."""
+    """Return a response without ids and times, which differ between any two."""
     if isinstance(value, dict):
         return {name: nameless(inner) for name, inner in value.items() if name not in OWN}
     return [nameless(inner) for inner in value] if isinstance(value, list) else value
@@ -58,7 +58,7 @@ class ResponsesTests(LiveTestCase):
         return self.daemon.client().responses.create(model="scripted", input=said, store=False, **more)
 
     def events(self, said: Any, **more: Any) -> list[Json]:
-        """Ask raw, and hold every event to the package's types and to the contract's order."""
+        """Create a streamed response and check the types and the order of its events."""
         body = {"model": "scripted", "input": said, "stream": True, "store": False} | more
         events = []
         for frame in self.daemon.call(RESPONSES, body).frames():
@@ -68,19 +68,19 @@ class ResponsesTests(LiveTestCase):
         responses_stream.check(events)
         return events
 
-    def test_a_whole_answer_to_a_string_and_to_items(self) -> None:
-        parts = [{"role": "user", "content": [{"type": "input_text", "text": ODD}]}]
-        for said in (ODD, [{"role": "user", "content": ODD}], parts):
+    def test_a_json_answer_to_a_string_and_to_items(self) -> None:
+        parts = [{"role": "user", "content": [{"type": "input_text", "text": FAULTY}]}]
+        for said in (FAULTY, [{"role": "user", "content": FAULTY}], parts):
             response = self.ask(said, instructions="Be exact.")
-            self.assertEqual(response.output_text, ODD.removeprefix("say: "))
+            self.assertEqual(response.output_text, FAULTY.removeprefix("say: "))
             self.assertEqual((response.status, response.store), ("completed", False))
             self.assertEqual(response.instructions, "Be exact.")
             usage = response.usage
             self.assertEqual(usage.total_tokens, usage.input_tokens + usage.output_tokens)
             self.assertTrue(response._request_id)
 
-    def test_every_event_is_valid_in_order_and_adds_up_to_the_whole_answer(self) -> None:
-        asked = ("say: one two", "think: aloud", TWO_CALLS, f"preface: so\n{TWO_CALLS}", ODD)
+    def test_every_event_is_valid_in_order_and_they_merge_to_the_json_answer(self) -> None:
+        asked = ("say: one two", "think: aloud", TWO_CALLS, f"preface: so\n{TWO_CALLS}", FAULTY)
         for said in (*asked, "incomplete: max_output_tokens cut off", "incomplete: content_filter no"):
             events = self.events(said, tools=[WEATHER])
             body = {"model": "scripted", "input": said, "tools": [WEATHER], "store": False}
@@ -109,10 +109,10 @@ class ResponsesTests(LiveTestCase):
             self.assertEqual(called.status, "completed")
             first, second, *results = outputs(called, "cold", "warm")
             history = [{"role": "user", "content": TWO_CALLS}, first, second, *results[order]]
-            told = self.ask(history, tools=[WEATHER])
-            self.assertEqual(told.output_text, "tool said: cold | warm")
+            reply = self.ask(history, tools=[WEATHER])
+            self.assertEqual(reply.output_text, "tool said: cold | warm")
 
-    def test_several_rounds_of_calls_with_thoughts_between(self) -> None:
+    def test_several_rounds_of_calls_with_reasoning_between(self) -> None:
         said = (
             'thinking: which\ncall: weather {"city":"Oslo"}\nthen: thinking: and\n'
             'call: weather {"city":"Rome"}\nthen: say: both'
@@ -146,18 +146,14 @@ class ResponsesTests(LiveTestCase):
         self.assertEqual((said.type, response.output_text), ("message", "deep water"))
         self.assertGreater(response.usage.output_tokens_details.reasoning_tokens, 0)
 
-    def test_a_limit_makes_it_incomplete_and_says_why(self) -> None:
+    def test_a_limit_makes_it_incomplete_with_the_reason(self) -> None:
         response = self.ask("long: 400", max_output_tokens=16)
-        self.assertEqual(
-            (response.status, response.incomplete_details.reason), ("incomplete", "max_output_tokens")
-        )
+        self.assertEqual((response.status, response.incomplete_details.reason), ("incomplete", "max_output_tokens"))
         self.assertEqual(len(response.output_text), 64)
         self.assertEqual(self.events("long: 400", max_output_tokens=16)[-1]["type"], "response.incomplete")
 
-    def test_what_an_earlier_response_was_is_not_known(self) -> None:
-        answer = self.daemon.post(
-            RESPONSES, {"model": "scripted", "input": "hi", "previous_response_id": "resp_1"}
-        )
+    def test_an_unknown_previous_response_is_rejected(self) -> None:
+        answer = self.daemon.post(RESPONSES, {"model": "scripted", "input": "hi", "previous_response_id": "resp_1"})
         self.assertEqual((answer.status, answer.json["error"]["param"]), (400, "previous_response_id"))
 
     def test_a_custom_tool_takes_free_text(self) -> None:
@@ -172,7 +168,7 @@ class ResponsesTests(LiveTestCase):
         ]
         self.assertEqual(self.ask(history, tools=[shout]).output_text, "tool said: heard")
 
-    def test_a_responses_body_at_the_chat_door_is_answered_as_chat(self) -> None:
+    def test_a_responses_body_at_the_chat_endpoint_is_answered_as_chat(self) -> None:
         body = {"model": "scripted", "input": [{"role": "user", "content": "say: cursor"}]}
         answer = self.daemon.post("/v1/chat/completions", encode(body))
         self.assertEqual(answer.json["choices"][0]["message"]["content"], "cursor")

@@ -1,15 +1,15 @@
-"""Web searches with the pinned Codex: the provider sees the tool, the client what was found."""
+"""Web searches with the pinned Codex: the provider receives the tool, the client the results."""
 
-from codexd.scripted.script import SOURCE
+from codexd.scripted.script import SEARCH_RESULT_URL
 from codexd.wire.json import Json, encode
-from tests.support import seen
-from tests.support.homes import MEDDLING
-from tests.support.live import CHAT, RESPONSES, LiveTestCase, user
+from tests.support import provider_requests
+from tests.support.customised_home import CUSTOMISED_HOME
+from tests.support.live_daemon import CHAT, RESPONSES, LiveTestCase, user
 
 TEXT = "found: the weather"
 CITED: Json = {
     "type": "url_citation",
-    "url": SOURCE,
+    "url": SEARCH_RESULT_URL,
     "title": "What was found",
     "start_index": 0,
     "end_index": len(TEXT),
@@ -18,16 +18,16 @@ ACTION: Json = {"type": "search", "query": "the weather", "queries": ["the weath
 
 
 class SearchTests(LiveTestCase):
-    kind = MEDDLING
+    daemon_setup = CUSTOMISED_HOME
 
     def ask(self, **fields: Json) -> list[Json]:
-        """Ask by the Responses door; give the output."""
+        """Create a response and return its output."""
         answer = self.daemon.post(RESPONSES, {"model": self.daemon.model, "store": False} | fields)
         self.assertEqual(answer.status, 200, answer.body)
         output: list[Json] = answer.json["output"]
         return output
 
-    def test_the_provider_sees_the_tool_as_the_client_asked_for_it_and_nothing_else(self) -> None:
+    def test_the_provider_receives_exactly_the_client_s_search_tool(self) -> None:
         place = {"type": "approximate", "country": "NO", "city": "Oslo"}
         held = {
             "search_context_size": "low",
@@ -40,17 +40,17 @@ class SearchTests(LiveTestCase):
             (held, {"external_web_access": True, **held}),
         ):
             self.ask(input="say: hi", tools=[{"type": "web_search", **asked}])
-            shown = seen.tools(self.daemon.asked)
+            shown = provider_requests.tools(self.daemon.last_provider_request)
             self.assertEqual(list(shown), ["web_search"])
             kinds = {"type": "web_search", "search_content_types": ["text", "image"]}
             self.assertEqual(shown["web_search"], kinds | given)
-            self.assertNotIn(b"LEAK", encode(self.daemon.asked))
+            self.assertNotIn(b"LEAK", encode(self.daemon.last_provider_request))
 
-    def test_without_being_asked_for_it_is_not_offered(self) -> None:
-        self.assertEqual(self.daemon.say("search: the weather"), "no tool web_search")
-        self.assertEqual(seen.tools(self.daemon.asked), {})
+    def test_the_search_tool_is_not_offered_by_default(self) -> None:
+        self.assertEqual(self.daemon.chat_text("search: the weather"), "no tool web_search")
+        self.assertEqual(provider_requests.tools(self.daemon.last_provider_request), {})
 
-    def test_what_was_searched_and_found_reaches_the_client_and_goes_back(self) -> None:
+    def test_searches_and_citations_reach_the_client_and_are_replayed(self) -> None:
         tools = [{"type": "web_search"}]
         search, message = self.ask(input="search: the weather", tools=tools)
         self.assertEqual((search["type"], search["status"]), ("web_search_call", "completed"))
@@ -58,14 +58,14 @@ class SearchTests(LiveTestCase):
         (part,) = message["content"]
         self.assertEqual((part["text"], part["annotations"]), (TEXT, [CITED]))
         again = [{"role": "user", "content": "search: the weather"}, search, message]
-        # Other instructions: a thread of its own, to which all of it is told.
+        # Other instructions select a new thread, which receives the whole history.
         self.ask(input=[*again, *user("say: hi")], tools=tools, instructions="Be brief.")
-        _, _, called, said, _ = seen.items(self.daemon.asked)
+        _, _, called, said, _ = provider_requests.items(self.daemon.last_provider_request)
         self.assertEqual(called, {"type": "web_search_call", "status": "completed", "action": ACTION})
         self.assertEqual(said["content"], [{"type": "output_text", "text": TEXT, "annotations": [CITED]}])
 
-    def test_a_kept_answer_brings_all_of_it_back(self) -> None:
-        """Phases and refusals as well: what is kept is read as it would be if the client sent it again."""
+    def test_a_stored_answer_restores_all_items(self) -> None:
+        """Phases and refusals too: stored items are replayed like items that the client sends."""
         refused = {"type": "refusal", "refusal": "No."}
         history = [
             *user("Do it."),
@@ -75,19 +75,19 @@ class SearchTests(LiveTestCase):
         ]
         body = {"model": self.daemon.model, "tools": [{"type": "web_search"}]}
         first = self.daemon.post(RESPONSES, body | {"input": history}).json
-        # Other instructions: a thread of its own, to which all of it is told.
+        # Other instructions select a new thread, which receives the whole history.
         again = {"input": "say: hi", "previous_response_id": first["id"], "instructions": "Be brief."}
         answer = self.daemon.post(RESPONSES, body | again)
         self.assertEqual(answer.status, 200, answer.body)
-        shown = seen.items(self.daemon.asked)
+        shown = provider_requests.items(self.daemon.last_provider_request)
         texts = [("developer", "Be brief."), ("user", "Do it."), ("assistant", "Well."), ("assistant", "No.")]
         question = [("user", "search: the weather"), ("assistant", TEXT), ("user", "say: hi")]
-        self.assertEqual(seen.texts(self.daemon.asked), [*texts, *question])
+        self.assertEqual(provider_requests.texts(self.daemon.last_provider_request), [*texts, *question])
         self.assertEqual(shown[2]["phase"], "commentary")
         self.assertEqual(shown[5], {"type": "web_search_call", "status": "completed", "action": ACTION})
         self.assertEqual(shown[6]["content"][0]["annotations"], [CITED])
 
-    def test_chat_shows_what_was_cited(self) -> None:
+    def test_chat_returns_the_citations(self) -> None:
         body = {"model": self.daemon.model, "messages": user("search: the weather"), "web_search_options": {}}
         (choice,) = self.daemon.post(CHAT, body).json["choices"]
         cited = {name: value for name, value in CITED.items() if name != "type"}

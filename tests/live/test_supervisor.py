@@ -1,4 +1,4 @@
-"""The supervisor over real processes: what the fakes stand for."""
+"""The supervisor with real processes."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SUPERVISION = Supervision(handshake_seconds=5, grace_seconds=0.2, restart=Restar
 STUBBORN = Command("/bin/sh", ("-c", 'trap "" TERM; echo ready; exec cat'))
 
 
-def runs(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -34,7 +34,7 @@ class SupervisorTests(TestCase):
             handshake=self.say_hello,
             clock=reactor,
             supervision=SUPERVISION,
-            chance=lambda: 0.0,
+            random=lambda: 0.0,
             on_up=lambda child, result: None,
             on_lost=lambda reason: None,
         )
@@ -44,37 +44,37 @@ class SupervisorTests(TestCase):
 
     def say_hello(self, child: ChildProcess) -> "Deferred[object]":
         answer: Deferred[object] = Deferred()
-        child.on_output = lambda data: None if answer.called else answer.callback(data)
+        child.on_stdout = lambda data: None if answer.called else answer.callback(data)
         child.write(b"hello\n")
         return answer
 
-    async def until(self, condition: Callable[[], bool]) -> float:
+    async def wait_until(self, condition: Callable[[], bool]) -> float:
         began = reactor.seconds()
         while not condition():
             await deferLater(reactor, 0.005)
         return reactor.seconds() - began
 
-    async def test_a_killed_child_is_noticed_at_once_and_replaced_within_three_seconds(self) -> None:
+    async def test_a_killed_child_is_replaced_within_three_seconds(self) -> None:
         supervisor = self.make(Command("/bin/cat"))
-        await self.until(lambda: supervisor.up)
+        await self.wait_until(lambda: supervisor.up)
         killed = supervisor.pid
         os.kill(killed, SIGKILL)
-        self.assertLess(await self.until(lambda: not supervisor.up), 1)
-        self.assertLess(await self.until(lambda: supervisor.up), 3)
+        self.assertLess(await self.wait_until(lambda: not supervisor.up), 1)
+        self.assertLess(await self.wait_until(lambda: supervisor.up), 3)
         self.assertEqual((supervisor.restarts, supervisor.last_exit), (1, "killed by SIGKILL"))
         self.assertNotEqual(supervisor.pid, killed)
 
-    async def test_after_a_stop_no_process_is_left_not_even_a_stubborn_one(self) -> None:
+    async def test_a_stop_leaves_no_process_even_if_it_ignores_term(self) -> None:
         supervisor = self.make(STUBBORN)
-        await self.until(lambda: supervisor.up)
+        await self.wait_until(lambda: supervisor.up)
         pid = supervisor.pid
         await supervisor.stopService()
-        self.assertFalse(runs(pid))
+        self.assertFalse(is_running(pid))
         self.assertEqual((supervisor.state, supervisor.last_exit), ("Stopped", "killed by SIGKILL"))
 
-    async def test_a_program_that_is_not_there_is_tried_again_and_can_be_stopped(self) -> None:
+    async def test_a_missing_program_is_retried_and_can_be_stopped(self) -> None:
         supervisor = self.make(Command("/nonexistent/codex"))
-        await self.until(lambda: supervisor.restarts == 1)
+        await self.wait_until(lambda: supervisor.restarts == 1)
         self.assertIn("No such file", supervisor.last_exit)
         await supervisor.stopService()
         self.assertEqual(supervisor.state, "Stopped")

@@ -1,4 +1,4 @@
-"""Tool results go to the very turn that waits for them; when it is gone, the client can't tell."""
+"""Tool results resume the suspended turn; if it is gone, a replay gives the same answer."""
 
 import os
 import signal
@@ -6,10 +6,10 @@ import signal
 from attrs import frozen
 
 from codexd.wire.json import Json
-from tests.support import seen
-from tests.support.live import RESPONSES, Daemon, LiveTestCase, Setup, message, user
-from tests.support.loopback import Answer
-from tests.support.system import until
+from tests.support import provider_requests
+from tests.support.http_client import HttpResponse
+from tests.support.live_daemon import RESPONSES, Daemon, DaemonSetup, LiveTestCase, message, user
+from tests.support.processes import wait_until
 
 TOOL: Json = {
     "type": "function",
@@ -20,24 +20,24 @@ ANSWER = "tool said: blue | grey"
 
 
 @frozen
-class Told:
-    """What of an answer a client may compare."""
+class ComparableAnswer:
+    """The parts of an answer that a client can compare."""
 
     message: Json
     finish: str
     usage: Json
 
 
-def told(answer: Answer) -> Told:
-    """Take it from a chat answer."""
-    return Told(message(answer), answer.json["choices"][0]["finish_reason"], answer.json["usage"])
+def comparable(answer: HttpResponse) -> ComparableAnswer:
+    """Read them from a Chat response."""
+    return ComparableAnswer(message(answer), answer.json["choices"][0]["finish_reason"], answer.json["usage"])
 
 
 class SuspensionTestCase(LiveTestCase):
-    """Asks a question that is answered with two calls, and brings their results."""
+    """Requests an answer with two calls and sends their results."""
 
     def begin(self, daemon: Daemon, text: str = ASKED) -> list[Json]:
-        """Give the history with the results of the calls that came."""
+        """Request the calls and return the history with their results."""
         said = message(daemon.chat(text, tools=[TOOL]))
         results = [
             {"role": "tool", "tool_call_id": call["id"], "content": content}
@@ -45,55 +45,55 @@ class SuspensionTestCase(LiveTestCase):
         ]
         return [*user(text), said, *results]
 
-    def go_on(self, daemon: Daemon, history: list[Json]) -> tuple[Told, str]:
-        """Bring the results; give the answer, and whether the turn was resumed or replayed."""
+    def continue_response(self, daemon: Daemon, history: list[Json]) -> tuple[ComparableAnswer, str]:
+        """Send the results; return the answer and whether the turn was resumed or replayed."""
         names = ("resumed", "replayed")
         before = {name: daemon.metric(f"codexd_turn_{name}_total") for name in names}
-        answer = told(daemon.chat(history, tools=[TOOL]))
+        answer = comparable(daemon.chat(history, tools=[TOOL]))
         (way,) = (name for name in names if daemon.metric(f"codexd_turn_{name}_total") > before[name])
         return answer, way
 
 
 class SuspensionTests(SuspensionTestCase):
-    kind = Setup(account=True)
+    daemon_setup = DaemonSetup(account=True)
 
-    def test_results_resume_the_turn_that_waits_for_them(self) -> None:
+    def test_results_resume_the_suspended_turn(self) -> None:
         daemon = self.daemon
         waiting = daemon.metric("codexd_turns_waiting")
-        # A question of its own: one that another test left waiting would make room for its like.
+        # A unique prompt: a suspended turn of another test must not match it.
         history = self.begin(daemon, 'call: look {"at":"shore"}\ncall: look {"at":"sand"}')
         self.assertEqual(daemon.metric("codexd_turns_waiting"), waiting + 1)
-        before = daemon.asked
-        answer, way = self.go_on(daemon, history)
+        before = daemon.last_provider_request
+        answer, way = self.continue_response(daemon, history)
         self.assertEqual((answer.message["content"], way), (ANSWER, "resumed"))
         self.assertEqual(daemon.metric("codexd_turns_waiting"), waiting)
-        after = daemon.asked
+        after = daemon.last_provider_request
         self.assertEqual(after["prompt_cache_key"], before["prompt_cache_key"])
-        self.assertEqual([item["type"] for item in seen.items(after)][-2:], ["function_call_output"] * 2)
+        self.assertEqual([item["type"] for item in provider_requests.items(after)][-2:], ["function_call_output"] * 2)
 
-    def test_results_in_another_order_resume_it_too(self) -> None:
+    def test_results_in_another_order_resume_it(self) -> None:
         question, said, first, second = self.begin(self.daemon)
-        answer, way = self.go_on(self.daemon, [question, said, second, first])
+        answer, way = self.continue_response(self.daemon, [question, said, second, first])
         self.assertEqual((answer.message["content"], way), (ANSWER, "resumed"))
 
     def test_the_same_results_again_are_replayed_with_the_same_answer(self) -> None:
         history = self.begin(self.daemon)
-        resumed, first = self.go_on(self.daemon, history)
-        replayed, second = self.go_on(self.daemon, history)
+        resumed, first = self.continue_response(self.daemon, history)
+        replayed, second = self.continue_response(self.daemon, history)
         self.assertEqual((first, second), ("resumed", "replayed"))
         self.assertEqual(resumed, replayed)
 
-    def test_an_edited_history_is_replayed_as_it_now_is(self) -> None:
+    def test_an_edited_history_is_replayed(self) -> None:
         history = self.begin(self.daemon)
         edited = [{"role": "system", "content": "Be brief."}, *history]
-        answer, way = self.go_on(self.daemon, edited)
+        answer, way = self.continue_response(self.daemon, edited)
         self.assertEqual((answer.message["content"], way), (ANSWER, "replayed"))
-        self.assertEqual(seen.texts(self.daemon.asked)[0], ("developer", "Be brief."))
+        self.assertEqual(provider_requests.texts(self.daemon.last_provider_request)[0], ("developer", "Be brief."))
 
     def test_a_result_of_one_call_alone_is_replayed(self) -> None:
         question, said, first, _ = self.begin(self.daemon)
         one = said | {"tool_calls": said["tool_calls"][:1]}
-        answer, way = self.go_on(self.daemon, [question, one, first])
+        answer, way = self.continue_response(self.daemon, [question, one, first])
         self.assertEqual((answer.message["content"], way), ("tool said: blue", "replayed"))
 
     def test_several_rounds_stay_on_one_turn(self) -> None:
@@ -103,12 +103,12 @@ class SuspensionTests(SuspensionTestCase):
         for content in ("blue", "grey"):
             result = {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": content}
             history = [*history, said, result]
-            answer, way = self.go_on(self.daemon, history)
+            answer, way = self.continue_response(self.daemon, history)
             self.assertEqual(way, "resumed")
             said = answer.message
         self.assertEqual(said["content"], "seen")
 
-    def test_results_by_the_responses_door_resume_it_with_the_thoughts_or_without(self) -> None:
+    def test_results_at_the_responses_endpoint_resume_it_with_or_without_reasoning(self) -> None:
         daemon = self.daemon
         tools = [{"type": "function", **TOOL["function"]}]
         asked = {"model": daemon.model, "tools": tools, "store": False}
@@ -127,42 +127,44 @@ class SuspensionTests(SuspensionTestCase):
 
     def test_a_killed_child_s_turn_is_replayed_with_the_same_answer(self) -> None:
         daemon = self.daemon
-        resumed, _ = self.go_on(daemon, self.begin(daemon))
+        resumed, _ = self.continue_response(daemon, self.begin(daemon))
         history = self.begin(daemon)
         (child,) = daemon.children
         os.kill(child, signal.SIGKILL)
-        until(lambda: daemon.replaced(child), "another child")
-        self.assertEqual(self.go_on(daemon, history), (resumed, "replayed"))
+        wait_until(lambda: daemon.replaced(child), "another child")
+        self.assertEqual(self.continue_response(daemon, history), (resumed, "replayed"))
 
     def test_a_restarted_daemon_replays_with_the_same_answer(self) -> None:
         daemon = self.daemon
-        resumed, _ = self.go_on(daemon, self.begin(daemon))
+        resumed, _ = self.continue_response(daemon, self.begin(daemon))
         history = self.begin(daemon)
         daemon.end(signal.SIGTERM)
         daemon.start().await_ready()
-        self.assertEqual(self.go_on(daemon, history), (resumed, "replayed"))
+        self.assertEqual(self.continue_response(daemon, history), (resumed, "replayed"))
 
 
 class ExpiryTests(SuspensionTestCase):
-    kind = Setup(account=True, settings="[turns]\nsuspend_seconds = 1\nsuspend_limit = 2\naffinity = false\n")
+    daemon_setup = DaemonSetup(
+        account=True, settings="[turns]\nsuspend_seconds = 1\nsuspend_limit = 2\naffinity = false\n"
+    )
 
     def expired(self) -> float:
         return self.daemon.metric("codexd_turn_expired_total")
 
-    def test_a_turn_that_waited_too_long_is_replayed_with_the_same_answer(self) -> None:
+    def test_an_expired_turn_is_replayed_with_the_same_answer(self) -> None:
         daemon = self.daemon
-        resumed, _ = self.go_on(daemon, self.begin(daemon))
+        resumed, _ = self.continue_response(daemon, self.begin(daemon))
         before, history = self.expired(), self.begin(daemon)
-        until(lambda: self.expired() == before + 1, "expired")
+        wait_until(lambda: self.expired() == before + 1, "expired")
         self.assertEqual(daemon.metric("codexd_turns_waiting"), 0)
-        self.assertEqual(self.go_on(daemon, history), (resumed, "replayed"))
+        self.assertEqual(self.continue_response(daemon, history), (resumed, "replayed"))
 
-    def test_of_too_many_that_wait_the_oldest_goes(self) -> None:
+    def test_the_oldest_suspended_turn_is_dropped_over_the_limit(self) -> None:
         before = self.expired()
         histories = [self.begin(self.daemon, f"{ASKED}\nthen: say: {number}") for number in range(3)]
         self.assertGreaterEqual(self.expired(), before + 1)
         for number, history in enumerate(histories):
-            answer, way = self.go_on(self.daemon, history)
+            answer, way = self.continue_response(self.daemon, history)
             self.assertEqual(answer.message["content"], str(number))
             if number == 0:
                 self.assertEqual(way, "replayed")

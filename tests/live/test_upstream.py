@@ -1,4 +1,4 @@
-"""An upstream over real sockets: the scripted model behind the Chat door, TLS, a proxy, what breaks."""
+"""An upstream over real sockets: the scripted model, TLS, a proxy, and failures."""
 
 from typing import Any
 
@@ -16,37 +16,37 @@ from codexd.neutral.model import ModelCard
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Message, TextPart, Tool, Turn
 from codexd.observe.metrics import Metrics
-from codexd.scripted.server import ScriptedModel, scripted_site
+from codexd.scripted.server import ScriptedModel, build_site
 from codexd.settings import Upstream
 from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.service import Upstreams
-from tests.support.tls import Proxy, authority
-from tests.support.upstream import Hearing
+from tests.support.recording_sink import RecordingSink
+from tests.support.tls_proxy import ConnectProxy, create_authority
 
 reactor: Any = real_reactor
 KEY = "sk-upstream"
-CA = authority()
+CA = create_authority()
 
 
-class Waiting(Hearing):
-    """A sink whose end can be waited for."""
+class Waiting(RecordingSink):
+    """A sink with Deferreds for the first event and the end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.done: Deferred[Reply] = Deferred()
         self.begun: Deferred[None] = Deferred()
 
-    def flush(self) -> None:
-        super().flush()
+    def settle(self) -> None:
+        super().settle()
         if not self.begun.called:
             self.begun.callback(None)
         if self.over:
-            # Not before the connection knows that its answer is over.
+            # Later, so that the connection has processed the end.
             reactor.callLater(0, self.done.callback, fold(self.events))
 
 
 class Silent(Protocol):
-    """A server that takes everything and never answers; it counts who is there."""
+    """A server that accepts connections and never answers; it records the open ones."""
 
     def connectionMade(self) -> None:
         self.factory.open.add(self)  # type: ignore[union-attr]
@@ -61,9 +61,7 @@ class UpstreamTests(TestCase):
     def setUp(self) -> None:
         self.model = ScriptedModel(reactor)
         self.metrics = Metrics()
-        self.addCleanup(
-            self.until, lambda: not any(isinstance(one, Connection) for one in reactor.getReaders())
-        )
+        self.addCleanup(self.wait_until, lambda: not any(isinstance(one, Connection) for one in reactor.getReaders()))
 
     def serve(self, factory: Any, tls: bool = False) -> int:
         listen = reactor.listenSSL if tls else reactor.listenTCP
@@ -74,7 +72,7 @@ class UpstreamTests(TestCase):
         return number
 
     def provider(self, tls: bool = False) -> str:
-        port = self.serve(scripted_site(reactor, self.model), tls)
+        port = self.serve(build_site(reactor, self.model), tls)
         self.addCleanup(self.model.close)
         return f"http{'s' if tls else ''}://127.0.0.1:{port}/v1"
 
@@ -101,22 +99,20 @@ class UpstreamTests(TestCase):
     async def reply(self, backend: UpstreamBackend, text: str, **more: Any) -> Reply:
         return await self.begin(backend, text, **more)[0].done
 
-    async def kind(self, backend: UpstreamBackend, text: str = "say: x") -> str | None:
+    async def failure_kind(self, backend: UpstreamBackend, text: str = "say: x") -> str | None:
         fault = (await self.reply(backend, text)).fault
         return None if fault is None else fault.kind
 
-    async def until(self, condition: Any) -> None:
+    async def wait_until(self, condition: Any) -> None:
         while not condition():
             await deferLater(reactor, 0.005)
 
     async def test_a_streamed_answer_with_exact_usage_and_the_key(self) -> None:
         backend = self.upstream(self.provider())
         reply = await self.reply(backend, "usage: 9,4,3,1\nthinking: hm hm\nsay: Grüß Gott\n\U0001f642")
-        self.assertEqual(
-            (reply.text, reply.finish, reply.reasoning), ("Grüß Gott\n\U0001f642", "stop", ("hm hm",))
-        )
+        self.assertEqual((reply.text, reply.finish, reply.reasoning), ("Grüß Gott\n\U0001f642", "stop", ("hm hm",)))
         self.assertEqual(reply.usage, e.Usage(9, 4, 0, 3, 1))
-        self.assertEqual(self.model.asked[0].headers["authorization"], f"Bearer {KEY}")
+        self.assertEqual(self.model.received[0].headers["authorization"], f"Bearer {KEY}")
 
     async def test_parallel_calls_and_their_results(self) -> None:
         backend = self.upstream(self.provider())
@@ -130,38 +126,36 @@ class UpstreamTests(TestCase):
             [(None, "a", '{"x":1}'), ("n", "b", "{}"), (None, "c", "raw")],
         )
 
-    async def test_a_long_answer_is_whole_though_it_was_held_in_the_middle(self) -> None:
+    async def test_a_long_answer_is_complete_after_a_pause(self) -> None:
         backend = self.upstream(self.provider())
         sink, handle = self.begin(backend, "long: 20000")
         await sink.begun
-        handle.hold()
+        handle.pause()
         heard = len(sink.events)
         await deferLater(reactor, 0.05)
-        # What one read had brought already may still come.
+        # Events of data that was read already may follow.
         self.assertLess(len(sink.events) - heard, 20000)
-        handle.release()
+        handle.resume()
         reply = await sink.done
         self.assertEqual(len(reply.text.split()), 20000)
 
-    async def test_one_connection_serves_many_answers(self) -> None:
+    async def test_one_connection_serves_many_requests(self) -> None:
         backend = self.upstream(self.provider())
         for _ in range(20):
             self.assertEqual((await self.reply(backend, "say: x")).text, "x")
-        self.assertEqual(len(self.model.asked), 20)
+        self.assertEqual(len(self.model.received), 20)
 
-    async def test_when_the_client_leaves_the_upstream_stops(self) -> None:
+    async def test_a_cancel_stops_the_upstream(self) -> None:
         for text in ("slow: 1000", "hang:"):
             backend = self.upstream(self.provider())
             sink, handle = self.begin(backend, text)
-            await self.until(lambda: self.model.open == 1)
+            await self.wait_until(lambda: self.model.open == 1)
             handle.cancel()
-            await self.until(lambda: self.model.open == 0)
+            await self.wait_until(lambda: self.model.open == 0)
             self.assertFalse(sink.over)
 
-    async def test_failures_are_told_as_what_they_are(self) -> None:
-        backend = self.upstream(
-            self.provider(), first_event_seconds=0.2, idle_seconds=0.2, breaker_failures=99
-        )
+    async def test_failures_have_the_right_kind(self) -> None:
+        backend = self.upstream(self.provider(), first_event_seconds=0.2, idle_seconds=0.2, breaker_failures=99)
         kinds = {
             "fail: 400": "invalid_prompt",
             "fail: 401": "model_refused_us",
@@ -175,9 +169,9 @@ class UpstreamTests(TestCase):
             "hang:": "no_first_event",
         }
         for text, kind in kinds.items():
-            self.assertEqual(await self.kind(backend, text), kind, text)
+            self.assertEqual(await self.failure_kind(backend, text), kind, text)
 
-    async def test_incomplete_answers_say_why(self) -> None:
+    async def test_incomplete_answers_have_the_reason(self) -> None:
         backend = self.upstream(self.provider())
         for reason, finish in (("max_output_tokens", "length"), ("content_filter", "content_filter")):
             self.assertEqual((await self.reply(backend, f"incomplete: {reason} a b")).finish, finish)
@@ -187,50 +181,50 @@ class UpstreamTests(TestCase):
         await backend.refresh()
         self.assertEqual(backend.models(), (ModelCard("up/scripted", 0, "codexd"),))
 
-    async def test_an_upstream_that_is_not_there(self) -> None:
+    async def test_an_upstream_that_does_not_listen(self) -> None:
         port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
         url = f"http://127.0.0.1:{port.getHost().port}/v1"
         await port.stopListening()
-        self.assertEqual(await self.kind(self.upstream(url)), "unreachable")
+        self.assertEqual(await self.failure_kind(self.upstream(url)), "unreachable")
 
-    async def test_tls_is_verified_against_the_authorities_that_were_given(self) -> None:
+    async def test_tls_is_verified_against_the_configured_authorities(self) -> None:
         url = self.provider(tls=True)
         self.assertEqual((await self.reply(self.upstream(url, ca_file="/ca"), "say: x")).text, "x")
         untrusting = self.upstream(url)
         reply = await self.reply(untrusting, "say: x")
         assert reply.fault is not None
         self.assertEqual((reply.fault.kind, reply.fault.note), ("unreachable", "tls"))
-        self.assertEqual(len(self.model.asked), 1)
+        self.assertEqual(len(self.model.received), 1)
 
-    async def test_through_a_proxy_tls_stays_between_us_and_the_upstream(self) -> None:
-        proxy = Proxy(reactor)
+    async def test_tls_through_a_proxy_is_end_to_end(self) -> None:
+        proxy = ConnectProxy(reactor)
         address = f"http://127.0.0.1:{self.serve(proxy)}"
         url = self.provider(tls=True)
         backend = self.upstream(url, ca_file="/ca", proxy=address)
         for _ in range(2):
             self.assertEqual((await self.reply(backend, "say: x")).text, "x")
-        # One connection for the answers, and perhaps one for the list of models.
-        self.assertEqual(set(proxy.asked), {url.removeprefix("https://").removesuffix("/v1")})
-        self.assertLessEqual(len(proxy.asked), 2)
+        # One connection for the requests, and perhaps one for the list of models.
+        self.assertEqual(set(proxy.targets), {url.removeprefix("https://").removesuffix("/v1")})
+        self.assertLessEqual(len(proxy.targets), 2)
 
-    async def test_a_proxy_that_opens_no_tunnel(self) -> None:
-        address = f"http://127.0.0.1:{self.serve(Proxy(reactor, refuses=True))}"
+    async def test_a_proxy_that_refuses_the_tunnel(self) -> None:
+        address = f"http://127.0.0.1:{self.serve(ConnectProxy(reactor, refuses=True))}"
         backend = self.upstream(self.provider(tls=True), ca_file="/ca", proxy=address)
-        self.assertEqual(await self.kind(backend), "unreachable")
+        self.assertEqual(await self.failure_kind(backend), "unreachable")
 
-    async def test_without_tls_a_proxy_is_asked_for_the_whole_address(self) -> None:
-        # The scripted model is no proxy, but shows what it was asked for: a path it does not have.
+    async def test_without_tls_the_proxy_receives_the_absolute_url(self) -> None:
+        # The scripted model is no proxy: it reports the requested path as unknown.
         proxy = self.provider().removesuffix("/v1")
         backend = self.upstream("http://upstream.invalid/v1", proxy=proxy)
-        self.assertEqual(await self.kind(backend), "model_refused_us")
+        self.assertEqual(await self.failure_kind(backend), "model_refused_us")
 
-    async def test_a_peer_that_never_answers_is_gone_when_it_is_given_up_also_in_a_handshake(self) -> None:
+    async def test_a_silent_peer_is_disconnected_at_the_timeout_even_in_a_handshake(self) -> None:
         silent = Factory.forProtocol(Silent)
         silent.open = set()  # type: ignore[attr-defined]
         port = self.serve(silent)
         ways = (("http", {}), ("https", {}), ("https", {"proxy": f"http://127.0.0.1:{port}"}))
         for lists, (scheme, more) in enumerate(ways, 1):
             backend = self.upstream(f"{scheme}://127.0.0.1:{port}/v1", first_event_seconds=0.1, **more)
-            self.assertEqual(await self.kind(backend), "no_first_event", scheme)
-            # Each is still waited for with its list of models.
-            await self.until(lambda lists=lists: len(silent.open) == lists)  # type: ignore[attr-defined]
+            self.assertEqual(await self.failure_kind(backend), "no_first_event", scheme)
+            # Each list of models is still pending.
+            await self.wait_until(lambda lists=lists: len(silent.open) == lists)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Chat, the legacy Completions, embeddings and models of upstreams, by the real `openai` package."""
+"""Chat, legacy Completions, embeddings and models of upstreams, with the `openai` package."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from codexd.wire.json import Json, decode
 from tests.support import chat_stream
-from tests.support.live import CHAT, message
-from tests.support.live_upstream import BARE, NEAR, ODD, UpstreamTestCase, servers
-from tests.support.odd_upstream import VECTOR
+from tests.support.faulty_upstream import VECTOR
+from tests.support.live_daemon import CHAT, message
+from tests.support.live_upstreams import BARE, FAULTY, NEAR, UpstreamTestCase, servers
 
 CHUNKS: TypeAdapter[Any] = TypeAdapter(ChatCompletionChunk)
 
@@ -44,14 +44,14 @@ OF_ITS_OWN: Json = {"top_k": 5, "chat_template_kwargs": {"enable_thinking": Fals
 
 
 class Sum(BaseModel):
-    """What a structured answer is parsed into."""
+    """The type of a structured answer."""
 
     a: int
     b: int
 
 
 def results(completion: Any, *texts: str) -> list[Json]:
-    """Make the messages that follow a completion with calls: itself, and a result for each."""
+    """Build the messages that follow a completion with calls: the completion and a result for each call."""
     said = completion.choices[0].message
     answers = [
         {"role": "tool", "tool_call_id": call.id, "content": text}
@@ -61,7 +61,7 @@ def results(completion: Any, *texts: str) -> list[Json]:
 
 
 class ChatTests(UpstreamTestCase):
-    def test_an_answer_holds_every_character_whole_and_streamed(self) -> None:
+    def test_an_answer_has_every_character_streamed_or_not(self) -> None:
         said = ANY_TEXT.removeprefix("say: ")
         for shape in ("words", "chars", "repeats", "whole", "random:7"):
             asked = f"shape: {shape}\n{ANY_TEXT}"
@@ -69,18 +69,18 @@ class ChatTests(UpstreamTestCase):
             pieces = [chunk.choices[0].delta.content or "" for chunk in self.ask(asked, stream=True)]
             self.assertEqual("".join(pieces), said, shape)
 
-    def test_everything_that_was_asked_for_reaches_the_upstream(self) -> None:
+    def test_all_parameters_reach_the_upstream(self) -> None:
         answer = self.daemon.client().chat.completions.with_raw_response.create(
             model=NEAR,
             messages=[{"role": "user", "content": "call: weather"}],
             extra_body=OF_ITS_OWN,
             **SAMPLING,
         )
-        self.assertEqual({name: self.asked.get(name) for name in SAMPLING}, SAMPLING)
-        self.assertEqual({name: self.asked.get(name) for name in OF_ITS_OWN}, OF_ITS_OWN)
-        self.assertEqual((self.asked["model"], answer.headers.get("x-codexd-ignored")), ("scripted", None))
+        self.assertEqual({name: self.upstream_request.get(name) for name in SAMPLING}, SAMPLING)
+        self.assertEqual({name: self.upstream_request.get(name) for name in OF_ITS_OWN}, OF_ITS_OWN)
+        self.assertEqual((self.upstream_request["model"], answer.headers.get("x-codexd-ignored")), ("scripted", None))
 
-    def test_what_an_upstream_is_not_given_is_named(self) -> None:
+    def test_a_header_names_parameters_that_the_upstream_does_not_get(self) -> None:
         for stream in (False, True):
             answer = self.daemon.client().chat.completions.with_raw_response.create(
                 model=BARE,
@@ -92,7 +92,7 @@ class ChatTests(UpstreamTestCase):
             )
             named = set(answer.headers["x-codexd-ignored"].split(", "))
             self.assertEqual(named, {"seed", *OF_ITS_OWN})
-            self.assertEqual((self.asked.get("seed"), self.asked.get("temperature")), (None, 0.5))
+            self.assertEqual((self.upstream_request.get("seed"), self.upstream_request.get("temperature")), (None, 0.5))
 
     def test_calls_and_their_results_in_any_order_streamed(self) -> None:
         for order in (slice(None), slice(None, None, -1)):
@@ -105,22 +105,22 @@ class ChatTests(UpstreamTestCase):
             cities = [decode(call.function.arguments)["city"] for call in calls]
             self.assertEqual((cities, called.choices[0].finish_reason), (["Oslo", "Rome"], "tool_calls"))
             said, *answers = results(called, "cold", "warm")
-            told = self.ask([*history, said, *answers[order]], tools=[WEATHER])
-            self.assertEqual(told.choices[0].message.content, "tool said: cold | warm")
+            reply = self.ask([*history, said, *answers[order]], tools=[WEATHER])
+            self.assertEqual(reply.choices[0].message.content, "tool said: cold | warm")
 
-    def test_a_structured_answer_is_parsed_and_its_schema_arrives_whole(self) -> None:
+    def test_a_structured_answer_is_parsed_and_its_schema_is_unchanged(self) -> None:
         completion = self.daemon.client().chat.completions.parse(
             model=NEAR,
             messages=[{"role": "user", "content": 'json: {"a": 1, "b": 41}'}],
             response_format=Sum,
         )
         self.assertEqual(completion.choices[0].message.parsed, Sum(a=1, b=41))
-        wanted = self.asked["response_format"]["json_schema"]
+        wanted = self.upstream_request["response_format"]["json_schema"]
         self.assertEqual(
             (wanted["name"], wanted["strict"], set(wanted["schema"]["properties"])), ("Sum", True, {"a", "b"})
         )
 
-    def test_several_choices_are_several_answers_each_with_its_seed(self) -> None:
+    def test_each_choice_is_a_separate_answer_with_its_own_seed(self) -> None:
         texts = {0: "", 1: "", 2: ""}
         for chunk in self.ask("say: hi there", n=3, seed=7, stream=True):
             for choice in chunk.choices:
@@ -129,7 +129,7 @@ class ChatTests(UpstreamTestCase):
         seeds = [body["seed"] for body in servers().scripted.asked(3)]
         self.assertEqual((len(set(seeds)), 7 in seeds), (3, True))
 
-    def test_probabilities_of_tokens_come_back(self) -> None:
+    def test_log_probabilities_are_returned(self) -> None:
         choice = self.ask("say: one two", logprobs=True, top_logprobs=2).choices[0]
         tokens = choice.logprobs.content
         self.assertEqual("".join(one.token for one in tokens), "one two")
@@ -137,7 +137,7 @@ class ChatTests(UpstreamTestCase):
         *_, last = (c for c in self.ask("say: x", logprobs=True, stream=True) if c.choices[0].logprobs)
         self.assertEqual(last.choices[0].logprobs.content[0].token, "x")
 
-    def test_what_it_cost_is_told_in_detail(self) -> None:
+    def test_usage_is_returned_in_detail(self) -> None:
         figures = "usage: 50,10,9,4\nthinking: hm\nsay: hi"
         *_, last = self.ask(figures, stream=True, stream_options={"include_usage": True})
         for usage in (last.usage, self.ask(figures).usage):
@@ -145,7 +145,7 @@ class ChatTests(UpstreamTestCase):
             self.assertEqual(usage.prompt_tokens_details.cached_tokens, 10)
             self.assertEqual(usage.completion_tokens_details.reasoning_tokens, 4)
 
-    def test_thoughts_refusals_and_ends_are_what_they_were(self) -> None:
+    def test_reasoning_refusals_and_finish_reasons_are_unchanged(self) -> None:
         said = self.ask("thinking: first\nsay: then").choices[0].message
         self.assertEqual((said.reasoning_content, said.content), ("first", "then"))
         self.assertEqual(self.ask("refuse: never").choices[0].message.refusal, "never")
@@ -156,7 +156,7 @@ class ChatTests(UpstreamTestCase):
         self.assertEqual((stopped.message.content, stopped.finish_reason), ("one ", "stop"))
         self.assertEqual(self.ask("long: 50", max_completion_tokens=8).choices[0].finish_reason, "length")
 
-    def test_every_chunk_is_strictly_valid_and_the_stream_is_the_answer(self) -> None:
+    def test_every_chunk_is_strictly_valid_and_they_merge_to_the_answer(self) -> None:
         for text in (ANY_TEXT, TWO_CALLS, "think: aloud"):
             asked = {
                 "model": NEAR,
@@ -178,7 +178,7 @@ class CompletionsTests(UpstreamTestCase):
     def complete(self, prompt: Any, **more: Any) -> Any:
         return self.daemon.client().completions.create(model=NEAR, prompt=prompt, **more)
 
-    def test_prompts_are_answered_one_by_one_and_repeated_if_asked(self) -> None:
+    def test_each_prompt_is_answered_and_echoed_on_request(self) -> None:
         answer = self.complete(["say: one", "say: two"], echo=True, n=2)
         self.assertEqual(
             [(choice.index, choice.text) for choice in answer.choices],
@@ -186,27 +186,27 @@ class CompletionsTests(UpstreamTestCase):
         )
         self.assertGreater(answer.usage.prompt_tokens, 0)
 
-    def test_a_stream_says_the_same(self) -> None:
+    def test_a_stream_has_the_same_text(self) -> None:
         pieces = [chunk.choices[0].text for chunk in self.complete(ANY_TEXT, stream=True) if chunk.choices]
         self.assertEqual("".join(pieces), ANY_TEXT.removeprefix("say: "))
 
-    def test_probabilities_are_in_the_legacy_form(self) -> None:
+    def test_log_probabilities_have_the_legacy_form(self) -> None:
         weighed = self.complete("say: one two", logprobs=1).choices[0].logprobs
         self.assertEqual(("".join(weighed.tokens), weighed.text_offset[0]), ("one two", 0))
 
-    def test_a_suffix_is_refused_by_name(self) -> None:
+    def test_suffix_is_rejected(self) -> None:
         error = self.assertRaises(openai.BadRequestError, self.complete, "say: x", suffix="y")
         self.assertEqual(error.param, "suffix")
 
 
 class EmbeddingsTests(UpstreamTestCase):
     def test_embeddings_come_from_the_upstream_that_has_them(self) -> None:
-        found = self.daemon.client().embeddings.create(model=ODD + "embedder", input=["a", "b"], dimensions=3)
+        found = self.daemon.client().embeddings.create(model=FAULTY + "embedder", input=["a", "b"], dimensions=3)
         self.assertEqual([one.embedding for one in found.data], [list(VECTOR)] * 2)
         self.assertEqual((found.model, found.usage.prompt_tokens), ("embedder", 2))
-        self.assertEqual(servers().odd.asked[-1]["dimensions"], 3)
+        self.assertEqual(servers().faulty.requests[-1]["dimensions"], 3)
 
-    def test_a_model_without_them_is_refused(self) -> None:
+    def test_a_model_without_embeddings_is_rejected(self) -> None:
         embed = self.daemon.client().embeddings.create
         error = self.assertRaises(openai.BadRequestError, embed, model="scripted", input="a")
         self.assertEqual(error.param, "model")
@@ -214,30 +214,40 @@ class EmbeddingsTests(UpstreamTestCase):
         self.assertEqual((error.status_code, error.code), (502, "model_refused_us"))
 
 
-class NamesTests(UpstreamTestCase):
-    def test_the_list_is_everybody_s_though_one_is_down(self) -> None:
+class ModelNameTests(UpstreamTestCase):
+    def test_the_list_has_all_models_though_one_upstream_is_down(self) -> None:
         found = [model.id for model in self.daemon.client().models.list()]
-        listed = {"scripted", NEAR, BARE, "odd/torn", "frail/torn", "gone/lost", "brief", "safe", "homeward"}
+        listed = {
+            "scripted",
+            NEAR,
+            BARE,
+            "faulty/torn",
+            "frail/torn",
+            "gone/lost",
+            "brief",
+            "safe",
+            "homeward",
+        }
         self.assertEqual(listed - set(found), set())
         self.assertEqual(len(found), len(set(found)))
         self.assertEqual(self.daemon.client().models.retrieve(NEAR).owned_by, "codexd")
 
-    def test_a_name_leads_to_who_has_it(self) -> None:
-        for model, said in (("scripted", "x"), (NEAR, "x"), (ODD + "hello", "hello")):
+    def test_a_name_selects_the_upstream_that_has_the_model(self) -> None:
+        for model, said in (("scripted", "x"), (NEAR, "x"), (FAULTY + "hello", "hello")):
             answer = self.ask("say: x", model=model)
             self.assertEqual((answer.choices[0].message.content, answer.model), (said, model))
         for model in ("near/other", "nobody/scripted"):
             self.assertRaises(openai.NotFoundError, self.ask, "say: x", model=model)
 
-    def test_an_alias_adds_what_was_not_said_and_its_limit_holds(self) -> None:
+    def test_an_alias_adds_defaults_and_enforces_its_limit(self) -> None:
         answer = self.ask("say: one two three four five", model="brief", max_tokens=50)
         self.assertEqual((answer.choices[0].finish_reason, answer.model), ("length", "brief"))
-        self.assertEqual((self.asked["max_tokens"], self.asked["reasoning_effort"]), (3, "low"))
-        self.assertEqual(self.asked["messages"][0], {"role": "system", "content": "Be brief."})
+        self.assertEqual((self.upstream_request["max_tokens"], self.upstream_request["reasoning_effort"]), (3, "low"))
+        self.assertEqual(self.upstream_request["messages"][0], {"role": "system", "content": "Be brief."})
         self.ask(
             [{"role": "system", "content": "Be long."}, {"role": "user", "content": "say: x"}],
             "brief",
             reasoning_effort="high",
         )
-        self.assertEqual(self.asked["reasoning_effort"], "high")
-        self.assertEqual([one["content"] for one in self.asked["messages"]], ["Be long.", "say: x"])
+        self.assertEqual(self.upstream_request["reasoning_effort"], "high")
+        self.assertEqual([one["content"] for one in self.upstream_request["messages"]], ["Be long.", "say: x"])

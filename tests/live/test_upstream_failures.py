@@ -1,4 +1,4 @@
-"""Upstreams that fail, and what the real `openai` package makes of it."""
+"""Failing upstreams as the `openai` package reports them."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import openai
 
 from codexd.wire.json import Json, decode
 from tests.support import chat_stream, responses_stream
-from tests.support.live import CHAT, RESPONSES, user
-from tests.support.live_upstream import NEAR, ODD, UpstreamTestCase, servers
-from tests.support.loopback import Call
-from tests.support.odd_upstream import RETRY_AFTER
-from tests.support.system import until
+from tests.support.faulty_upstream import RETRY_AFTER
+from tests.support.http_client import PendingRequest
+from tests.support.live_daemon import CHAT, RESPONSES, user
+from tests.support.live_upstreams import FAULTY, NEAR, UpstreamTestCase, servers
+from tests.support.processes import wait_until
 
 PROMISED_SECONDS = 0.1
 ATTEMPTS = 5
@@ -19,15 +19,15 @@ ATTEMPTS = 5
 
 class FailureTests(UpstreamTestCase):
     def failed(self, model: str, said: str = "say: x", **more: Any) -> openai.APIStatusError:
-        """Give the exception that a program sees."""
+        """Return the exception that the package raises."""
         return self.assertRaises(openai.APIStatusError, self.ask, said, model, **more)
 
-    def streamed(self, model: str, said: str = "say: x") -> chat_stream.Streamed:
+    def streamed(self, model: str, said: str = "say: x") -> chat_stream.ChatStream:
         """Read a chat stream to its end."""
         asked = {"model": model, "messages": user(said), "stream": True}
-        return chat_stream.read(self.daemon.call(CHAT, asked).answer().body)
+        return chat_stream.read(self.daemon.call(CHAT, asked).read().body)
 
-    def test_what_an_upstream_refuses_is_told_as_whose_fault_it_is(self) -> None:
+    def test_upstream_errors_are_attributed_to_client_or_upstream(self) -> None:
         for status, seen, code, again in (
             (400, 400, "invalid_prompt", RETRY_AFTER),
             (401, 502, "model_refused_us", RETRY_AFTER),
@@ -38,14 +38,14 @@ class FailureTests(UpstreamTestCase):
             (503, 503, "overloaded", RETRY_AFTER),
         ):
             for stream in (False, True):
-                error = self.failed(f"{ODD}status-{status}", stream=stream)
+                error = self.failed(f"{FAULTY}status-{status}", stream=stream)
                 headers = error.response.headers
                 found = error.status_code, error.code, headers.get("retry-after")
                 self.assertEqual(found, (seen, code, again), status)
-                # Its own words are for the client where they are about the request.
+                # The upstream's message reaches the client if it concerns the request.
                 self.assertEqual("secret" in error.message, status == 400)
 
-    def test_the_model_s_own_failures_at_the_other_dialect(self) -> None:
+    def test_model_failures_at_the_responses_endpoint(self) -> None:
         for said, status, code in (
             ("fail: 429", 429, "rate_limit_exceeded"),
             ("fail: context_length_exceeded", 400, "context_length_exceeded"),
@@ -56,103 +56,97 @@ class FailureTests(UpstreamTestCase):
             error = self.failed(NEAR, said)
             self.assertEqual((error.status_code, error.code), (status, code), said)
 
-    def test_one_that_is_not_there(self) -> None:
+    def test_an_unreachable_upstream(self) -> None:
         error = self.failed("gone/lost")
         self.assertEqual((error.status_code, error.code), (503, "unreachable"))
         self.assertEqual(self.daemon.get("/readyz").status, 200)
 
-    def test_what_may_pass_by_itself_is_asked_again_and_counted(self) -> None:
-        servers().odd.failing = 2
+    def test_transient_errors_are_retried_and_counted(self) -> None:
+        servers().faulty.failing = 2
         repeated = self.daemon.metric("codexd_upstream_repeated_total")
-        before = len(servers().odd.asked)
-        self.assertEqual(self.ask("say: x", ODD + "flaky").choices[0].message.content, "at last")
+        before = len(servers().faulty.requests)
+        self.assertEqual(self.ask("say: x", FAULTY + "flaky").choices[0].message.content, "at last")
         self.assertEqual(self.daemon.metric("codexd_upstream_repeated_total"), repeated + 2)
-        asked = servers().odd.asked[before:]
+        asked = servers().faulty.requests[before:]
         self.assertEqual((len(asked), asked[0]), (3, asked[2]))
 
-    def test_one_torn_in_the_middle_ends_with_one_error_and_is_not_made_again(self) -> None:
-        before = len(servers().odd.asked)
-        seen = self.streamed(ODD + "torn")
+    def test_a_connection_reset_mid_stream_ends_with_one_error_and_no_retry(self) -> None:
+        before = len(servers().faulty.requests)
+        seen = self.streamed(FAULTY + "torn")
         said = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in seen.chunks)
         assert seen.error is not None
         self.assertEqual((said, seen.error["code"], seen.done), ("some words", "stream_cut", False))
-        body = {"model": ODD + "torn", "input": "x", "stream": True}
+        body = {"model": FAULTY + "torn", "input": "x", "stream": True}
         events = [decode(frame.data) for frame in self.daemon.call(RESPONSES, body).frames()]
         ends = [event["type"] for event in events if event["type"] in responses_stream.TERMINAL]
         self.assertEqual((ends, events[-1]["type"]), (["response.failed"], "response.failed"))
-        self.assertEqual(len(servers().odd.asked), before + 2)
+        self.assertEqual(len(servers().faulty.requests), before + 2)
 
-    def test_one_that_drips_is_cut(self) -> None:
-        left = servers().odd.left
-        seen = self.streamed(ODD + "drip")
+    def test_a_dripping_response_is_aborted(self) -> None:
+        left = servers().faulty.disconnects
+        seen = self.streamed(FAULTY + "drip")
         assert seen.error is not None
         self.assertEqual((seen.error["code"], len(seen.chunks) > 0), ("idle", True))
-        until(lambda: servers().odd.left == left + 1, "its connection is gone")
+        wait_until(lambda: servers().faulty.disconnects == left + 1, "its connection is gone")
 
 
 class FallbackTests(UpstreamTestCase):
-    def test_another_is_asked_when_one_is_down_overloaded_limited_or_does_not_know_us(self) -> None:
+    def test_fallbacks_are_tried_for_every_kind_of_unavailability(self) -> None:
         taken = self.daemon.metric("codexd_fallback_taken_total")
-        asked = len(servers().odd.asked)
+        asked = len(servers().faulty.requests)
         answer = self.ask("say: safe", "safe")
         self.assertEqual((answer.choices[0].message.content, answer.model), ("safe", "safe"))
         self.assertEqual(self.daemon.metric("codexd_fallback_taken_total"), taken + 4)
-        self.assertEqual(len({body["model"] for body in servers().odd.asked[asked:]}), 3)
+        self.assertEqual(len({body["model"] for body in servers().faulty.requests[asked:]}), 3)
 
-    def test_codex_stands_in_for_an_upstream_at_every_door(self) -> None:
+    def test_codex_is_the_fallback_of_an_upstream_at_every_endpoint(self) -> None:
         client = self.daemon.client()
-        text = "".join(
-            chunk.choices[0].delta.content or "" for chunk in self.ask("say: home", "homeward", stream=True)
-        )
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in self.ask("say: home", "homeward", stream=True))
         self.assertEqual(text, "home")
         response = self.respond("say: home", "homeward")
         self.assertEqual(response.output_text, "home")
-        self.assertEqual(
-            self.respond("say: more", "homeward", previous_response_id=response.id).output_text, "more"
-        )
-        self.assertEqual(
-            client.completions.create(model="homeward", prompt="say: home").choices[0].text, "home"
-        )
+        self.assertEqual(self.respond("say: more", "homeward", previous_response_id=response.id).output_text, "more")
+        self.assertEqual(client.completions.create(model="homeward", prompt="say: home").choices[0].text, "home")
 
-    def test_a_request_that_is_wrong_is_asked_nowhere_else(self) -> None:
+    def test_an_invalid_request_is_not_sent_to_fallbacks(self) -> None:
         taken = self.daemon.metric("codexd_fallback_taken_total")
         error = self.assertRaises(openai.BadRequestError, self.ask, "fail: 400", "safe")
         self.assertEqual(error.status_code, 400)
-        # The upstreams before the one that refuses it had their own reasons.
+        # The upstreams before it failed for other reasons.
         self.assertEqual(self.daemon.metric("codexd_fallback_taken_total"), taken + 4)
 
 
 class BreakerTests(UpstreamTestCase):
-    def test_one_that_keeps_failing_is_left_alone_and_tried_again(self) -> None:
-        odd, daemon = servers().odd, self.daemon
+    def test_the_circuit_breaker_opens_and_closes_again(self) -> None:
+        faulty, daemon = servers().faulty, self.daemon
         up = 'codexd_upstream_up{upstream="frail"}'
         self.assertEqual(daemon.metric(up), 1)
         for _ in range(2):
             self.assertRaises(openai.InternalServerError, self.ask, "x", "frail/status-500")
-        asked = len(odd.asked)
+        asked = len(faulty.requests)
         error = self.assertRaises(openai.InternalServerError, self.ask, "x", "frail/hello")
         self.assertEqual((error.status_code, error.code), (503, "unreachable"))
         self.assertIn(error.response.headers["retry-after"], ("1", "2"))
-        self.assertEqual((len(odd.asked), daemon.metric(up)), (asked, 0))
+        self.assertEqual((len(faulty.requests), daemon.metric(up)), (asked, 0))
         self.assertEqual(daemon.get("/readyz").status, 200)
-        until(lambda: daemon.metric(up) == 1, "it may be tried again")
+        wait_until(lambda: daemon.metric(up) == 1, "it may be tried again")
         self.assertEqual(self.ask("x", "frail/hello").choices[0].message.content, "hello")
 
 
-class LeavingTests(UpstreamTestCase):
-    def leave(self, call: Call) -> float:
-        """Leave an answer, and give how long its model went on."""
-        until(lambda: servers().scripted.open == 1, "the model answers")
-        call.drop()
-        return until(lambda: servers().scripted.open == 0, "the model stops")
+class ClientDisconnectTests(UpstreamTestCase):
+    def leave(self, call: PendingRequest) -> float:
+        """Disconnect from an answer and return how many seconds its model continued."""
+        wait_until(lambda: servers().scripted.open == 1, "the model answers")
+        call.disconnect()
+        return wait_until(lambda: servers().scripted.open == 0, "the model stops")
 
-    def test_a_client_that_leaves_has_its_upstream_stopped_at_once(self) -> None:
+    def test_a_disconnect_stops_the_upstream_at_once(self) -> None:
         hanging: Json = {"model": NEAR, "messages": user("hang:")}
         slow: Json = {"model": NEAR, "messages": user("slow: 400")}
         for asked in (slow | {"stream": True}, slow, hanging | {"stream": True}):
-            left = self.ended("near", "cancelled")
+            left = self.outcome_count("near", "cancelled")
             taken = [self.leave(self.daemon.call(CHAT, asked))]
             while min(taken) > PROMISED_SECONDS and len(taken) < ATTEMPTS:
                 taken.append(self.leave(self.daemon.call(CHAT, asked)))
             self.assertLess(min(taken), PROMISED_SECONDS, taken)
-            self.assertEqual(self.ended("near", "cancelled"), left + len(taken))
+            self.assertEqual(self.outcome_count("near", "cancelled"), left + len(taken))

@@ -1,4 +1,4 @@
-"""The Responses API in front of an upstream that knows only Chat, by the real `openai` package."""
+"""The Responses API over an upstream that supports only Chat, with the `openai` package."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -9,8 +9,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
-from tests.support.live import RESPONSES
-from tests.support.live_upstream import NEAR, UpstreamTestCase
+from tests.support.live_daemon import RESPONSES
+from tests.support.live_upstreams import NEAR, UpstreamTestCase
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
@@ -26,7 +26,7 @@ TEXT = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there end'
 
 
 class Sum(BaseModel):
-    """What a structured answer is parsed into."""
+    """The type of a structured answer."""
 
     a: int
     b: int
@@ -34,10 +34,10 @@ class Sum(BaseModel):
 
 class ResponsesTests(UpstreamTestCase):
     def shown(self) -> list[Json]:
-        """What the upstream was shown last: who said what, calls by their names."""
-        return [(one["role"], _said(one)) for one in self.asked["messages"]]
+        """Return the roles and texts of the upstream's last request; calls by name."""
+        return [(one["role"], _said(one)) for one in self.upstream_request["messages"]]
 
-    def test_every_event_is_strictly_valid_and_they_add_up_to_the_answer(self) -> None:
+    def test_every_event_is_strictly_valid_and_they_merge_to_the_answer(self) -> None:
         for text in (
             TEXT,
             TWO_CALLS,
@@ -68,15 +68,15 @@ class ResponsesTests(UpstreamTestCase):
         self.assertEqual((text, final.output_text), (TEXT.removeprefix("say: "),) * 2)
         self.assertGreater(final.usage.output_tokens, 0)
 
-    def test_results_of_tools_go_on_from_a_response_and_nothing_is_asked_twice(self) -> None:
+    def test_tool_results_continue_a_response_without_repeated_requests(self) -> None:
         called = self.respond(TWO_CALLS, tools=[WEATHER], instructions="Be kind.")
         self.assertEqual(self.shown()[0], ("system", "Be kind."))
         outputs = [
             {"type": "function_call_output", "call_id": call.call_id, "output": said}
             for call, said in zip(called.output, ("cold", "warm"), strict=True)
         ]
-        told = self.respond(outputs[::-1], previous_response_id=called.id)
-        self.assertEqual(told.output_text, "tool said: cold | warm")
+        answer = self.respond(outputs[::-1], previous_response_id=called.id)
+        self.assertEqual(answer.output_text, "tool said: cold | warm")
         self.assertEqual(
             self.shown(),
             [
@@ -86,35 +86,31 @@ class ResponsesTests(UpstreamTestCase):
                 ("tool", "warm"),
             ],
         )
-        last = self.respond("say: bye", previous_response_id=told.id)
+        last = self.respond("say: bye", previous_response_id=answer.id)
         self.assertEqual(
             (last.output_text, self.shown()[-2:]),
-            ("bye", [("assistant", told.output_text), ("user", "say: bye")]),
+            ("bye", [("assistant", answer.output_text), ("user", "say: bye")]),
         )
 
-    def test_thoughts_are_items(self) -> None:
-        response = self.respond(
-            "thinking: a thought\nsay: words", reasoning={"effort": "high", "summary": "auto"}
-        )
+    def test_reasoning_is_an_item(self) -> None:
+        response = self.respond("thinking: a thought\nsay: words", reasoning={"effort": "high", "summary": "auto"})
         self.assertEqual([item.type for item in response.output], ["reasoning", "message"])
-        self.assertEqual(self.asked["reasoning_effort"], "high")
+        self.assertEqual(self.upstream_request["reasoning_effort"], "high")
         self.assertIn("a thought", response.output[0].to_json())
         again = self.respond("say: more", previous_response_id=response.id)
         self.assertEqual(again.output_text, "more")
 
     def test_a_structured_answer_is_parsed(self) -> None:
-        parsed = self.daemon.client().responses.parse(
-            model=NEAR, input='json: {"a": 1, "b": 41}', text_format=Sum
-        )
+        parsed = self.daemon.client().responses.parse(model=NEAR, input='json: {"a": 1, "b": 41}', text_format=Sum)
         self.assertEqual(parsed.output_parsed, Sum(a=1, b=41))
-        self.assertEqual(self.asked["response_format"]["json_schema"]["name"], "Sum")
+        self.assertEqual(self.upstream_request["response_format"]["json_schema"]["name"], "Sum")
 
     def test_settings_reach_the_upstream(self) -> None:
         self.respond("say: hi", temperature=0.5, top_p=0.25, max_output_tokens=50, user="somebody")
         names = ("temperature", "top_p", "max_tokens", "user")
-        self.assertEqual([self.asked.get(name) for name in names], [0.5, 0.25, 50, "somebody"])
+        self.assertEqual([self.upstream_request.get(name) for name in names], [0.5, 0.25, 50, "somebody"])
 
-    def test_a_conversation_remembers(self) -> None:
+    def test_a_conversation_has_its_history(self) -> None:
         client = self.daemon.client()
         conversation = client.conversations.create()
         for said in ("one", "two"):
@@ -122,24 +118,24 @@ class ResponsesTests(UpstreamTestCase):
         self.assertEqual(self.shown(), [("user", "say: one"), ("assistant", "one"), ("user", "say: two")])
         self.assertEqual(len(list(client.conversations.items.list(conversation.id))), 4)
 
-    def test_in_the_background_it_goes_on_without_a_client_and_can_be_cancelled(self) -> None:
+    def test_a_background_response_runs_without_a_client_and_can_be_cancelled(self) -> None:
         queued = self.respond("slow: 4", background=True)
         self.assertEqual(queued.status, "queued")
         *_, final = self.polled(queued.id)
         self.assertEqual((final.status, final.output_text), ("completed", "word1 word2 word3 word4"))
-        left = self.ended("near", "cancelled")
+        left = self.outcome_count("near", "cancelled")
         endless = self.respond("hang:", background=True)
         cancelled = self.daemon.client().responses.cancel(endless.id)
-        self.assertEqual((cancelled.status, self.ended("near", "cancelled")), ("cancelled", left + 1))
+        self.assertEqual((cancelled.status, self.outcome_count("near", "cancelled")), ("cancelled", left + 1))
 
     def polled(self, id: str) -> Iterator[Any]:
-        """Ask for it until it is over."""
+        """Retrieve it until it has ended."""
         for _ in count():
             yield (response := self.daemon.client().responses.retrieve(id))
             if response.status not in ("queued", "in_progress"):
                 return
 
-    def test_a_failure_in_the_middle_is_the_last_event_and_is_kept_as_what_it_is(self) -> None:
+    def test_a_failure_mid_stream_is_the_last_event_and_is_stored(self) -> None:
         for said in ("cut: some words", "garble: some words"):
             asked = {"model": NEAR, "input": said, "stream": True}
             events = [decode(frame.data) for frame in self.daemon.call(RESPONSES, asked).frames()]
@@ -154,5 +150,5 @@ def _said(message: Json) -> str:
 
 
 def _plain(item: Json) -> Json:
-    """Leave out what differs between any two answers."""
+    """Return a response without what differs between any two."""
     return {name: value for name, value in item.items() if name != "id"}

@@ -1,4 +1,4 @@
-"""Events are values."""
+"""Tests of the events' values."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -6,5 +6,5 @@ from codexd.neutral.event import Usage
 
 
 class UsageTests(SynchronousTestCase):
-    def test_the_total_is_input_and_output_as_the_details_are_inside_them(self) -> None:
+    def test_the_total_is_the_sum_of_input_and_output_tokens(self) -> None:
         self.assertEqual(Usage(10, 4, 2, 5, 3).total_tokens, 15)

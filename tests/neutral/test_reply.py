@@ -1,4 +1,4 @@
-"""The fold: what came of an answer, however its pieces were cut."""
+"""Tests of the fold of an answer's events."""
 
 import attrs
 from hypothesis import given
@@ -7,28 +7,28 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import Fold, Reply, fold
-from codexd.neutral.turn import Message, Reasoning, RefusalPart, Search, TextPart, ToolCall
+from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart, ToolCall, WebSearchCall
 from tests.support.sentences import broken_sentences, sentences
 
 
 def halved(events: tuple[e.Event, ...]) -> list[e.Event]:
-    """Cut every piece of text in two."""
-    found: list[e.Event] = []
+    """Split every delta in two."""
+    result: list[e.Event] = []
     for event in events:
         if isinstance(event, e.Delta):
             middle = len(event.text) // 2
-            found.append(attrs.evolve(event, text=event.text[:middle]))
+            result.append(attrs.evolve(event, text=event.text[:middle]))
             rest: dict[str, object] = {"text": event.text[middle:]}
             if isinstance(event, e.TextDelta):
                 rest["logprobs"] = None
-            found.append(attrs.evolve(event, **rest))
+            result.append(attrs.evolve(event, **rest))
         else:
-            found.append(event)
-    return found
+            result.append(event)
+    return result
 
 
 class FoldTests(SynchronousTestCase):
-    def test_items_come_in_the_order_they_opened_and_keep_what_they_are(self) -> None:
+    def test_items_keep_their_order_and_fields(self) -> None:
         usage = e.Usage(3, 1, 0, 4, 2)
         reply = fold(
             (
@@ -51,25 +51,25 @@ class FoldTests(SynchronousTestCase):
             )
         )
         call = ToolCall("call", "find", "input", "custom", "space", "fc")
-        said = (TextPart("haha"), RefusalPart("no"))
+        parts = (TextPart("haha"), RefusalPart("no"))
         items = (
             Reasoning(("sum",), ("open",), "sealed", "rs"),
-            Message("assistant", said, "final_answer", "msg", complete=False),
+            Message("assistant", parts, "final_answer", "msg", complete=False),
             call,
         )
         self.assertEqual(reply, Reply(items, "tool_calls", usage, None, ("sum", "open")))
         self.assertEqual(reply.text, "haha")
         self.assertEqual(reply.calls, (call,))
 
-    def test_a_message_that_only_refuses_has_no_text(self) -> None:
+    def test_a_message_with_only_a_refusal_has_no_text_part(self) -> None:
         reply = fold((e.Began(), e.MessageOpened(0, "m"), e.RefusalDelta(0, "no")))
         self.assertEqual(reply.items[0], Message("assistant", (RefusalPart("no"),), None, "m", False))
 
-    def test_a_message_that_says_nothing_is_an_empty_text(self) -> None:
+    def test_an_empty_message_has_one_empty_text_part(self) -> None:
         reply = fold((e.Began(), e.MessageOpened(0, "m"), e.MessageClosed(0)))
         self.assertEqual(reply.items[0], Message("assistant", (TextPart(""),), None, "m"))
 
-    def test_reasoning_is_told_in_the_order_its_parts_began(self) -> None:
+    def test_reasoning_parts_are_in_the_order_they_began(self) -> None:
         reply = fold(
             (
                 e.Began(),
@@ -84,7 +84,9 @@ class FoldTests(SynchronousTestCase):
         )
         self.assertEqual(reply.reasoning, ("ad", "b", "c", "e"))
 
-    def test_searches_annotations_and_log_probabilities_stay_with_what_they_belong_to(self) -> None:
+    def test_annotations_and_log_probabilities_stay_with_their_text_and_actions_with_their_search(
+        self,
+    ) -> None:
         reply = fold(
             (
                 e.Began(),
@@ -101,45 +103,45 @@ class FoldTests(SynchronousTestCase):
             )
         )
         text = TextPart("abc", ('{"n":1}', '{"n":2}'), '[{"token":"a"},{"token":"c"},{"token":""}]')
-        searches = (Search("ws", '{"type":"search"}'), Search("cut", complete=False))
+        searches = (WebSearchCall("ws", '{"type":"search"}'), WebSearchCall("cut", complete=False))
         self.assertEqual(reply.items, (*searches, Message("assistant", (text,), id="m")))
-        self.assertEqual(reply.texts, (text,))
+        self.assertEqual(reply.text_parts, (text,))
 
-    def test_a_refusal_that_was_noted_on_has_a_text(self) -> None:
-        said = (e.Annotated(0, "{}"), e.RefusalDelta(0, "no"))
-        reply = fold((e.Began(), e.MessageOpened(0, "m"), *said))
+    def test_an_annotated_refusal_has_a_text_part(self) -> None:
+        events = (e.Annotated(0, "{}"), e.RefusalDelta(0, "no"))
+        reply = fold((e.Began(), e.MessageOpened(0, "m"), *events))
         parts = (TextPart("", ("{}",)), RefusalPart("no"))
         self.assertEqual(reply.items[0], Message("assistant", parts, None, "m", False))
 
-    def test_a_failure_is_kept_beside_what_was_said(self) -> None:
-        broken = fault("stream_cut")
-        reply = fold((e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.Failed(broken)))
-        self.assertEqual((reply.text, reply.fault, reply.finish), ("a", broken, None))
+    def test_a_failure_does_not_remove_the_text(self) -> None:
+        failure = fault("stream_cut")
+        reply = fold((e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.Failed(failure)))
+        self.assertEqual((reply.text, reply.fault, reply.finish), ("a", failure, None))
 
     @given(sentences() | broken_sentences())
-    def test_how_the_pieces_are_cut_changes_nothing(self, events: tuple[e.Event, ...]) -> None:
+    def test_the_reply_does_not_depend_on_the_deltas_sizes(self, events: tuple[e.Event, ...]) -> None:
         self.assertEqual(fold(halved(events)), fold(events))
 
     @given(sentences())
     def test_no_character_is_lost_or_added(self, events: tuple[e.Event, ...]) -> None:
-        said = sum(len(event.text) for event in events if isinstance(event, e.Delta))
+        length = sum(len(event.text) for event in events if isinstance(event, e.Delta))
         reply = fold(events)
         messages = (item for item in reply.items if isinstance(item, Message))
         parts = (part for item in messages for part in item.parts)
         texts = [part.text for part in parts if isinstance(part, TextPart | RefusalPart)]
         kept = [*texts, *reply.reasoning, *(call.arguments for call in reply.calls)]
-        self.assertEqual(sum(map(len, kept)), said)
+        self.assertEqual(sum(map(len, kept)), length)
 
     @given(sentences())
-    def test_reasoning_told_and_reasoning_kept_are_the_same_parts(self, events: tuple[e.Event, ...]) -> None:
+    def test_reasoning_and_the_reasoning_items_have_the_same_parts(self, events: tuple[e.Event, ...]) -> None:
         reply = fold(events)
-        thoughts = (item for item in reply.items if isinstance(item, Reasoning))
-        kept = [part for item in thoughts for part in (*item.summary, *item.content)]
+        reasoning = (item for item in reply.items if isinstance(item, Reasoning))
+        kept = [part for item in reasoning for part in (*item.summary, *item.content)]
         self.assertEqual(sorted(reply.reasoning), sorted(kept))
 
     @given(sentences())
-    def test_the_reply_can_be_read_at_any_point(self, events: tuple[e.Event, ...]) -> None:
-        folding = Fold()
+    def test_the_reply_can_be_built_at_any_point(self, events: tuple[e.Event, ...]) -> None:
+        folder = Fold()
         for count, event in enumerate(events, 1):
-            folding.feed(event)
-            self.assertEqual(folding.reply(), fold(events[:count]))
+            folder.feed(event)
+            self.assertEqual(folder.build_reply(), fold(events[:count]))

@@ -7,42 +7,42 @@ from zope.interface.verify import verifyObject
 
 from codexd.neutral.event import Usage
 from codexd.observe import log
-from codexd.observe.log import RequestLog, whereabouts
-from codexd.observe.record import Record
+from codexd.observe.log import AccessLog, format_failure
+from codexd.observe.request_record import RequestRecord
 from codexd.settings import Log
 from codexd.wire import json
 
-RECORD = Record(
-    "req_1",
-    "POST",
-    5.0,
-    "/v1/responses",
-    200,
-    "responses",
-    "gpt-5",
-    "a1b2c3",
-    True,
-    0.25,
-    1.5,
-    [Usage(7, 3, 0, 2, 1)],
-    ("temperature", "seed"),
+RECORD = RequestRecord(
+    id="req_1",
+    method="POST",
+    began=5.0,
+    route="/v1/responses",
+    status=200,
+    front="responses",
+    model="gpt-5",
+    principal="a1b2c3",
+    stream=True,
+    first_event_seconds=0.25,
+    seconds=1.5,
+    usages=[Usage(7, 3, 0, 2, 1)],
+    ignored=("temperature", "seed"),
 )
 
 
 def broken() -> Failure:
-    """Give a failure whose message quotes a prompt."""
+    """Return a failure whose message quotes a prompt."""
     try:
         raise ValueError("the secret prompt")
     except ValueError:
         return Failure()
 
 
-class Written:
-    """What an observer writes."""
+class WrittenLines:
+    """Collects the lines of an observer."""
 
     def __init__(self, settings: Log) -> None:
         self._stream = StringIO()
-        self.observer = log.observing(settings, self._stream)
+        self.observer = log.build_observer(settings, self._stream)
         self.logger = Logger(namespace="codexd.test", observer=self.observer)
 
     @property
@@ -50,21 +50,21 @@ class Written:
         return self._stream.getvalue().splitlines()
 
 
-class TestRequestLog(SynchronousTestCase):
-    def write(self, record: Record, format: str = "json") -> str:
-        written = Written(Log(format=format))
-        RequestLog(Logger(namespace="codexd.request", observer=written.observer)).write(record)
+class AccessLogTests(SynchronousTestCase):
+    def write(self, record: RequestRecord, format: str = "json") -> str:
+        written = WrittenLines(Log(format=format))
+        AccessLog(Logger(namespace="codexd.request", observer=written.observer)).write(record)
         (line,) = written.lines
         return line
 
-    def test_what_machines_ask_all_day_is_only_for_debugging(self) -> None:
-        written = Written(Log(level="debug"))
-        requests = RequestLog(Logger(namespace="codexd.request", observer=written.observer))
-        requests.write(Record(route="/readyz", status=503))
-        requests.write(Record(route="/v1/models", status=200))
+    def test_probes_are_logged_at_debug(self) -> None:
+        written = WrittenLines(Log(level="debug"))
+        requests = AccessLog(Logger(namespace="codexd.request", observer=written.observer))
+        requests.write(RequestRecord(route="/readyz", status=503))
+        requests.write(RequestRecord(route="/v1/models", status=200))
         self.assertEqual([line.split()[1] for line in written.lines], ["debug", "info"])
 
-    def test_a_request_is_one_json_object_with_every_field_of_the_schema(self) -> None:
+    def test_a_request_is_one_json_object_with_all_fields(self) -> None:
         line = json.decode(self.write(RECORD))
         self.assertEqual(line.pop("time")[:3], "202", "a date")
         message = line.pop("message")
@@ -100,62 +100,62 @@ class TestRequestLog(SynchronousTestCase):
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
         self.assertIn("principal=a1b2c3 front=responses model=gpt-5 tokens=7+2", line)
 
-    def test_the_note_of_a_fault_is_written_where_there_is_one(self) -> None:
-        noted = Record(status=400, outcome="attachments", note="file-a,file-b")
+    def test_the_note_of_a_fault_is_logged(self) -> None:
+        noted = RequestRecord(status=400, outcome="attachments", note="file-a,file-b")
         self.assertTrue(self.write(noted, "text").endswith(" note=file-a,file-b"))
         self.assertEqual(json.decode(self.write(noted))["note"], "file-a,file-b")
         self.assertNotIn("note=", self.write(RECORD, "text"))
 
-    def test_a_request_that_failed_on_our_side_is_a_warning(self) -> None:
+    def test_a_server_error_is_a_warning(self) -> None:
         for status, outcome, level in ((502, "model_failed", "warn"), (404, "no_such_path", "info")):
-            line = json.decode(self.write(Record(status=status, outcome=outcome)))
+            line = json.decode(self.write(RequestRecord(status=status, outcome=outcome)))
             self.assertEqual(line["level"], level)
 
-    def test_braces_in_a_name_are_only_a_name(self) -> None:
-        self.assertIn("model={id}", self.write(Record(model="{id}"), "text"))
+    def test_braces_in_a_model_name_are_not_interpreted(self) -> None:
+        self.assertIn("model={id}", self.write(RequestRecord(model="{id}"), "text"))
 
 
-class TestObservers(SynchronousTestCase):
+class ObserverTests(SynchronousTestCase):
     def test_the_factories_for_twistd_make_observers(self) -> None:
         for factory in (log.observer, log.text):
             self.assertTrue(verifyObject(ILogObserver, factory()))
 
-    def test_what_is_below_the_level_is_left_out(self) -> None:
-        written = Written(Log(level="warn"))
+    def test_events_below_the_level_are_dropped(self) -> None:
+        written = WrittenLines(Log(level="warn"))
         written.logger.info("no")
         written.logger.warn("yes")
         self.assertEqual(len(written.lines), 1)
 
-    def test_only_plain_values_become_fields(self) -> None:
-        written = Written(Log(format="json"))
+    def test_only_scalar_values_become_fields(self) -> None:
+        written = WrittenLines(Log(format="json"))
         written.logger.info("child {slot} up", slot=1, process=object(), names=["a"])
         line = json.decode(written.lines[0])
         self.assertEqual((line["message"], line["slot"]), ("child 1 up", 1))
         self.assertEqual({"process", "names"} & set(line), set())
 
-    def test_a_field_cannot_pose_as_the_frame_of_the_line(self) -> None:
-        written = Written(Log(format="json"))
+    def test_a_field_cannot_replace_message_time_or_level(self) -> None:
+        written = WrittenLines(Log(format="json"))
         written.logger.info("hello", message="bye", time="never")
         line = json.decode(written.lines[0])
         self.assertEqual(line["message"], "hello")
         self.assertNotEqual(line["time"], "never")
 
-    def test_a_failure_is_shown_by_type_and_place_and_not_by_its_message(self) -> None:
+    def test_a_failure_is_logged_with_type_and_location_without_message(self) -> None:
         for format in ("text", "json"):
-            written = Written(Log(format=format))
+            written = WrittenLines(Log(format=format))
             written.logger.failure("it broke", broken())
             (line,) = written.lines
             self.assertIn("ValueError at", line)
             self.assertIn("test_log.py", line)
             self.assertNotIn("secret", line)
 
-    def test_an_event_of_several_lines_stays_one(self) -> None:
+    def test_an_event_of_several_lines_is_one_line(self) -> None:
         for format in ("text", "json"):
-            written = Written(Log(format=format))
+            written = WrittenLines(Log(format=format))
             written.logger.info("one\ntwo")
             self.assertEqual(len(written.lines), 1)
 
 
-class TestWhereabouts(SynchronousTestCase):
-    def test_the_innermost_place_comes_first(self) -> None:
-        self.assertRegex(whereabouts(broken()), r"^ValueError at \S+test_log.py:\d+ broken$")
+class FormatFailureTests(SynchronousTestCase):
+    def test_the_innermost_frame_comes_first(self) -> None:
+        self.assertRegex(format_failure(broken()), r"^ValueError at \S+test_log.py:\d+ broken$")

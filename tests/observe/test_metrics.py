@@ -2,11 +2,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.event import Usage
 from codexd.observe.metrics import COUNTERS, GAUGES, Metrics
-from codexd.observe.record import Record
+from codexd.observe.request_record import RequestRecord
 
 
-def figures(metrics: Metrics) -> dict[str, float]:
-    """Read everything that is shown, by name and labels."""
+def read_metrics(metrics: Metrics) -> dict[str, float]:
+    """Return every exported value by name and labels."""
     lines = metrics.render().decode().splitlines()
     pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
     return {name: float(value) for name, _, value in pairs}
@@ -16,25 +16,25 @@ class TestMetrics(SynchronousTestCase):
     def setUp(self) -> None:
         self.metrics = Metrics()
 
-    def test_every_counter_of_the_table_counts(self) -> None:
+    def test_every_counter_counts(self) -> None:
         for name in COUNTERS:
             self.metrics.count(name)
             self.metrics.count(name, 2)
-        shown = figures(self.metrics)
+        shown = read_metrics(self.metrics)
         self.assertEqual([shown[f"codexd_{name}_total"] for name in COUNTERS], [3.0] * len(COUNTERS))
 
-    def test_every_gauge_of_the_table_is_set(self) -> None:
+    def test_every_gauge_can_be_set(self) -> None:
         for name in GAUGES:
-            self.metrics.level(name, 5)
-            self.metrics.level(name, 4)
-        shown = figures(self.metrics)
+            self.metrics.set(name, 5)
+            self.metrics.set(name, 4)
+        shown = read_metrics(self.metrics)
         self.assertEqual([shown[f"codexd_{name}"] for name in GAUGES], [4.0] * len(GAUGES))
 
-    def test_a_name_that_is_not_in_the_table_is_a_key_error(self) -> None:
+    def test_an_unknown_name_is_a_key_error(self) -> None:
         self.assertRaises(KeyError, self.metrics.count, "affinity_hits")
-        self.assertRaises(KeyError, self.metrics.level, "affinity_hit", 1)
+        self.assertRaises(KeyError, self.metrics.set, "affinity_hit", 1)
 
-    def test_a_watched_gauge_is_read_when_it_is_looked_at(self) -> None:
+    def test_a_watched_gauge_is_read_at_every_scrape(self) -> None:
         metrics, things = Metrics(), [1, 2]
         metrics.watch("threads_warm", lambda: len(things))
         things.append(3)
@@ -42,48 +42,46 @@ class TestMetrics(SynchronousTestCase):
         with self.assertRaises(KeyError):
             metrics.watch("threads", lambda: 0)
 
-    def test_what_was_asked_of_an_upstream_is_counted_by_its_name_and_outcome(self) -> None:
+    def test_upstream_requests_are_counted_by_name_and_outcome(self) -> None:
         for outcome in ("ok", "ok", "unreachable"):
-            self.metrics.upstream("local", outcome)
-        shown = figures(self.metrics)
+            self.metrics.count_upstream_request("local", outcome)
+        shown = read_metrics(self.metrics)
         counts = [
             shown[f'codexd_upstream_requests_total{{outcome="{outcome}",upstream="local"}}']
             for outcome in ("ok", "unreachable")
         ]
         self.assertEqual(counts, [2, 1])
 
-    def test_whether_an_upstream_is_asked_is_looked_up_when_it_is_shown(self) -> None:
+    def test_the_readiness_of_an_upstream_is_read_at_every_scrape(self) -> None:
         for up in (True, False):
             self.metrics.watch_upstream("local", lambda up=up: up)
-            self.assertEqual(figures(self.metrics)['codexd_upstream_up{upstream="local"}'], float(up))
+            self.assertEqual(read_metrics(self.metrics)['codexd_upstream_up{upstream="local"}'], float(up))
 
-    def test_two_daemons_in_one_process_do_not_share_figures(self) -> None:
+    def test_two_daemons_in_one_process_do_not_share_metrics(self) -> None:
         self.metrics.count("affinity_hit")
-        self.assertEqual(figures(Metrics())["codexd_affinity_hit_total"], 0.0)
+        self.assertEqual(read_metrics(Metrics())["codexd_affinity_hit_total"], 0.0)
 
     def test_a_request_is_counted_by_route_status_and_outcome(self) -> None:
-        self.metrics.request(Record(route="/v1/models", status=401, outcome="invalid_api_key"))
+        self.metrics.count_request(RequestRecord(route="/v1/models", status=401, outcome="invalid_api_key"))
         labels = 'outcome="invalid_api_key",route="/v1/models",status="401"'
-        self.assertEqual(figures(self.metrics)[f"codexd_requests_total{{{labels}}}"], 1.0)
+        self.assertEqual(read_metrics(self.metrics)[f"codexd_requests_total{{{labels}}}"], 1.0)
 
-    def test_times_are_observed_and_a_first_event_only_where_there_was_one(self) -> None:
-        self.metrics.request(Record(route="a", seconds=2.0, first_event_seconds=0.5))
-        self.metrics.request(Record(route="a", seconds=3.0))
-        shown = figures(self.metrics)
+    def test_times_are_observed_and_the_first_event_only_if_there_was_one(self) -> None:
+        self.metrics.count_request(RequestRecord(route="a", seconds=2.0, first_event_seconds=0.5))
+        self.metrics.count_request(RequestRecord(route="a", seconds=3.0))
+        shown = read_metrics(self.metrics)
         self.assertEqual(shown['codexd_request_seconds_sum{route="a"}'], 5.0)
         self.assertEqual(shown['codexd_first_event_seconds_count{route="a"}'], 1.0)
 
     def test_tokens_of_all_choices_are_counted_by_kind(self) -> None:
-        self.metrics.request(Record(usages=[Usage(7, 3, 1, 2, 1), Usage(10, 0, 0, 20, 0)]))
-        shown = figures(self.metrics)
+        self.metrics.count_request(RequestRecord(usages=[Usage(7, 3, 1, 2, 1), Usage(10, 0, 0, 20, 0)]))
+        shown = read_metrics(self.metrics)
         kinds = ("input", "cached", "cache_write", "output", "reasoning")
-        self.assertEqual(
-            [shown[f'codexd_tokens_total{{kind="{kind}"}}'] for kind in kinds], [17, 3, 1, 22, 1]
-        )
+        self.assertEqual([shown[f'codexd_tokens_total{{kind="{kind}"}}'] for kind in kinds], [17, 3, 1, 22, 1])
 
-    def test_a_clients_own_field_names_do_not_become_labels(self) -> None:
-        self.metrics.request(Record(ignored=("temperature", "tools[3].x", "made.up", "x-1")))
-        shown = figures(self.metrics)
+    def test_unknown_field_names_do_not_become_labels(self) -> None:
+        self.metrics.count_request(RequestRecord(ignored=("temperature", "tools[3].x", "made.up", "x-1")))
+        shown = read_metrics(self.metrics)
         counted = {name: value for name, value in shown.items() if "ignored_params_total" in name}
         self.assertEqual(
             counted,

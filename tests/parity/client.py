@@ -78,9 +78,7 @@ class _ResponseReader(Protocol):
         return response if limit is None else truncate(response, limit)
 
 
-async def send_request(
-    reactor: Any, address: IPv4Address, api_key: str, request: ScenarioRequest
-) -> HttpResponse:
+async def send_request(reactor: Any, address: IPv4Address, api_key: str, request: ScenarioRequest) -> HttpResponse:
     """Send one request over a connection of its own and return the response.
 
     Args:

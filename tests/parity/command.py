@@ -9,7 +9,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from codexd.configuration import Misconfigured
+from codexd.configuration import ConfigurationError
 from tests.parity.difference import Difference
 from tests.parity.fixtures import FixtureDirectory
 from tests.parity.runner import ScenarioRunner, capture, compare, find_orphans
@@ -114,7 +114,7 @@ def _run(options: Namespace, work: Callable[[ScenarioRunner], Awaitable[int]]) -
     async def begin(reactor: Any) -> None:
         try:
             status = await work(ScenarioRunner(reactor, options.build, options.codex))
-        except (Misconfigured, TimeoutError) as error:
+        except (ConfigurationError, TimeoutError) as error:
             _print_error(str(error))
             status = 1
         raise SystemExit(status)

@@ -102,11 +102,11 @@ def _unfold(section: bytes) -> list[str]:
 
 
 def _unfold_line(line: bytes) -> list[str]:
-    """Format a line that is a JSON object, by itself or as an event's data, with a member a line."""
+    """ResponseFormat a line that is a JSON object, by itself or as an event's data, with a member a line."""
     field = _FIELD if line.startswith(_FIELD) else b""
     try:
         value = json.decode(line[len(field) :]) if line[len(field) :].startswith(b"{") else None
-    except json.Malformed:
+    except json.JsonError:
         value = None
     shown = line if value is None else field + format_json(value).encode()
     return shown.decode("utf-8", "backslashreplace").split("\n")

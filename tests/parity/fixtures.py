@@ -78,7 +78,7 @@ class FixtureDirectory:
             metadata = FixtureMetadata(**json.decode(sections.pop(METADATA)))
         except archive.ArchiveError as error:
             raise FixtureFormatError(str(error)) from None
-        except (KeyError, TypeError, json.Malformed):
+        except (KeyError, TypeError, json.JsonError):
             raise FixtureFormatError(f"{METADATA} is missing or does not have the expected members") from None
         return Fixture(metadata, sections)
 

@@ -12,7 +12,7 @@ _INDENT: Final = "  "
 
 
 def format_json(value: Json, margin: str = "") -> str:
-    """Format a value; one that does not fit on its line has one member a line.
+    """ResponseFormat a value; one that does not fit on its line has one member a line.
 
     Args:
         value: any JSON value.

@@ -73,9 +73,7 @@ _ITEM_TOKEN: Final = re.compile("(?<=[a-z]_)[0-9a-f]{24}(?=[0-9a-f]{4}(?![0-9A-Z
 RULES: Final = (
     Rule("<chatcmpl #>", "body", _string_member("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
     Rule("<cmpl #>", "body", _string_member("id", "cmpl-[0-9a-f]{24}"), "a random token"),
-    Rule(
-        "<resp #>", "body", _string_member("id previous_response_id response_id", _RESPONSE), "a random token"
-    ),
+    Rule("<resp #>", "body", _string_member("id previous_response_id response_id", _RESPONSE), "a random token"),
     Rule("<resp #>", "body", _missing_id(_RESPONSE), "a random token"),
     Rule("<resp #>", "request", _whole_word(_RESPONSE), "given to the client"),
     Rule("<conv #>", "body", _string_member("id", _CONVERSATION), "a random token"),
@@ -130,7 +128,5 @@ def normalise_provider_requests(bodies: Iterable[dict[str, Json]]) -> list[dict[
 
     Concurrent requests arrive in any order, so they are sorted by content.
     """
-    recorded = (
-        {name: value for name, value in body.items() if name not in OMITTED_MEMBERS} for body in bodies
-    )
+    recorded = ({name: value for name, value in body.items() if name not in OMITTED_MEMBERS} for body in bodies)
     return sorted(recorded, key=lambda body: _UUID.sub("", json.encode(body).decode()))

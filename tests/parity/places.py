@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from codexd.settings import Codex, Model, Models, Settings, Tools, Upstream
+from codexd.settings import Codex, ModelAlias, Models, Settings, Tools, Upstream
 from tests.parity.scenario import Place
 
 _VERY_LONG_SECONDS: Final = 3600.0
@@ -55,9 +55,9 @@ _PLACES: Final[dict[Place, Callable[[PlaceParameters], Settings]]] = {
 }
 
 _ALIASES: Final = (
-    Model("steady", model="scripted", upstream="down", fallback=("absent", "scripted", "able/scripted")),
-    Model("lost", model="scripted", upstream="down", fallback=("down/scripted",)),
-    Model(
+    ModelAlias("steady", model="scripted", upstream="down", fallback=("absent", "scripted", "able/scripted")),
+    ModelAlias("lost", model="scripted", upstream="down", fallback=("down/scripted",)),
+    ModelAlias(
         "brief",
         model="scripted",
         upstream="usual",

@@ -13,9 +13,9 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutput
 
-from codexd import home
-from codexd.scripted.question import MODEL
-from codexd.scripted.server import ScriptedModel, scripted_site
+from codexd import codex_home
+from codexd.scripted.prompt import MODEL
+from codexd.scripted.server import ScriptedModel, build_site
 from codexd.service import Daemon
 from codexd.settings import Codex, Http, Upstream
 from codexd.wire.json import Json
@@ -60,8 +60,8 @@ class PrivateServer:
 
     def take_provider_requests(self) -> list[dict[str, Json]]:
         """Return and remove the bodies of the requests that the model received since the last call."""
-        bodies = [asked.body for asked in self._model.asked]
-        self._model.asked.clear()
+        bodies = [received.body for received in self._model.received]
+        self._model.received.clear()
         return bodies
 
     async def _poll(
@@ -94,12 +94,12 @@ async def run_private_server(
         binary: another Codex than the pinned one.
 
     Raises:
-        Misconfigured: when there is no such binary.
+        ConfigurationError: when there is no such binary.
         TimeoutError: when it is not ready in time.
     """
     private, model = _make_directory(build), ScriptedModel(reactor)
     # Upstreams reach the model here; the daemon opens a port of its own for Codex.
-    port = reactor.listenTCP(0, scripted_site(reactor, model), interface="127.0.0.1")
+    port = reactor.listenTCP(0, build_site(reactor, model), interface="127.0.0.1")
     parameters = PlaceParameters(f"http://127.0.0.1:{port.getHost().port}/v1", binary)
     settings = evolve(build_settings(place, parameters), http=_build_http(clients))
     environ = {
@@ -161,5 +161,5 @@ def _lists_models_of(upstreams: Iterable[Upstream]) -> Callable[[HttpResponse], 
 async def _read_version(reactor: Any, codex: Codex) -> str | None:
     if codex.model == "none":
         return None
-    output: bytes = await getProcessOutput(str(home.binary(codex)), ("--version",), reactor=reactor)
+    output: bytes = await getProcessOutput(str(codex_home.find_codex_binary(codex)), ("--version",), reactor=reactor)
     return output.decode().strip()

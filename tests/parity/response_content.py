@@ -24,7 +24,7 @@ def parse_object(response: HttpResponse) -> JsonObject:
     """
     try:
         shown = _last_response(response) if is_stream(response) else json.decode(response.body)
-    except json.Malformed:
+    except json.JsonError:
         shown = None
     if not isinstance(shown, dict):
         raise UnusableResponseError("the response is not of the expected shape")
@@ -49,7 +49,7 @@ def is_stream(response: HttpResponse) -> bool:
 
 def parse_events(response: HttpResponse) -> Iterator[JsonObject]:
     """Yield the events of a stream, without the final `[DONE]`."""
-    for frame in sse.Reader().receive(response.body):
+    for frame in sse.SseDecoder().receive(response.body):
         if frame.data != b"[DONE]":
             yield json.decode(frame.data)
 

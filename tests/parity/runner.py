@@ -64,9 +64,7 @@ class RecordedScenarios:
     async def add(self, scenario: Scenario, server: PrivateServer) -> None:
         """Run one scenario and add its result."""
         captured = datetime.now(UTC).date().isoformat()
-        metadata = FixtureMetadata(
-            about=scenario.about, codex=server.codex, codexd=__version__, captured=captured
-        )
+        metadata = FixtureMetadata(about=scenario.about, codex=server.codex, codexd=__version__, captured=captured)
         try:
             self.fixtures[scenario.id] = Fixture(metadata, await record(scenario, server))
         except TimeoutError as error:
@@ -99,9 +97,7 @@ async def compare(
     return tuple(differences)
 
 
-async def capture(
-    recorder: Recorder, directory: FixtureDirectory, scenarios: Sequence[Scenario]
-) -> "CaptureResult":
+async def capture(recorder: Recorder, directory: FixtureDirectory, scenarios: Sequence[Scenario]) -> "CaptureResult":
     """Record scenarios twice, each time on a new codexd, and store those whose recordings are equal.
 
     A fixture that is equal already is not written, so that its date stays.
@@ -137,9 +133,7 @@ def find_orphans(directory: FixtureDirectory, every: Iterable[Scenario]) -> tupl
     return tuple(sorted(directory.ids() - {scenario.id for scenario in every}))
 
 
-def _load(
-    directory: FixtureDirectory, scenarios: Iterable[Scenario]
-) -> tuple[Mapping[str, Fixture], list[Difference]]:
+def _load(directory: FixtureDirectory, scenarios: Iterable[Scenario]) -> tuple[Mapping[str, Fixture], list[Difference]]:
     stored: dict[str, Fixture] = {}
     differences: list[Difference] = []
     for scenario in scenarios:
@@ -165,9 +159,7 @@ def _report_orphans(directory: FixtureDirectory, every: Iterable[Scenario]) -> l
 def _find_problems(id: str, fixture: Fixture, again: Fixture) -> list[Difference]:
     """Return the reasons why a recording cannot be a fixture."""
     sections = fixture.sections
-    flawed = [
-        Difference(f"{id}: {name}", sections[name].decode(errors="replace")) for name in find_flaws(sections)
-    ]
+    flawed = [Difference(f"{id}: {name}", sections[name].decode(errors="replace")) for name in find_flaws(sections)]
     return flawed or list(compare_fixtures(f"{id} (recorded twice)", fixture, again))
 
 

@@ -125,5 +125,5 @@ class Scenario:
 def _body(body: bytes) -> dict[str, Json]:
     try:
         return {"body": json.decode(body)}
-    except json.Malformed:
+    except json.JsonError:
         return {"text": body.decode()}

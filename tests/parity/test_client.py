@@ -34,17 +34,11 @@ class ParseTests(SynchronousTestCase):
 
     def test_the_head_is_returned_line_by_line(self) -> None:
         response = parse_response(COMPLETE)
-        self.assertEqual(
-            response.head, ("HTTP/1.1 429 Too Many Requests", "Retry-After: 1", "Content-Length: 2")
-        )
-        self.assertEqual(
-            (response.status, response.header("retry-after"), response.header("allow")), (429, "1", None)
-        )
+        self.assertEqual(response.head, ("HTTP/1.1 429 Too Many Requests", "Retry-After: 1", "Content-Length: 2"))
+        self.assertEqual((response.status, response.header("retry-after"), response.header("allow")), (429, "1", None))
 
     def test_a_response_without_a_body_is_complete(self) -> None:
-        self.assertEqual(
-            parse_response(WITHOUT_BODY), HttpResponse(("HTTP/1.1 204 No Content",), b"", complete=True)
-        )
+        self.assertEqual(parse_response(WITHOUT_BODY), HttpResponse(("HTTP/1.1 204 No Content",), b"", complete=True))
 
     def test_a_response_that_is_cut_anywhere_is_incomplete(self) -> None:
         for data in (HEAD + CHUNKS, COMPLETE, WITHOUT_BODY):
@@ -64,9 +58,7 @@ class TruncateTests(SynchronousTestCase):
         for complete in (True, False):
             stream = HttpResponse(("HTTP/1.1 200 OK",), b"data: 1\n\ndata: 2\n\ndata: 3", complete)
             self.assertEqual(truncate(stream, 1), HttpResponse(stream.head, b"data: 1\n\n", complete=True))
-            self.assertEqual(
-                truncate(stream, 2), HttpResponse(stream.head, b"data: 1\n\ndata: 2\n\n", complete=True)
-            )
+            self.assertEqual(truncate(stream, 2), HttpResponse(stream.head, b"data: 1\n\ndata: 2\n\n", complete=True))
 
     def test_a_stream_with_fewer_events_is_unchanged(self) -> None:
         for complete in (True, False):

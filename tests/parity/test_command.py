@@ -32,9 +32,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_an_unchanged_scenario_passes(self) -> None:
         ran = self.parity("compare", NAME)
-        self.assertEqual(
-            (ran.returncode, ran.stdout), (0, "1 scenarios compared, 0 differences\n"), ran.stderr
-        )
+        self.assertEqual((ran.returncode, ran.stdout), (0, "1 scenarios compared, 0 differences\n"), ran.stderr)
 
     def test_a_difference_fails_and_a_capture_resolves_it(self) -> None:
         directory = FixtureDirectory(self.fixtures)

@@ -7,9 +7,7 @@ from tests.parity import FIXTURES
 from tests.parity.difference import compare_fixtures, compare_versions, diff
 from tests.parity.fixtures import Fixture, FixtureDirectory, FixtureMetadata
 
-STREAM = (
-    b'HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\ndata: {"id":"1","text":"one"}\n\ndata: [DONE]\n\n'
-)
+STREAM = b'HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\ndata: {"id":"1","text":"one"}\n\ndata: [DONE]\n\n'
 METADATA = FixtureMetadata(about="a text", codex="codex-cli 0.163.0", codexd="0.1.0", captured="2026-11-20")
 STORED = Fixture(METADATA, {"response.1.http": STREAM, "provider.1.json": b"[]\n"})
 
@@ -35,9 +33,7 @@ class CompareTests(SynchronousTestCase):
         self.assertIn('\n+  "text": "twooo', text)
 
     def test_a_missing_or_additional_section_is_a_difference(self) -> None:
-        self.assertIn(
-            "provider.1.json\nThis section is in the fixture", self.difference(now(provider_1_json=None))
-        )
+        self.assertIn("provider.1.json\nThis section is in the fixture", self.difference(now(provider_1_json=None)))
         text = self.difference(now(provider_2_json=b'{"more":1}\n'))
         self.assertIn("provider.2.json\nThis section is not in the fixture", text)
         self.assertIn('+{"more":1}', text)

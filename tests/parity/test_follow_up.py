@@ -25,7 +25,7 @@ def completion(**message: Json) -> HttpResponse:
 
 def chunks(*deltas: Json) -> HttpResponse:
     answer = event_stream(*({"choices": [{"index": 0, "delta": delta}]} for delta in deltas), {"choices": []})
-    return HttpResponse(answer.head, answer.body + sse.frame(b"[DONE]"), complete=True)
+    return HttpResponse(answer.head, answer.body + sse.encode_frame(b"[DONE]"), complete=True)
 
 
 def added(endpoint: str, response: HttpResponse, follow_up: FollowUp) -> Json:
@@ -89,14 +89,10 @@ class ResponsesTests(SynchronousTestCase):
             json_response({"output": output}),
             event_stream({"response": {}}, {"response": {"output": output}}),
         ):
-            self.assertEqual(
-                added(RESPONSES, answer, UserReply("bye")), [*output, {"role": "user", "content": "bye"}]
-            )
+            self.assertEqual(added(RESPONSES, answer, UserReply("bye")), [*output, {"role": "user", "content": "bye"}])
 
     def test_every_call_gets_an_output_of_its_type(self) -> None:
-        _, _, *results = added(
-            RESPONSES, json_response({"output": [ITEM, CUSTOM]}), ToolResults(("noon", "done"))
-        )
+        _, _, *results = added(RESPONSES, json_response({"output": [ITEM, CUSTOM]}), ToolResults(("noon", "done")))
         self.assertEqual(
             results,
             [

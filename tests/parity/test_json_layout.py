@@ -20,6 +20,4 @@ class LayoutTests(SynchronousTestCase):
     def test_long_values_have_a_member_a_line(self) -> None:
         long = "x" * WIDTH
         self.assertEqual(format_json({"a": [1, {}]}), '{"a":[1,{}]}')
-        self.assertEqual(
-            format_json({"a": [long], "b": {}}), f'{{\n  "a": [\n    "{long}"\n  ],\n  "b": {{}}\n}}'
-        )
+        self.assertEqual(format_json({"a": [long], "b": {}}), f'{{\n  "a": [\n    "{long}"\n  ],\n  "b": {{}}\n}}')

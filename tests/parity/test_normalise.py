@@ -30,9 +30,7 @@ def response(id: str = A, began: object = 1700000000, ended: object = 1700000001
 SAMPLES: tuple[tuple[Kind, str], ...] = (
     (
         "body",
-        chunk(f"«{A}»", "«1700000000»", "one ")
-        + chunk(f"«{A}»", "«1700000000»", "1|100")
-        + "data: [DONE]\n\n",
+        chunk(f"«{A}»", "«1700000000»", "one ") + chunk(f"«{A}»", "«1700000000»", "1|100") + "data: [DONE]\n\n",
     ),
     ("body", response(f"«{A}»", "«1700000000»", "«1700000001»")),
     ("body", f'{{"id":"cmpl-«{A}»","object":"text_completion","created":«1700000000»,"choices":[]}}'),

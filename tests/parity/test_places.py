@@ -3,7 +3,7 @@ from typing import Final
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.configuration.rules import problems
+from codexd.configuration.rules import find_problems
 from codexd.settings import Tools
 from tests.parity.places import PlaceParameters, build_settings
 from tests.parity.scenario import Place
@@ -15,7 +15,7 @@ PLACES: Final[tuple[Place, ...]] = ("codex", "upstream", "gated")
 class PlacesTests(SynchronousTestCase):
     def test_the_settings_of_every_place_are_valid(self) -> None:
         for place in PLACES:
-            self.assertEqual(problems(build_settings(place, PARAMETERS)), ())
+            self.assertEqual(find_problems(build_settings(place, PARAMETERS)), ())
 
     def test_a_place_has_either_codex_or_upstreams(self) -> None:
         for place in PLACES:

@@ -13,9 +13,7 @@ from tests.parity.recording import INCOMPLETE, find_flaws
 from tests.parity.sample_responses import event_stream, json_response
 from tests.parity.scenario import CHAT, RESPONSES, Scenario, ScenarioRequest, Step, ToolResults, UserReply
 
-FIRST = ScenarioRequest.with_json(
-    CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "one"}]}
-)
+FIRST = ScenarioRequest.with_json(CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "one"}]})
 BODY = json.encode({"id": "chatcmpl-" + 24 * "a", "choices": [{"message": {"content": "é"}}]})
 HEAD = ("HTTP/1.1 200 OK", "X-Request-Id: req_" + 32 * "0")
 BACKGROUND = ScenarioRequest.with_json(RESPONSES, {"model": "scripted", "input": "one", "background": True})
@@ -50,9 +48,7 @@ class FakeServer:
 
 
 class RecordTests(SynchronousTestCase):
-    def record(
-        self, *responses: HttpResponse, first: ScenarioRequest = FIRST, then: tuple[Step, ...] = ()
-    ) -> Sections:
+    def record(self, *responses: HttpResponse, first: ScenarioRequest = FIRST, then: tuple[Step, ...] = ()) -> Sections:
         self.server = FakeServer(deque(responses))
         scenario = Scenario("text", "a text", first, then)
         return self.successResultOf(Deferred.fromCoroutine(recording.record(scenario, self.server)))
@@ -79,9 +75,7 @@ class RecordTests(SynchronousTestCase):
 
     def test_references_are_resolved_before_sending(self) -> None:
         id = "resp_" + 24 * "b"
-        sections = self.record(
-            json_response({"id": id}), json_response({"id": id}), first=BACKGROUND, then=(RETRIEVE,)
-        )
+        sections = self.record(json_response({"id": id}), json_response({"id": id}), first=BACKGROUND, then=(RETRIEVE,))
         self.assertEqual(self.server.sent[1][1].path, f"{RESPONSES}/{id}")
         self.assertIn(f"{RESPONSES}/<resp 1>".encode(), sections["request.2.json"])
 
@@ -111,12 +105,8 @@ class RecordTests(SynchronousTestCase):
             self.assertIn("provider.1.json", self.record(answer, first=BACKGROUND))
 
     def test_a_follow_up_that_cannot_be_built_ends_the_scenario_and_is_recorded(self) -> None:
-        sections = self.record(
-            HttpResponse(HEAD, BODY, complete=True), then=(ToolResults(("noon",)), UserReply("two"))
-        )
-        self.assertEqual(
-            sections["request.2.json"], b"(the client cannot continue: the response has 0 tool calls)\n"
-        )
+        sections = self.record(HttpResponse(HEAD, BODY, complete=True), then=(ToolResults(("noon",)), UserReply("two")))
+        self.assertEqual(sections["request.2.json"], b"(the client cannot continue: the response has 0 tool calls)\n")
         self.assertEqual(len(self.server.sent), 1)
         self.assertEqual(find_flaws(sections), ("request.2.json",))
 

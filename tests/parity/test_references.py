@@ -13,9 +13,7 @@ PAGE = json_response({"object": "list", "last_id": "msg_2", "has_more": True})
 class ReferenceTests(SynchronousTestCase):
     def test_references_in_a_path_are_replaced_by_their_values(self) -> None:
         request = ScenarioRequest(path=f"{RESPONSES}/{{1.id}}/input_items?after={{2.last_id}}", method="GET")
-        self.assertEqual(
-            resolve_references(request, (FIRST, PAGE)).path, f"{RESPONSES}/resp_1/input_items?after=msg_2"
-        )
+        self.assertEqual(resolve_references(request, (FIRST, PAGE)).path, f"{RESPONSES}/resp_1/input_items?after=msg_2")
 
     def test_references_in_a_body_lead_to_items(self) -> None:
         request = ScenarioRequest.with_json(

@@ -12,9 +12,7 @@ from tests.parity.recording import INCOMPLETE
 from tests.parity.scenario import Scenario, ScenarioRequest
 
 CODEX = "codex-cli 0.163.0"
-ONE, TWO = (
-    Scenario(name, f"about {name}", ScenarioRequest(path="/x", method="GET")) for name in ("one", "two")
-)
+ONE, TWO = (Scenario(name, f"about {name}", ScenarioRequest(path="/x", method="GET")) for name in ("one", "two"))
 
 
 def fixture(scenario: Scenario, text: bytes = b"HTTP/1.1 200 OK\n\n", codex: str | None = CODEX) -> Fixture:
@@ -80,9 +78,7 @@ class CompareTests(RunnerTests):
     def test_another_codex_is_a_difference_even_with_an_equal_recording(self) -> None:
         for other, name in (("codex-cli 0.169.0", "codex-cli 0.169.0"), (None, "none")):
             (difference,) = self.compare(recorded((ONE, fixture(ONE, codex=other))), ONE)
-            self.assertIn(
-                f"1 of 1 fixtures were captured with codex-cli 0.163.0; this is {name}.", difference
-            )
+            self.assertIn(f"1 of 1 fixtures were captured with codex-cli 0.163.0; this is {name}.", difference)
 
     def test_places_without_codex_are_not_compared_with_a_version(self) -> None:
         self.fixtures.save("codex/other/two", fixture(TWO, codex=None))
@@ -90,9 +86,7 @@ class CompareTests(RunnerTests):
         self.assertEqual(self.compare(both, ONE, TWO), [])
 
     def test_a_scenario_that_could_not_be_run_is_a_difference(self) -> None:
-        (difference,) = self.compare(
-            runner.RecordedScenarios({}, [Difference("codex/other/one", "No end.")]), ONE
-        )
+        (difference,) = self.compare(runner.RecordedScenarios({}, [Difference("codex/other/one", "No end.")]), ONE)
         self.assertEqual(difference, "== codex/other/one\nNo end.\n")
 
 

@@ -27,9 +27,7 @@ class ScenarioRequestTests(SynchronousTestCase):
         shown = json.decode(
             ScenarioRequest(path="/x", method="GET", disconnect_after_events=3, poll_until_done=True).render()
         )
-        self.assertEqual(
-            shown, {"method": "GET", "path": "/x", "disconnect_after_events": 3, "poll_until_done": True}
-        )
+        self.assertEqual(shown, {"method": "GET", "path": "/x", "disconnect_after_events": 3, "poll_until_done": True})
 
 
 class ScenarioTests(SynchronousTestCase):

@@ -1,32 +1,32 @@
-"""Which model a name means."""
+"""Tests of the model catalog."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.fault import Refused
-from codexd.policy.catalog import Catalog, Offer, Route
-from codexd.settings import Model
+from codexd.neutral.fault import FaultError
+from codexd.policy.catalog import AccountModel, ModelCatalog, ResolvedModel
+from codexd.settings import ModelAlias
 
-CATALOG = Catalog(
-    offers=(
-        Offer("gpt-5", ("low", "high")),
-        Offer("gpt-5-mini"),
-        Offer("secret", ("low",), hidden=True),
-        Offer("shadowed", ("low",)),
+CATALOG = ModelCatalog(
+    models=(
+        AccountModel("gpt-5", ("low", "high")),
+        AccountModel("gpt-5-mini"),
+        AccountModel("secret", ("low",), is_hidden=True),
+        AccountModel("shadowed", ("low",)),
     ),
-    aliases=(Model("fast", "gpt-5", "low"), Model("shadowed", "gpt-5"), Model("far", "elsewhere")),
+    aliases=(ModelAlias("fast", "gpt-5", "low"), ModelAlias("shadowed", "gpt-5"), ModelAlias("far", "elsewhere")),
 )
 NAMES = {
-    "gpt-5": Route("gpt-5"),
-    "gpt-5-high": Route("gpt-5", effort="high"),
-    "gpt-5-mini": Route("gpt-5-mini"),
-    "secret-low": Route("secret", effort="low"),
-    "fast": Route("gpt-5", "fast", "low"),
-    "fast-high": Route("gpt-5", "fast", "high"),
-    "shadowed": Route("gpt-5", "shadowed"),
-    "shadowed-high": Route("gpt-5", "shadowed", "high"),
-    "far": Route("elsewhere", "far"),
+    "gpt-5": ResolvedModel("gpt-5"),
+    "gpt-5-high": ResolvedModel("gpt-5", effort="high"),
+    "gpt-5-mini": ResolvedModel("gpt-5-mini"),
+    "secret-low": ResolvedModel("secret", effort="low"),
+    "fast": ResolvedModel("gpt-5", "fast", "low"),
+    "fast-high": ResolvedModel("gpt-5", "fast", "high"),
+    "shadowed": ResolvedModel("gpt-5", "shadowed"),
+    "shadowed-high": ResolvedModel("gpt-5", "shadowed", "high"),
+    "far": ResolvedModel("elsewhere", "far"),
 }
 UNKNOWN = (
     "gpt-6",
@@ -42,34 +42,34 @@ UNKNOWN = (
 
 
 class ResolveTests(SynchronousTestCase):
-    def test_names_aliases_and_effort_suffixes_lead_to_their_models(self) -> None:
-        for name, route in NAMES.items():
-            self.assertEqual(CATALOG.resolve(name), route, name)
+    def test_names_aliases_and_effort_suffixes_resolve(self) -> None:
+        for name, resolved in NAMES.items():
+            self.assertEqual(CATALOG.resolve(name), resolved, name)
 
-    def test_an_offer_whose_name_ends_like_a_suffix_is_itself(self) -> None:
-        catalog = Catalog((Offer("m", ("high",)), Offer("m-high")))
-        self.assertEqual(catalog.resolve("m-high"), Route("m-high"))
+    def test_a_model_whose_name_looks_suffixed_is_itself(self) -> None:
+        catalog = ModelCatalog((AccountModel("m", ("high",)), AccountModel("m-high")))
+        self.assertEqual(catalog.resolve("m-high"), ResolvedModel("m-high"))
 
-    def test_an_unknown_name_is_refused_with_the_field_and_little_of_it(self) -> None:
+    def test_an_unknown_name_is_rejected_with_a_bounded_message(self) -> None:
         for name in (*UNKNOWN, "x" * 10_000):
-            refused = self.assertRaises(Refused, CATALOG.resolve, name)
-            self.assertEqual((refused.fault.kind, refused.fault.param), ("unknown_model", "model"))
-            self.assertLess(len(refused.fault.message), 200)
+            error = self.assertRaises(FaultError, CATALOG.resolve, name)
+            self.assertEqual((error.fault.kind, error.fault.param), ("unknown_model", "model"))
+            self.assertLess(len(error.fault.message), 200)
 
-    def test_or_passed_on_as_it_is_if_any_may_be(self) -> None:
-        catalog = Catalog(CATALOG.offers, CATALOG.aliases, any=True)
+    def test_unknown_names_are_passed_on_if_configured(self) -> None:
+        catalog = ModelCatalog(CATALOG.models, CATALOG.aliases, passes_unknown=True)
         for name in UNKNOWN:
-            self.assertEqual(catalog.resolve(name), Route(name))
-        for name, route in NAMES.items():
-            self.assertEqual(catalog.resolve(name), route, name)
+            self.assertEqual(catalog.resolve(name), ResolvedModel(name))
+        for name, resolved in NAMES.items():
+            self.assertEqual(catalog.resolve(name), resolved, name)
 
 
 class ListTests(SynchronousTestCase):
-    def test_aliases_come_first_and_hidden_models_are_not_listed(self) -> None:
+    def test_aliases_are_first_and_hidden_models_are_not_listed(self) -> None:
         names = [card.id for card in CATALOG.cards]
         self.assertEqual(names, ["fast", "shadowed", "far", "gpt-5", "gpt-5-mini"])
 
-    def test_an_alias_takes_the_efforts_of_what_it_stands_for(self) -> None:
+    def test_an_alias_has_the_efforts_of_its_model(self) -> None:
         found = {name: CATALOG.efforts(name) for name in ("fast", "shadowed", "far", "gpt-5-mini", "gpt-6")}
         self.assertEqual(
             found,
@@ -78,14 +78,15 @@ class ListTests(SynchronousTestCase):
 
     @given(
         st.lists(
-            st.builds(Offer, st.sampled_from(["a", "b", "a-x"]), st.just(("x",)), st.booleans()), max_size=3
+            st.builds(AccountModel, st.sampled_from(["a", "b", "a-x"]), st.just(("x",)), st.booleans()),
+            max_size=3,
         ),
-        st.lists(st.builds(Model, st.sampled_from(["a", "c"]), st.sampled_from(["a", None])), max_size=1),
+        st.lists(st.builds(ModelAlias, st.sampled_from(["a", "c"]), st.sampled_from(["a", None])), max_size=1),
     )
-    def test_every_name_listed_resolves_with_each_of_its_efforts(
-        self, offers: list[Offer], aliases: list[Model]
+    def test_every_listed_name_resolves_with_each_of_its_efforts(
+        self, models: list[AccountModel], aliases: list[ModelAlias]
     ) -> None:
-        catalog = Catalog(tuple(offers), tuple(aliases))
+        catalog = ModelCatalog(tuple(models), tuple(aliases))
         for card in catalog.cards:
             catalog.resolve(card.id)
             for effort in card.efforts:

@@ -1,10 +1,17 @@
-"""When a child is started again: law 8, the part that is arithmetic."""
+"""Tests of the restart policy."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.policy.restart import GiveUp, History, RestartPolicy, Verdict, Wait, after_exit
+from codexd.policy.restart import (
+    GiveUp,
+    RestartAfter,
+    RestartDecision,
+    RestartHistory,
+    RestartPolicy,
+    decide_after_exit,
+)
 
 POLICY = RestartPolicy(jitter=0)
 FRACTIONS = st.floats(0, 1)
@@ -19,54 +26,54 @@ POLICIES = st.builds(
 )
 
 
-def streak(
+def exits_in_series(
     policy: RestartPolicy, exits: int, every_seconds: float = 0.0, chance: float = 0.0
-) -> list[Verdict]:
-    history, verdicts = History(), []
+) -> list[RestartDecision]:
+    history, decisions = RestartHistory(), []
     for n in range(exits):
-        history, verdict = after_exit(policy, history, n * every_seconds, 0.0, chance)
-        verdicts.append(verdict)
-    return verdicts
+        history, decision = decide_after_exit(policy, history, n * every_seconds, 0.0, chance)
+        decisions.append(decision)
+    return decisions
 
 
 class BackOffTests(SynchronousTestCase):
-    def test_waits_double_from_half_a_second_to_thirty(self) -> None:
+    def test_delays_double_from_half_a_second_to_thirty(self) -> None:
         seconds = [0.5, 1, 2, 4, 8, 16, 30, 30]
-        self.assertEqual(streak(POLICY, 8), [Wait(wait) for wait in seconds])
+        self.assertEqual(exits_in_series(POLICY, 8), [RestartAfter(wait) for wait in seconds])
 
-    def test_chance_adds_up_to_a_fifth_but_nothing_beyond_the_cap(self) -> None:
+    def test_jitter_adds_up_to_a_fifth_within_the_cap(self) -> None:
         seconds = [0.6, 1.2, 2.4, 4.8, 9.6, 19.2, 30, 30]
-        self.assertEqual(streak(RestartPolicy(), 8, chance=1.0), [Wait(wait) for wait in seconds])
+        self.assertEqual(exits_in_series(RestartPolicy(), 8, chance=1.0), [RestartAfter(wait) for wait in seconds])
 
-    def test_a_child_that_was_up_long_enough_ends_the_streak(self) -> None:
-        history, _ = after_exit(POLICY, History(step_seconds=8, waited_seconds=9), 0, 29.9, 0)
+    def test_a_child_that_was_up_long_enough_ends_the_exits_in_series(self) -> None:
+        history, _ = decide_after_exit(POLICY, RestartHistory(step_seconds=8, waited_seconds=9), 0, 29.9, 0)
         self.assertEqual(history.step_seconds, 16)
-        self.assertEqual(after_exit(POLICY, history, 100, 30, 0)[1], Wait(0.5))
+        self.assertEqual(decide_after_exit(POLICY, history, 100, 30, 0)[1], RestartAfter(0.5))
 
-    def test_a_streak_of_thousands_does_not_overflow(self) -> None:
-        history = History()
+    def test_a_series_of_thousands_does_not_overflow(self) -> None:
+        history = RestartHistory()
         for n in range(3000):
-            history, verdict = after_exit(POLICY, history, n * 1000.0, 0.0, 0.0)
-        self.assertEqual(verdict, Wait(30))
+            history, decision = decide_after_exit(POLICY, history, n * 1000.0, 0.0, 0.0)
+        self.assertEqual(decision, RestartAfter(30))
 
-    def test_a_jitter_wider_than_the_factor_does_not_shrink_a_wait(self) -> None:
-        policy, history = RestartPolicy(factor=1.1, jitter=0.5), History()
+    def test_a_jitter_wider_than_the_factor_does_not_shrink_a_delay(self) -> None:
+        policy, history = RestartPolicy(factor=1.1, jitter=0.5), RestartHistory()
         waits = []
         for chance in (1.0, 0.0, 0.0, 1.0):
-            history, verdict = after_exit(policy, history, 0.0, 0.0, chance)
-            waits.append(verdict)
-        self.assertEqual(waits[:3], [Wait(0.75)] * 3)
-        self.assertNotEqual(waits[3], Wait(0.75))
+            history, decision = decide_after_exit(policy, history, 0.0, 0.0, chance)
+            waits.append(decision)
+        self.assertEqual(waits[:3], [RestartAfter(0.75)] * 3)
+        self.assertNotEqual(waits[3], RestartAfter(0.75))
 
     @given(POLICIES, st.lists(FRACTIONS, min_size=1, max_size=30))
-    def test_within_a_streak_waits_never_shrink_and_never_pass_the_cap(
+    def test_delays_of_a_series_never_shrink_and_never_exceed_the_cap(
         self, policy: RestartPolicy, chances: list[float]
     ) -> None:
-        history, waits = History(), []
+        history, waits = RestartHistory(), []
         for chance in chances:
-            history, verdict = after_exit(policy, history, 0.0, 0.0, chance)
-            assert isinstance(verdict, Wait)
-            waits.append(verdict.seconds)
+            history, decision = decide_after_exit(policy, history, 0.0, 0.0, chance)
+            assert isinstance(decision, RestartAfter)
+            waits.append(decision.seconds)
         self.assertEqual(waits, sorted(waits))
         self.assertLessEqual(max(waits), policy.cap_seconds)
         self.assertGreaterEqual(waits[0], min(policy.first_seconds, policy.cap_seconds))
@@ -75,30 +82,33 @@ class BackOffTests(SynchronousTestCase):
 class LimitTests(SynchronousTestCase):
     LIMITED = RestartPolicy(limit=3, window_seconds=10)
 
-    def test_the_limit_is_restarts_and_the_exit_after_them_gives_up(self) -> None:
-        verdicts = streak(self.LIMITED, 5)
-        self.assertEqual([type(verdict) for verdict in verdicts], [Wait, Wait, Wait, GiveUp, GiveUp])
+    def test_the_exit_after_the_last_allowed_restart_gives_up(self) -> None:
+        decisions = exits_in_series(self.LIMITED, 5)
+        self.assertEqual(
+            [type(decision) for decision in decisions],
+            [RestartAfter, RestartAfter, RestartAfter, GiveUp, GiveUp],
+        )
 
     def test_restarts_before_the_window_do_not_count(self) -> None:
-        verdicts = streak(self.LIMITED, 20, every_seconds=10 / 3 + 0.01)
-        self.assertNotIn(GiveUp(), verdicts)
+        decisions = exits_in_series(self.LIMITED, 20, every_seconds=10 / 3 + 0.01)
+        self.assertNotIn(GiveUp(), decisions)
 
-    def test_a_limit_counts_also_restarts_of_children_that_were_up_long(self) -> None:
-        history = History(restarts=(1.0, 2.0, 3.0))
-        self.assertEqual(after_exit(self.LIMITED, history, 4.0, 99.0, 0.0)[1], GiveUp())
+    def test_restarts_of_stable_children_count_too(self) -> None:
+        history = RestartHistory(restarts=(1.0, 2.0, 3.0))
+        self.assertEqual(decide_after_exit(self.LIMITED, history, 4.0, 99.0, 0.0)[1], GiveUp())
 
-    def test_after_a_window_of_peace_there_are_restarts_again(self) -> None:
-        history = History(restarts=(1.0, 2.0, 3.0))
-        self.assertEqual(after_exit(self.LIMITED, history, 11.0, 0.0, 0.0)[1], Wait(0.5))
+    def test_restarts_are_allowed_again_after_the_window(self) -> None:
+        history = RestartHistory(restarts=(1.0, 2.0, 3.0))
+        self.assertEqual(decide_after_exit(self.LIMITED, history, 11.0, 0.0, 0.0)[1], RestartAfter(0.5))
 
     @given(st.lists(st.floats(0, 20), max_size=60), st.integers(0, 5))
     def test_no_window_holds_more_restarts_than_the_limit(self, gaps: list[float], limit: int) -> None:
         policy = RestartPolicy(limit=limit, window_seconds=10)
-        history, now, granted = History(), 0.0, []
+        history, now, granted = RestartHistory(), 0.0, []
         for gap in gaps:
             now += gap
-            history, verdict = after_exit(policy, history, now, 0.0, 0.0)
-            if isinstance(verdict, Wait):
+            history, decision = decide_after_exit(policy, history, now, 0.0, 0.0)
+            if isinstance(decision, RestartAfter):
                 granted.append(now)
         for start in granted:
             self.assertLessEqual(sum(start <= at < start + 10 for at in granted), limit)

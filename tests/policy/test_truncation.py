@@ -1,4 +1,4 @@
-"""What is left out of a history that is too long."""
+"""Tests of the truncation of histories."""
 
 from itertools import pairwise
 
@@ -7,23 +7,23 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.turn import Item, Message, Reasoning, Role, TextPart, ToolCall, ToolResult
-from codexd.policy.truncation import STEPS, fitting
+from codexd.policy.truncation import STEPS, drop_oldest
 from tests.support import chat_turns, responses_turns
 
 HISTORIES = responses_turns.histories() | chat_turns.histories()
-ROOMS = st.integers(-2, 40)
+LIMITS = st.integers(-2, 40)
 
 
-def said(role: Role, text: str = "x") -> Message:
+def message(role: Role, text: str = "x") -> Message:
     return Message(role, (TextPart(text),))
 
 
-def one(item: Item) -> int:
+def size_one(item: Item) -> int:
     return 1
 
 
 def pairs(items: tuple[Item, ...]) -> list[tuple[ToolCall, ToolResult]]:
-    """Give each call that was answered with its answer."""
+    """Return each answered call with its result."""
     found, open_calls = [], {}
     for item in items:
         if isinstance(item, ToolCall):
@@ -33,73 +33,75 @@ def pairs(items: tuple[Item, ...]) -> list[tuple[ToolCall, ToolResult]]:
     return found
 
 
-def places(kept: tuple[Item, ...], items: tuple[Item, ...]) -> list[int]:
-    """Find each kept item in the history, by identity."""
-    where = {id(item): place for place, item in enumerate(items)}
-    return [where[id(item)] for item in kept]
+def indexes(kept: tuple[Item, ...], items: tuple[Item, ...]) -> list[int]:
+    """Return the index of each kept item in the history, by identity."""
+    index_by_id = {id(item): index for index, item in enumerate(items)}
+    return [index_by_id[id(item)] for item in kept]
 
 
-SYSTEM, USER, SAID = said("system"), said("user"), said("assistant")
+SYSTEM, USER, ASSISTANT = message("system"), message("user"), message("assistant")
 CALL, RESULT = ToolCall("c", "f", "{}"), ToolResult("c", ())
 
 
 class ExampleTests(SynchronousTestCase):
-    def test_whole_exchanges_go_from_the_beginning(self) -> None:
-        first, second, third = said("user", "1"), said("user", "2"), said("user", "3")
-        history = (SYSTEM, first, SAID, second, CALL, RESULT, SAID, third)
-        self.assertEqual(fitting(history, 8, one), history)
-        self.assertEqual(fitting(history, 6, one), (SYSTEM, second, CALL, RESULT, SAID, third))
-        for room in (5, 4, 2):
-            self.assertEqual(fitting(history, room, one), (SYSTEM, third))
+    def test_the_oldest_exchanges_are_dropped_first(self) -> None:
+        first, second, third = message("user", "1"), message("user", "2"), message("user", "3")
+        history = (SYSTEM, first, ASSISTANT, second, CALL, RESULT, ASSISTANT, third)
+        self.assertEqual(drop_oldest(history, 8, size_one), history)
+        self.assertEqual(drop_oldest(history, 6, size_one), (SYSTEM, second, CALL, RESULT, ASSISTANT, third))
+        for limit in (5, 4, 2):
+            self.assertEqual(drop_oldest(history, limit, size_one), (SYSTEM, third))
 
-    def test_what_cannot_be_left_out_stays_even_where_it_does_not_fit(self) -> None:
-        self.assertEqual(fitting((SYSTEM, SYSTEM, USER), 0, one), (SYSTEM, SYSTEM, USER))
-        self.assertEqual(fitting((), -1, one), ())
+    def test_required_items_are_kept_even_if_they_do_not_fit(self) -> None:
+        self.assertEqual(drop_oldest((SYSTEM, SYSTEM, USER), 0, size_one), (SYSTEM, SYSTEM, USER))
+        self.assertEqual(drop_oldest((), -1, size_one), ())
 
-    def test_within_one_exchange_rounds_go_and_the_last_stays(self) -> None:
+    def test_in_one_exchange_all_rounds_but_the_last_can_be_dropped(self) -> None:
         rounds = [(Reasoning(encrypted=id), ToolCall(id, "f", "{}"), ToolResult(id, ())) for id in "abc"]
         history = (USER, *(item for items in rounds for item in items))
-        self.assertEqual(fitting(history, 7, one), (USER, *rounds[1], *rounds[2]))
-        self.assertEqual(fitting(history, 1, one), (USER, *rounds[2]))
+        self.assertEqual(drop_oldest(history, 7, size_one), (USER, *rounds[1], *rounds[2]))
+        self.assertEqual(drop_oldest(history, 1, size_one), (USER, *rounds[2]))
 
-    def test_a_call_that_is_answered_later_keeps_all_in_between(self) -> None:
-        later = said("user", "later")
-        history = (USER, SAID, USER, CALL, later, RESULT, SAID)
-        self.assertEqual(fitting(history, 1, one), (USER, CALL, later, RESULT, SAID))
+    def test_all_items_between_a_call_and_its_result_are_kept(self) -> None:
+        later = message("user", "later")
+        history = (USER, ASSISTANT, USER, CALL, later, RESULT, ASSISTANT)
+        self.assertEqual(drop_oldest(history, 1, size_one), (USER, CALL, later, RESULT, ASSISTANT))
 
-    def test_a_history_without_a_user_loses_its_first_rounds(self) -> None:
-        history = (SYSTEM, CALL, RESULT, SAID)
-        self.assertEqual(fitting(history, 1, one), (SYSTEM, SAID))
+    def test_a_history_without_a_user_message_loses_its_first_rounds(self) -> None:
+        history = (SYSTEM, CALL, RESULT, ASSISTANT)
+        self.assertEqual(drop_oldest(history, 1, size_one), (SYSTEM, ASSISTANT))
 
-    def test_a_conversation_that_goes_on_is_mostly_cut_where_it_was(self) -> None:
-        room, history, heads = 100, [], []
+    def test_a_growing_conversation_is_mostly_truncated_at_the_same_place(self) -> None:
+        limit, history, heads = 100, [], []
         for number in range(150):
-            history += [said("user", str(number)), SAID]
-            heads.append(fitting(tuple(history), room, one)[0])
+            history += [message("user", str(number)), ASSISTANT]
+            heads.append(drop_oldest(tuple(history), limit, size_one)[0])
         cuts = [number for number in range(1, 150) if heads[number] is not heads[number - 1]]
-        self.assertTrue(all(later - cut >= room // STEPS // 2 for cut, later in pairwise(cuts)))
+        self.assertTrue(all(later - cut >= limit // STEPS // 2 for cut, later in pairwise(cuts)))
         self.assertGreater(len(cuts), 3)
 
 
 class PropertyTests(SynchronousTestCase):
-    @given(HISTORIES, ROOMS)
-    def test_nothing_is_changed_or_moved(self, items: tuple[Item, ...], room: int) -> None:
-        kept = places(fitting(items, room, one), items)
+    @given(HISTORIES, LIMITS)
+    def test_kept_items_are_unchanged_and_in_order(self, items: tuple[Item, ...], limit: int) -> None:
+        kept = indexes(drop_oldest(items, limit, size_one), items)
         self.assertEqual(kept, sorted(kept))
 
     @given(HISTORIES)
-    def test_what_fits_stays_whole(self, items: tuple[Item, ...]) -> None:
-        self.assertIs(fitting(items, len(items), one), items)
+    def test_a_history_that_fits_is_unchanged(self, items: tuple[Item, ...]) -> None:
+        self.assertIs(drop_oldest(items, len(items), size_one), items)
 
-    @given(HISTORIES, ROOMS)
-    def test_a_call_and_its_result_stay_or_go_together(self, items: tuple[Item, ...], room: int) -> None:
-        kept = {id(item) for item in fitting(items, room, one)}
+    @given(HISTORIES, LIMITS)
+    def test_a_call_and_its_result_are_kept_or_dropped_together(self, items: tuple[Item, ...], limit: int) -> None:
+        kept = {id(item) for item in drop_oldest(items, limit, size_one)}
         for call, result in pairs(items):
             self.assertEqual(id(call) in kept, id(result) in kept)
 
-    @given(HISTORIES, ROOMS)
-    def test_the_head_and_the_last_user_stay(self, items: tuple[Item, ...], room: int) -> None:
-        kept = {id(item) for item in fitting(items, room, one)}
+    @given(HISTORIES, LIMITS)
+    def test_leading_system_messages_and_the_last_user_message_are_kept(
+        self, items: tuple[Item, ...], limit: int
+    ) -> None:
+        kept = {id(item) for item in drop_oldest(items, limit, size_one)}
         for item in items:
             if not (isinstance(item, Message) and item.role in ("system", "developer")):
                 break
@@ -107,14 +109,12 @@ class PropertyTests(SynchronousTestCase):
         users = [item for item in items if isinstance(item, Message) and item.role == "user"]
         self.assertTrue(all(id(item) in kept for item in users[-1:]))
 
-    @given(HISTORIES, ROOMS)
-    def test_the_end_stays(self, items: tuple[Item, ...], room: int) -> None:
-        self.assertEqual(items[-1:], fitting(items, room, one)[-1:])
+    @given(HISTORIES, LIMITS)
+    def test_the_last_item_is_kept(self, items: tuple[Item, ...], limit: int) -> None:
+        self.assertEqual(items[-1:], drop_oldest(items, limit, size_one)[-1:])
 
-    @given(HISTORIES, ROOMS)
-    def test_what_is_left_fits_unless_no_more_can_be_left_out(
-        self, items: tuple[Item, ...], room: int
-    ) -> None:
-        kept = fitting(items, room, one)
-        if len(kept) > room:
-            self.assertEqual(kept, fitting(items, -(10**6), one))
+    @given(HISTORIES, LIMITS)
+    def test_the_result_fits_unless_nothing_more_can_be_dropped(self, items: tuple[Item, ...], limit: int) -> None:
+        kept = drop_oldest(items, limit, size_one)
+        if len(kept) > limit:
+            self.assertEqual(kept, drop_oldest(items, -(10**6), size_one))

@@ -1,8 +1,8 @@
-"""Law 6 for the whole app-server back end, and that clients cannot tell what it keeps from what it replays.
+"""Law 6 (one end) for the whole app-server back end, and equivalence of reused threads and replays.
 
-Clients ask, go on, edit, leave and read slowly; children say a little at a time, lose words and die; time
-passes. Every answer has one end, or none after it was cancelled; no slot and no thread is left behind; and
-what is answered is what a back end answers that replays every history on a fresh thread.
+Clients ask, continue, edit, disconnect and read slowly; children answer step by step, lose notifications
+and die; time passes. Every answer has exactly one end, or none after it was cancelled; no slot and no
+thread leaks; and every answer equals that of a back end that replays each history on a new thread.
 """
 
 from pathlib import Path
@@ -21,15 +21,15 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.fault import Refused
-from codexd.neutral.turn import Sampling, Thinking, Turn
+from codexd.neutral.fault import FaultError
+from codexd.neutral.turn import ReasoningOptions, Sampling, Turn
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings, Turns
-from tests.support.appserver_thread import Habits
-from tests.support.codex import Codex, CodexProcess
-from tests.support.listener import TOOL, Asked, after, answered, turn, user
+from tests.support.fake_app_server_thread import AppServerBehaviour
+from tests.support.in_memory_codex import FakeCodexProcess, InMemoryCodex
+from tests.support.recording_sink import TOOL, StartedTurn, continued, turn, user_message, with_results
 
-WATCHED = Settings(
+SETTINGS = Settings(
     codex=CodexSettings(workers=2, turns_per_worker=2, call_seconds=15),
     turns=Turns(
         first_event_seconds=20,
@@ -41,8 +41,8 @@ WATCHED = Settings(
         affinity_limit=2,
     ),
 )
-PLAIN = Settings(turns=Turns(suspend_limit=0, affinity=False))
-LONGER_THAN_ALL = 120
+REPLAY_SETTINGS = Settings(turns=Turns(suspend_limit=0, affinity=False))
+LONGEST_SECONDS = 120
 
 SCRIPTS = (
     "say: one two",
@@ -59,19 +59,24 @@ SCRIPTS = (
     "hang:",
     "stall: one",
 )
-BY_ITSELF = ("stop", "tool_calls", "length", "rate_limited", "stream_cut")
-"""The ends that a script asks for; the others are accidents, about which a replay knows nothing."""
+SCRIPTED_ENDS = ("stop", "tool_calls", "length", "rate_limited", "stream_cut")
+"""The ends that a script asks for. Others (a crash, a timeout) have no counterpart in a replay."""
 
-LOST = st.sampled_from((frozenset(), frozenset(), frozenset({"turn/completed", "rawResponse/completed"})))
-HABITS = st.builds(
-    Habits, st.booleans(), st.booleans(), st.booleans(), st.booleans(), LOST.map(frozenset[str])
+LOST_NOTIFICATIONS = st.sampled_from((frozenset(), frozenset(), frozenset({"turn/completed", "rawResponse/completed"})))
+BEHAVIOURS = st.builds(
+    AppServerBehaviour,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    LOST_NOTIFICATIONS.map(frozenset[str]),
 )
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
         "principal": st.sampled_from(("me", "you")),
         "parallel_tool_calls": st.booleans(),
-        "thinking": st.sampled_from((Thinking(), Thinking("high"))),
+        "reasoning": st.sampled_from((ReasoningOptions(), ReasoningOptions("high"))),
         "sampling": st.sampled_from((Sampling(), Sampling(stop=("two",)), Sampling(max_tokens=1))),
         "instructions": st.sampled_from((None, "be brief")),
     },
@@ -80,9 +85,9 @@ OPTIONS = st.fixed_dictionaries(
 
 @define
 class Client:
-    """A conversation: what was asked last, and whether its client still listens."""
+    """A conversation: its last turn, and whether its client has disconnected."""
 
-    asked: Asked
+    asked: StartedTurn
     left: bool = False
     compared: bool = False
 
@@ -92,13 +97,13 @@ class Client:
 
 
 class BackendMachine(RuleBasedStateMachine):
-    """Everything that may happen around the back end."""
+    """Clients, children and time around one back end."""
 
     @initialize()
     def start(self) -> None:
         state = Path("app-server-law").absolute()
-        self.codex = Codex.up(state, WATCHED)
-        self.reference = Codex.up(state, PLAIN)
+        self.codex = InMemoryCodex.started(state, SETTINGS)
+        self.reference = InMemoryCodex.started(state, REPLAY_SETTINGS)
         self.clients: list[Client] = []
 
     # Clients.
@@ -109,65 +114,69 @@ class BackendMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: any(not client.open for client in self.clients))
     @rule(data=st.data(), script=st.sampled_from(SCRIPTS))
-    def go_on(self, data: st.DataObject, script: str) -> None:
-        self._go_on(
-            data.draw(st.sampled_from([client for client in self.clients if not client.open])), data, script
-        )
+    def continue_turn(self, data: st.DataObject, script: str) -> None:
+        self._continue(data.draw(st.sampled_from([client for client in self.clients if not client.open])), data, script)
 
     @precondition(lambda self: self.clients)
     @rule(data=st.data(), script=st.sampled_from(SCRIPTS))
-    def go_on_at_once(self, data: st.DataObject, script: str) -> None:
-        """The last to ask has an answer and asks on, before much else can happen."""
+    def continue_at_once(self, data: st.DataObject, script: str) -> None:
+        """Finish the last client's answer and continue it before anything else happens."""
         self.catch_up()
         if not self.clients[-1].open:
-            self._go_on(self.clients[-1], data, script)
+            self._continue(self.clients[-1], data, script)
 
-    def _go_on(self, client: Client, data: st.DataObject, script: str) -> None:
+    def _continue(self, client: Client, data: st.DataObject, script: str) -> None:
         asked = client.asked
         if client.left or asked.reply.fault:
             self._begin(asked.turn)
         elif asked.kind == "tool_calls":
-            given = answered(asked, *(f"result {call.arguments}" for call in asked.reply.calls))
+            given = with_results(asked, *(f"result {call.arguments}" for call in asked.reply.calls))
             count = len(asked.reply.calls)
             results = data.draw(st.permutations(given.items[-count:]))
             self._begin(evolve(given, items=(*given.items[:-count], *results)))
         else:
-            self._begin(after(asked, script))
+            self._begin(continued(asked, script))
 
     @precondition(lambda self: any(not client.open for client in self.clients))
     @rule(data=st.data(), script=st.sampled_from(SCRIPTS), changed=st.sampled_from(("principal", "first")))
-    def go_on_otherwise(self, data: st.DataObject, script: str, changed: str) -> None:
-        """As another principal, or with the beginning edited."""
+    def continue_changed(self, data: st.DataObject, script: str, changed: str) -> None:
+        """Continue as another principal, or with an edited history."""
         asked = data.draw(st.sampled_from([client for client in self.clients if not client.open])).asked
-        follow_up = after(asked, script)
+        follow_up = continued(asked, script)
         if changed == "principal":
             self._begin(evolve(follow_up, principal="another"))
         else:
-            self._begin(evolve(follow_up, items=(user("edited"), *follow_up.items[1:])))
+            self._begin(evolve(follow_up, items=(user_message("edited"), *follow_up.items[1:])))
 
     @precondition(lambda self: any(client.open for client in self.clients))
-    @rule(data=st.data(), act=st.sampled_from(("leave", "leave", "hold", "release")))
-    def read(self, data: st.DataObject, act: str) -> None:
+    @rule(data=st.data(), act=st.sampled_from(("cancel", "cancel", "pause", "resume")))
+    def control(self, data: st.DataObject, act: str) -> None:
         client = data.draw(st.sampled_from([client for client in self.clients if client.open]))
-        if act == "leave":
-            client.asked.leave()
+        if act == "cancel":
+            client.asked.cancel()
             client.left = True
-        elif act == "hold":
-            client.asked.handle.hold()
+        elif act == "pause":
+            client.asked.handle.pause()
         else:
-            client.asked.handle.release()
+            client.asked.handle.resume()
 
     # Children and time.
 
-    @rule(data=st.data(), habits=HABITS, held=st.booleans(), paced=st.booleans())
-    def behave(self, data: st.DataObject, habits: Habits, held: bool, paced: bool) -> None:
-        for child in self._one(data):
-            child.server.habits, child.server.paced, child.held = habits, paced, held
+    @rule(data=st.data(), behaviour=BEHAVIOURS, holds_output=st.booleans(), stepwise=st.booleans())
+    def change_behaviour(
+        self, data: st.DataObject, behaviour: AppServerBehaviour, holds_output: bool, stepwise: bool
+    ) -> None:
+        for child in self._draw_child(data):
+            child.server.behaviour, child.server.stepwise, child.holds_output = (
+                behaviour,
+                stepwise,
+                holds_output,
+            )
 
-    @rule(data=st.data(), said=st.integers(0, 4), read=st.integers(1, 4))
-    def work(self, data: st.DataObject, said: int, read: int) -> None:
-        for child in self._one(data):
-            child.proceed(said)
+    @rule(data=st.data(), emitted=st.integers(0, 4), read=st.integers(1, 4))
+    def emit_and_read(self, data: st.DataObject, emitted: int, read: int) -> None:
+        for child in self._draw_child(data):
+            child.proceed(emitted)
             child.deliver(read)
 
     @rule()
@@ -178,8 +187,8 @@ class BackendMachine(RuleBasedStateMachine):
             self.codex.reactor.advance(0)
 
     @rule(data=st.data(), luck=st.integers(0, 3))
-    def die(self, data: st.DataObject, luck: int) -> None:
-        for child in self._one(data):
+    def kill_child(self, data: st.DataObject, luck: int) -> None:
+        for child in self._draw_child(data):
             if luck == 0:
                 child.exit(1)
 
@@ -187,29 +196,29 @@ class BackendMachine(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.codex.reactor.pump([1.0] * seconds)
 
-    # What always holds.
+    # Invariants.
 
     @invariant()
-    def every_answer_that_is_not_over_has_a_slot_and_no_other(self) -> None:
+    def exactly_the_open_answers_hold_a_slot(self) -> None:
         running = sum(worker.running for worker in self._workers)
         assert running == sum(client.open for client in self.clients)
 
     @invariant()
-    def what_is_kept_is_bounded(self) -> None:
-        assert self.codex.figure("turns_waiting") <= WATCHED.turns.suspend_limit
-        assert self.codex.figure("threads_warm") <= WATCHED.turns.affinity_limit
+    def suspended_turns_and_idle_threads_are_bounded(self) -> None:
+        assert self.codex.metric("turns_waiting") <= SETTINGS.turns.suspend_limit
+        assert self.codex.metric("threads_warm") <= SETTINGS.turns.affinity_limit
 
     @invariant()
-    def nothing_of_ours_broke(self) -> None:
-        assert self.codex.figure("internal_error") == 0
+    def no_internal_error(self) -> None:
+        assert self.codex.metric("internal_error") == 0
 
     @invariant()
-    def the_client_cannot_tell_the_difference(self) -> None:
+    def reused_threads_answer_like_replays(self) -> None:
         for client in self.clients:
-            if client.asked.kind in BY_ITSELF and not client.compared and not client.left:
+            if client.asked.kind in SCRIPTED_ENDS and not client.compared and not client.left:
                 client.compared = True
                 asked = client.asked.turn
-                # A call that was held back is the one thing that a replay has forgotten.
+                # A replay does not know the call that was held back.
                 if asked.parallel_tool_calls:
                     _compare(client.asked, self.reference.ask(asked))
 
@@ -218,28 +227,30 @@ class BackendMachine(RuleBasedStateMachine):
             return
         for client in self.clients:
             if client.open:
-                client.asked.handle.release()
+                client.asked.handle.resume()
         for _ in range(3):
             self.catch_up()
-            self.codex.reactor.pump([1.0] * LONGER_THAN_ALL)
-        self.every_answer_that_is_not_over_has_a_slot_and_no_other()
-        self.the_client_cannot_tell_the_difference()
+            self.codex.reactor.pump([1.0] * LONGEST_SECONDS)
+        self.exactly_the_open_answers_hold_a_slot()
+        self.reused_threads_answer_like_replays()
         assert not any(client.open for client in self.clients), "every answer ends"
-        assert not any(worker._sessions or worker._located for worker in self._workers), "all is closed here"
-        assert self.codex.threads == 0, "nothing is kept in the children"
-        assert not any(child.server.turns for child in self._living), "no model works for nobody"
-        assert not any(child.paused for child in self._living), "nobody holds a child"
+        assert not any(worker._sessions or worker._sessions_by_thread for worker in self._workers), (
+            "all sessions are closed"
+        )
+        assert self.codex.threads == 0, "no thread is left in the children"
+        assert not any(child.server.turns for child in self._living), "no turn runs without a client"
+        assert not any(child.paused for child in self._living), "no child is paused"
 
-    # The scene.
+    # Helpers.
 
     def _begin(self, asked: Turn) -> None:
         try:
             self.clients.append(Client(self.codex.begin(asked)))
-        except Refused as refused:
+        except FaultError as refused:
             kind = refused.fault.kind
             assert kind in ("busy", "not_ready"), kind
             return
-        assert not self.clients[-1].asked.listener.events, "nothing is said before the handle is given"
+        assert not self.clients[-1].asked.sink.events, "no event before `begin` returns"
         self.codex.reactor.advance(0)
 
     @property
@@ -247,30 +258,30 @@ class BackendMachine(RuleBasedStateMachine):
         return self.codex.children._pools["plain"].workers
 
     @property
-    def _living(self) -> list[CodexProcess]:
+    def _living(self) -> list[FakeCodexProcess]:
         return [child for child in self.codex.reactor.children if child.alive]
 
-    def _one(self, data: st.DataObject) -> list[CodexProcess]:
+    def _draw_child(self, data: st.DataObject) -> list[FakeCodexProcess]:
         living = self._living
         return [data.draw(st.sampled_from(living))] if living else []
 
 
-def _compare(asked: Asked, replayed: Asked) -> None:
-    """See that both say the same, ids aside, and figures aside that one of them had to estimate."""
-    one, other = _heard(asked), _heard(replayed)
+def _compare(asked: StartedTurn, replayed: StartedTurn) -> None:
+    """Check that both answers are equal, apart from ids and from usage that one of them estimated."""
+    one, other = _summary(asked), _summary(replayed)
     usages = [found.reply.usage for found in (asked, replayed)]
     if any(usage is None or usage.estimated for usage in usages):
         usages = []
     assert (one, usages[:1]) == (other, usages[1:]), f"{one} {usages}, replayed {other}"
 
 
-def _heard(asked: Asked) -> object:
+def _summary(asked: StartedTurn) -> object:
     reply = asked.reply
     return asked.kind, reply.text, reply.reasoning, [(call.name, call.arguments) for call in reply.calls]
 
 
-class LawTests(SynchronousTestCase):
-    def test_whatever_happens_every_answer_ends_once_and_nothing_is_left_behind(self) -> None:
+class AppServerTests(SynchronousTestCase):
+    def test_every_answer_ends_once_and_nothing_leaks_whatever_happens(self) -> None:
         run_state_machine_as_test(
             BackendMachine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
         )

@@ -1,4 +1,4 @@
-"""Law 6: cut anywhere, an answer has exactly one honest end, and keeps nothing after it."""
+"""Law 6 (one end): whatever happens, an answer has exactly one end and holds no resources after it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,65 +6,70 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
 from codexd.settings import Http
-from tests.support.backend import BROKEN, FakeTurn
+from tests.support.fake_backend import MODEL_FAILED, FakeTurn
+from tests.support.in_memory_server import InMemoryServer, chat
 from tests.support.sentences import broken_sentences, sentences
-from tests.support.web import Web, chat
 
 SETTINGS = Http(max_queue_bytes=500, hold_seconds=1.0, stall_seconds=3.0, keepalive_seconds=5.0)
 
-ACTS = st.sampled_from(("tell", "say", "leave", "wait", "stop", "pause", "read", "fail", "flush", "next"))
-"""What may happen, one thing after another; what is said is the next of each choice's sentence."""
+ACTS = st.sampled_from(
+    (
+        *("emit", "emit_unsettled", "disconnect", "wait", "stop", "stop_reading", "read", "fail", "settle"),
+        "next_choice",
+    )
+)
+"""The actions that are drawn; the model emits the next events of the current choice's sentence."""
 
 
-class Scene:
-    """One client, one answer of some choices, and everything that may happen to them."""
+class ResponseRun:
+    """One client and one response with one or more choices."""
 
     def __init__(self, scripts: list[tuple[e.Event, ...]], stream: bool, responses: bool) -> None:
-        self.web = Web(SETTINGS, drain_seconds=2.0)
-        self.connection = self.web.connect()
+        self.server = InMemoryServer(SETTINGS, drain_seconds=2.0)
+        self.connection = self.server.connect()
         self.scripts = [list(script) for script in scripts]
         self.stream = stream
         self.responses = responses
         if responses:
             body = {"model": "gpt-5", "input": "hi", "stream": stream}
-            self.connection.ask("POST", "/v1/responses", body)
+            self.connection.request("POST", "/v1/responses", body)
         else:
             body = chat(stream=stream, n=len(scripts), stream_options={"include_usage": True})
-            self.connection.ask("POST", "/v1/chat/completions", body)
-        self.turns: list[FakeTurn] = list(self.web.backend.turns)
-        self.at = 0
+            self.connection.request("POST", "/v1/chat/completions", body)
+        self.turns: list[FakeTurn] = list(self.server.backend.turns)
+        self.choice = 0
 
     def act(self, act: str, size: int) -> None:
         getattr(self, "_" + act)(size)
 
-    def _say(self, size: int) -> None:
-        turn, script = self.turns[self.at], self.scripts[self.at]
-        turn.say(*script[:size])
+    def _emit_unsettled(self, size: int) -> None:
+        turn, script = self.turns[self.choice], self.scripts[self.choice]
+        turn.emit_unsettled(*script[:size])
         del script[:size]
 
-    def _tell(self, size: int) -> None:
-        self._say(size)
-        self.turns[self.at].sink.flush()
+    def _emit(self, size: int) -> None:
+        self._emit_unsettled(size)
+        self.turns[self.choice].sink.settle()
 
     def _fail(self, size: int) -> None:
-        self.turns[self.at].say(e.Failed(BROKEN))
+        self.turns[self.choice].emit_unsettled(e.Failed(MODEL_FAILED))
 
-    def _flush(self, size: int) -> None:
-        self.turns[self.at].sink.flush()
+    def _settle(self, size: int) -> None:
+        self.turns[self.choice].sink.settle()
 
-    def _next(self, size: int) -> None:
-        self.at = (self.at + 1) % len(self.turns)
+    def _next_choice(self, size: int) -> None:
+        self.choice = (self.choice + 1) % len(self.turns)
 
-    def _leave(self, size: int) -> None:
-        self.connection.leave()
+    def _disconnect(self, size: int) -> None:
+        self.connection.disconnect()
 
     def _wait(self, size: int) -> None:
-        self.web.clock.advance(size / 4)
+        self.server.clock.advance(size / 4)
 
     def _stop(self, size: int) -> None:
-        self.web.doorman.close()
+        self.server.doorman.close()
 
-    def _pause(self, size: int) -> None:
+    def _stop_reading(self, size: int) -> None:
         self.connection.transport.reading = False
         producer = self.connection.transport.producer
         if producer is not None and not self.connection.transport.paused:
@@ -75,54 +80,54 @@ class Scene:
         self.connection.transport.read(size * 100)
 
     def finish(self) -> None:
-        """Let the model say the rest, and then fail; let the client read, and time pass."""
+        """Emit the rest and a failure, let the client read, and let time pass."""
         for at in range(len(self.turns)):
-            self.at = at
-            self._tell(10**6)
+            self.choice = at
+            self._emit(10**6)
             self._fail(0)
-        self.web.clock.advance(0)
+        self.server.clock.advance(0)
         self.connection.transport.reading = True
         self.connection.transport.read(10**7)
-        self.web.clock.pump([1.0] * 10)
+        self.server.clock.pump([1.0] * 10)
 
 
-class TestOneEnd(SynchronousTestCase):
+class OneEndTests(SynchronousTestCase):
     @given(
         st.lists(sentences() | broken_sentences(), min_size=1, max_size=3),
         st.booleans(),
         st.booleans(),
         st.lists(st.tuples(ACTS, st.integers(1, 12)), max_size=40),
     )
-    def test_cut_anywhere_there_is_one_end_and_nothing_is_kept(
+    def test_there_is_one_end_and_nothing_leaks_whatever_happens(
         self,
         scripts: list[tuple[e.Event, ...]],
         stream: bool,
         responses: bool,
         acts: list[tuple[str, int]],
     ) -> None:
-        scene = Scene(scripts[:1] if responses else scripts, stream, responses)
+        run = ResponseRun(scripts[:1] if responses else scripts, stream, responses)
         for act, size in acts:
-            scene.act(act, size)
-        scene.finish()
-        self.one_end(scene)
-        self.nothing_kept(scene)
+            run.act(act, size)
+        run.finish()
+        self.assert_one_end(run)
+        self.assert_nothing_leaks(run)
 
-    def one_end(self, scene: Scene) -> None:
-        self.assertEqual(len(scene.web.log.records), 1)
-        if not scene.connection.transport.connected:
-            return  # the client left or was cut; what it has may end anywhere
-        response = scene.connection.response
+    def assert_one_end(self, run: ResponseRun) -> None:
+        self.assertEqual(len(run.server.log.records), 1)
+        if not run.connection.transport.connected:
+            return  # the client disconnected or was dropped: its data may end anywhere
+        response = run.connection.response
         self.assertTrue(response.whole)
-        if scene.stream and response.status == 200:
+        if run.stream and response.status == 200:
             ends = [at for at, one in enumerate(response.events) if _is_end(one)]
             self.assertEqual(ends, [len(response.events) - 1], response.body)
 
-    def nothing_kept(self, scene: Scene) -> None:
-        self.assertEqual(scene.web.figure("codexd_requests_running"), 0)
-        for turn in scene.turns:
-            self.assertEqual(turn.asked.count("hold"), turn.asked.count("release"), turn.asked)
-            self.assertLessEqual(turn.asked.count("cancel"), 1)
-        timers = [call.getTime() - scene.web.clock.seconds() for call in scene.web.clock.getDelayedCalls()]
+    def assert_nothing_leaks(self, run: ResponseRun) -> None:
+        self.assertEqual(run.server.metric("codexd_requests_running"), 0)
+        for turn in run.turns:
+            self.assertEqual(turn.actions.count("pause"), turn.actions.count("resume"), turn.actions)
+            self.assertLessEqual(turn.actions.count("cancel"), 1)
+        timers = [call.getTime() - run.server.clock.seconds() for call in run.server.clock.getDelayedCalls()]
         self.assertEqual([seconds for seconds in timers if seconds < SETTINGS.idle_seconds / 2], [])
 
 

@@ -1,7 +1,8 @@
-"""Law 6 between fronts and back ends: fallbacks and joints, whatever happens in whatever order.
+"""Law 6 (one end) for routing: fallbacks and the conversion of tool calls, in any order of events.
 
-Back ends refuse, fail inside `begin` and later, answer at once or piece by piece; the client holds, releases
-and leaves. It hears one end, or none once it has left; what was heard is flushed; and no model works on.
+Back ends refuse, fail inside `begin` or later, and answer at once or step by step; the client pauses,
+resumes and cancels. It receives one end, or none after it cancelled; every event is settled; and no model
+is left running.
 """
 
 from attrs import evolve, frozen
@@ -20,26 +21,26 @@ from zope.interface import implementer
 
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle
 from codexd.neutral import event as e
-from codexd.neutral.fault import Fault, Refused, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
-from codexd.routing.joints import Jointed
-from codexd.routing.switchboard import Line, Switchboard
-from codexd.settings import Model, Tools
-from tests.support.backend import USAGE, FakeBackend, FakeTurn, hello, message
-from tests.support.blocks import FIND, FOUND, TOOL, answer
-from tests.support.upstream import Hearing
+from codexd.routing.router import BackendEntry, ModelRouter
+from codexd.routing.tool_backends import ToolTextBackend
+from codexd.settings import ModelAlias, Tools
+from tests.support.fake_backend import USAGE, FakeBackend, FakeTurn, message, text_answer
+from tests.support.recording_sink import RecordingSink
+from tests.support.tool_blocks import FIND_ARGUMENTS, FIND_BLOCK, TOOL, answer
 
 PLAIN = Turn("one", ())
 TURNS = (PLAIN, evolve(PLAIN, tools=(TOOL,)), evolve(PLAIN, tools=(TOOL,), calls_as_text=True))
 ALIASES = {
-    "one": Model("one", upstream="a", fallback=("two", "three")),
-    "two": Model("two", upstream="b"),
-    "three": Model("three", upstream="c"),
+    "one": ModelAlias("one", upstream="a", fallback=("two", "three")),
+    "two": ModelAlias("two", upstream="b"),
+    "three": ModelAlias("three", upstream="c"),
 }
-CALL = (e.CallOpened(0, "fc", "c", "find"), e.CallDelta(0, FOUND), e.CallClosed(0))
-SPOKEN: tuple[tuple[e.Event, ...], ...] = (
-    hello(),
-    tuple(answer("Look: ", *FIND, " and ", FIND, " so")),
+CALL = (e.CallOpened(0, "fc", "c", "find"), e.CallDelta(0, FIND_ARGUMENTS), e.CallClosed(0))
+SCRIPTS: tuple[tuple[e.Event, ...], ...] = (
+    text_answer(),
+    tuple(answer("Look: ", *FIND_BLOCK, " and ", FIND_BLOCK, " so")),
     (e.Began(), *CALL, *message("so", index=1), e.UsageReported(USAGE), e.Ended("tool_calls")),
     (e.Began(), e.Ended("length")),
 )
@@ -48,10 +49,10 @@ FAILURES = st.sampled_from(("not_ready", "overloaded", "rate_limited", "invalid_
 
 @frozen
 class Plan:
-    """What a back end does when it is asked: refuse, or say a script, some of it inside `begin`."""
+    """What a back end does in `begin`: refuse, or emit a script, its first `early` events at once."""
 
     refusal: Fault | None = None
-    script: tuple[e.Event, ...] = SPOKEN[0]
+    script: tuple[e.Event, ...] = SCRIPTS[0]
     early: int = 0
 
 
@@ -59,55 +60,55 @@ EARLY = st.sampled_from((0, 0, 1, 2, 100))
 AT_ONCE = st.builds(lambda why, early: Plan(None, (e.Failed(why),), early), FAILURES, st.integers(0, 1))
 LATER = st.builds(
     lambda script, size, why, early: Plan(None, (*script[:-1][:size], e.Failed(why)), early),
-    st.sampled_from(SPOKEN),
+    st.sampled_from(SCRIPTS),
     st.sampled_from((1, 3, 8)),
     FAILURES,
     EARLY,
 )
-WELL = st.builds(Plan, st.none(), st.sampled_from(SPOKEN), EARLY)
-PLANS = st.one_of(AT_ONCE, AT_ONCE, st.builds(Plan, FAILURES), LATER, WELL)
+SUCCESSES = st.builds(Plan, st.none(), st.sampled_from(SCRIPTS), EARLY)
+PLANS = st.one_of(AT_ONCE, AT_ONCE, st.builds(Plan, FAILURES), LATER, SUCCESSES)
 
 
 @implementer(IModelBackend)
-class Stage(FakeBackend):
-    """Does what is planned.
+class PlannedBackend(FakeBackend):
+    """Runs plans.
 
     Attributes:
-        plan: for the next answer.
-        left: what those that were begun have still to say.
-        owed: those that have said something and not flushed it.
+        plan: of the next turn.
+        remaining: the events that each turn has still to emit.
+        unsettled: the turns that emitted events in this reactor turn.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.plan = Plan()
-        self.left: dict[FakeTurn, list[e.Event]] = {}
-        self.owed: list[FakeTurn] = []
+        self.remaining: dict[FakeTurn, list[e.Event]] = {}
+        self.unsettled: list[FakeTurn] = []
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         plan = self.plan
-        self.refusals, self.at_once = [plan.refusal], plan.script[: plan.early]
+        self.begin_errors, self.immediate_events = [plan.refusal], plan.script[: plan.early]
         begun = super().begin(turn, sink)
         assert isinstance(begun, FakeTurn)
-        self.left[begun] = list(plan.script[plan.early :])
+        self.remaining[begun] = list(plan.script[plan.early :])
         return begun
 
-    def say(self, turn: FakeTurn, size: int) -> None:
-        said = self.left[turn][:size]
-        del self.left[turn][:size]
-        self.owed.append(turn)
-        turn.say(*said)
+    def emit_next(self, turn: FakeTurn, size: int) -> None:
+        said = self.remaining[turn][:size]
+        del self.remaining[turn][:size]
+        self.unsettled.append(turn)
+        turn.emit_unsettled(*said)
 
-    def flush(self) -> None:
-        while self.owed:
-            self.owed.pop().sink.flush()
+    def settle(self) -> None:
+        while self.unsettled:
+            self.unsettled.pop().sink.settle()
 
-    def working(self) -> list[FakeTurn]:
-        return [turn for turn in self.turns if self.left[turn] and not turn.cancelled]
+    def running_turns(self) -> list[FakeTurn]:
+        return [turn for turn in self.turns if self.remaining[turn] and not turn.cancelled]
 
 
 class RoutingMachine(RuleBasedStateMachine):
-    """One client's answers, one after the other."""
+    """The answers of one client, one after the other."""
 
     @initialize(
         tools=st.builds(
@@ -118,97 +119,109 @@ class RoutingMachine(RuleBasedStateMachine):
         )
     )
     def start(self, tools: Tools) -> None:
-        self.stages = [Stage() for _ in "abc"]
-        lines = [Line(name, stage) for name, stage in zip("abc", self.stages, strict=True)]
-        self.backend = Jointed(Switchboard(lines, ALIASES, lambda _: None), tools, lambda _: None)
+        self.backends = [PlannedBackend() for _ in "abc"]
+        lines = [BackendEntry(name, backend) for name, backend in zip("abc", self.backends, strict=True)]
+        self.routing = ToolTextBackend(ModelRouter(lines, ALIASES, lambda _: None), tools, lambda _: None)
         self.handle: ITurnHandle | None = None
-        self.hearing = Hearing()
-        self.held = self.left = False
-        self.heard = 0
+        self.sink = RecordingSink(strict=False)
+        self.paused = self.cancelled = False
+        self.received = 0
 
     # Back ends.
 
-    @rule(size=st.sampled_from((1, 1, 2, 5, 100)), flushed=st.sampled_from((True, True, False)))
-    def speak(self, size: int, flushed: bool) -> None:
-        for stage in self.stages:
-            for turn in stage.working():
-                stage.say(turn, size)
-        if flushed:
-            self.flush()
+    @rule(size=st.sampled_from((1, 1, 2, 5, 100)), settled=st.sampled_from((True, True, False)))
+    def emit(self, size: int, settled: bool) -> None:
+        for backend in self.backends:
+            for turn in backend.running_turns():
+                backend.emit_next(turn, size)
+        if settled:
+            self.settle()
 
     @rule()
-    def flush(self) -> None:
-        for stage in self.stages:
-            stage.flush()
+    def settle(self) -> None:
+        for backend in self.backends:
+            backend.settle()
 
     # The client.
 
     @precondition(lambda self: not self.open)
     @rule(turn=st.sampled_from(TURNS), plans=st.tuples(PLANS, PLANS, PLANS))
     def ask(self, turn: Turn, plans: tuple[Plan, Plan, Plan]) -> None:
-        self.flush()
-        for stage, plan in zip(self.stages, plans, strict=True):
-            stage.plan = plan
-        self.hearing, self.handle = Hearing(), None
-        self.held = self.left = False
+        self.settle()
+        for backend, plan in zip(self.backends, plans, strict=True):
+            backend.plan = plan
+        self.sink, self.handle = RecordingSink(strict=False), None
+        self.paused = self.cancelled = False
         try:
-            self.handle = self.backend.begin(turn, self.hearing)
-        except Refused:
-            assert self.hearing.events == [], "a refusal is all there is"
-        self.hearing.flush()  # whoever begins an answer flushes what it said at once
+            self.handle = self.routing.begin(turn, self.sink)
+        except FaultError:
+            assert self.sink.events == [], "no event after a refusal"
+        self.sink.settle()  # the caller of `begin` settles the events emitted inside it
 
     @precondition(lambda self: self.open)
-    @rule(act=st.sampled_from(("hold", "hold", "release", "cancel")))
-    def act(self, act: str) -> None:
+    @rule()
+    def pause(self) -> None:
         assert self.handle is not None
-        getattr(self.handle, act)()
-        self.held = {"hold": True, "release": False}.get(act, self.held)
-        self.left = act == "cancel"
-        self.heard = len(self.hearing.events)
+        self.handle.pause()
+        self.paused = True
 
-    # What always holds; that it is one sentence, with nothing after its end, is seen as it is heard.
+    @precondition(lambda self: self.open)
+    @rule()
+    def resume(self) -> None:
+        assert self.handle is not None
+        self.handle.resume()
+        self.paused = False
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def cancel(self) -> None:
+        assert self.handle is not None
+        self.handle.cancel()
+        self.cancelled, self.received = True, len(self.sink.events)
+
+    # Invariants. The sink checks each event against the grammar.
 
     @property
     def open(self) -> bool:
-        return self.handle is not None and not self.left and not self.hearing.over
+        return self.handle is not None and not self.cancelled and not self.sink.over
 
     @invariant()
-    def nothing_is_heard_by_who_has_left(self) -> None:
-        assert not self.left or len(self.hearing.events) == self.heard
+    def no_event_after_cancel(self) -> None:
+        assert not self.cancelled or len(self.sink.events) == self.received
 
     @invariant()
-    def one_model_works_for_an_open_answer_and_none_otherwise(self) -> None:
-        if not self.owed:
-            assert len(self.working) == self.open, self.working
+    def one_model_runs_for_an_open_answer_and_none_otherwise(self) -> None:
+        if not self.unsettled:
+            assert len(self.running_turns) == self.open, self.running_turns
 
     @invariant()
-    def what_was_heard_is_flushed(self) -> None:
-        assert self.owed or self.left or not self.hearing.unflushed
+    def every_event_is_settled(self) -> None:
+        assert self.unsettled or self.cancelled or not self.sink.unsettled
 
     @invariant()
-    def whoever_works_is_held_as_the_client_says(self) -> None:
-        for turn in self.working:
-            held = [act for act in turn.asked if act in ("hold", "release")][-1:] == ["hold"]
-            assert held == self.held, turn.asked
+    def the_running_model_is_paused_as_the_client_is(self) -> None:
+        for turn in self.running_turns:
+            paused = [action for action in turn.actions if action != "cancel"][-1:] == ["pause"]
+            assert paused == self.paused, turn.actions
 
     @property
-    def owed(self) -> bool:
-        return any(stage.owed for stage in self.stages)
+    def unsettled(self) -> bool:
+        return any(backend.unsettled for backend in self.backends)
 
     @property
-    def working(self) -> list[FakeTurn]:
-        return [turn for stage in self.stages for turn in stage.working()]
+    def running_turns(self) -> list[FakeTurn]:
+        return [turn for backend in self.backends for turn in backend.running_turns()]
 
     def teardown(self) -> None:
         for _ in range(4):
-            self.speak(100, flushed=True)
-        assert not self.working
-        assert self.handle is None or self.hearing.over != self.left, "one end, or none after it was left"
-        assert all(turn.asked.count("cancel") <= 1 for stage in self.stages for turn in stage.turns)
+            self.emit(100, settled=True)
+        assert not self.running_turns
+        assert self.handle is None or self.sink.over != self.cancelled, "one end, or none after a cancel"
+        assert all(turn.actions.count("cancel") <= 1 for backend in self.backends for turn in backend.turns)
 
 
 class RoutingEndTests(SynchronousTestCase):
-    def test_whatever_happens_an_answer_ends_once_and_no_model_works_for_nobody(self) -> None:
+    def test_an_answer_ends_once_and_no_model_is_left_running_whatever_happens(self) -> None:
         run_state_machine_as_test(
             RoutingMachine, settings=settings(max_examples=200, stateful_step_count=30, deadline=None)
         )

@@ -1,4 +1,4 @@
-"""Law 6 for upstreams: whatever the server does, whenever the client acts: one honest end, nothing left."""
+"""Law 6 (one end) for upstreams: whatever server and client do, there is one end and nothing leaks."""
 
 from attrs import evolve
 from hypothesis import given, settings
@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.interfaces import ITurnHandle
 from codexd.neutral.event import Began
 from codexd.wire import json
-from tests.support.chat_upstream import DONE, chunk, frames
-from tests.support.upstream import SETTINGS, Hearing, Rig
+from tests.support.chat_chunks import DONE, chunk, frames
+from tests.support.fake_upstream import SETTINGS, UpstreamHarness
+from tests.support.recording_sink import RecordingSink
 
 PIECES = (
     frames(chunk({"role": "assistant", "content": ""})),
@@ -29,77 +30,85 @@ MOVES = st.one_of(
     st.sampled_from(("accept", "accept", "accept", "refuse", "end", "leave", "lose", "garbage")).map(
         lambda move: (move, None)
     ),
-    st.sampled_from(("hold", "release", "hold", "release", "cancel")).map(lambda move: (move, None)),
+    st.sampled_from(("pause", "resume", "pause", "resume", "cancel")).map(lambda move: (move, None)),
 )
 
 
-class Scene:
-    """A server and a client that do as they are told, as far as that is possible."""
+class UpstreamRun:
+    """Carries out the moves of a server and a client, as far as each is possible."""
 
     def __init__(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, first_event_seconds=20.0, idle_seconds=5.0, total_seconds=60.0))
-        self.hearing: Hearing
+        self.harness = UpstreamHarness(evolve(SETTINGS, first_event_seconds=20.0, idle_seconds=5.0, total_seconds=60.0))
+        self.sink: RecordingSink
         self.handle: ITurnHandle
-        self.hearing, self.handle = self.rig.begin()
-        self.headed = False
+        self.sink, self.handle = self.harness.begin()
+        self.head_sent = False
         self.cancelled = False
-        self.seen = 0
+        self.attempts_seen = 0
 
-    def play(self, move: str, what: object) -> None:
+    def move(self, move: str, what: object) -> None:
         served = {"chunk", "head", "end", "leave", "lose", "garbage"}
         if move in served:
             self.serve(move, what)
         elif move in ("accept", "refuse"):
             self.connect(move)
         elif move == "wait":
-            self.rig.clock.advance(what)
+            self.harness.clock.advance(what)
         else:
-            self.cancelled = self.cancelled or (move == "cancel" and not self.hearing.over)
-            getattr(self.handle, move)()
+            self.cancelled = self.cancelled or (move == "cancel" and not self.sink.over)
+            self.control(move)
+
+    def control(self, move: str) -> None:
+        if move == "pause":
+            self.handle.pause()
+        elif move == "resume":
+            self.handle.resume()
+        else:
+            self.handle.cancel()
 
     def connect(self, move: str) -> None:
-        if self.rig.wanted > self.seen and not self.rig.given_up:
-            self.seen = self.rig.wanted
-            self.headed = False
-            self.rig.accept() if move == "accept" else self.rig.refuse()
+        if self.harness.connection_count > self.attempts_seen and not self.harness.given_up:
+            self.attempts_seen = self.harness.connection_count
+            self.head_sent = False
+            self.harness.accept() if move == "accept" else self.harness.refuse()
 
     def serve(self, move: str, what: object) -> None:
-        wire = self.rig.latest
-        if wire is None or wire.aborted:
+        connection = self.harness.latest
+        if connection is None or connection.aborted:
             return
-        if move == "head" and not self.headed:
-            self.headed = True
-            wire.head(what)  # type: ignore[arg-type]
-        elif move == "chunk" and self.headed:
-            wire.chunk(what)  # type: ignore[arg-type]
-        elif move == "end" and self.headed:
-            self.headed = False
-            wire.chunk(b"")
+        if move == "head" and not self.head_sent:
+            self.head_sent = True
+            connection.send_head(what)  # type: ignore[arg-type]
+        elif move == "chunk" and self.head_sent:
+            connection.send_chunk(what)  # type: ignore[arg-type]
+        elif move == "end" and self.head_sent:
+            self.head_sent = False
+            connection.send_chunk(b"")
         elif move == "garbage":
-            wire.say(b"\0\xff\r\n\r\n")
+            connection.send(b"\0\xff\r\n\r\n")
         elif move in ("leave", "lose"):
-            wire.aborted = True
-            wire.leave(clean=move == "leave")
+            connection.aborted = True
+            connection.close(clean=move == "leave")
 
 
-class OneEndTests(SynchronousTestCase):
+class UpstreamEndTests(SynchronousTestCase):
     @settings(max_examples=300, deadline=None)
     @given(st.lists(MOVES, max_size=25))
-    def test_an_answer_ends_once_and_leaves_nothing(self, moves: list[tuple[str, object]]) -> None:
-        scene = Scene()
-        scene.play("accept", None)
+    def test_an_answer_ends_once_and_nothing_leaks(self, moves: list[tuple[str, object]]) -> None:
+        run = UpstreamRun()
+        run.move("accept", None)
         for move, what in moves:
-            before = len(scene.hearing.events)
-            quiet = scene.cancelled
-            scene.play(move, what)
-            self.assertEqual(scene.hearing.unflushed, 0)
-            if quiet:
-                self.assertEqual(len(scene.hearing.events), before, "nothing after it was cancelled")
-        # Time alone ends everything.
-        scene.rig.clock.pump([30] * 6)
-        self.assertNotEqual(scene.hearing.over, scene.cancelled)
-        self.assertEqual(scene.rig.backend.running, 0)
-        self.assertLessEqual(scene.hearing.events.count(Began()), 1)
-        self.assertLessEqual(scene.rig.wanted, 3)
-        scene.rig.clock.advance(300)
-        self.assertEqual(scene.rig.clock.getDelayedCalls(), [])
+            before = len(run.sink.events)
+            was_cancelled = run.cancelled
+            run.move(move, what)
+            self.assertEqual(run.sink.unsettled, 0)
+            if was_cancelled:
+                self.assertEqual(len(run.sink.events), before, "no event after a cancel")
+        # In the end, the timeouts end everything.
+        run.harness.clock.pump([30] * 6)
+        self.assertNotEqual(run.sink.over, run.cancelled)
+        self.assertEqual(run.harness.backend.running, 0)
+        self.assertLessEqual(run.sink.events.count(Began()), 1)
+        self.assertLessEqual(run.harness.connection_count, 3)
+        run.harness.clock.advance(300)
+        self.assertEqual(run.harness.clock.getDelayedCalls(), [])

@@ -1,18 +1,18 @@
-"""A client of the scripted model over in-memory transports, and readers of what it gets."""
+"""An in-memory client of the scripted model."""
 
 from attrs import frozen
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from codexd.scripted.server import ScriptedModel, scripted_site
+from codexd.scripted.server import ScriptedModel, build_site
 from codexd.wire.json import Json, decode, encode
-from codexd.wire.sse import Reader
+from codexd.wire.sse import SseDecoder
 
 
 def events(stream: bytes) -> list[Json]:
-    """Decode the data of every event but `[DONE]`; an event's name must be its type."""
+    """Decode the data of every event except `[DONE]`. Assert that its name equals its type."""
     decoded = []
-    for frame in Reader().receive(stream):
+    for frame in SseDecoder().receive(stream):
         if frame.data != b"[DONE]":
             event = decode(frame.data)
             assert frame.event is None or frame.event.decode() == event["type"]
@@ -22,38 +22,38 @@ def events(stream: bytes) -> list[Json]:
 
 @frozen
 class Received:
-    """One HTTP response, as far as it has come."""
+    """One HTTP response, possibly incomplete."""
 
     status: int
     headers: dict[str, str]
     chunks: list[bytes]
-    """One a chunk of the transfer coding; a body of known length is one chunk."""
-    whole: bool
+    """The chunks of the transfer coding; a body of known length is one chunk."""
+    complete: bool
 
     @property
     def body(self) -> bytes:
-        """What came of the body."""
+        """The body so far."""
         return b"".join(self.chunks)
 
     @property
     def json(self) -> Json:
-        """The body, decoded."""
+        """The body as JSON."""
         return decode(self.body)
 
     @property
     def events(self) -> list[Json]:
-        """The body, read as an event stream."""
+        """The events of the body."""
         return events(self.body)
 
 
 class Client:
-    """One connection to a scripted model of its own, on a clock that only the test moves."""
+    """One connection to its own scripted model, with a fake clock."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.model = ScriptedModel(self.clock)
         self.transport = StringTransportWithDisconnection()
-        self.protocol = scripted_site(self.clock, self.model).buildProtocol(None)
+        self.protocol = build_site(self.clock, self.model).buildProtocol(None)
         assert self.protocol is not None
         self.transport.protocol = self.protocol
         self.protocol.makeConnection(self.transport)
@@ -65,29 +65,29 @@ class Client:
         self.protocol.dataReceived("\r\n".join([*lines, "", ""]).encode() + body)
 
     def ask(self, text: str, path: str = "/v1/responses", stream: bool = True, **members: Json) -> None:
-        """Ask what the script `text` asks, in the dialect of the path."""
-        said = {"input": text} if "responses" in path else {"messages": [{"role": "user", "content": text}]}
-        self.send("POST", path, encode({"stream": stream, **said, **members}))
+        """Send a request whose user message is `text`, in the dialect of the path."""
+        content = {"input": text} if "responses" in path else {"messages": [{"role": "user", "content": text}]}
+        self.send("POST", path, encode({"stream": stream, **content, **members}))
 
     def pause(self) -> None:
-        """Have the transport say that its buffer is full."""
+        """Pause the producer, as a transport with a full buffer does."""
         self.transport.producer.pauseProducing()
 
     def resume(self) -> None:
-        """Have the transport say that there is room again."""
+        """Resume the producer."""
         self.transport.producer.resumeProducing()
 
-    def leave(self) -> None:
-        """Close the connection from the client's side."""
+    def disconnect(self) -> None:
+        """Close the connection as the client."""
         self.transport.loseConnection()
 
     def received(self) -> Received:
-        """Read the answer so far."""
+        """Return the response so far."""
         head, _, rest = self.transport.value().partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        chunks, whole = _unchunked(rest) if "transfer-encoding" in headers else ([rest], True)
-        return Received(int(first.split()[1]), headers, chunks, whole)
+        chunks, complete = _unchunked(rest) if "transfer-encoding" in headers else ([rest], True)
+        return Received(int(first.split()[1]), headers, chunks, complete)
 
 
 def _unchunked(rest: bytes) -> tuple[list[bytes], bool]:

@@ -1,4 +1,4 @@
-"""The command, run as a user runs it."""
+"""Tests of the command in a process of its own."""
 
 import signal
 import socket
@@ -23,7 +23,7 @@ class CommandTests(SynchronousTestCase):
         self.addCleanup(process.kill)
         return process
 
-    def test_it_prints_where_it_listens_serves_and_stops_on_a_signal(self) -> None:
+    def test_it_prints_its_url_serves_and_stops_on_a_signal(self) -> None:
         process = self.started()
         assert process.stdout is not None
         base = process.stdout.readline().strip()
@@ -35,7 +35,7 @@ class CommandTests(SynchronousTestCase):
         out, error = process.communicate(timeout=10)
         self.assertEqual((process.returncode, out, error), (0, "", ""))
 
-    def test_an_address_in_use_is_said_in_one_line(self) -> None:
+    def test_an_address_in_use_is_reported_in_one_line(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             process = self.started("--port", port)

@@ -1,4 +1,4 @@
-"""The scripted model as a server, over in-memory transports."""
+"""Tests of the server of the scripted model, over in-memory transports."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,10 +13,10 @@ class AnswerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.client = Client()
 
-    def test_a_short_stream_is_there_at_once(self) -> None:
+    def test_a_short_stream_is_sent_at_once(self) -> None:
         self.client.ask("say: hi")
         received = self.client.received()
-        self.assertTrue(received.whole)
+        self.assertTrue(received.complete)
         self.assertEqual(received.status, 200)
         self.assertEqual(received.headers["content-type"], "text/event-stream; charset=utf-8")
         self.assertEqual(received.events[-1]["type"], "response.completed")
@@ -26,16 +26,16 @@ class AnswerTests(SynchronousTestCase):
         self.client.ask("say: hi", CHAT)
         self.assertTrue(self.client.received().body.endswith(b"[DONE]\n\n"))
 
-    def test_a_long_stream_comes_in_whole_events_over_several_turns(self) -> None:
+    def test_a_long_stream_is_sent_in_whole_events_over_several_turns(self) -> None:
         self.client.ask("long: 40")
-        self.assertFalse(self.client.received().whole)
+        self.assertFalse(self.client.received().complete)
         self.client.clock.advance(0)
         received = self.client.received()
-        self.assertTrue(received.whole)
+        self.assertTrue(received.complete)
         self.assertEqual([chunk.count(b"event: ") for chunk in received.chunks], [16, 16, 16])
         self.assertTrue(all(chunk.endswith(b"\n\n") for chunk in received.chunks))
 
-    def test_an_answer_may_be_whole(self) -> None:
+    def test_an_answer_may_be_one_body(self) -> None:
         for path, kind in (("/v1/responses", "response"), (CHAT, "chat.completion")):
             client = Client()
             client.ask("say: hi", path, stream=False)
@@ -43,42 +43,42 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(received.headers["content-type"], "application/json")
             self.assertEqual(received.json["object"], kind)
 
-    def test_slow_words_come_one_each_fifty_milliseconds(self) -> None:
+    def test_slow_words_are_sent_every_fifty_milliseconds(self) -> None:
         self.client.ask("slow: 4")
         for words in range(1, 5):
             deltas = [event for event in self.client.received().events if "delta" in event]
             self.assertEqual(len(deltas), words)
             self.client.clock.advance(0.05)
-        self.assertTrue(self.client.received().whole)
+        self.assertTrue(self.client.received().complete)
 
-    def test_a_slow_answer_that_is_not_streamed_takes_as_long(self) -> None:
+    def test_a_slow_answer_that_is_not_streamed_is_as_slow(self) -> None:
         self.client.ask("slow: 4", stream=False)
         self.client.clock.advance(0.14)
         self.assertEqual(self.client.transport.value(), b"")
         self.client.clock.advance(0.02)
         self.assertEqual(self.client.received().status, 200)
 
-    def test_pace_puts_each_frame_in_a_write_of_its_own(self) -> None:
+    def test_pace_sends_each_frame_in_its_own_write(self) -> None:
         self.client.ask("pace: 10\nsay: a b")
         for frames in range(1, 11):
             self.assertEqual(len(self.client.received().events), frames)
             self.client.clock.advance(0.01)
-        self.assertTrue(self.client.received().whole)
+        self.assertTrue(self.client.received().complete)
 
     def test_a_connection_serves_many_requests(self) -> None:
         for _ in range(3):
             self.client.transport.clear()
             self.client.ask("say: hi")
-            self.assertTrue(self.client.received().whole)
+            self.assertTrue(self.client.received().complete)
         self.assertTrue(self.client.transport.connected)
-        self.assertEqual(len(self.client.model.asked), 3)
+        self.assertEqual(len(self.client.model.received), 3)
 
 
 class FailureTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.client = Client()
 
-    def test_a_status_is_answered_with_the_envelope(self) -> None:
+    def test_a_status_has_the_error_envelope(self) -> None:
         for path in ("/v1/responses", CHAT):
             client = Client()
             client.ask("fail: 429", path)
@@ -94,29 +94,29 @@ class FailureTests(SynchronousTestCase):
         received = self.client.received()
         self.assertEqual((received.status, received.json["error"]["code"]), (503, "server_is_overloaded"))
 
-    def test_a_cut_closes_the_connection_without_an_end(self) -> None:
+    def test_cut_closes_the_connection_before_the_end(self) -> None:
         self.client.ask("cut: a b")
         self.assertFalse(self.client.transport.connected)
         received = self.client.received()
-        self.assertFalse(received.whole)
+        self.assertFalse(received.complete)
         self.assertEqual([event["delta"] for event in received.events if "delta" in event], ["a ", "b"])
         self.assertEqual(self.client.model.open, 0)
 
-    def test_a_cut_of_an_answer_that_is_not_streamed_says_nothing(self) -> None:
+    def test_cut_of_an_answer_that_is_not_streamed_sends_nothing(self) -> None:
         self.client.ask("cut: a b", stream=False)
         self.assertEqual((self.client.transport.connected, self.client.transport.value()), (False, b""))
 
-    def test_what_is_garbled_is_no_json_and_ends_in_order(self) -> None:
+    def test_garble_sends_an_event_that_is_not_json_and_ends_normally(self) -> None:
         for path in ("/v1/responses", CHAT):
             for stream in (True, False):
                 client = Client()
                 client.ask("garble: a", path, stream=stream)
                 received = client.received()
-                self.assertEqual((received.status, received.whole), (200, True))
+                self.assertEqual((received.status, received.complete), (200, True))
                 self.assertTrue(received.body.endswith(b'data: {"garbled":\n\n'))
                 self.assertEqual(b'"a"' in received.body, stream)
 
-    def test_silence_keeps_the_connection(self) -> None:
+    def test_hang_and_stall_keep_the_connection_open(self) -> None:
         for text, stream, count in [("hang:", True, 1), ("stall: a b", True, 6), ("stall: a", False, None)]:
             client = Client()
             client.ask(text, stream=stream)
@@ -126,12 +126,12 @@ class FailureTests(SynchronousTestCase):
             if count is None:
                 self.assertEqual(client.transport.value(), b"")
             else:
-                self.assertFalse(client.received().whole)
+                self.assertFalse(client.received().complete)
                 self.assertEqual(len(client.received().events), count)
 
 
-class LeavingTests(SynchronousTestCase):
-    def test_a_client_that_leaves_stops_the_answer(self) -> None:
+class DisconnectTests(SynchronousTestCase):
+    def test_a_disconnect_stops_the_answer(self) -> None:
         for text, stream in [
             ("slow: 100", True),
             ("slow: 100", False),
@@ -141,16 +141,16 @@ class LeavingTests(SynchronousTestCase):
             client = Client()
             client.ask(text, stream=stream)
             self.assertEqual(client.model.open, 1)
-            client.leave()
+            client.disconnect()
             self.assertEqual(client.model.open, 0)
             self.assertEqual(client.clock.getDelayedCalls(), [])
 
-    def test_an_answer_that_is_over_is_not_open(self) -> None:
+    def test_a_finished_answer_is_not_open(self) -> None:
         client = Client()
         client.ask("say: hi")
         self.assertEqual(client.model.open, 0)
 
-    def test_close_cuts_every_answer(self) -> None:
+    def test_close_aborts_every_answer(self) -> None:
         client = Client()
         client.ask("slow: 100")
         client.model.close()
@@ -167,12 +167,10 @@ class RouteTests(SynchronousTestCase):
 
     def test_the_models_are_listed_for_openai_s_clients_and_for_codex(self) -> None:
         card = {"id": "scripted", "object": "model", "created": 0, "owned_by": "codexd"}
-        self.assertEqual(
-            self.received("GET", "/v1/models"), (200, {"object": "list", "data": [card], "models": []})
-        )
+        self.assertEqual(self.received("GET", "/v1/models"), (200, {"object": "list", "data": [card], "models": []}))
         self.assertEqual(self.received("GET", "/v1/models/scripted"), (200, card))
 
-    def test_other_places_and_methods_are_refused_in_json(self) -> None:
+    def test_other_paths_and_methods_are_rejected_with_json(self) -> None:
         for method, path, status in [
             ("GET", "/", 404),
             ("GET", "/v1/models/other", 404),
@@ -180,41 +178,41 @@ class RouteTests(SynchronousTestCase):
             ("GET", "/v1/responses", 405),
             ("POST", "/v1/models", 405),
         ]:
-            answered, body = self.received(method, path)
-            self.assertEqual(answered, status)
+            actual, body = self.received(method, path)
+            self.assertEqual(actual, status)
             self.assertIn("error", body)  # type: ignore[arg-type]
 
-    def test_a_wrong_method_is_told_the_right_one(self) -> None:
+    def test_a_wrong_method_has_an_allow_header(self) -> None:
         client = Client()
         client.send("GET", "/v1/responses")
         self.assertEqual(client.received().headers["allow"], "POST")
 
 
-class AskedTests(SynchronousTestCase):
-    def test_what_was_asked_is_kept_with_its_body_and_some_headers(self) -> None:
+class RecordedRequestTests(SynchronousTestCase):
+    def test_a_request_is_recorded_with_its_body_and_some_headers(self) -> None:
         client = Client()
         client.send("POST", CHAT, b'{"messages": []}', Authorization="Bearer k", X_Other="no")
-        (asked,) = client.model.asked
-        self.assertEqual((asked.path, asked.body), (CHAT, {"messages": []}))
-        self.assertEqual(asked.headers, {"authorization": "Bearer k"})
-        self.assertNotIn("Bearer", repr(asked))
+        (recorded,) = client.model.received
+        self.assertEqual((recorded.path, recorded.body), (CHAT, {"messages": []}))
+        self.assertEqual(recorded.headers, {"authorization": "Bearer k"})
+        self.assertNotIn("Bearer", repr(recorded))
 
-    def test_only_the_last_are_kept(self) -> None:
+    def test_only_the_last_requests_are_recorded(self) -> None:
         client = Client()
-        self.patch(server, "MOST_ASKED", 3)
+        self.patch(server, "MAX_RECORDED_REQUESTS", 3)
         for number in range(5):
             client.ask(str(number))
-        self.assertEqual([asked.body["input"] for asked in client.model.asked], ["2", "3", "4"])
+        self.assertEqual([recorded.body["input"] for recorded in client.model.received], ["2", "3", "4"])
 
-    def test_only_so_many_bytes_are_kept(self) -> None:
+    def test_the_recorded_bytes_are_limited(self) -> None:
         client = Client()
         size = len(encode({"stream": True, "input": "0"}))
-        self.patch(server, "MOST_ASKED_BYTES", 2 * size)
+        self.patch(server, "MAX_RECORDED_BYTES", 2 * size)
         for number in range(5):
             client.ask(str(number))
-        self.assertEqual([asked.body["input"] for asked in client.model.asked], ["3", "4"])
+        self.assertEqual([recorded.body["input"] for recorded in client.model.received], ["3", "4"])
 
-    def test_what_could_not_be_read_is_not_kept(self) -> None:
+    def test_an_invalid_request_is_not_recorded(self) -> None:
         client = Client()
         client.send("POST", CHAT, b"{")
-        self.assertEqual(len(client.model.asked), 0)
+        self.assertEqual(len(client.model.received), 0)

@@ -4,16 +4,16 @@ from contextlib import closing
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.store.connection import prepare
-from codexd.store.schema import Unusable
-from tests.support.tables import opened
+from codexd.store.schema import UnusableFileError
+from tests.support.inline_executor import open_database
 
 
 class PrepareTests(SynchronousTestCase):
     def pragma(self, connection: sqlite3.Connection, name: str) -> object:
         return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
-    def test_a_file_is_journalled_gives_pages_back_and_holds_its_links(self) -> None:
-        with closing(opened(self.mktemp())) as connection:
+    def test_the_pragmas_of_a_prepared_connection(self) -> None:
+        with closing(open_database(self.mktemp())) as connection:
             found = {
                 name: self.pragma(connection, name)
                 for name in ("journal_mode", "auto_vacuum", "foreign_keys", "busy_timeout", "secure_delete")
@@ -29,7 +29,7 @@ class PrepareTests(SynchronousTestCase):
             },
         )
 
-    def test_the_disk_is_waited_for_where_that_was_chosen(self) -> None:
+    def test_sync_selects_full_synchronous_commits(self) -> None:
         for sync, level in ((False, 1), (True, 2)):
             with closing(sqlite3.connect(self.mktemp(), isolation_level=None)) as connection:
                 prepare(connection, sync)
@@ -39,6 +39,6 @@ class PrepareTests(SynchronousTestCase):
         path = self.mktemp()
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("CREATE TABLE theirs (x)")
-            with self.assertRaises(Unusable):
+            with self.assertRaises(UnusableFileError):
                 prepare(connection)
             self.assertEqual(self.pragma(connection, "journal_mode"), "delete")

@@ -1,103 +1,107 @@
-"""What going on from an answer costs; what it gives is in `test_contract`."""
+"""The cost of continuing a response; `test_contract` tests the results."""
 
 import sqlite3
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.kept import KeptConversation, Wanted
-from codexd.store import answers, conversations, history, keeping, pruning
-from tests.support.tables import answer, items, opened
+from codexd.neutral.stored import HistoryQuery, StoredConversation
+from codexd.store import conversations, history, pruning, response_writes, responses
+from tests.support.inline_executor import items, open_database, stored_response
 
-# What may look at all there is: how many answers there are, and how far pages can be given back.
-COUNTED = "SELECT count(*) FROM response WHERE gone = 0"
+# The only query that may scan a table, and the indexes that may be scanned in order.
+FULL_SCAN_ALLOWED = "SELECT count(*) FROM response WHERE deleted = 0"
 ORDERED = ("response_age", "response_unfinished", "conversation_age")
 
 
-def filled(answers: int) -> sqlite3.Connection:
-    """Give a store with as many answers of several owners: chains of three, and a conversation each ten."""
-    connection = opened()
+def fill_store(responses_total: int) -> sqlite3.Connection:
+    """Return a store with responses of several owners: chains of three, a conversation every tenth."""
+    connection = open_database()
     connection.execute("BEGIN")
-    for number in range(answers):
+    for number in range(responses_total):
         owner = f"owner{number % 7}"
         previous = f"r{number - 7}" if number % 21 >= 7 else None
-        keeping.keep(connection, answer(f"r{number}", previous, owner=owner, created=number), b"", 1.0)
+        response_writes.save_response(
+            connection, stored_response(f"r{number}", previous, owner=owner, created=number), b"", 1.0
+        )
         if number % 10 == 0:
-            made = KeptConversation(f"k{number}", owner, number, b"{}")
-            conversations.converse(connection, made, items(f"x{number}", "shared"), 1.0)
+            made = StoredConversation(f"k{number}", owner, number, b"{}")
+            conversations.save_conversation(connection, made, items(f"x{number}", "shared"), 1.0)
     connection.execute("COMMIT")
     return connection
 
 
 class CostTests(SynchronousTestCase):
     def steps(self, connection: sqlite3.Connection) -> int:
-        """Count the instructions of SQLite's machine that one continued request takes."""
+        """Count the SQLite instructions of one request that continues a response."""
         counted = [0]
 
         def step() -> None:
             counted[0] += 1
 
         connection.set_progress_handler(step, 1)
-        wanted = Wanted("owner0", "r7", references=("in_r0", "shared"))
-        recalled = history.recall(connection, wanted, 5.0)
-        keeping.keep(connection, answer("new", "r7", owner="owner0"), b"", 2.0)
-        shown = answers.response(connection, "owner0", "new")
+        wanted = HistoryQuery("owner0", "r7", references=("in_r0", "shared"))
+        loaded = history.load_history(connection, wanted, 5.0)
+        response_writes.save_response(connection, stored_response("new", "r7", owner="owner0"), b"", 2.0)
+        shown = responses.load_response(connection, "owner0", "new")
         connection.set_progress_handler(None, 1)
-        self.assertEqual([item.id for item in recalled.history], ["in_r0", "out_r0", "in_r7", "out_r7"])
-        self.assertEqual(list(recalled.items), ["in_r0", "shared"])
+        self.assertEqual([item.id for item in loaded.history], ["in_r0", "out_r0", "in_r7", "out_r7"])
+        self.assertEqual(list(loaded.items), ["in_r0", "shared"])
         self.assertEqual(shown.previous, "r7")
         return counted[0]
 
-    def test_with_10000_answers_going_on_costs_what_it_costs_with_10(self) -> None:
-        few, many = (self.steps(filled(number)) for number in (10, 10_000))
+    def test_continuing_a_response_costs_the_same_with_10_and_10000_responses(self) -> None:
+        few, many = (self.steps(fill_store(number)) for number in (10, 10_000))
         self.assertGreater(few, 100)
         self.assertLessEqual(many, 1.2 * few)
 
-    def test_nothing_is_looked_for_by_looking_at_everything(self) -> None:
-        connection = filled(20)
+    def test_no_other_query_scans_a_table(self) -> None:
+        connection = fill_store(20)
         seen: list[str] = []
         connection.set_trace_callback(seen.append)
-        everything(connection)
+        run_all_calls(connection)
         connection.set_trace_callback(None)
-        plans = {query: plan(connection, query) for query in seen if query.lstrip()[:6] in PLANNED}
+        plans = {query: explain(connection, query) for query in seen if query.lstrip()[:6] in PLANNED}
         self.assertGreater(len(plans), 25)
-        scans = {query: steps for query, steps in plans.items() if any(map(scanning, steps))}
-        self.assertEqual(set(scans), {COUNTED})
+        scans = {query: steps for query, steps in plans.items() if any(map(is_full_scan, steps))}
+        self.assertEqual(set(scans), {FULL_SCAN_ALLOWED})
 
 
 PLANNED = ("SELECT", "UPDATE", "DELETE", "INSERT", "WITH R")
 
 
-def everything(connection: sqlite3.Connection) -> None:
-    """Ask all that may be asked."""
+def run_all_calls(connection: sqlite3.Connection) -> None:
+    """Run every query of the store."""
     connection.execute("BEGIN")
-    keeping.keep(connection, answer("a", "r7", owner="owner0"), b"stream", 2.0)
-    keeping.keep(connection, answer("b", owner="owner0", conversation="k0", standing="running"), b"", 2.0)
-    keeping.keep(connection, answer("b", owner="owner0", conversation="k0"), b"", 2.0)
-    for wanted in (Wanted("owner0", "a"), Wanted("owner0", "b", references=("x",))):
-        history.recall(connection, wanted, 5.0)
-    history.recall(connection, Wanted("owner0", conversation="k0"), 5.0)
-    history.input_items(connection, "owner0", "a")
-    answers.response(connection, "owner0", "a")
-    answers.frames(connection, "owner0", "a")
-    answers.unfinished(connection)
-    conversations.converse(connection, KeptConversation("k0", "owner0", 1, b"{}"), items("y"), 3.0)
-    conversations.amend(connection, KeptConversation("k0", "owner0", 1, b"{}"))
-    conversations.extend(connection, "owner0", "k0", items("z"), 3.0)
-    conversations.conversation(connection, "owner0", "k0")
-    history.conversation_items(connection, "owner0", "k0")
-    conversations.take_out(connection, "owner0", "k0", "y", 3.0)
-    answers.delete(connection, "owner0", "r7")
-    conversations.end_conversation(connection, "owner0", "k0")
+    response_writes.save_response(connection, stored_response("a", "r7", owner="owner0"), b"stream", 2.0)
+    response_writes.save_response(
+        connection, stored_response("b", owner="owner0", conversation="k0", state="running"), b"", 2.0
+    )
+    response_writes.save_response(connection, stored_response("b", owner="owner0", conversation="k0"), b"", 2.0)
+    for wanted in (HistoryQuery("owner0", "a"), HistoryQuery("owner0", "b", references=("x",))):
+        history.load_history(connection, wanted, 5.0)
+    history.load_history(connection, HistoryQuery("owner0", conversation="k0"), 5.0)
+    history.load_input_items(connection, "owner0", "a")
+    responses.load_response(connection, "owner0", "a")
+    responses.load_stream(connection, "owner0", "a")
+    responses.load_unfinished(connection)
+    conversations.save_conversation(connection, StoredConversation("k0", "owner0", 1, b"{}"), items("y"), 3.0)
+    conversations.update_conversation(connection, StoredConversation("k0", "owner0", 1, b"{}"))
+    conversations.append_items(connection, "owner0", "k0", items("z"), 3.0)
+    conversations.load_conversation(connection, "owner0", "k0")
+    history.load_conversation_items(connection, "owner0", "k0")
+    conversations.remove_item(connection, "owner0", "k0", "y", 3.0)
+    responses.delete_response(connection, "owner0", "r7")
+    conversations.delete_conversation(connection, "owner0", "k0")
     pruning.prune(connection, 15, 3, 100.0)
     connection.execute("COMMIT")
 
 
-def plan(connection: sqlite3.Connection, query: str) -> list[str]:
+def explain(connection: sqlite3.Connection, query: str) -> list[str]:
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
 
 
-def scanning(step: str) -> bool:
-    """Tell whether a step of a plan looks at all rows of a table, other than in an order it wants."""
+def is_full_scan(step: str) -> bool:
+    """Return whether a step of a query plan scans a table without an index."""
     words = step.split()
-    kept = words[0] == "SCAN" and words[1] in ("response", "conversation", "item", "frames", "child")
+    kept = words[0] == "SCAN" and words[1] in ("response", "conversation", "item", "stream", "child")
     return kept and words[-1] not in ORDERED

@@ -4,10 +4,10 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.fault import Refused
-from codexd.store.batch import Call
-from codexd.store.queue import LIMIT, Queue
-from tests.support.tables import InlineExecutor
+from codexd.neutral.fault import FaultError
+from codexd.store.batch import StoreCall
+from codexd.store.queue import MAX_BATCH, CallQueue
+from tests.support.inline_executor import InlineExecutor
 
 
 class QueueTests(SynchronousTestCase):
@@ -15,88 +15,88 @@ class QueueTests(SynchronousTestCase):
         self.executor = InlineExecutor()
         self.counted: list[str] = []
         self.done: list[object] = []
-        self.queue = Queue(self.executor, self.counted.append)
+        self.queue = CallQueue(self.executor, self.counted.append)
 
-    def ask(self, name: object, writes: bool = False) -> "Deferred[object]":
+    def submit(self, name: object, writes: bool = False) -> "Deferred[object]":
         def work(connection: sqlite3.Connection) -> object:
             self.done.append(name)
             if isinstance(name, Exception):
                 raise name
             return name
 
-        return self.queue.ask(Call("call", work, writes))
+        return self.queue.submit(StoreCall("call", work, writes))
 
-    def test_what_is_asked_alone_is_done_at_once(self) -> None:
-        self.assertEqual(self.successResultOf(self.ask("a")), "a")
+    def test_a_single_call_runs_at_once(self) -> None:
+        self.assertEqual(self.successResultOf(self.submit("a")), "a")
 
-    def test_what_is_asked_while_the_disk_is_busy_is_done_together_in_order(self) -> None:
-        self.executor.hold()
-        asked = [self.ask(number) for number in range(5)]
+    def test_calls_submitted_while_busy_run_as_one_batch_in_order(self) -> None:
+        self.executor.delay_calls()
+        asked = [self.submit(number) for number in range(5)]
         self.assertEqual(self.executor.runs, 1)
-        self.executor.release()
+        self.executor.run_delayed_calls()
         self.assertEqual([self.successResultOf(d) for d in asked], list(range(5)))
         self.assertEqual(self.done, list(range(5)))
         self.assertEqual(self.executor.runs, 2)
 
-    def test_what_is_asked_by_those_who_are_answered_is_done_together_too(self) -> None:
-        self.executor.hold()
+    def test_calls_submitted_by_callbacks_form_one_batch(self) -> None:
+        self.executor.delay_calls()
         for number in range(3):
-            self.ask(number).addCallback(lambda found: self.ask(found + 10))
-        self.executor.release()
+            self.submit(number).addCallback(lambda found: self.submit(found + 10))
+        self.executor.run_delayed_calls()
         self.assertEqual(self.done, [0, 1, 2, 10, 11, 12])
         self.assertEqual(self.executor.runs, 3)
 
-    def test_nobody_waits_for_too_many_others(self) -> None:
-        self.executor.hold()
-        asked = [self.ask(number) for number in range(2 * LIMIT)]
-        self.executor.release()
-        self.assertEqual([self.successResultOf(d) for d in asked], list(range(2 * LIMIT)))
+    def test_a_batch_is_limited(self) -> None:
+        self.executor.delay_calls()
+        asked = [self.submit(number) for number in range(2 * MAX_BATCH)]
+        self.executor.run_delayed_calls()
+        self.assertEqual([self.successResultOf(d) for d in asked], list(range(2 * MAX_BATCH)))
         self.assertEqual(self.executor.runs, 3)
 
-    def test_only_what_was_changed_is_counted(self) -> None:
-        self.ask("a", writes=True)
-        self.ask("b")
+    def test_only_writes_are_counted(self) -> None:
+        self.submit("a", writes=True)
+        self.submit("b")
         self.assertEqual(self.counted, ["store_writes"])
 
     # Failing
 
     def failed(self, *asked: "Deferred[object]") -> list[str]:
-        """See that all were refused."""
-        return [self.failureResultOf(deferred, Refused).value.fault.kind for deferred in asked]
+        """Return the fault kinds with which all failed."""
+        return [self.failureResultOf(deferred, FaultError).value.fault.kind for deferred in asked]
 
-    def test_a_failure_is_told_counted_and_logged_once_without_what_it_says(self) -> None:
+    def test_a_failure_is_counted_and_logged_once_without_its_message(self) -> None:
         with capturedLogs() as logged:
-            asked = self.ask(ValueError("what somebody said"), writes=True)
+            asked = self.submit(ValueError("what somebody said"), writes=True)
         self.assertEqual(self.failed(asked), ["store_failed"])
         self.assertEqual(self.counted, ["store_failures"])
-        (told,) = map(formatEvent, logged)
-        self.assertIn("call: ValueError", told)
-        self.assertIn("in work", told)
-        self.assertNotIn("somebody said", told)
+        (message,) = map(formatEvent, logged)
+        self.assertIn("call: ValueError", message)
+        self.assertIn("in work", message)
+        self.assertNotIn("somebody said", message)
 
-    def test_an_error_of_the_database_is_logged_by_its_name(self) -> None:
+    def test_a_database_error_is_logged_by_name(self) -> None:
         with capturedLogs() as logged:
-            asked = self.queue.ask(Call("look", lambda connection: connection.execute("SELECT secret")))
+            asked = self.queue.submit(StoreCall("look", lambda connection: connection.execute("SELECT secret")))
         self.assertEqual(self.failed(asked), ["store_failed"])
-        (told,) = map(formatEvent, logged)
-        self.assertIn("look: SQLITE_ERROR", told)
-        self.assertNotIn("secret", told)
+        (message,) = map(formatEvent, logged)
+        self.assertIn("look: SQLITE_ERROR", message)
+        self.assertNotIn("secret", message)
 
-    def test_a_connection_that_cannot_be_had_fails_everybody(self) -> None:
+    def test_when_connecting_fails_all_calls_fail(self) -> None:
         self.executor.run = lambda work: fail(OSError("no such disk"))
         with capturedLogs() as logged:
-            asked = [self.ask("a"), self.ask("b")]
+            asked = [self.submit("a"), self.submit("b")]
         self.assertEqual(self.failed(*asked), ["store_failed"] * 2)
         self.assertEqual(len(logged), 2)
 
-    # Leaving
+    # Cancellation
 
-    def test_who_stops_waiting_harms_nobody_and_what_they_asked_is_done(self) -> None:
-        self.executor.hold()
-        first, second, third = (self.ask(name) for name in "abc")
+    def test_a_cancelled_call_still_runs(self) -> None:
+        self.executor.delay_calls()
+        first, second, third = (self.submit(name) for name in "abc")
         first.cancel()
         second.cancel()
-        self.executor.release()
+        self.executor.run_delayed_calls()
         for left in (first, second):
             self.failureResultOf(left, CancelledError)
         self.assertEqual(self.successResultOf(third), "c")
@@ -104,19 +104,19 @@ class QueueTests(SynchronousTestCase):
 
     # Closing
 
-    def test_it_closes_when_all_that_was_asked_is_done(self) -> None:
-        self.executor.hold()
-        asked = [self.ask("a"), self.ask("b")]
+    def test_it_closes_after_the_submitted_calls(self) -> None:
+        self.executor.delay_calls()
+        asked = [self.submit("a"), self.submit("b")]
         closed = self.queue.close()
         self.assertNoResult(closed)
         self.assertFalse(self.executor.closed)
-        self.executor.release()
+        self.executor.run_delayed_calls()
         self.assertEqual([self.successResultOf(d) for d in asked], ["a", "b"])
         self.successResultOf(closed)
         self.assertTrue(self.executor.closed)
 
-    def test_a_closed_queue_takes_no_more(self) -> None:
+    def test_a_closed_queue_refuses_calls(self) -> None:
         for closed in (self.queue.close(), self.queue.close()):
             self.successResultOf(closed)
-        self.failureResultOf(self.ask("a"), Refused)
+        self.failureResultOf(self.submit("a"), FaultError)
         self.assertEqual(self.done, [])

@@ -9,82 +9,82 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.configuration import Misconfigured
-from codexd.neutral.fault import Refused
-from codexd.neutral.kept import KeptConversation, Wanted
+from codexd.configuration import ConfigurationError
+from codexd.neutral.fault import FaultError
+from codexd.neutral.stored import HistoryQuery, StoredConversation
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
-from codexd.store.keeping import keep
 from codexd.store.pruning import BATCH
+from codexd.store.response_writes import save_response
 from codexd.store.service import Store
-from tests.support.loop import run
-from tests.support.tables import InlineExecutor, answer, items
+from tests.support.inline_executor import InlineExecutor, items, stored_response
+from tests.support.real_reactor import with_reactor
 
 SETTINGS = Responses(keep_seconds=100, keep_limit=3, prune_seconds=10)
 
 
-class Case(SynchronousTestCase):
+class StoreTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.metrics = Metrics()
         self.executors: list[InlineExecutor] = []
         self.path = str(Path(self.mktemp()).absolute())
 
-    def made(self, settings: Responses = SETTINGS, path: str = ":memory:") -> Store:
+    def build(self, settings: Responses = SETTINGS, path: str = ":memory:") -> Store:
         def connect(*how: Any) -> InlineExecutor:
             self.executors.append(InlineExecutor(*how))
             return self.executors[-1]
 
         return Store(settings, path, self.clock, self.metrics, self.clock.seconds, 50.0, connect)
 
-    def started(self, settings: Responses = SETTINGS, path: str = ":memory:") -> Store:
-        store = self.made(settings, path)
+    def start(self, settings: Responses = SETTINGS, path: str = ":memory:") -> Store:
+        store = self.build(settings, path)
         store.startService()
         return store
 
-    def kept(self, store: Store, *ids: str) -> list[str]:
-        return [id for id in ids if self.successResultOf(store.response("me", id))]
+    def stored(self, store: Store, *ids: str) -> list[str]:
+        return [id for id in ids if self.successResultOf(store.load_response("me", id))]
 
-    def refused(self, deferred: "Deferred[Any]") -> str:
-        return self.failureResultOf(deferred, Refused).value.fault.kind
+    def fault_kind(self, deferred: "Deferred[Any]") -> str:
+        return self.failureResultOf(deferred, FaultError).value.fault.kind
 
-    def figure(self, name: str) -> float:
+    def metric(self, name: str) -> float:
         lines = self.metrics.render().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"codexd_{name} "))
 
 
-class LifeTests(Case):
-    def test_it_answers_only_between_its_start_and_its_end(self) -> None:
-        store = self.made()
-        self.assertEqual(self.refused(store.response("me", "a")), "store_failed")
+class LifeTests(StoreTestCase):
+    def test_calls_fail_before_start_and_after_stop(self) -> None:
+        store = self.build()
+        self.assertEqual(self.fault_kind(store.load_response("me", "a")), "store_failed")
         store.startService()
-        self.assertIsNone(self.successResultOf(store.response("me", "a")))
+        self.assertIsNone(self.successResultOf(store.load_response("me", "a")))
         self.successResultOf(store.stopService())
-        self.assertEqual(self.refused(store.response("me", "a")), "store_failed")
+        self.assertEqual(self.fault_kind(store.load_response("me", "a")), "store_failed")
 
-    def test_what_was_asked_is_done_before_it_ends(self) -> None:
-        store = self.started(path=self.path)
-        self.executors[0].hold()
-        asked = [store.keep(answer(id)) for id in "abc"]
+    def test_submitted_calls_run_before_it_stops(self) -> None:
+        store = self.start(path=self.path)
+        self.executors[0].delay_calls()
+        asked = [store.save_response(stored_response(id)) for id in "abc"]
         stopped = store.stopService()
         self.assertNoResult(stopped)
-        self.executors[0].release()
+        self.executors[0].run_delayed_calls()
         self.assertEqual([self.successResultOf(d) for d in asked], [None] * 3)
         self.successResultOf(stopped)
-        self.assertEqual(self.kept(self.started(path=self.path), "a", "b", "c"), ["a", "b", "c"])
+        self.assertEqual(self.stored(self.start(path=self.path), "a", "b", "c"), ["a", "b", "c"])
 
-    def test_it_may_be_started_again(self) -> None:
-        store = self.started(path=self.path)
-        self.successResultOf(store.keep(answer("a")))
+    def test_it_can_be_restarted(self) -> None:
+        store = self.start(path=self.path)
+        self.successResultOf(store.save_response(stored_response("a")))
         self.successResultOf(store.stopService())
         store.startService()
-        self.assertEqual(self.kept(store, "a"), ["a"])
-        self.assertEqual(self.figure("responses_kept"), 1)
+        self.assertEqual(self.stored(store, "a"), ["a"])
+        self.assertEqual(self.metric("responses_kept"), 1)
 
-    def test_a_file_that_is_anothers_stops_the_start(self) -> None:
-        first = self.started(path=self.path)
-        second = self.made(path=self.path)
-        with self.assertRaisesRegex(Misconfigured, r"responses\.store: .* in use"):
+    def test_a_locked_file_stops_the_start(self) -> None:
+        first = self.start(path=self.path)
+        second = self.build(path=self.path)
+        with self.assertRaisesRegex(ConfigurationError, r"responses\.store: .* in use"):
             second.startService()
         self.assertFalse(second.running)
         self.successResultOf(second.stopService())
@@ -92,200 +92,202 @@ class LifeTests(Case):
         second.startService()
         self.successResultOf(second.stopService())
 
-    def test_nothing_is_left_running(self) -> None:
-        store = self.started()
+    def test_after_stop_no_timer_runs_and_the_executor_is_closed(self) -> None:
+        store = self.start()
         self.successResultOf(store.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertTrue(self.executors[0].closed)
 
-    def test_requests_that_take_long_go_on_from_what_was_deleted_meanwhile(self) -> None:
-        store = self.started()
+    def test_a_request_continues_a_deleted_response_while_its_lease_lasts(self) -> None:
+        store = self.start()
         for delay, left in ((40, ["in_a", "out_a", "in_b", "out_b"]), (60, ["in_b", "out_b"])):
-            store.keep(answer("a", created=1000))
-            store.recall(Wanted("me", "a"))
-            store.delete("me", "a")
+            store.save_response(stored_response("a", created=1000))
+            store.load_history(HistoryQuery("me", "a"))
+            store.delete_response("me", "a")
             self.clock.advance(delay)
-            store.keep(answer("b", "a", created=1000))
-            history = self.successResultOf(store.recall(Wanted("me", "b"))).history
+            store.save_response(stored_response("b", "a", created=1000))
+            history = self.successResultOf(store.load_history(HistoryQuery("me", "b"))).history
             self.assertEqual([item.id for item in history], left)
-            store.delete("me", "b")
+            store.delete_response("me", "b")
             self.clock.pump([10] * 10)
 
 
-class PruningTests(Case):
-    def test_what_is_too_old_or_too_much_goes_in_time(self) -> None:
+class PruningTests(StoreTestCase):
+    def test_old_and_excess_responses_are_pruned_periodically(self) -> None:
         self.clock.advance(1000)
-        store = self.started()
+        store = self.start()
         for id, created in (("a", 905), ("b", 950), ("c", 960), ("d", 970), ("e", 980)):
-            self.successResultOf(store.keep(answer(id, created=created)))
+            self.successResultOf(store.save_response(stored_response(id, created=created)))
         self.clock.advance(10)
-        self.assertEqual(self.kept(store, *"abcde"), ["c", "d", "e"])
+        self.assertEqual(self.stored(store, *"abcde"), ["c", "d", "e"])
         self.clock.pump([10] * 6)
-        self.assertEqual(self.kept(store, *"abcde"), ["d", "e"])
-        self.assertEqual(self.figure("responses_pruned_total"), 3)
-        self.assertEqual(self.figure("responses_kept"), 2)
+        self.assertEqual(self.stored(store, *"abcde"), ["d", "e"])
+        self.assertEqual(self.metric("responses_pruned_total"), 3)
+        self.assertEqual(self.metric("responses_kept"), 2)
 
-    def test_it_begins_at_the_start(self) -> None:
-        store = self.started(path=self.path)
-        self.successResultOf(store.keep(answer("a", created=0)))
+    def test_pruning_runs_at_the_start(self) -> None:
+        store = self.start(path=self.path)
+        self.successResultOf(store.save_response(stored_response("a", created=0)))
         self.successResultOf(store.stopService())
         self.clock.advance(1000)
-        self.assertEqual(self.kept(self.started(path=self.path), "a"), [])
+        self.assertEqual(self.stored(self.start(path=self.path), "a"), [])
 
-    def test_what_fails_is_tried_again(self) -> None:
+    def test_failed_pruning_is_retried(self) -> None:
         self.clock.advance(1000)
-        store = self.started()
-        self.successResultOf(store.keep(answer("a", created=0)))
+        store = self.start()
+        self.successResultOf(store.save_response(stored_response("a", created=0)))
         self.executors[0].connection.execute("PRAGMA query_only = ON")
         with capturedLogs() as logged:
             self.clock.advance(10)
         self.assertEqual(len(logged), 1)
-        self.assertEqual(self.kept(store, "a"), ["a"])
+        self.assertEqual(self.stored(store, "a"), ["a"])
         self.executors[0].connection.execute("PRAGMA query_only = OFF")
         self.clock.advance(10)
-        self.assertEqual(self.kept(store, "a"), [])
+        self.assertEqual(self.stored(store, "a"), [])
 
-    def test_others_are_served_in_between(self) -> None:
-        store = self.started(evolve(SETTINGS, keep_limit=100_000))
+    def test_other_calls_run_between_batches(self) -> None:
+        store = self.start(evolve(SETTINGS, keep_limit=100_000))
         self.fill(1200)
         order: list[object] = []
-        self.executors[0].hold()
-        store.response("me", "r0")
+        self.executors[0].delay_calls()
+        store.load_response("me", "r0")
         pruning = store.prune(5, 100_000).addCallback(order.append)
-        store.response("me", "r1199").addCallback(lambda found: order.append(found.id))
-        self.executors[0].release()
+        store.load_response("me", "r1199").addCallback(lambda found: order.append(found.id))
+        self.executors[0].run_delayed_calls()
         self.successResultOf(pruning)
         self.assertEqual(order, ["r1199", 1200])
 
-    def test_the_end_does_not_wait_for_all_that_is_too_old(self) -> None:
-        store = self.started()
+    def test_stop_waits_for_one_batch_only(self) -> None:
+        store = self.start()
         self.fill(BATCH + 1)
-        self.executors[0].hold()
+        self.executors[0].delay_calls()
         pruned = store.prune(5, 100_000)
         stopped = store.stopService()
-        self.executors[0].release()
+        self.executors[0].run_delayed_calls()
         self.successResultOf(stopped)
         self.assertEqual(self.successResultOf(pruned), BATCH)
 
     def fill(self, number: int) -> None:
-        """Keep many old answers."""
+        """Save many old responses."""
         connection = self.executors[0].connection
         connection.execute("BEGIN")
         for count in range(number):
-            keep(connection, answer(f"r{count}"), b"", 1.0)
+            save_response(connection, stored_response(f"r{count}"), b"", 1.0)
         connection.execute("COMMIT")
 
 
-class FigureTests(Case):
-    def test_it_says_how_many_are_kept_and_written(self) -> None:
-        store = self.started()
-        self.assertEqual(self.figure("responses_kept"), 0)
-        before = self.figure("store_writes_total")
-        store.keep(answer("a", standing="queued"))
-        store.keep(answer("a"))
-        store.keep(answer("b")).cancel()
-        self.assertEqual(self.figure("responses_kept"), 2)
-        store.delete("me", "a")
-        store.delete("me", "a")
-        self.assertEqual(self.figure("responses_kept"), 1)
-        self.assertEqual(self.figure("store_writes_total") - before, 5)
-        self.assertEqual(self.figure("store_failures_total"), 0)
+class MetricTests(StoreTestCase):
+    def test_stored_responses_and_writes_are_counted(self) -> None:
+        store = self.start()
+        self.assertEqual(self.metric("responses_kept"), 0)
+        before = self.metric("store_writes_total")
+        store.save_response(stored_response("a", state="queued"))
+        store.save_response(stored_response("a"))
+        store.save_response(stored_response("b")).cancel()
+        self.assertEqual(self.metric("responses_kept"), 2)
+        store.delete_response("me", "a")
+        store.delete_response("me", "a")
+        self.assertEqual(self.metric("responses_kept"), 1)
+        self.assertEqual(self.metric("store_writes_total") - before, 5)
+        self.assertEqual(self.metric("store_failures_total"), 0)
 
 
-class FailureTests(Case):
+class FailureTests(StoreTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.store = self.started()
+        self.store = self.start()
         self.connection = self.executors[0].connection
 
     def fill(self) -> None:
-        """Let nothing more fit on the disk."""
+        """Limit the file to its current size."""
         pages = self.connection.execute("PRAGMA page_count").fetchone()[0]
         self.connection.execute(f"PRAGMA max_page_count = {pages}")
 
-    def test_a_full_disk_is_told_as_such_and_what_is_there_can_still_be_read(self) -> None:
-        self.successResultOf(self.store.keep(answer("a")))
+    def test_on_a_full_disk_writes_fail_and_reads_work(self) -> None:
+        self.successResultOf(self.store.save_response(stored_response("a")))
         self.fill()
         with capturedLogs() as logged:
-            failed = self.store.keep(answer("b", body=b"x" * 100_000))
-        self.assertEqual(self.refused(failed), "store_failed")
+            failed = self.store.save_response(stored_response("b", body=b"x" * 100_000))
+        self.assertEqual(self.fault_kind(failed), "store_failed")
         self.assertEqual([event["why"] for event in logged], ["SQLITE_FULL"])
-        self.assertEqual(self.figure("store_failures_total"), 1)
-        self.assertEqual(self.kept(self.store, "a", "b"), ["a"])
-        self.assertEqual(self.figure("responses_kept"), 1)
+        self.assertEqual(self.metric("store_failures_total"), 1)
+        self.assertEqual(self.stored(self.store, "a", "b"), ["a"])
+        self.assertEqual(self.metric("responses_kept"), 1)
 
-    def test_the_file_becomes_no_larger_than_it_may(self) -> None:
-        store = self.started(evolve(SETTINGS, file_bytes=300_000), str(self.path))
-        self.successResultOf(store.keep(answer("a")))
-        self.assertEqual(self.refused(store.keep(answer("b", body=b"x" * 400_000))), "store_failed")
-        self.assertEqual(self.kept(store, "a", "b"), ["a"])
+    def test_the_file_size_is_limited(self) -> None:
+        store = self.start(evolve(SETTINGS, file_bytes=300_000), str(self.path))
+        self.successResultOf(store.save_response(stored_response("a")))
+        self.assertEqual(
+            self.fault_kind(store.save_response(stored_response("b", body=b"x" * 400_000))), "store_failed"
+        )
+        self.assertEqual(self.stored(store, "a", "b"), ["a"])
         self.successResultOf(store.stopService())
 
-    def test_what_is_too_large_to_be_gone_on_from_is_refused_and_still_shown(self) -> None:
-        store = self.started(evolve(SETTINGS, history_bytes=50))
-        made = KeptConversation("k", "me", 1, b"{}")
-        self.successResultOf(store.converse(made, items("x")))
-        self.successResultOf(store.keep(answer("a")))
-        self.successResultOf(store.keep(answer("b", "a")))
-        self.assertEqual(self.kept(store, "a", "b"), ["a", "b"])
-        self.assertEqual(len(self.successResultOf(store.recall(Wanted("me", "a"))).history or ()), 2)
+    def test_a_history_that_is_too_large_is_refused_and_its_response_still_loads(self) -> None:
+        store = self.start(evolve(SETTINGS, history_bytes=50))
+        build = StoredConversation("k", "me", 1, b"{}")
+        self.successResultOf(store.save_conversation(build, items("x")))
+        self.successResultOf(store.save_response(stored_response("a")))
+        self.successResultOf(store.save_response(stored_response("b", "a")))
+        self.assertEqual(self.stored(store, "a", "b"), ["a", "b"])
+        self.assertEqual(len(self.successResultOf(store.load_history(HistoryQuery("me", "a"))).history or ()), 2)
         self.assertEqual(
-            len(self.successResultOf(store.recall(Wanted("me", conversation="k"))).history or ()), 1
+            len(self.successResultOf(store.load_history(HistoryQuery("me", conversation="k"))).history or ()), 1
         )
-        self.successResultOf(store.converse(made, items(*"abcdef")))
+        self.successResultOf(store.save_conversation(build, items(*"abcdef")))
         for asked in (
-            store.recall(Wanted("me", "b")),
-            store.recall(Wanted("me", conversation="k")),
-            store.conversation_items("me", "k"),
+            store.load_history(HistoryQuery("me", "b")),
+            store.load_history(HistoryQuery("me", conversation="k")),
+            store.load_conversation_items("me", "k"),
         ):
-            self.assertEqual(self.refused(asked), "history_too_large")
-        self.assertEqual(self.figure("store_failures_total"), 0)
+            self.assertEqual(self.fault_kind(asked), "history_too_large")
+        self.assertEqual(self.metric("store_failures_total"), 0)
 
-    def test_every_call_fails_in_the_same_way(self) -> None:
+    def test_every_call_fails_with_store_failed(self) -> None:
         self.connection.close()
-        made = KeptConversation("k", "me", 1, b"{}")
+        build = StoredConversation("k", "me", 1, b"{}")
         store = self.store
         calls = (
-            store.keep(answer("a")),
-            store.response("me", "a"),
-            store.frames("me", "a"),
-            store.recall(Wanted("me", "a")),
-            store.input_items("me", "a"),
-            store.delete("me", "a"),
-            store.unfinished(),
-            store.converse(made, items("x")),
-            store.amend(made),
-            store.add("me", "k", items("x")),
-            store.conversation("me", "k"),
-            store.conversation_items("me", "k"),
-            store.take_out("me", "k", "x"),
-            store.end_conversation("me", "k"),
+            store.save_response(stored_response("a")),
+            store.load_response("me", "a"),
+            store.load_stream("me", "a"),
+            store.load_history(HistoryQuery("me", "a")),
+            store.load_input_items("me", "a"),
+            store.delete_response("me", "a"),
+            store.load_unfinished(),
+            store.save_conversation(build, items("x")),
+            store.update_conversation(build),
+            store.append_items("me", "k", items("x")),
+            store.load_conversation("me", "k"),
+            store.load_conversation_items("me", "k"),
+            store.remove_item("me", "k", "x"),
+            store.delete_conversation("me", "k"),
             store.prune(1, 1),
         )
-        self.assertEqual([self.refused(call) for call in calls], ["store_failed"] * len(calls))
+        self.assertEqual([self.fault_kind(call) for call in calls], ["store_failed"] * len(calls))
 
-    def test_a_stream_that_cannot_be_read_is_a_failure(self) -> None:
-        self.successResultOf(self.store.keep(answer("a"), b"stream"))
-        self.connection.execute("UPDATE frames SET body = x'00'")
-        self.assertEqual(self.refused(self.store.frames("me", "a")), "store_failed")
+    def test_a_damaged_stream_is_a_failure(self) -> None:
+        self.successResultOf(self.store.save_response(stored_response("a"), b"stream"))
+        self.connection.execute("UPDATE stream SET body = x'00'")
+        self.assertEqual(self.fault_kind(self.store.load_stream("me", "a")), "store_failed")
 
-    def test_who_leaves_while_the_disk_is_busy_harms_nobody(self) -> None:
-        self.executors[0].hold()
-        asked = [self.store.keep(answer(id)) for id in "abc"]
+    def test_cancelled_calls_do_not_affect_others(self) -> None:
+        self.executors[0].delay_calls()
+        asked = [self.store.save_response(stored_response(id)) for id in "abc"]
         asked[1].cancel()
         pruning = self.store.prune(0, 100)
         pruning.cancel()
-        self.executors[0].release()
+        self.executors[0].run_delayed_calls()
         for left in (asked[1], pruning):
             self.failureResultOf(left, CancelledError)
-        self.assertEqual(self.kept(self.store, *"abc"), ["a", "b", "c"])
-        self.assertEqual(self.figure("responses_kept"), 3)
+        self.assertEqual(self.stored(self.store, *"abc"), ["a", "b", "c"])
+        self.assertEqual(self.metric("responses_kept"), 3)
 
 
 class ThreadTests(SynchronousTestCase):
-    """The whole of it, with a real reactor, a real thread and a real file."""
+    """The store with a real reactor, thread and file."""
 
-    def test_what_many_keep_at_once_is_there_after_a_restart(self) -> None:
+    def test_concurrent_saves_survive_a_restart(self) -> None:
         path = str(Path(self.mktemp()).absolute())
         names = [f"r{number}" for number in range(50)]
 
@@ -297,9 +299,9 @@ class ThreadTests(SynchronousTestCase):
             return told
 
         async def story(reactor: Any) -> list[str]:
-            await life(reactor, lambda store, name: store.keep(answer(name)))
-            return [kept.id for kept in await life(reactor, lambda store, name: store.response("me", name))]
+            await life(reactor, lambda store, name: store.save_response(stored_response(name)))
+            return [stored.id for stored in await life(reactor, lambda store, name: store.load_response("me", name))]
 
-        self.assertEqual(run(lambda reactor: Deferred.fromCoroutine(story(reactor))), names)
+        self.assertEqual(with_reactor(lambda reactor: Deferred.fromCoroutine(story(reactor))), names)
         with sqlite3.connect(path) as connection:
             self.assertEqual(connection.execute("PRAGMA integrity_check").fetchone(), ("ok",))

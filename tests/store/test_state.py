@@ -1,6 +1,6 @@
-"""Whatever is asked of it in whatever order, the store answers as one that keeps all in plain objects.
+"""In any sequence of calls the real store and the fake, which holds plain objects, return the same.
 
-The real one is closed and opened again now and then: what it keeps may not live in its memory only.
+The real store is sometimes closed and reopened, so that nothing may exist only in its memory.
 """
 
 import tempfile
@@ -24,100 +24,100 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.interfaces import IResponseStore
-from codexd.neutral.kept import KeptConversation, KeptItem, KeptResponse, Standing, Wanted
+from codexd.neutral.stored import HistoryQuery, ResponseState, StoredConversation, StoredItem, StoredResponse
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
-from codexd.store.service import LENT_SECONDS, Store
-from tests.support.store import FakeStore
-from tests.support.tables import MEMORY, InlineExecutor, opened
+from codexd.store.service import LEASE_SECONDS, Store
+from tests.support.fake_store import FakeStore
+from tests.support.inline_executor import MEMORY_FOLDER, InlineExecutor, open_database
 
-Said = tuple[KeptItem, ...]
+Items = tuple[StoredItem, ...]
 OWNERS = ("me", "you")
-# Mostly whose it is, now and then somebody.
+# Mostly the owner (None), sometimes any owner.
 MOSTLY = st.sampled_from((None, None, None, *OWNERS))
 ITEMS = st.lists(
-    st.builds(KeptItem, st.sampled_from("abcd"), st.sampled_from([b"1", b"2", b"\x00"])), max_size=3
+    st.builds(StoredItem, st.sampled_from("abcd"), st.sampled_from([b"1", b"2", b"\x00"])), max_size=3
 ).map(tuple)
 
-STANDINGS: st.SearchStrategy[Standing] = st.sampled_from(("queued", "over"))
+STANDINGS: st.SearchStrategy[ResponseState] = st.sampled_from(("queued", "over"))
 
-# Rows that are hidden and that nothing needs.
+# The number of hidden rows that nothing refers to.
 LEFTOVERS = """
-SELECT (SELECT count(*) FROM response WHERE gone <> 0
+SELECT (SELECT count(*) FROM response WHERE deleted <> 0
         AND NOT EXISTS (SELECT 1 FROM response AS child WHERE child.parent = response.number)),
-       (SELECT count(*) FROM conversation WHERE gone <> 0
-        AND NOT EXISTS (SELECT 1 FROM response WHERE room = conversation.number)),
+       (SELECT count(*) FROM conversation WHERE deleted <> 0
+        AND NOT EXISTS (SELECT 1 FROM response WHERE conversation_number = conversation.number)),
        (SELECT count(*) FROM item WHERE (response IS NULL) = (conversation IS NULL)),
-       (SELECT count(*) FROM frames JOIN response ON response = number WHERE gone <> 0)
+       (SELECT count(*) FROM stream JOIN response ON response = number WHERE deleted <> 0)
 """
 
 
 @define
-class Asked:
-    """A request that was begun: what it goes on from, and how far that had come, for each store."""
+class RunningRequest:
+    """A running request: what it continues, and the position of that in each store."""
 
-    wanted: Wanted
-    seen: tuple[int | None, int | None]
+    wanted: HistoryQuery
+    position: tuple[int | None, int | None]
 
 
 class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = tempfile.mkdtemp(dir=MEMORY)
+        self.directory = tempfile.mkdtemp(dir=MEMORY_FOLDER)
         self.now = 1000.0
         self.model = FakeStore(lambda: self.now)
         self.made = 0
-        self.asked: list[Asked] = []
-        self.responses: list[KeptResponse] = []
-        self.conversations: list[KeptConversation] = []
+        self.asked: list[RunningRequest] = []
+        self.responses: list[StoredResponse] = []
+        self.conversations: list[StoredConversation] = []
         self.store = self._opened()
 
     def teardown(self) -> None:
-        self.look()
-        self.now += 2 * LENT_SECONDS
+        self.compare_all()
+        self.now += 2 * LEASE_SECONDS
         self._both(lambda store: store.prune(0, 1000))
         assert self.executor.connection.execute(LEFTOVERS).fetchone() == (0, 0, 0, 0)
         self.restart()
-        self.look()
+        self.compare_all()
         self._close()
-        connection = opened(self._path)
+        connection = open_database(self._path)
         assert connection.execute(LEFTOVERS).fetchone() == (0, 0, 0, 0)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         connection.close()
         rmtree(self.directory)
 
-    # What happens.
+    # Rules.
 
     @initialize(items=ITEMS)
-    def begin(self, items: Said) -> None:
+    def begin(self, items: Items) -> None:
         self.converse("me", items)
         for _ in range(3):
             self._ask("me", self.responses[-1] if self.responses else self.conversations[-1], items)
             self._answer(self.asked.pop(), items, items[:1], "over", int(self.now))
 
     @rule(owner=st.sampled_from(OWNERS), items=ITEMS)
-    def converse(self, owner: str, items: Said) -> None:
-        made = KeptConversation(self._id("conv"), owner, int(self.now), b"{}")
+    def converse(self, owner: str, items: Items) -> None:
+        made = StoredConversation(self._id("conv"), owner, int(self.now), b"{}")
         self.conversations.append(made)
-        self._both(lambda store: store.converse(made, items))
+        self._both(lambda store: store.save_conversation(made, items))
 
     @rule(data=st.data(), items=ITEMS, body=st.binary(max_size=2), out=st.sampled_from("abcd"))
-    def change(self, data: st.DataObject, items: Said, body: bytes, out: str) -> None:
+    def change(self, data: st.DataObject, items: Items, body: bytes, out: str) -> None:
         known = data.draw(st.sampled_from(self.conversations))
-        if self._both(lambda store: store.conversation(known.owner, known.id)) and items:
-            self._both(lambda store: store.converse(evolve(known, body=body), items))
+        if self._both(lambda store: store.load_conversation(known.owner, known.id)) and items:
+            self._both(lambda store: store.save_conversation(evolve(known, body=body), items))
         else:
-            self._both(lambda store: store.take_out(known.owner, known.id, out))
+            self._both(lambda store: store.remove_item(known.owner, known.id, out))
 
     @rule(data=st.data(), owner=MOSTLY, references=ITEMS)
-    def ask(self, data: st.DataObject, owner: str | None, references: Said) -> None:
+    def ask(self, data: st.DataObject, owner: str | None, references: Items) -> None:
         chosen = data.draw(st.sampled_from([None, *self.responses[-5:], *self.conversations[-3:] * 2]))
         self._ask(owner or (chosen.owner if chosen else "me"), chosen, references)
 
-    @rule(data=st.data(), given=ITEMS, said=ITEMS, standing=STANDINGS, forget=st.booleans())
+    @rule(data=st.data(), given=ITEMS, said=ITEMS, state=STANDINGS, forget=st.booleans())
     def ask_and_answer(
-        self, data: st.DataObject, given: Said, said: Said, standing: Standing, forget: bool
+        self, data: st.DataObject, given: Items, said: Items, state: ResponseState, forget: bool
     ) -> None:
         before = len(self.asked)
         self.ask(data, None, given)
@@ -125,45 +125,45 @@ class StoreMachine(RuleBasedStateMachine):
             asked = self.asked.pop()
             if forget:
                 self._forget(asked.wanted)
-            self._answer(asked, given, said, standing, int(self.now))
+            self._answer(asked, given, said, state, int(self.now))
 
     @precondition(lambda self: self.asked)
     @rule(
         data=st.data(),
         given=ITEMS,
         said=ITEMS,
-        standing=STANDINGS,
+        state=STANDINGS,
         seconds=st.integers(0, 3),
     )
-    def answer(self, data: st.DataObject, given: Said, said: Said, standing: Standing, seconds: int) -> None:
+    def stored_response(
+        self, data: st.DataObject, given: Items, said: Items, state: ResponseState, seconds: int
+    ) -> None:
         asked = self.asked.pop(data.draw(st.integers(0, len(self.asked) - 1)))
-        self._answer(asked, given, said, standing, int(self.now) - seconds)
+        self._answer(asked, given, said, state, int(self.now) - seconds)
 
     @precondition(lambda self: self.responses)
     @rule(
         data=st.data(),
         said=ITEMS,
-        standing=st.sampled_from(("running", "over")),
-        frames=st.binary(max_size=3),
+        state=st.sampled_from(("running", "over")),
+        stream=st.binary(max_size=3),
     )
-    def go_on(self, data: st.DataObject, said: tuple, standing: str, frames: bytes) -> None:
-        unfinished = [
-            kept for kept in map(self._response, self.responses) if kept and kept.standing != "over"
-        ]
+    def save_again(self, data: st.DataObject, said: tuple, state: str, stream: bytes) -> None:
+        unfinished = [kept for kept in map(self._response, self.responses) if kept and kept.state != "over"]
         if unfinished:
             kept = data.draw(st.sampled_from(unfinished))
-            self._both(lambda store: store.keep(evolve(kept, standing=standing, output=said), frames))
+            self._both(lambda store: store.save_response(evolve(kept, state=state, output=said), stream))
 
     @precondition(lambda self: self.responses)
     @rule(data=st.data(), owner=MOSTLY)
     def delete(self, data: st.DataObject, owner: str | None) -> None:
         known = data.draw(st.sampled_from(self.responses))
-        self._both(lambda store: store.delete(owner or known.owner, known.id))
+        self._both(lambda store: store.delete_response(owner or known.owner, known.id))
 
     @rule(data=st.data(), owner=MOSTLY)
     def end_conversation(self, data: st.DataObject, owner: str | None) -> None:
         known = data.draw(st.sampled_from(self.conversations))
-        self._both(lambda store: store.end_conversation(owner or known.owner, known.id))
+        self._both(lambda store: store.delete_conversation(owner or known.owner, known.id))
 
     @rule(seconds=st.integers(1, 10))
     def wait(self, seconds: int) -> None:
@@ -175,26 +175,26 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        # Requests that were under way are cut by it.
+        # A restart ends all running requests.
         self.asked.clear()
         self._close()
         self.store = self._opened()
 
     @rule()
-    def look(self) -> None:
+    def compare_all(self) -> None:
         living = 0
         for known in self.responses:
             living += self._response(known) is not None
-            self._both(lambda store, k=known: store.input_items(k.owner, k.id))
-            self._both(lambda store, k=known: store.frames(k.owner, k.id))
+            self._both(lambda store, k=known: store.load_input_items(k.owner, k.id))
+            self._both(lambda store, k=known: store.load_stream(k.owner, k.id))
         for room in self.conversations:
-            self._both(lambda store, r=room: store.conversation(r.owner, r.id))
-            self._both(lambda store, r=room: store.conversation_items(r.owner, r.id))
-        ours, model = (_result(store.unfinished()) for store in (self.store, self.model))
-        assert [evolve(found, seen=None) for found in ours] == [evolve(found, seen=None) for found in model]
+            self._both(lambda store, r=room: store.load_conversation(r.owner, r.id))
+            self._both(lambda store, r=room: store.load_conversation_items(r.owner, r.id))
+        ours, model = (_result(store.load_unfinished()) for store in (self.store, self.model))
+        assert [evolve(found, position=None) for found in ours] == [evolve(found, position=None) for found in model]
         assert f"codexd_responses_kept {living}.0".encode() in self.metrics.render()
 
-    # How.
+    # Helpers.
 
     @property
     def _path(self) -> str:
@@ -218,46 +218,46 @@ class StoreMachine(RuleBasedStateMachine):
         self.made += 1
         return f"{kind}_{self.made}"
 
-    def _ask(self, owner: str, chosen: KeptResponse | KeptConversation | None, references: Said) -> None:
-        wanted = Wanted(
+    def _ask(self, owner: str, chosen: StoredResponse | StoredConversation | None, references: Items) -> None:
+        wanted = HistoryQuery(
             owner,
-            chosen.id if isinstance(chosen, KeptResponse) else None,
-            chosen.id if isinstance(chosen, KeptConversation) else None,
+            chosen.id if isinstance(chosen, StoredResponse) else None,
+            chosen.id if isinstance(chosen, StoredConversation) else None,
             tuple(item.id for item in references),
         )
-        ours, model = (_result(store.recall(wanted)) for store in (self.store, self.model))
-        assert evolve(ours, seen=None) == evolve(model, seen=None), (ours, model)
+        ours, model = (_result(store.load_history(wanted)) for store in (self.store, self.model))
+        assert evolve(ours, position=None) == evolve(model, position=None), (ours, model)
         if ours.history is not None:
-            self.asked.append(Asked(wanted, (ours.seen, model.seen)))
+            self.asked.append(RunningRequest(wanted, (ours.position, model.position)))
 
-    def _forget(self, wanted: Wanted) -> None:
-        """Delete what a request goes on from."""
+    def _forget(self, wanted: HistoryQuery) -> None:
+        """Delete what a request continues."""
         if wanted.previous is not None:
-            self._both(lambda store: store.delete(wanted.owner, wanted.previous))
+            self._both(lambda store: store.delete_response(wanted.owner, wanted.previous))
         elif wanted.conversation is not None:
-            self._both(lambda store: store.end_conversation(wanted.owner, wanted.conversation))
+            self._both(lambda store: store.delete_conversation(wanted.owner, wanted.conversation))
 
-    def _answer(self, asked: Asked, given: Said, said: Said, standing: Standing, created: int) -> None:
-        made = KeptResponse(
+    def _answer(self, asked: RunningRequest, given: Items, said: Items, state: ResponseState, created: int) -> None:
+        made = StoredResponse(
             id=self._id("resp"),
             owner=asked.wanted.owner,
             created=created,
-            standing=standing,
+            state=state,
             body=b"{}",
             input=given,
-            output=said if standing == "over" else (),
+            output=said if state == "over" else (),
             previous=asked.wanted.previous,
             conversation=asked.wanted.conversation,
-            background=standing != "over",
+            background=state != "over",
         )
         self.responses.append(made)
-        ours, model = (evolve(made, seen=seen) for seen in asked.seen)
-        assert _result(self.store.keep(ours)) is _result(self.model.keep(model)) is None
+        ours, model = (evolve(made, position=seen) for seen in asked.position)
+        assert _result(self.store.save_response(ours)) is _result(self.model.save_response(model)) is None
 
-    def _response(self, known: KeptResponse) -> KeptResponse | None:
-        ours, model = (_result(store.response(known.owner, known.id)) for store in (self.store, self.model))
+    def _response(self, known: StoredResponse) -> StoredResponse | None:
+        ours, model = (_result(store.load_response(known.owner, known.id)) for store in (self.store, self.model))
         assert (ours is None) == (model is None), (ours, model)
-        assert ours is None or evolve(ours, seen=None) == evolve(model, seen=None), (ours, model)
+        assert ours is None or evolve(ours, position=None) == evolve(model, position=None), (ours, model)
         return ours
 
     def _both(self, do: Callable[[IResponseStore], "Deferred[Any]"]) -> Any:
@@ -274,7 +274,7 @@ def _result(deferred: "Deferred[Any]") -> Any:
 
 
 class LawTests(SynchronousTestCase):
-    def test_the_store_answers_as_the_plain_one_does(self) -> None:
+    def test_the_real_store_returns_what_the_fake_returns(self) -> None:
         run_state_machine_as_test(
             StoreMachine, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
         )

@@ -1,102 +1,102 @@
-"""That what nobody needs is really removed; what is hidden is in `test_contract`."""
+"""Unreferenced rows are removed; `test_contract` tests what is hidden."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.kept import KeptConversation, Wanted
-from codexd.store import answers, conversations, history, tombstones
-from codexd.store.keeping import keep
-from tests.support.tables import answer, items, opened
+from codexd.neutral.stored import HistoryQuery, StoredConversation
+from codexd.store import conversations, history, responses, tombstones
+from codexd.store.response_writes import save_response
+from tests.support.inline_executor import items, open_database, stored_response
 
 
 class TombstoneTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.connection = opened()
+        self.connection = open_database()
         self.addCleanup(self.connection.close)
 
-    def keep(self, *kept: object) -> None:
+    def save(self, *kept: object) -> None:
         for one in kept:
-            keep(self.connection, one, b"stream", 1.0)
+            save_response(self.connection, one, b"stream", 1.0)
 
-    def converse(self, id: str, *names: str) -> None:
-        conversations.converse(self.connection, KeptConversation(id, "me", 1, b"{}"), items(*names), 1.0)
+    def save_conversation(self, id: str, *names: str) -> None:
+        conversations.save_conversation(self.connection, StoredConversation(id, "me", 1, b"{}"), items(*names), 1.0)
 
     def delete(self, *ids: str) -> None:
         for id in ids:
-            self.assertTrue(answers.delete(self.connection, "me", id))
+            self.assertTrue(responses.delete_response(self.connection, "me", id))
 
-    def left(self) -> dict[str, list[str]]:
+    def stored_rows(self) -> dict[str, list[str]]:
         queries = {
             "response": "SELECT id FROM response ORDER BY number",
             "conversation": "SELECT id FROM conversation ORDER BY number",
             "item": "SELECT id FROM item ORDER BY number",
-            "frames": "SELECT response FROM frames",
+            "stream": "SELECT response FROM stream",
         }
         found = {name: [row[0] for row in self.connection.execute(query)] for name, query in queries.items()}
         return {name: rows for name, rows in found.items() if rows}
 
-    def test_an_answer_that_nothing_goes_on_from_is_removed_whole(self) -> None:
-        self.keep(answer("a"))
+    def test_a_deleted_response_without_successor_is_removed(self) -> None:
+        self.save(stored_response("a"))
         self.delete("a")
-        self.assertEqual(self.left(), {})
+        self.assertEqual(self.stored_rows(), {})
 
-    def test_of_one_that_something_goes_on_from_only_the_items_stay(self) -> None:
-        self.keep(answer("a", body=b"metadata"), answer("b", "a"))
+    def test_of_a_deleted_response_with_a_successor_only_the_items_stay(self) -> None:
+        self.save(stored_response("a", body=b"metadata"), stored_response("b", "a"))
         self.delete("a")
-        self.assertEqual(self.left()["item"], ["in_a", "out_a", "in_b", "out_b"])
-        self.assertEqual(self.left()["frames"], [2])
+        self.assertEqual(self.stored_rows()["item"], ["in_a", "out_a", "in_b", "out_b"])
+        self.assertEqual(self.stored_rows()["stream"], [2])
         bodies = self.connection.execute("SELECT body FROM response ORDER BY number").fetchall()
         self.assertEqual(bodies, [(b"",), (b"{}",)])
 
-    def test_the_last_of_a_line_takes_all_that_was_hidden_with_it(self) -> None:
-        self.keep(answer("a"), answer("b", "a"), answer("c", "b"))
+    def test_deleting_the_last_of_a_chain_removes_its_hidden_ancestors(self) -> None:
+        self.save(stored_response("a"), stored_response("b", "a"), stored_response("c", "b"))
         self.delete("b", "a", "c")
-        self.assertEqual(self.left(), {})
+        self.assertEqual(self.stored_rows(), {})
 
-    def test_it_takes_nothing_that_is_there_or_that_another_branch_needs(self) -> None:
-        self.keep(answer("a"), answer("b", "a"), answer("c", "b"), answer("d", "b"))
+    def test_ancestors_that_exist_or_have_another_branch_stay(self) -> None:
+        self.save(stored_response("a"), stored_response("b", "a"), stored_response("c", "b"), stored_response("d", "b"))
         self.delete("b", "c")
-        self.assertEqual(self.left()["response"], ["a", "b", "d"])
+        self.assertEqual(self.stored_rows()["response"], ["a", "b", "d"])
         self.delete("d")
-        self.assertEqual(self.left()["response"], ["a"])
+        self.assertEqual(self.stored_rows()["response"], ["a"])
 
-    def test_a_conversation_stays_hidden_while_an_answer_needs_it(self) -> None:
-        self.converse("k", "x")
-        self.keep(answer("a", conversation="k"), answer("b", "a"))
-        self.assertTrue(conversations.end_conversation(self.connection, "me", "k"))
+    def test_a_deleted_conversation_stays_while_a_response_refers_to_it(self) -> None:
+        self.save_conversation("k", "x")
+        self.save(stored_response("a", conversation="k"), stored_response("b", "a"))
+        self.assertTrue(conversations.delete_conversation(self.connection, "me", "k"))
         self.delete("a")
-        self.assertEqual(self.left()["conversation"], ["k"])
+        self.assertEqual(self.stored_rows()["conversation"], ["k"])
         self.delete("b")
-        self.assertEqual(self.left(), {})
+        self.assertEqual(self.stored_rows(), {})
 
-    def test_a_conversation_that_no_answer_needs_is_removed_whole(self) -> None:
-        self.converse("k", "x")
-        self.assertTrue(conversations.end_conversation(self.connection, "me", "k"))
-        self.assertEqual(self.left(), {})
+    def test_a_deleted_conversation_without_responses_is_removed(self) -> None:
+        self.save_conversation("k", "x")
+        self.assertTrue(conversations.delete_conversation(self.connection, "me", "k"))
+        self.assertEqual(self.stored_rows(), {})
 
-    def test_what_is_lent_stays_hidden_until_it_is_taken_back(self) -> None:
-        self.converse("k", "x")
-        self.keep(answer("a"), answer("b", "a"))
-        history.recall(self.connection, Wanted("me", "b"), until=10.0)
-        history.recall(self.connection, Wanted("me", conversation="k"), until=20.0)
+    def test_leased_rows_stay_until_the_lease_ends(self) -> None:
+        self.save_conversation("k", "x")
+        self.save(stored_response("a"), stored_response("b", "a"))
+        history.load_history(self.connection, HistoryQuery("me", "b"), until=10.0)
+        history.load_history(self.connection, HistoryQuery("me", conversation="k"), until=20.0)
         self.delete("b", "a")
-        conversations.end_conversation(self.connection, "me", "k")
-        tombstones.take_back(self.connection, 9.0)
-        self.assertEqual(self.left()["response"], ["a", "b"])
-        tombstones.take_back(self.connection, 10.0)
-        self.assertEqual(self.left(), {"conversation": ["k"], "item": ["x"]})
-        tombstones.take_back(self.connection, 20.0)
-        self.assertEqual(self.left(), {})
+        conversations.delete_conversation(self.connection, "me", "k")
+        tombstones.end_expired_leases(self.connection, 9.0)
+        self.assertEqual(self.stored_rows()["response"], ["a", "b"])
+        tombstones.end_expired_leases(self.connection, 10.0)
+        self.assertEqual(self.stored_rows(), {"conversation": ["k"], "item": ["x"]})
+        tombstones.end_expired_leases(self.connection, 20.0)
+        self.assertEqual(self.stored_rows(), {})
 
-    def test_what_is_lent_again_is_lent_longer(self) -> None:
-        self.keep(answer("a"))
+    def test_a_second_lease_extends_the_first(self) -> None:
+        self.save(stored_response("a"))
         for until in (10.0, 30.0):
-            history.recall(self.connection, Wanted("me", "a"), until)
+            history.load_history(self.connection, HistoryQuery("me", "a"), until)
         self.delete("a")
-        tombstones.take_back(self.connection, 20.0)
-        self.assertEqual(self.left()["response"], ["a"])
+        tombstones.end_expired_leases(self.connection, 20.0)
+        self.assertEqual(self.stored_rows()["response"], ["a"])
 
-    def test_what_was_lent_and_is_still_there_stays(self) -> None:
-        self.keep(answer("a"))
-        history.recall(self.connection, Wanted("me", "a"), 10.0)
-        tombstones.take_back(self.connection, 20.0)
-        self.assertEqual(self.left()["response"], ["a"])
+    def test_a_row_that_is_not_deleted_stays_when_its_lease_ends(self) -> None:
+        self.save(stored_response("a"))
+        history.load_history(self.connection, HistoryQuery("me", "a"), 10.0)
+        tombstones.end_expired_leases(self.connection, 20.0)
+        self.assertEqual(self.stored_rows()["response"], ["a"])

@@ -1,18 +1,18 @@
-"""A Chat Completions client: writes requests. The inverse of `codexd.fronts.chat.decode`."""
+"""Encodes Chat Completions requests: the inverse of `codexd.fronts.chat.decode`."""
 
 from collections.abc import Callable
 from typing import Any
 
-from codexd.fronts.chat import ChatExchange
+from codexd.fronts.chat import DecodedChatRequest
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
-    Format,
     ImagePart,
     Item,
     Message,
     Part,
     RefusalPart,
+    ResponseFormat,
     TextPart,
     Tool,
     ToolCall,
@@ -35,15 +35,15 @@ PARTS: dict[type, Callable[[Any], dict[str, Any]]] = {
 BODY = {"function": "arguments", "custom": "input"}
 
 
-def write(exchange: ChatExchange) -> bytes:
-    """Write the body that asks for this exchange."""
+def write(exchange: DecodedChatRequest) -> bytes:
+    """Encode the request body of an exchange."""
     turn = exchange.turn
     body = {
         "model": turn.model,
         "messages": messages(turn.items),
         "n": exchange.choices,
         "stream": exchange.stream,
-        "stream_options": {"include_usage": exchange.style.include_usage},
+        "stream_options": {"include_usage": exchange.output_options.include_usage},
         "tools": [tool(one) for one in turn.tools],
         "tool_choice": tool_choice(turn.tool_choice, turn.tools),
         "parallel_tool_calls": turn.parallel_tool_calls,
@@ -56,7 +56,7 @@ def write(exchange: ChatExchange) -> bytes:
 
 
 def parameters(turn: Turn) -> dict[str, Any]:
-    """Write the parameters of the draw and of the thinking."""
+    """Encode the sampling and reasoning parameters."""
     sampling = turn.sampling
     return {
         "temperature": sampling.temperature,
@@ -69,19 +69,19 @@ def parameters(turn: Turn) -> dict[str, Any]:
         "logit_bias": None if sampling.logit_bias is None else json.decode(sampling.logit_bias),
         "max_completion_tokens": sampling.max_tokens,
         "stop": list(sampling.stop),
-        "reasoning": {"effort": turn.thinking.effort, "summary": turn.thinking.summary},
+        "reasoning": {"effort": turn.reasoning.effort, "summary": turn.reasoning.summary},
     }
 
 
 def content(parts: tuple[Part, ...]) -> Any:
-    """Write content: one text as a string, anything else as parts."""
+    """Encode content: a single text as a string, anything else as parts."""
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return parts[0].text
     return [PARTS[type(part)](part) for part in parts]
 
 
 def messages(items: tuple[Item, ...]) -> list[dict[str, Any]]:
-    """Write the history; calls join the assistant's message before them."""
+    """Encode the history; calls join the assistant's message before them."""
     written: list[dict[str, Any]] = []
     for item in items:
         if isinstance(item, Message):
@@ -96,13 +96,13 @@ def messages(items: tuple[Item, ...]) -> list[dict[str, Any]]:
 
 
 def call(item: ToolCall) -> dict[str, Any]:
-    """Write one call of the assistant's."""
+    """Encode one call of the assistant."""
     body = {"name": item.name, BODY[item.kind]: item.arguments}
     return {"id": item.call_id, "type": item.kind, item.kind: body}
 
 
 def tool(declared: Tool) -> dict[str, Any]:
-    """Write one tool, nested as Chat has it."""
+    """Encode one tool, nested as in Chat."""
     body: dict[str, Any] = {"name": declared.name, "description": declared.description}
     if declared.kind == "function":
         body |= {"parameters": json.decode(declared.parameters), "strict": declared.strict}
@@ -113,7 +113,7 @@ def tool(declared: Tool) -> dict[str, Any]:
 
 
 def tool_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> Any:
-    """Write which tools may or must be called."""
+    """Encode the tool choice."""
     if not choice.names:
         return choice.mode
     kinds = {one.name: one.kind for one in tools}
@@ -123,8 +123,8 @@ def tool_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> Any:
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
 
 
-def response_format(shape: Format) -> dict[str, Any]:
-    """Write the shape of the answer."""
+def response_format(shape: ResponseFormat) -> dict[str, Any]:
+    """Encode the response format."""
     if shape.kind != "json_schema":
         return {"type": shape.kind}
     schema = None if shape.schema is None else json.decode(shape.schema)

@@ -1,31 +1,31 @@
-"""A Chat Completions client: reads a stream as any careful client would, and puts its pieces together."""
+"""Reads and merges Chat Completions streams, as a strict client does."""
 
 from typing import Any
 
 from attrs import define, field
 
 from codexd.wire import json
-from codexd.wire.sse import Reader
+from codexd.wire.sse import SseDecoder
 
 TEXTS = ("content", "refusal", "reasoning_content")
 
 
 @define
-class Streamed:
-    """What a client has seen of one stream."""
+class ChatStream:
+    """The chunks, the error and the end of one stream."""
 
     chunks: list[dict[str, Any]] = field(factory=list)
     error: dict[str, Any] | None = None
     done: bool = False
 
 
-def read(stream: bytes) -> Streamed:
-    """Read a whole stream and object to anything after its end."""
-    seen = Streamed()
-    for frame in Reader().receive(stream):
+def read(stream: bytes) -> ChatStream:
+    """Read a stream; anything after its end fails."""
+    seen = ChatStream()
+    for frame in SseDecoder().receive(stream):
         assert frame.event is None, "Chat streams have no event lines"
-        assert not seen.done, "something after [DONE]"
-        assert seen.error is None, "something after an error"
+        assert not seen.done, "data after [DONE]"
+        assert seen.error is None, "data after an error"
         if frame.data == b"[DONE]":
             seen.done = True
         elif "error" in (value := json.decode(frame.data)):
@@ -36,9 +36,9 @@ def read(stream: bytes) -> Streamed:
 
 
 def merge(chunks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Put the chunks of a stream together to the body it would have been."""
+    """Merge the chunks of a stream into the body of the JSON answer."""
     heads = [{**chunk, "choices": None, "usage": None} for chunk in chunks]
-    assert all(head == heads[0] for head in heads), "an envelope that changes"
+    assert all(head == heads[0] for head in heads), "the envelope changes"
     choices: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
         for piece in chunk["choices"]:
@@ -57,11 +57,11 @@ def _empty(index: int) -> dict[str, Any]:
 
 
 def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
-    assert choice["finish_reason"] is None, "a choice that goes on after its finish"
+    assert choice["finish_reason"] is None, "data after the finish reason of a choice"
     message, delta = choice["message"], dict(piece["delta"])
     if piece["logprobs"] is not None:
-        weighed = choice["logprobs"] = choice["logprobs"] or {"content": [], "refusal": None}
-        weighed["content"] += piece["logprobs"]["content"]
+        logprobs = choice["logprobs"] = choice["logprobs"] or {"content": [], "refusal": None}
+        logprobs["content"] += piece["logprobs"]["content"]
         assert piece["logprobs"]["refusal"] is None
     role = delta.pop("role", None)
     assert (role is None) == bool(message), "the role comes first and once"
@@ -76,7 +76,7 @@ def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
     for name in TEXTS:
         if name in delta:
             message[name] = message.get(name, "") + delta.pop(name)
-    assert not delta, f"a delta with {delta}"
+    assert not delta, f"unknown members of a delta: {delta}"
     choice["finish_reason"] = piece["finish_reason"]
 
 
@@ -86,18 +86,18 @@ def _add_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
         calls.append({"id": piece.pop("id"), "type": piece.pop("type")})
     call = calls[index]
     (body,) = piece
-    assert body == call["type"], "a piece of another type"
+    assert body == call["type"], "a fragment of another type"
     _add_texts(call.setdefault(body, {}), piece[body])
 
 
 def _add_texts(body: dict[str, str], piece: dict[str, str]) -> None:
-    """Concatenate, as all clients do: a name told twice would be doubled."""
+    """Concatenate, as all clients do: a repeated name would be doubled."""
     for name, text in piece.items():
         body[name] = body.get(name, "") + text
 
 
 def _whole(choice: dict[str, Any]) -> dict[str, Any]:
-    """Apply the contract's one rule beyond concatenation: nothing beside calls or a refusal is null."""
+    """Apply the one rule beyond concatenation: empty content beside calls or a refusal is null."""
     message = choice["message"]
     message.setdefault("refusal", None)
     stands = message["refusal"] or "tool_calls" in message or "function_call" in message

@@ -1,22 +1,22 @@
-"""Hypothesis strategies: exchanges that a Chat Completions request can say."""
+"""Hypothesis strategies: exchanges that a Chat Completions request can express."""
 
 from hypothesis import strategies as st
 
-from codexd.fronts.chat import ChatExchange
-from codexd.fronts.chat.answer import Style
-from codexd.fronts.vocabulary import EFFORTS, SUMMARIES, VERBOSITIES
+from codexd.fronts.chat import DecodedChatRequest
+from codexd.fronts.chat.objects import ChatOutputOptions
+from codexd.fronts.parameters import EFFORTS, SUMMARIES, VERBOSITIES
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
-    Format,
     ImagePart,
     Item,
     Message,
     Part,
+    ReasoningOptions,
     RefusalPart,
+    ResponseFormat,
     Sampling,
     TextPart,
-    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -34,21 +34,21 @@ parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(AudioPart, texts(1), st.sampled_from(("wav", "mp3"))),
 )
 part_lists = st.lists(parts, max_size=3).map(tuple)
-spoken_parts = st.lists(
-    st.builds(TextPart, texts(1)) | st.builds(RefusalPart, texts()), min_size=1, max_size=2
-).map(tuple)
+spoken_parts = st.lists(st.builds(TextPart, texts(1)) | st.builds(RefusalPart, texts()), min_size=1, max_size=2).map(
+    tuple
+)
 schemas = st.dictionaries(texts(), st.integers(-9, 9) | texts() | st.lists(texts()), max_size=2).map(
     lambda value: encode(value).decode()
 )
-FREE = "free_"
-"""How custom tools' names begin here, since a call is custom if its tool is."""
+CUSTOM_PREFIX = "custom_"
+"""The prefix of custom tools' names: a call is custom if its tool is."""
 
 
 @st.composite
-def blocks(draw: st.DrawFn) -> list[Item]:
-    """Give one round: somebody speaks, the assistant answers and calls tools, some of them answer.
+def rounds(draw: st.DrawFn) -> list[Item]:
+    """Draw one round: a message, the assistant's answer and calls, and results of some calls.
 
-    The ids of its calls come again in the next round, as they do with some clients.
+    The next round uses the same call ids again, as some clients do.
     """
     speakers = st.builds(Message, st.sampled_from(("system", "developer", "user")), part_lists)
     items: list[Item] = [draw(speakers)]
@@ -60,23 +60,23 @@ def blocks(draw: st.DrawFn) -> list[Item]:
 
 @st.composite
 def tool_calls(draw: st.DrawFn, call_id: str) -> ToolCall:
-    """Give one call."""
+    """Draw one call."""
     name, arguments = draw(names()), draw(texts())
     if draw(st.booleans()):
-        return ToolCall(call_id, FREE + name, arguments, "custom")
+        return ToolCall(call_id, CUSTOM_PREFIX + name, arguments, "custom")
     return ToolCall(call_id, name, arguments)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Item, ...]:
-    """Give a whole history, never empty."""
-    rounds = draw(st.lists(blocks(), min_size=1, max_size=3))
-    return tuple(item for items in rounds for item in items)
+    """Draw a whole history, never empty."""
+    drawn = draw(st.lists(rounds(), min_size=1, max_size=3))
+    return tuple(item for items in drawn for item in items)
 
 
 @st.composite
 def tools(draw: st.DrawFn) -> tuple[Tool, ...]:
-    """Give tools of both kinds, no two of one name."""
+    """Draw tools of both kinds with different names."""
     grammar = st.builds(
         lambda syntax, text: encode({"type": "grammar", "syntax": syntax, "definition": text}).decode(),
         st.sampled_from(("lark", "regex")),
@@ -84,14 +84,14 @@ def tools(draw: st.DrawFn) -> tuple[Tool, ...]:
     )
     functions = st.builds(Tool, names(), texts(), schemas, st.none() | st.booleans())
     customs = st.builds(
-        Tool, names().map(FREE.__add__), texts(), kind=st.just("custom"), grammar=st.none() | grammar
+        Tool, names().map(CUSTOM_PREFIX.__add__), texts(), kind=st.just("custom"), grammar=st.none() | grammar
     )
     return tuple(draw(st.lists(functions | customs, max_size=3, unique_by=lambda tool: tool.name)))
 
 
 @st.composite
 def choices(draw: st.DrawFn, offered: tuple[Tool, ...]) -> ToolChoice:
-    """Give a choice that these tools allow."""
+    """Draw a tool choice that these tools allow."""
     if not offered:
         return ToolChoice(draw(st.sampled_from(("auto", "none"))))
     some = st.lists(st.sampled_from([tool.name for tool in offered]), unique=True, min_size=1).map(tuple)
@@ -114,20 +114,20 @@ samplings = st.builds(
     st.none() | st.integers(0, 20),
     st.none() | schemas,
 )
-formats = st.builds(Format, st.sampled_from(("text", "json_object"))) | st.builds(
-    Format,
+formats = st.builds(ResponseFormat, st.sampled_from(("text", "json_object"))) | st.builds(
+    ResponseFormat,
     st.just("json_schema"),
     st.none() | schemas,
     st.none() | names(),
     st.none() | st.booleans(),
     st.none() | texts(),
 )
-styles = st.builds(Style, include_usage=st.booleans())
+styles = st.builds(ChatOutputOptions, include_usage=st.booleans())
 
 
 @st.composite
 def turns(draw: st.DrawFn) -> Turn:
-    """Give a turn that Chat can say: what only Responses has (ids, phases, namespaces) is left out."""
+    """Draw a turn that Chat can express, without what only Responses has (ids, phases, namespaces)."""
     offered = draw(tools())
     return Turn(
         model=draw(texts(1)),
@@ -136,8 +136,8 @@ def turns(draw: st.DrawFn) -> Turn:
         tool_choice=draw(choices(offered)),
         parallel_tool_calls=draw(st.booleans()),
         sampling=draw(samplings),
-        # A summary that is to be shown is always asked for.
-        thinking=Thinking(draw(st.none() | st.sampled_from(EFFORTS)), draw(st.sampled_from(SUMMARIES))),
+        # A Chat request always names the summary that it shows.
+        reasoning=ReasoningOptions(draw(st.none() | st.sampled_from(EFFORTS)), draw(st.sampled_from(SUMMARIES))),
         format=draw(formats),
         verbosity=draw(st.none() | st.sampled_from(VERBOSITIES)),
         principal=draw(texts(1)),
@@ -145,6 +145,6 @@ def turns(draw: st.DrawFn) -> Turn:
 
 
 @st.composite
-def exchanges(draw: st.DrawFn) -> ChatExchange:
-    """Give a whole request."""
-    return ChatExchange(draw(turns()), draw(styles), draw(st.integers(1, 8)), draw(st.booleans()))
+def exchanges(draw: st.DrawFn) -> DecodedChatRequest:
+    """Draw a whole request."""
+    return DecodedChatRequest(draw(turns()), draw(styles), choices=draw(st.integers(1, 8)), stream=draw(st.booleans()))

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for law 1: the same bytes, or the same text, cut anywhere."""
+"""Hypothesis strategies for law 1 (chunking): the same bytes or text, split anywhere."""
 
 from typing import AnyStr
 
@@ -12,6 +12,6 @@ def _cut(draw: st.DrawFn, data: AnyStr) -> list[AnyStr]:
 
 
 def chunkings(data: AnyStr) -> st.SearchStrategy[list[AnyStr]]:
-    """Ways to cut `data`: at drawn places (some chunks are empty), one by one, or not at all."""
+    """Draw chunks of `data`: split at drawn positions (some chunks are empty), one by one, or not at all."""
     singly = [data[i : i + 1] for i in range(len(data))]
     return st.one_of(_cut(data), st.just(singly), st.just([data]))

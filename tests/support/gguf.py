@@ -1,4 +1,4 @@
-"""Files of models (GGUF version 3, little endian), as far as a tiny one needs them."""
+"""Encodes model files (GGUF version 3, little endian), as far as a tiny model needs."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,11 @@ Scalar = bool | int | float | str
 
 @frozen
 class Tensor:
-    """Numbers of 32 bits.
+    """A tensor of 32-bit floats.
 
     Attributes:
-        shape: its dimensions, the one whose numbers lie side by side first.
-        data: the numbers; shorter than its shape says, the rest is zeros.
+        shape: its dimensions, the contiguous one first.
+        data: the numbers; missing ones are zeros.
     """
 
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class Tensor:
 
 
 def file(metadata: Mapping[str, Scalar | list[Scalar]], tensors: Mapping[str, Tensor]) -> bytes:
-    """Write a file. Counts are unsigned, numbers in arrays signed."""
+    """Encode a file. Counts are unsigned, numbers in arrays signed."""
     head = [b"GGUF", struct.pack("<IQQ", _VERSION, len(tensors), len(metadata))]
     head += [_string(name) + _value(value) for name, value in metadata.items()]
     offset = 0
@@ -50,7 +50,7 @@ def file(metadata: Mapping[str, Scalar | list[Scalar]], tensors: Mapping[str, Te
 
 
 def floats(numbers: Iterable[float]) -> bytes:
-    """Write numbers as a tensor has them."""
+    """Encode the numbers of a tensor."""
     listed = list(numbers)
     return struct.pack(f"<{len(listed)}f", *listed)
 

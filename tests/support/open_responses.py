@@ -1,8 +1,8 @@
-"""The published Open Responses schema (version 2026-04-24) as tables: what each thing must have, and how.
+"""The published Open Responses schema (version 2026-04-24) as tables of required and optional members.
 
-Further members are allowed everywhere, as in the schema. What OpenAI's API has and the schema does not know
-(custom tools, web searches, longer lists of values) is marked BEYOND and held to what all its kind must have;
-anything else of an unknown type is a violation.
+Further members are allowed everywhere, as in the schema. What OpenAI's API has and the schema does not
+(custom tools, web searches, longer lists of values) is marked BEYOND and checked for the members that all
+of its kind have; any other unknown type is a violation.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,12 +11,12 @@ from typing import TypeAlias
 from codexd.wire.json import Json
 
 Check: TypeAlias = Callable[[Json, str], Iterator[str]]
-"""Gives what is wrong with a value; the path says where it stands."""
+"""Yields the violations of a value; the second argument is its path."""
 
 Members: TypeAlias = Mapping[str, Check]
 
 
-# What tables are made of.
+# Builders of checks.
 
 
 def _of(kind: str, *types: type) -> Check:
@@ -132,9 +132,7 @@ ITEMS: dict[str, Check] = {
     "message": members({"id": TEXT, "status": STATUS, "role": ROLE, "content": each(PART)}, {"phase": PHASE}),
     "function_call": members({**_CALL, "arguments": TEXT}),
     "function_call_output": members(_OUTPUT),
-    "reasoning": members(
-        {"id": TEXT, "summary": each(PART)}, {"content": each(PART), "encrypted_content": TEXT}
-    ),
+    "reasoning": members({"id": TEXT, "summary": each(PART)}, {"content": each(PART), "encrypted_content": TEXT}),
     "compaction": members({"id": TEXT, "encrypted_content": TEXT}, {"created_by": TEXT}),
 }
 BEYOND_ITEMS: dict[str, Check] = {
@@ -272,10 +270,7 @@ BEYOND_EVENTS: dict[str, Check] = {
     "response.reasoning_text.done": _THOUGHT_DONE,
     "response.custom_tool_call_input.delta": members({**_OF_ITEM, "delta": TEXT}),
     "response.custom_tool_call_input.done": members({**_OF_ITEM, "input": TEXT}),
-    **{
-        f"response.web_search_call.{stage}": members(_OF_ITEM)
-        for stage in ("in_progress", "searching", "completed")
-    },
+    **{f"response.web_search_call.{stage}": members(_OF_ITEM) for stage in ("in_progress", "searching", "completed")},
     "keepalive": members(_NUMBERED),
     # The compatibility mode `tool-events`.
     "response.output_tool_call.begin": members({**_OF_ITEM, "call_id": TEXT, "name": TEXT}),
@@ -287,5 +282,5 @@ EVENT = by_type(EVENTS | BEYOND_EVENTS)
 
 
 def violations(check: Check, value: Json) -> list[str]:
-    """List what the schema has against a value: `violations(RESPONSE, body)`."""
+    """Return the violations of a value: `violations(RESPONSE, body)`."""
     return list(check(value, "$"))

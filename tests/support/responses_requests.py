@@ -1,35 +1,35 @@
-"""Requests of the Responses dialect: a Turn as the body that says it, and bodies made for a test."""
+"""Encodes a Turn as a Responses request, and decodes request bodies of tests."""
 
 from itertools import groupby
 from typing import Any
 
 from codexd.fronts import responses
-from codexd.fronts.exchange import Terms
-from codexd.fronts.responses.exchange import ResponsesExchange
-from codexd.neutral.fault import Fault, Refused
-from codexd.neutral.kept import Recalled
+from codexd.fronts.dialect import RequestOptions
+from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
+from codexd.neutral.fault import Fault, FaultError
+from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
-    Format,
     ImagePart,
     Message,
     Reasoning,
     RefusalPart,
-    Search,
+    ResponseFormat,
     TextPart,
     Tool,
     ToolCall,
     ToolResult,
     Turn,
+    WebSearchCall,
 )
 from codexd.wire.json import Json, decode, encode
 
-SOMEONE = Terms("someone")
+SOMEONE = RequestOptions("someone")
 
 
-def as_request(turn: Turn) -> Json:
-    """Say a Turn as a client would; what is None is left out."""
+def encode_turn(turn: Turn) -> Json:
+    """Encode a Turn as a request body, without members that are None."""
     asked = {
         "model": turn.model,
         "input": [_ITEMS[type(item)](item) for item in turn.items],
@@ -42,7 +42,7 @@ def as_request(turn: Turn) -> Json:
         "max_output_tokens": turn.sampling.max_tokens,
         "top_logprobs": turn.sampling.top_logprobs,
         "include": ["message.output_text.logprobs"] if turn.sampling.logprobs else [],
-        "reasoning": {"effort": turn.thinking.effort, "summary": turn.thinking.summary},
+        "reasoning": {"effort": turn.reasoning.effort, "summary": turn.reasoning.summary},
         "text": {"format": _format(turn.format), "verbosity": turn.verbosity},
         "service_tier": turn.service_tier,
         "truncation": turn.truncation,
@@ -86,7 +86,7 @@ def _call(call: ToolCall) -> Json:
     }
 
 
-def _search(search: Search) -> Json:
+def _search(search: WebSearchCall) -> Json:
     action = None if search.action is None else decode(search.action)
     return {"type": "web_search_call", "id": search.id, "status": _status(search), "action": action}
 
@@ -107,7 +107,7 @@ def _result(result: ToolResult) -> Json:
     }
 
 
-def _status(item: Message | Reasoning | ToolCall | Search) -> str:
+def _status(item: Message | Reasoning | ToolCall | WebSearchCall) -> str:
     return "completed" if item.complete else "incomplete"
 
 
@@ -115,7 +115,7 @@ _ITEMS: dict[type, Any] = {
     Message: _message,
     Reasoning: _reasoning,
     ToolCall: _call,
-    Search: _search,
+    WebSearchCall: _search,
     ToolResult: _result,
 }
 _PARTS: dict[type, Any] = {
@@ -132,9 +132,7 @@ _PARTS: dict[type, Any] = {
 
 def _tools(offered: tuple[Tool, ...]) -> Json:
     said: list[Json] = []
-    for (name, description), group in groupby(
-        offered, lambda tool: (tool.namespace, tool.namespace_description)
-    ):
+    for (name, description), group in groupby(offered, lambda tool: (tool.namespace, tool.namespace_description)):
         flat = [_tool(tool) for tool in group]
         wrapped = {"type": "namespace", "name": name, "description": description, "tools": flat}
         said += [wrapped] if name else flat
@@ -158,7 +156,7 @@ def _choice(turn: Turn) -> Json:
     return {"type": "allowed_tools", "mode": turn.tool_choice.mode, "tools": named}
 
 
-def _format(form: Format) -> Json:
+def _format(form: ResponseFormat) -> Json:
     if form.kind != "json_schema":
         return {"type": form.kind}
     return {
@@ -170,24 +168,24 @@ def _format(form: Format) -> Json:
     }
 
 
-# Made for a test.
+# Requests of tests.
 
 
-def ask(**fields: Any) -> ResponsesExchange:
-    """Decode a request that has a model and an input, and these fields."""
-    return responses.read(encode({"model": "m", "input": "hi", **fields}), SOMEONE).complete(Recalled())
+def decode_request(**fields: Any) -> DecodedResponsesRequest:
+    """Decode a request with a model, an input and these fields."""
+    return responses.decode_pending(encode({"model": "m", "input": "hi", **fields}), SOMEONE).complete(LoadedHistory())
 
 
-def turn_of(**fields: Any) -> Turn:
-    """Give the Turn of such a request."""
-    return ask(**fields).turn
+def decode_turn(**fields: Any) -> Turn:
+    """Return the Turn of such a request."""
+    return decode_request(**fields).turn
 
 
-def fault_of(body: Json) -> Fault:
-    """Give what a request is refused for; bytes are sent as they are."""
+def decode_fault(body: Json) -> Fault:
+    """Return the fault of a request that must be rejected; bytes are decoded as they are."""
     try:
         data = body if isinstance(body, bytes) else encode(body)
-        responses.read(data, SOMEONE).complete(Recalled())
-    except Refused as refused:
+        responses.decode_pending(data, SOMEONE).complete(LoadedHistory())
+    except FaultError as refused:
         return refused.fault
-    raise AssertionError("it was accepted")
+    raise AssertionError("the request was accepted")

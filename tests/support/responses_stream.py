@@ -1,6 +1,6 @@
-"""The other end of a Responses stream: read its frames, hold them to the order of the contract, add them up.
+"""A Responses client: reads a stream, checks the order of its events, and merges them.
 
-Written from the contract alone: nothing here comes from the encoder under test.
+Written from the contract alone; it shares no code with the encoder under test.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from copy import deepcopy
 from attrs import Factory, define
 
 from codexd.wire.json import Json, decode
-from codexd.wire.sse import Reader
+from codexd.wire.sse import SseDecoder
 
 OPENING = ["response.created", "response.in_progress"]
 QUEUED = ["response.created", "response.queued", "response.in_progress"]
@@ -29,23 +29,23 @@ PARTS = {"response.content_part": "content_index", "response.reasoning_summary_p
 SEARCHES = {None: "in_progress", "in_progress": "searching", "searching": "completed"}
 
 
-class OutOfOrder(AssertionError):
+class ContractError(AssertionError):
     """The stream breaks a rule of the contract."""
 
 
 def read(data: bytes) -> list[Json]:
-    """Read a stream's events; each must name its type twice, alike."""
+    """Read a stream's events; the event line must equal the type in the data."""
     events = []
-    for frame in Reader().receive(data):
+    for frame in SseDecoder().receive(data):
         event = decode(frame.data)
         if frame.event != event["type"].encode():
-            raise OutOfOrder(f"event line {frame.event!r} over data of {event['type']}")
+            raise ContractError(f"event line {frame.event!r} over data of {event['type']}")
         events.append(event)
     return events
 
 
 def accumulate(events: Iterable[Json]) -> Json:
-    """Add a stream up as a plain client does: items from `added` and deltas, never from a whole text."""
+    """Merge a stream as a simple client does: from `added` events and deltas, never from a full text."""
     response: Json = {}
     items: dict[int, Json] = {}
     for event in events:
@@ -64,7 +64,7 @@ def accumulate(events: Iterable[Json]) -> Json:
         elif kind == "response.output_text.annotation.added":
             _annotate(items[event["output_index"]], event)
     for item in items.values():
-        _leave(item)
+        _mark_incomplete(item)
     return response | {"output": [items[index] for index in sorted(items)]}
 
 
@@ -78,17 +78,17 @@ def _add(item: Json, event: Json) -> None:
 
 def _annotate(item: Json, event: Json) -> None:
     noted = item["content"][event["content_index"]]["annotations"]
-    _must(event["annotation_index"] == len(noted), "annotations are numbered from 0 without gaps")
+    _require(event["annotation_index"] == len(noted), "annotations are numbered from 0 without gaps")
     noted.append(event["annotation"])
 
 
 def _settle(item: Json, done: Json) -> None:
-    """Take from the finished item what no delta tells: its status, its seal, what a search did."""
+    """Copy from the finished item what no delta has: status, encrypted content, search action."""
     item |= {name: done[name] for name in ("status", "encrypted_content", "action") if name in done}
 
 
-def _leave(item: Json) -> None:
-    """Take an item that a failure left open as cut; a message without a word has one empty part."""
+def _mark_incomplete(item: Json) -> None:
+    """Mark an item that a failure left open as incomplete; an empty message gets one empty part."""
     if item["status"] == "in_progress":
         item["status"] = "incomplete"
         if item.get("content") == []:
@@ -97,7 +97,7 @@ def _leave(item: Json) -> None:
 
 @define
 class _Item:
-    """What the contract lets one open item do."""
+    """The state of one item of the stream."""
 
     identity: tuple[str, ...]
     id: str
@@ -108,31 +108,31 @@ class _Item:
 
 
 def check(events: list[Json]) -> None:
-    """Hold a whole stream to section 1.3 of the contract.
+    """Check a whole stream against section 1.3 of the contract.
 
     Raises:
-        OutOfOrder: naming the event and the rule.
+        ContractError: with the rule that is violated.
     """
     kinds = [event["type"] for event in events]
     opening = QUEUED if events[0]["response"]["background"] else OPENING
-    _must(kinds[: len(opening)] == opening, f"begins with {opening}")
-    _must([kind for kind in kinds if kind in TERMINAL] == kinds[-1:], "one terminal event, the last")
+    _require(kinds[: len(opening)] == opening, f"begins with {opening}")
+    _require([kind for kind in kinds if kind in TERMINAL] == kinds[-1:], "one terminal event, the last")
     numbers = [event["sequence_number"] for event in events]
-    _must(numbers == list(range(len(events))), "numbered from 0 without gaps")
-    _must(len({event["response"]["id"] for event in events if "response" in event}) == 1, "one response id")
+    _require(numbers == list(range(len(events))), "numbered from 0 without gaps")
+    _require(len({event["response"]["id"] for event in events if "response" in event}) == 1, "one response id")
     items: list[_Item] = []
     finished: dict[int, Json] = {}
     for event in events:
         _follow(event, items, finished)
     if events[-1]["response"]["status"] not in ("failed", "cancelled"):
-        _must(all(item.done for item in items), "every item is done")
+        _require(all(item.done for item in items), "every item is done")
         output = [finished[index] for index in sorted(finished)]
-        _must(events[-1]["response"]["output"] == output, "the final output is the done items")
+        _require(events[-1]["response"]["output"] == output, "the final output is the done items")
 
 
-def _must(holds: bool, rule: str) -> None:
+def _require(holds: bool, rule: str) -> None:
     if not holds:
-        raise OutOfOrder(rule)
+        raise ContractError(rule)
 
 
 def _identity(item: Json) -> tuple[str, ...]:
@@ -142,48 +142,48 @@ def _identity(item: Json) -> tuple[str, ...]:
 def _follow(event: Json, items: list[_Item], finished: dict[int, Json]) -> None:
     kind = event["type"]
     if kind == "response.output_item.added":
-        _must(event["output_index"] == len(items), "items are added in order, each once")
-        _must(event["item"]["status"] == "in_progress", "an added item is in progress")
+        _require(event["output_index"] == len(items), "items are added in order, each once")
+        _require(event["item"]["status"] == "in_progress", "an added item is in progress")
         grown = ("content", "summary", "arguments", "input")
-        _must(not any(event["item"].get(name) for name in grown), "an added item is empty")
+        _require(not any(event["item"].get(name) for name in grown), "an added item is empty")
         items.append(_Item(_identity(event["item"]), event["item"]["id"]))
     elif kind == "response.output_item.done":
         item = items[event["output_index"]]
-        _must(not item.done and not item.open, "an item is done once, after its parts")
-        _must(_identity(event["item"]) == item.identity, "an item stays itself")
+        _require(not item.done and not item.open, "an item is done once, after its parts")
+        _require(_identity(event["item"]) == item.identity, "an item stays itself")
         item.done = True
         finished[event["output_index"]] = event["item"]
     elif "item_id" in event:
         item = items[event["output_index"]]
-        _must(not item.done and event["item_id"] == item.id, "events name the open item they belong to")
+        _require(not item.done and event["item_id"] == item.id, "events name the open item they belong to")
         _grow(event, item)
 
 
 def _grow(event: Json, item: _Item) -> None:
     family, _, stage = event["type"].rpartition(".")
     if family == "response.web_search_call":
-        _must(stage == SEARCHES[item.stage], "a search is in progress, searches, is completed")
+        _require(stage == SEARCHES[item.stage], "a search is in progress, searches, is completed")
         item.stage = stage
         return
     if family == "response.output_text.annotation":
-        _must(("content_index", event["content_index"]) in item.open, "annotations are of an open part")
+        _require(("content_index", event["content_index"]) in item.open, "annotations are of an open part")
         return
     if family in PARTS:
         place = (PARTS[family], event[PARTS[family]])
         whole = event["part"].get("text", event["part"].get("refusal"))
         if stage == "added":
             before = [number for counter, number in item.texts if counter == place[0]]
-            _must(place[1] == len(before) and whole == "", "parts are added in order, each once and empty")
+            _require(place[1] == len(before) and whole == "", "parts are added in order, each once and empty")
             item.open.add(place)
             item.texts[place] = ""
         else:
-            _must(place in item.open and whole == item.texts[place], "a part is done once and whole")
+            _require(place in item.open and whole == item.texts[place], "a part is done once and whole")
             item.open.remove(place)
         return
     _, counter, member = GROWS[family + ".delta"]
     place = (counter, event[counter]) if counter else ("", 0)
-    _must(not counter or place in item.open, "texts grow inside an added part")
+    _require(not counter or place in item.open, "texts grow inside an added part")
     if stage == "delta":
         item.texts[place] = item.texts.get(place, "") + event["delta"]
     else:
-        _must(event[member] == item.texts.get(place, ""), "the whole text is its deltas")
+        _require(event[member] == item.texts.get(place, ""), "the whole text is its deltas")

@@ -1,28 +1,28 @@
-"""Hypothesis strategies: Turns of the subset that a Responses request can say."""
+"""Hypothesis strategies: Turns that a Responses request can express."""
 
 from typing import Any
 
 from attrs import evolve
 from hypothesis import strategies as st
 
-from codexd.fronts.vocabulary import EFFORTS, SUMMARIES, VERBOSITIES
+from codexd.fronts.parameters import EFFORTS, SUMMARIES, VERBOSITIES
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
-    Format,
     ImagePart,
     Message,
     Part,
     Reasoning,
+    ReasoningOptions,
     RefusalPart,
+    ResponseFormat,
     Sampling,
-    Search,
     TextPart,
-    Thinking,
     Tool,
     ToolCall,
     ToolResult,
     Turn,
+    WebSearchCall,
 )
 from codexd.wire.json import encode
 from tests.support.chat_turns import choices
@@ -35,9 +35,7 @@ schemas = st.dictionaries(ids, st.recursive(st.none() | st.booleans() | texts, s
     lambda value: encode(value).decode()
 )
 grammars = st.builds(
-    lambda syntax, definition: encode(
-        {"type": "grammar", "syntax": syntax, "definition": definition}
-    ).decode(),
+    lambda syntax, definition: encode({"type": "grammar", "syntax": syntax, "definition": definition}).decode(),
     st.sampled_from(("lark", "regex")),
     texts,
 )
@@ -70,14 +68,14 @@ thoughts = st.builds(
     st.none() | ids,
     st.booleans(),
 )
-searches = st.builds(Search, st.none() | ids, st.none() | schemas, st.booleans())
+searches = st.builds(WebSearchCall, st.none() | ids, st.none() | schemas, st.booleans())
 kinds = st.sampled_from(("function", "custom"))
 calls = st.builds(ToolCall, ids, names, texts, kinds, st.none() | names, st.none() | ids, st.booleans())
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Any, ...]:
-    """Items in any order, each result somewhere after its call."""
+    """Draw items in any order, each result somewhere after its call."""
     items: list[Any] = draw(st.lists(st.one_of(messages, thoughts, calls, searches), max_size=6))
     for call in [item for item in items if isinstance(item, ToolCall)]:
         if draw(st.booleans()):
@@ -87,8 +85,8 @@ def histories(draw: st.DrawFn) -> tuple[Any, ...]:
 
 
 @st.composite
-def toolboxes(draw: st.DrawFn) -> tuple[Tool, ...]:
-    """Tools of both kinds with different names, some in namespaces."""
+def tool_lists(draw: st.DrawFn) -> tuple[Tool, ...]:
+    """Draw tools of both kinds with different names, some in namespaces."""
     tools: list[Tool] = []
     for name in draw(st.lists(names, max_size=4, unique=True)):
         if draw(st.booleans()):
@@ -103,15 +101,15 @@ def toolboxes(draw: st.DrawFn) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-formats = st.builds(Format, st.sampled_from(("text", "json_object"))) | st.builds(
-    Format, st.just("json_schema"), schemas, names, st.none() | st.booleans(), st.none() | texts
+formats = st.builds(ResponseFormat, st.sampled_from(("text", "json_object"))) | st.builds(
+    ResponseFormat, st.just("json_schema"), schemas, names, st.none() | st.booleans(), st.none() | texts
 )
 
 
 @st.composite
 def turns(draw: st.DrawFn) -> Turn:
-    """Any Turn that a Responses request can say."""
-    tools = draw(toolboxes())
+    """Draw a Turn that a Responses request can express."""
+    tools = draw(tool_lists())
     numbers = st.none() | st.floats(0, 1)
     return Turn(
         draw(names),
@@ -127,7 +125,7 @@ def turns(draw: st.DrawFn) -> Turn:
             logprobs=draw(st.booleans()),
             top_logprobs=draw(st.none() | st.integers(0, 20)),
         ),
-        Thinking(
+        ReasoningOptions(
             draw(st.none() | st.sampled_from(EFFORTS)),
             draw(st.none() | st.sampled_from(SUMMARIES)),
         ),

@@ -1,7 +1,7 @@
-"""Grammatical sentences as hypothesis strategies: every answer that a back end may give.
+"""Hypothesis strategies for sentences of the grammar: every answer that a back end may give.
 
-Items grow side by side, texts are made of the pieces that streams get wrong: repeats, line ends, pieces that
-are empty, characters outside the basic plane.
+Items interleave, and texts contain what streams get wrong: repeats, line ends, empty deltas, characters
+outside the basic plane.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from codexd.wire.json import encode
 
 T = TypeVar("T")
 Script = tuple[e.Event, ...]
-"""The events of one item, all with index 0; the index is given when the item opens."""
+"""The events of one item, all with index 0; `_numbered` assigns the index."""
 
-NASTY = (
+DIFFICULT_TEXTS = (
     *(
         "",
         "1",
@@ -39,39 +39,39 @@ FINISHES: tuple[e.Finish, ...] = ("stop", "length", "tool_calls", "content_filte
 
 
 def texts(min_size: int = 0) -> st.SearchStrategy[str]:
-    """Give one piece of text."""
-    nasty = tuple(text for text in NASTY if len(text) >= min_size)
-    return st.sampled_from(nasty) | st.text(min_size=min_size, max_size=5)
+    """Draw one piece of text."""
+    difficult = tuple(text for text in DIFFICULT_TEXTS if len(text) >= min_size)
+    return st.sampled_from(difficult) | st.text(min_size=min_size, max_size=5)
 
 
 def pieces(limit: int = 4) -> st.SearchStrategy[list[str]]:
-    """Give a text in pieces; repeats such as `ha|ha` are frequent."""
+    """Draw a text in pieces; repeats such as `ha|ha` are frequent."""
     repeats = texts().flatmap(lambda text: st.integers(2, 3).map(lambda times: [text] * times))
     return st.lists(texts(), max_size=limit) | repeats
 
 
 def names() -> st.SearchStrategy[str]:
-    """Give a tool's name by OpenAI's rule."""
+    """Draw a tool name that OpenAI's rule allows."""
     return st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
 
 
 def usages() -> st.SearchStrategy[e.Usage]:
-    """Give what an answer cost."""
+    """Draw the usage of an answer."""
     tokens = st.integers(0, 10**6)
     return st.builds(e.Usage, tokens, tokens, tokens, tokens, tokens, st.booleans())
 
 
 def faults() -> st.SearchStrategy[Fault]:
-    """Give any failure of the vocabulary."""
+    """Draw a fault of any kind."""
     return st.sampled_from(kinds()).map(fault)
 
 
 def tokens() -> st.SearchStrategy[str]:
-    """Give the log probabilities of one piece of text."""
+    """Draw the log probabilities of one piece of text."""
     token = st.builds(
-        lambda text, sureness: {
+        lambda text, logprob: {
             "token": text,
-            "logprob": sureness,
+            "logprob": logprob,
             "bytes": [*text.encode()],
             "top_logprobs": [],
         },
@@ -82,7 +82,7 @@ def tokens() -> st.SearchStrategy[str]:
 
 
 def annotations() -> st.SearchStrategy[str]:
-    """Give one annotation; Chat knows only those of the web."""
+    """Draw one annotation; Chat supports only URL citations."""
     places = st.fixed_dictionaries({"start_index": st.integers(0, 9), "end_index": st.integers(0, 9)})
     cited = places.map(lambda at: {"type": "url_citation", "url": "https://a.org", "title": "a", **at})
     other = st.just({"type": "file_citation", "file_id": "file_1", "filename": "a", "index": 0})
@@ -91,7 +91,7 @@ def annotations() -> st.SearchStrategy[str]:
 
 @st.composite
 def messages(draw: st.DrawFn) -> Script:
-    """Give one message: text, noted on and weighed, then perhaps a refusal."""
+    """Draw one message: text with annotations and log probabilities, then perhaps a refusal."""
     weights = st.none() | tokens()
     said: list[e.Event] = [e.TextDelta(0, text, draw(weights)) for text in draw(pieces())]
     for noted in draw(st.lists(annotations(), max_size=2)):
@@ -103,14 +103,10 @@ def messages(draw: st.DrawFn) -> Script:
 
 @st.composite
 def thoughts(draw: st.DrawFn) -> Script:
-    """Give one reasoning item: summary and open text, mixed in any way."""
+    """Draw one reasoning item with summary and open text, interleaved."""
     kinds_of_delta = (e.SummaryDelta, e.ThoughtDelta)
     runs = [
-        [
-            kind(0, part, text)
-            for part, said in enumerate(draw(st.lists(pieces(2), max_size=2)))
-            for text in said
-        ]
+        [kind(0, part, text) for part, said in enumerate(draw(st.lists(pieces(2), max_size=2))) for text in said]
         for kind in kinds_of_delta
     ]
     said = [delta for _, delta in draw(merged([_without_gaps(run) for run in runs]))]
@@ -119,14 +115,14 @@ def thoughts(draw: st.DrawFn) -> Script:
 
 
 def _without_gaps(deltas: list[Any]) -> list[Any]:
-    """Number the parts anew where one of them has no pieces at all."""
+    """Renumber the parts without those that have no pieces."""
     numbers = {part: number for number, part in enumerate(dict.fromkeys(delta.part for delta in deltas))}
     return [attrs.evolve(delta, part=numbers[delta.part]) for delta in deltas]
 
 
 @st.composite
 def calls(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> Script:
-    """Give one tool call."""
+    """Draw one tool call."""
     kind = draw(st.sampled_from(kinds))
     said = [e.CallDelta(0, text) for text in draw(pieces(3))]
     opened = e.CallOpened(0, "fc", "call", draw(names()), kind, draw(st.none() | names()))  # type: ignore[arg-type]
@@ -135,7 +131,7 @@ def calls(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> S
 
 @st.composite
 def searches(draw: st.DrawFn) -> Script:
-    """Give one web search."""
+    """Draw one web search."""
     actions = (
         {"type": "search", "query": "a", "queries": ["a"]},
         {"type": "open_page", "url": "https://a.org"},
@@ -146,7 +142,7 @@ def searches(draw: st.DrawFn) -> Script:
 
 @st.composite
 def merged(draw: st.DrawFn, runs: Sequence[Sequence[T]]) -> list[tuple[int, T]]:
-    """Give the members of several runs, each with its run's number; each run keeps its own order."""
+    """Draw an interleaving of several runs as (number of the run, member); each run keeps its order."""
     left = {number: list(run) for number, run in enumerate(runs) if run}
     found: list[tuple[int, T]] = []
     while left:
@@ -158,7 +154,7 @@ def merged(draw: st.DrawFn, runs: Sequence[Sequence[T]]) -> list[tuple[int, T]]:
 
 
 def _numbered(spoken: list[tuple[int, e.Event]]) -> list[e.Event]:
-    """Give the items their indexes in the order in which they open, and ids of their own."""
+    """Assign indexes in the order in which the items open, and unique ids."""
     indexes: dict[int, int] = {}
     events: list[e.Event] = []
     for number, event in spoken:
@@ -177,7 +173,7 @@ def _items(kinds: tuple[str, ...]) -> st.SearchStrategy[list[Script]]:
 
 @st.composite
 def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> tuple[e.Event, ...]:
-    """Give a whole answer that ended well; `kinds` are the kinds of call that may be in it."""
+    """Draw a successful answer; `kinds` are the kinds of call that it may contain."""
     scripts = draw(_items(kinds))
     apart = [(number, event) for number, script in enumerate(scripts) for event in script]
     items = _numbered(draw(st.just(apart) | merged(scripts)))
@@ -187,7 +183,7 @@ def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) 
 
 @st.composite
 def broken_sentences(draw: st.DrawFn, begun: bool = False) -> tuple[e.Event, ...]:
-    """Give an answer that fails anywhere; not before it began, if `begun`."""
+    """Draw an answer that fails anywhere; with `begun`, not before its first event."""
     whole = draw(sentences())
     cut = draw(st.integers(int(begun), len(whole) - 1))
     return (*whole[:cut], e.Failed(draw(faults())))

@@ -1,31 +1,31 @@
-"""Items counted anew."""
+"""Tests of codexd.tools.numbering."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
-from codexd.tools.numbering import Numbering
+from codexd.tools.numbering import ItemNumbering
 
 
-class NumberingTests(SynchronousTestCase):
-    def test_items_move_to_where_they_were_opened(self) -> None:
-        numbering = Numbering()
+class ItemNumberingTests(SynchronousTestCase):
+    def test_items_get_consecutive_indexes(self) -> None:
+        numbering = ItemNumbering()
         self.assertEqual(numbering.open(e.MessageOpened(3, "m")), e.MessageOpened(0, "m"))
-        self.assertEqual((numbering.next(), numbering.open(e.CallOpened(5, "f", "c", "n")).index), (1, 2))
-        self.assertEqual(numbering.move(e.TextDelta(3, "a")), [e.TextDelta(0, "a")])
-        self.assertEqual(numbering.move(e.CallDelta(5, "a")), [e.CallDelta(2, "a")])
+        self.assertEqual((numbering.allocate(), numbering.open(e.CallOpened(5, "f", "c", "n")).index), (1, 2))
+        self.assertEqual(numbering.renumber(e.TextDelta(3, "a")), [e.TextDelta(0, "a")])
+        self.assertEqual(numbering.renumber(e.CallDelta(5, "a")), [e.CallDelta(2, "a")])
 
-    def test_an_item_that_was_left_out_says_nothing(self) -> None:
-        self.assertEqual(Numbering().move(e.TextDelta(0, "a")), [])
+    def test_events_of_a_removed_item_are_dropped(self) -> None:
+        self.assertEqual(ItemNumbering().renumber(e.TextDelta(0, "a")), [])
 
-    def test_a_closed_item_is_open_no_more(self) -> None:
-        numbering = Numbering()
+    def test_a_closed_item_is_not_open(self) -> None:
+        numbering = ItemNumbering()
         numbering.open(e.CallOpened(0, "f", "c", "n"))
-        self.assertTrue(numbering.has(e.CallOpened))
-        self.assertEqual(numbering.move(e.CallClosed(0)), [e.CallClosed(0)])
-        self.assertFalse(numbering.has(e.CallOpened))
+        self.assertTrue(numbering.has_open(e.CallOpened))
+        self.assertEqual(numbering.renumber(e.CallClosed(0)), [e.CallClosed(0)])
+        self.assertFalse(numbering.has_open(e.CallOpened))
 
-    def test_every_kind_of_item_can_be_cut(self) -> None:
-        numbering = Numbering()
+    def test_every_kind_of_item_can_be_closed_as_incomplete(self) -> None:
+        numbering = ItemNumbering()
         opened = (
             e.MessageOpened(0, "m"),
             e.ReasoningOpened(1, "r"),
@@ -40,4 +40,4 @@ class NumberingTests(SynchronousTestCase):
             e.CallClosed(2, False),
             e.SearchClosed(3, None, False),
         ]
-        self.assertEqual((numbering.cut(), numbering.cut()), (closed, []))
+        self.assertEqual((numbering.close_incomplete(), numbering.close_incomplete()), (closed, []))

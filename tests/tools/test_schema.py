@@ -1,14 +1,14 @@
-"""What a schema makes of what stands in a tag."""
+"""Tests of codexd.tools.schema."""
 
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.tools.schema import decoded, properties, typed
-from codexd.tools.values import spell
+from codexd.tools.schema import decode_schema, decode_typed, get_properties
+from codexd.tools.values import encode_value
 from codexd.wire import json
-from tests.support.blocks import values
+from tests.support.tool_blocks import values
 
-_NAMES = {
+_TYPE_NAMES = {
     str: "string",
     int: "integer",
     float: "number",
@@ -19,13 +19,13 @@ _NAMES = {
 }
 
 
-class TypedTests(SynchronousTestCase):
+class DecodeTypedTests(SynchronousTestCase):
     @given(values())
-    def test_a_value_of_the_schemas_type_is_read_again(self, value: json.Json) -> None:
-        found = typed(spell(value), {"type": _NAMES[type(value)]})
-        self.assertEqual((json.canonical(found), type(found)), (json.canonical(value), type(value)))
+    def test_an_encoded_value_of_the_schemas_type_is_decoded(self, value: json.Json) -> None:
+        found = decode_typed(encode_value(value), {"type": _TYPE_NAMES[type(value)]})
+        self.assertEqual((json.encode_canonical(found), type(found)), (json.encode_canonical(value), type(value)))
 
-    def test_the_type_decides(self) -> None:
+    def test_the_type_determines_the_value(self) -> None:
         strings, numbers = {"type": "string"}, {"type": ["number", "null"]}
         table = (
             ("2024", strings, "2024"),
@@ -47,16 +47,16 @@ class TypedTests(SynchronousTestCase):
             ("5", {"anyOf": [strings, {"$ref": "#/x"}]}, 5),
         )
         for raw, schema, value in table:
-            found = typed(raw, schema)
+            found = decode_typed(raw, schema)
             self.assertEqual((found, type(found)), (value, type(value)), schema)
 
-    def test_without_a_type_things_are_what_they_look_like(self) -> None:
+    def test_without_a_type_the_look_determines_the_value(self) -> None:
         for schema in (None, {}, True, {"type": 7}, {"description": "x"}):
-            found = [typed(raw, schema) for raw in ("5", "a", "<item>1</item><item>b</item>", "<p>a</p>")]
+            found = [decode_typed(raw, schema) for raw in ("5", "a", "<item>1</item><item>b</item>", "<p>a</p>")]
             self.assertEqual(found, [5, "a", [1, "b"], "<p>a</p>"])
 
 
 class SchemaTests(SynchronousTestCase):
-    def test_a_schema_that_is_none_says_nothing(self) -> None:
-        self.assertEqual([decoded(text) for text in ("{", "[]", '{"a":1}')], [{}, {}, {"a": 1}])
-        self.assertEqual([properties(schema) for schema in (None, {}, {"properties": []})], [{}, {}, {}])
+    def test_an_invalid_schema_is_empty(self) -> None:
+        self.assertEqual([decode_schema(text) for text in ("{", "[]", '{"a":1}')], [{}, {}, {"a": 1}])
+        self.assertEqual([get_properties(schema) for schema in (None, {}, {"properties": []})], [{}, {}, {}])

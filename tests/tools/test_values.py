@@ -1,36 +1,44 @@
-"""What stands in a tag."""
+"""Tests of codexd.tools.values."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.tools.values import escape, exact, spell, spell_text, text_of, unescape, untyped
+from codexd.tools.values import (
+    decode_text,
+    decode_untyped,
+    encode_text,
+    encode_value,
+    escape,
+    is_exact,
+    unescape,
+)
 from codexd.wire import json
-from tests.support.blocks import values
 from tests.support.sentences import texts
+from tests.support.tool_blocks import values
 
 
 class LawTests(SynchronousTestCase):
     @given(values())
-    def test_what_is_spelled_is_read_again(self, value: json.Json) -> None:
-        found = untyped(spell(value))
-        self.assertEqual((json.canonical(found), type(found)), (json.canonical(value), type(value)))
+    def test_an_encoded_value_is_decoded_to_the_same_value(self, value: json.Json) -> None:
+        found = decode_untyped(encode_value(value))
+        self.assertEqual((json.encode_canonical(found), type(found)), (json.encode_canonical(value), type(value)))
 
     @given(values().filter(lambda value: isinstance(value, str)) | st.text())
-    def test_a_text_is_read_again_as_text(self, text: str) -> None:
-        self.assertEqual((text_of(spell_text(text)), untyped(spell_text(text))), (text, text))
+    def test_an_encoded_text_is_decoded_to_the_same_text(self, text: str) -> None:
+        self.assertEqual((decode_text(encode_text(text)), decode_untyped(encode_text(text))), (text, text))
 
     @given(values())
-    def test_nothing_spelled_looks_like_a_tag(self, value: json.Json) -> None:
-        self.assertNotIn("<", spell(value))
+    def test_no_encoded_value_contains_a_tag(self, value: json.Json) -> None:
+        self.assertNotIn("<", encode_value(value))
 
     @given(st.text() | texts())
-    def test_what_is_escaped_is_unescaped_again(self, text: str) -> None:
+    def test_unescape_reverses_escape(self, text: str) -> None:
         self.assertEqual(unescape(escape(text)), text)
 
 
-class SpellTests(SynchronousTestCase):
-    def test_texts_stand_as_they_are_and_all_else_as_json(self) -> None:
+class EncodeTests(SynchronousTestCase):
+    def test_texts_stay_readable_and_other_values_become_json(self) -> None:
         table = (
             ("R&D <b>", "R&amp;D &lt;b>"),
             ("> quoted", "> quoted"),
@@ -41,15 +49,15 @@ class SpellTests(SynchronousTestCase):
             ("# Title\n\ntext\n", "# Title\n\ntext\n"),
         )
         for value, written in table:
-            self.assertEqual(spell(value), written)
+            self.assertEqual(encode_value(value), written)
 
-    def test_a_text_that_would_be_taken_for_something_else_gets_its_own_lines(self) -> None:
+    def test_an_ambiguous_text_gets_its_own_lines(self) -> None:
         for text in ("5", "true", '["a"]', "\na\n", " 7"):
-            self.assertEqual(spell(text), f"\n{text}\n")
+            self.assertEqual(encode_value(text), f"\n{text}\n")
 
 
-class ReadTests(SynchronousTestCase):
-    def test_what_models_write_is_understood(self) -> None:
+class DecodeTests(SynchronousTestCase):
+    def test_the_forms_that_models_write_are_decoded(self) -> None:
         table = (
             ("\n  first\n  second\n  ", "  first\n  second"),
             ("<![CDATA[a < b && c]]>", "a < b && c"),
@@ -63,10 +71,10 @@ class ReadTests(SynchronousTestCase):
             ("12345678901234567890123", "12345678901234567890123"),
         )
         for raw, value in table:
-            self.assertEqual(untyped(raw), value)
+            self.assertEqual(decode_untyped(raw), value)
 
-    def test_great_numbers_are_not_exact(self) -> None:
+    def test_very_large_numbers_are_not_exact(self) -> None:
         self.assertEqual(
-            [exact(json.decode(t)) for t in ("1e3", "[1e30]", '{"a":99999999999999999999}')],
+            [is_exact(json.decode(t)) for t in ("1e3", "[1e30]", '{"a":99999999999999999999}')],
             [True, False, False],
         )

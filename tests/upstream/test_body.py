@@ -1,4 +1,4 @@
-"""Bodies: as they come, whole, or left to their end."""
+"""Tests of codexd.upstream.body."""
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
@@ -8,109 +8,111 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
-from codexd.upstream.body import DRAIN_BYTES, DRAIN_SECONDS, Collector, Stream
-from codexd.upstream.reads import Reads
+from codexd.upstream.body import DRAIN_BYTES, DRAIN_SECONDS, BodyCollector, StreamedBody
+from codexd.upstream.read_dispatcher import ReadDispatcher
 
 
-class Listening:
+class RecordingReceiver:
+    """A receiver that records the pieces and ends of a body."""
+
     def __init__(self) -> None:
-        self.heard_of: list[bytes] = []
+        self.pieces: list[bytes] = []
         self.ends: list[Failure | None] = []
 
-    def heard(self, data: bytes) -> None:
-        self.heard_of.append(data)
+    def body_received(self, data: bytes) -> None:
+        self.pieces.append(data)
 
     @property
     def data(self) -> bytes:
-        return b"".join(self.heard_of)
+        return b"".join(self.pieces)
 
-    def ended(self, reason: Failure | None) -> None:
+    def body_ended(self, reason: Failure | None) -> None:
         self.ends.append(reason)
 
 
-class StreamTests(SynchronousTestCase):
+class StreamedBodyTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock, self.reader, self.transport = Clock(), Listening(), StringTransport()
-        self.reads = Reads()
-        self.stream = Stream(self.reader, self.clock, self.reads)
-        self.stream.makeConnection(self.transport)
+        self.clock, self.receiver, self.transport = Clock(), RecordingReceiver(), StringTransport()
+        self.reads = ReadDispatcher()
+        self.body = StreamedBody(self.receiver, self.clock, self.reads)
+        self.body.makeConnection(self.transport)
 
-    def test_both_ends_of_a_body_that_are_no_accident_are_its_end(self) -> None:
+    def test_both_regular_ends_end_the_body_without_a_reason(self) -> None:
         for reason in (ResponseDone(), PotentialDataLoss()):
             self.setUp()
-            self.stream.dataReceived(b"a")
-            self.stream.connectionLost(Failure(reason))
-            self.assertEqual((self.reader.data, self.reader.ends), (b"a", [None]))
+            self.body.dataReceived(b"a")
+            self.body.connectionLost(Failure(reason))
+            self.assertEqual((self.receiver.data, self.receiver.ends), (b"a", [None]))
 
     def read(self, *pieces: bytes, reason: Exception | None = None) -> None:
-        """Have pieces come with one read, and perhaps the end."""
+        """Deliver pieces with one read, and optionally the end."""
 
         def receive(_: bytes) -> None:
             for piece in pieces:
-                self.stream.dataReceived(piece)
+                self.body.dataReceived(piece)
             if reason is not None:
-                self.stream.connectionLost(Failure(reason))
+                self.body.connectionLost(Failure(reason))
 
-        self.reads.bring(receive, b"")
+        self.reads.dispatch(receive, b"")
 
-    def test_what_comes_with_one_read_comes_in_one_piece(self) -> None:
+    def test_the_pieces_of_one_read_are_delivered_together(self) -> None:
         self.read(b"a", b"b")
         self.read(b"c", b"d", reason=ResponseDone())
-        self.assertEqual((self.reader.heard_of, self.reader.ends), ([b"ab", b"cd"], [None]))
+        self.assertEqual((self.receiver.pieces, self.receiver.ends), ([b"ab", b"cd"], [None]))
 
-    def test_a_body_that_is_over_is_not_waited_for_and_not_cut(self) -> None:
-        for let_go in (Stream.drain, Stream.abort):
+    def test_a_body_that_is_over_is_neither_drained_nor_aborted(self) -> None:
+        for detach in (StreamedBody.drain, StreamedBody.abort):
             self.setUp()
-            self.reader.heard = lambda _, let_go=let_go: let_go(self.stream)  # type: ignore[method-assign]
+            self.receiver.body_received = lambda _, detach=detach: detach(self.body)  # type: ignore[method-assign]
             self.read(b"a", reason=ResponseDone())
-            self.assertEqual((self.clock.getDelayedCalls(), self.reader.ends), ([], []))
+            self.assertEqual((self.clock.getDelayedCalls(), self.receiver.ends), ([], []))
             self.assertFalse(self.transport.disconnecting)
 
-    def test_an_accident_is_told(self) -> None:
+    def test_a_lost_connection_is_reported(self) -> None:
         lost = Failure(ConnectionLost())
-        self.stream.connectionLost(lost)
-        self.assertEqual(self.reader.ends, [lost])
+        self.body.connectionLost(lost)
+        self.assertEqual(self.receiver.ends, [lost])
 
-    def test_what_comes_after_the_reader_has_all_it_wants_is_read_so_far(self) -> None:
-        self.stream.hold()
-        self.stream.drain()
+    def test_draining_aborts_after_a_number_of_bytes(self) -> None:
+        self.body.pause()
+        self.body.drain()
         self.assertEqual(self.transport.producerState, "producing")
-        self.stream.dataReceived(b"x" * DRAIN_BYTES)
+        self.body.dataReceived(b"x" * DRAIN_BYTES)
         self.assertFalse(self.transport.disconnecting)
-        self.stream.dataReceived(b"x")
+        self.body.dataReceived(b"x")
         self.assertTrue(self.transport.disconnecting)
-        self.assertEqual((self.reader.data, self.reader.ends), (b"", []))
+        self.assertEqual((self.receiver.data, self.receiver.ends), (b"", []))
 
-    def test_and_so_long(self) -> None:
-        self.stream.drain()
+    def test_draining_aborts_after_a_time(self) -> None:
+        self.body.drain()
         self.clock.advance(DRAIN_SECONDS)
         self.assertTrue(self.transport.disconnecting)
 
-    def test_a_body_that_ends_in_time_leaves_no_timer(self) -> None:
-        self.stream.drain()
-        self.stream.connectionLost(Failure(ResponseDone()))
+    def test_a_body_that_ends_while_draining_leaves_no_timer(self) -> None:
+        self.body.drain()
+        self.body.connectionLost(Failure(ResponseDone()))
         self.assertEqual((self.clock.getDelayedCalls(), self.transport.disconnecting), ([], False))
 
 
-class CollectorTests(SynchronousTestCase):
+class BodyCollectorTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.given: list[bytes] = []
+        self.collected: list[bytes] = []
         self.transport = StringTransport()
-        self.collector = Collector(4, self.given.append)
+        self.collector = BodyCollector(4, self.collected.append)
         self.collector.makeConnection(self.transport)
 
-    def test_it_gives_the_whole_once(self) -> None:
+    def test_the_whole_body_is_returned_once(self) -> None:
         for data in (b"a", b"bc"):
             self.collector.dataReceived(data)
         self.collector.connectionLost(Failure(ResponseDone()))
-        self.assertEqual((self.given, self.transport.disconnecting), ([b"abc"], False))
+        self.assertEqual((self.collected, self.transport.disconnecting), ([b"abc"], False))
 
-    def test_it_gives_no_more_than_its_limit_and_cuts_the_rest(self) -> None:
+    def test_a_body_over_the_limit_is_cut_and_the_connection_closed(self) -> None:
         self.collector.dataReceived(b"abcdef")
         self.collector.connectionLost(Failure(ConnectionLost()))
-        self.assertEqual((self.given, self.transport.disconnecting), ([b"abcd"], True))
+        self.assertEqual((self.collected, self.transport.disconnecting), ([b"abcd"], True))
 
-    def test_given_up_it_gives_nothing(self) -> None:
+    def test_an_aborted_collector_does_not_call_back(self) -> None:
         self.collector.abort()
         self.collector.connectionLost(Failure(ConnectionLost()))
-        self.assertEqual((self.given, self.transport.disconnecting), ([], True))
+        self.assertEqual((self.collected, self.transport.disconnecting), ([], True))

@@ -1,4 +1,4 @@
-"""Embeddings of an upstream, over a connection in memory."""
+"""Tests of the embeddings of codexd.upstream.backend, over a connection in memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,68 +9,70 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from codexd.interfaces import IEmbedder
-from codexd.neutral.fault import Fault, Refused
+from codexd.neutral.fault import Fault, FaultError
 from codexd.wire import json
-from tests.support.upstream import SETTINGS, Rig, Wire
+from tests.support.fake_upstream import SETTINGS, FakeConnection, UpstreamHarness
 
 ANSWER = b'{"object":"list","data":[{"index":0,"embedding":[0.5, -1e-9]}]}'
 CUT = ("connection: close",)
 
 
-def written(model: str) -> bytes:
-    """Write a request under the upstream's own name for the model."""
+def build_body(model: str) -> bytes:
+    """Build a request body with the upstream's own name of the model."""
     return json.encode({"model": model, "input": "text"})
 
 
 class EmbedTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, breaker_failures=2, breaker_seconds=30.0, first_event_seconds=5.0))
+        self.harness = UpstreamHarness(
+            evolve(SETTINGS, breaker_failures=2, breaker_seconds=30.0, first_event_seconds=5.0)
+        )
 
-    def ask(self, model: str = "m") -> "Deferred[bytes]":
-        return self.rig.backend.embed(model, written)
+    def embed(self, model: str = "m") -> "Deferred[bytes]":
+        return self.harness.backend.embed(model, build_body)
 
-    def refused(self, answer: Callable[[Wire], Any]) -> Fault:
-        """Give what becomes of an answer."""
-        asked = self.ask()
-        answer(self.rig.accept())
-        return self.failed(asked)
+    def refusal(self, answer: Callable[[FakeConnection], Any]) -> Fault:
+        """Return the fault of a request that gets this answer."""
+        request = self.embed()
+        answer(self.harness.accept())
+        return self.failed(request)
 
-    def failed(self, asked: "Deferred[bytes]") -> Fault:
-        """Give why it failed."""
-        found: Fault = self.failureResultOf(asked, Refused).value.fault
+    def failed(self, request: "Deferred[bytes]") -> Fault:
+        """Return the fault of a failed request."""
+        found: Fault = self.failureResultOf(request, FaultError).value.fault
         return found
 
     def outcome(self, name: str) -> float:
-        """Give how many ended so."""
-        return self.rig.figure(f'upstream_requests_total{{outcome="{name}",upstream="up"}}')
+        """Return how many requests had this outcome."""
+        return self.harness.metric(f'upstream_requests_total{{outcome="{name}",upstream="up"}}')
 
 
 class EmbedTests(EmbedTestCase):
-    def test_it_gives_embeddings(self) -> None:
-        self.assertTrue(verifyObject(IEmbedder, self.rig.backend))
+    def test_it_implements_the_embedder_interface(self) -> None:
+        self.assertTrue(verifyObject(IEmbedder, self.harness.backend))
 
-    def test_the_answer_comes_back_byte_for_byte(self) -> None:
-        asked = self.ask()
-        wire = self.rig.accept()
-        self.assertTrue(wire.head_sent.startswith(b"post /v1/embeddings http/1.1\r\n"))
-        self.assertIn(b"authorization: bearer sk-secret", wire.head_sent)
-        self.assertNoResult(asked)
-        wire.answer(ANSWER)
-        self.assertEqual(self.successResultOf(asked), ANSWER)
+    def test_the_response_is_returned_byte_for_byte(self) -> None:
+        request = self.embed()
+        connection = self.harness.accept()
+        self.assertTrue(connection.request_head.startswith(b"post /v1/embeddings http/1.1\r\n"))
+        self.assertIn(b"authorization: bearer sk-secret", connection.request_head)
+        self.assertNoResult(request)
+        connection.send_response(ANSWER)
+        self.assertEqual(self.successResultOf(request), ANSWER)
         self.assertEqual(self.outcome("ok"), 1)
 
-    def test_the_upstream_is_asked_by_its_own_name_for_the_model(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, prefix="up/", models=("small=bge:small",), any=False))
-        self.ask("up/small")
-        self.assertEqual(self.rig.accept().asked, {"model": "bge:small", "input": "text"})
+    def test_the_upstream_gets_its_own_name_of_the_model(self) -> None:
+        self.harness = UpstreamHarness(evolve(SETTINGS, prefix="up/", models=("small=bge:small",), any=False))
+        self.embed("up/small")
+        self.assertEqual(self.harness.accept().request_json, {"model": "bge:small", "input": "text"})
 
-    def test_a_model_it_does_not_offer_is_refused_at_once_and_costs_nothing(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, models=("small",), any=False))
-        refused = self.assertRaises(Refused, self.ask, "large").fault
-        self.assertEqual((refused.kind, refused.param, self.rig.wanted), ("unknown_model", "model", 0))
+    def test_a_model_it_does_not_offer_is_refused_without_a_request(self) -> None:
+        self.harness = UpstreamHarness(evolve(SETTINGS, models=("small",), any=False))
+        refused = self.assertRaises(FaultError, self.embed, "large").fault
+        self.assertEqual((refused.kind, refused.param, self.harness.connection_count), ("unknown_model", "model", 0))
 
-    def test_its_refusals_are_told_as_what_they_are_with_when_to_ask_again(self) -> None:
-        told = json.encode({"error": {"message": "input is too odd", "type": "invalid_request_error"}})
+    def test_errors_are_translated_with_their_retry_after(self) -> None:
+        error = json.encode({"error": {"message": "input is too odd", "type": "invalid_request_error"}})
         for status, kind, http_status in (
             (400, "invalid_prompt", 400),
             (401, "model_refused_us", 502),
@@ -79,86 +81,95 @@ class EmbedTests(EmbedTestCase):
             (500, "model_failed", 502),
             (503, "overloaded", 503),
         ):
-            found = self.refused(
-                lambda wire, status=status: wire.answer(told, status, "retry-after: 9", *CUT)
+            found = self.refusal(
+                lambda connection, status=status: connection.send_response(error, status, "retry-after: 9", *CUT)
             )
             self.assertEqual((found.kind, found.status), (kind, http_status))
             self.assertEqual((found.retry_after_seconds, self.outcome(kind) > 0), (9.0, True))
             self.assertEqual("odd" in found.message, kind == "invalid_prompt")
-            self.rig.clock.advance(30)
+            self.harness.clock.advance(30)
 
-    def test_what_is_no_json_is_no_answer(self) -> None:
+    def test_a_response_that_is_not_json_is_a_failure(self) -> None:
         for answer in (
-            lambda wire: wire.answer(b"<html>", 200, *CUT),
-            lambda wire: wire.answer(b"", 200, *CUT),
-            lambda wire: (wire.head(), wire.chunk(ANSWER[:20]), wire.leave(clean=False)),
-            lambda wire: wire.say(b"what?\r\n\r\n"),
+            lambda connection: connection.send_response(b"<html>", 200, *CUT),
+            lambda connection: connection.send_response(b"", 200, *CUT),
+            lambda connection: (
+                connection.send_head(),
+                connection.send_chunk(ANSWER[:20]),
+                connection.close(clean=False),
+            ),
+            lambda connection: connection.send(b"what?\r\n\r\n"),
         ):
-            self.assertEqual(self.refused(answer).kind, "model_failed")
-            self.rig.clock.advance(30)
+            self.assertEqual(self.refusal(answer).kind, "model_failed")
+            self.harness.clock.advance(30)
 
-    def test_more_than_it_may_send_is_cut(self) -> None:
-        self.rig = Rig(evolve(SETTINGS, max_answer_bytes=1000))
-        asked = self.ask()
-        wire = self.rig.accept()
-        wire.head()
-        wire.chunk(b"[" + b"1," * 600)
-        self.assertEqual((self.failed(asked).kind, wire.aborted), ("model_failed", True))
+    def test_a_response_over_the_limit_is_cut(self) -> None:
+        self.harness = UpstreamHarness(evolve(SETTINGS, max_answer_bytes=1000))
+        request = self.embed()
+        connection = self.harness.accept()
+        connection.send_head()
+        connection.send_chunk(b"[" + b"1," * 600)
+        self.assertEqual((self.failed(request).kind, connection.aborted), ("model_failed", True))
 
-    def test_one_that_cannot_be_reached(self) -> None:
-        asked = self.ask()
-        self.rig.refuse()
-        self.assertEqual(self.failed(asked).kind, "unreachable")
+    def test_an_upstream_that_cannot_be_reached_is_a_failure(self) -> None:
+        request = self.embed()
+        self.harness.refuse()
+        self.assertEqual(self.failed(request).kind, "unreachable")
 
-    def test_silence_is_cut_before_the_head_and_after_it(self) -> None:
+    def test_the_deadline_applies_before_and_after_the_head(self) -> None:
         for begin, kind in (
-            (lambda wire: None, "no_first_event"),
-            (lambda wire: (wire.head(), wire.chunk(b"[")), "idle"),
+            (lambda connection: None, "no_first_event"),
+            (lambda connection: (connection.send_head(), connection.send_chunk(b"[")), "idle"),
         ):
-            asked = self.ask()
-            wire = self.rig.accept()
-            begin(wire)
-            self.rig.clock.advance(4.9)
-            self.assertNoResult(asked)
-            self.rig.clock.advance(0.1)
-            self.assertEqual((self.failed(asked).kind, wire.aborted), (kind, True))
+            request = self.embed()
+            connection = self.harness.accept()
+            begin(connection)
+            self.harness.clock.advance(4.9)
+            self.assertNoResult(request)
+            self.harness.clock.advance(0.1)
+            self.assertEqual((self.failed(request).kind, connection.aborted), (kind, True))
 
 
 class BreakerTests(EmbedTestCase):
-    def test_a_failure_counts_against_the_upstream_as_an_answers_does(self) -> None:
+    def test_failures_open_the_breaker(self) -> None:
         for healthy in (True, False):
-            self.refused(lambda wire: wire.answer(b"{}", 500, *CUT))
-            self.assertEqual(self.rig.backend.ready(), healthy)
-        found = self.failed(self.ask())
-        self.assertEqual((found.kind, found.retry_after_seconds, self.rig.wanted), ("unreachable", 30.0, 2))
-        self.rig.clock.advance(30)
-        asked = self.ask()
-        self.rig.accept().answer(ANSWER)
-        self.assertEqual((self.successResultOf(asked), self.rig.backend.ready()), (ANSWER, True))
+            self.refusal(lambda connection: connection.send_response(b"{}", 500, *CUT))
+            self.assertEqual(self.harness.backend.ready(), healthy)
+        found = self.failed(self.embed())
+        self.assertEqual(
+            (found.kind, found.retry_after_seconds, self.harness.connection_count), ("unreachable", 30.0, 2)
+        )
+        self.harness.clock.advance(30)
+        request = self.embed()
+        self.harness.accept().send_response(ANSWER)
+        self.assertEqual((self.successResultOf(request), self.harness.backend.ready()), (ANSWER, True))
 
-    def test_a_request_that_is_wrong_does_not(self) -> None:
+    def test_invalid_requests_do_not_open_the_breaker(self) -> None:
         for _ in range(3):
-            self.refused(lambda wire: wire.answer(b"{}", 400, *CUT))
-        self.assertTrue(self.rig.backend.ready())
+            self.refusal(lambda connection: connection.send_response(b"{}", 400, *CUT))
+        self.assertTrue(self.harness.backend.ready())
 
-    def test_a_client_that_leaves_cuts_the_connection_and_says_nothing_of_the_upstream(self) -> None:
-        for begin in (lambda wire: None, lambda wire: (wire.head(), wire.chunk(b"["))):
-            asked = self.ask()
-            wire = self.rig.accept()
-            begin(wire)
-            asked.cancel()
-            self.failureResultOf(asked, CancelledError)
-            self.rig.clock.advance(0)
-            self.assertEqual((wire.aborted, self.rig.backend.ready()), (True, True))
+    def test_a_cancelled_request_closes_the_connection_and_does_not_count_as_a_failure(self) -> None:
+        for begin in (
+            lambda connection: None,
+            lambda connection: (connection.send_head(), connection.send_chunk(b"[")),
+        ):
+            request = self.embed()
+            connection = self.harness.accept()
+            begin(connection)
+            request.cancel()
+            self.failureResultOf(request, CancelledError)
+            self.harness.clock.advance(0)
+            self.assertEqual((connection.aborted, self.harness.backend.ready()), (True, True))
         self.assertEqual(self.outcome("cancelled"), 2)
-        self.assertEqual(self.rig.clock.getDelayedCalls(), [])
+        self.assertEqual(self.harness.clock.getDelayedCalls(), [])
 
-    def test_a_probe_whose_client_leaves_makes_room_for_another(self) -> None:
+    def test_a_cancelled_probe_allows_another_one(self) -> None:
         for _ in range(2):
-            self.refused(lambda wire: wire.answer(b"{}", 500, *CUT))
-        self.rig.clock.advance(30)
-        asked = self.ask()
-        self.rig.accept()
-        asked.cancel()
-        self.failureResultOf(asked, CancelledError)
-        self.assertTrue(self.rig.backend.ready())
+            self.refusal(lambda connection: connection.send_response(b"{}", 500, *CUT))
+        self.harness.clock.advance(30)
+        request = self.embed()
+        self.harness.accept()
+        request.cancel()
+        self.failureResultOf(request, CancelledError)
+        self.assertTrue(self.harness.backend.ready())

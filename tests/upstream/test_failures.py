@@ -1,4 +1,4 @@
-"""What goes wrong on the way, and the Fault each amounts to."""
+"""Tests of codexd.upstream.failures."""
 
 from OpenSSL.SSL import Error as TLSError
 from twisted.internet import error
@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 
 from codexd.backs.chat.failures import MALFORMED
-from codexd.upstream.failures import cut, translate
+from codexd.upstream.failures import translate_body_failure, translate_request_failure
 
 
 class TranslateTests(SynchronousTestCase):
@@ -25,10 +25,10 @@ class TranslateTests(SynchronousTestCase):
             (ZeroDivisionError(), "unreachable", "ZeroDivisionError"),
         ]
         for raised, kind, note in cases:
-            found = translate(Failure(raised))
+            found = translate_request_failure(Failure(raised))
             self.assertEqual((found.kind, found.note), (kind, note), raised)
 
-    def test_a_body_that_broke_off_was_cut_or_could_not_be_understood(self) -> None:
-        lost = cut(Failure(ResponseFailed([Failure(error.ConnectionLost())])))
+    def test_a_broken_body_was_cut_or_is_malformed(self) -> None:
+        lost = translate_body_failure(Failure(ResponseFailed([Failure(error.ConnectionLost())])))
         self.assertEqual(lost.kind, "stream_cut")
-        self.assertEqual(cut(Failure(ResponseFailed([Failure(ValueError("?"))]))), MALFORMED)
+        self.assertEqual(translate_body_failure(Failure(ResponseFailed([Failure(ValueError("?"))]))), MALFORMED)

@@ -1,11 +1,11 @@
-"""Upstreams out of settings."""
+"""Tests of codexd.upstream.service."""
 
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.configuration.sources import Misconfigured
+from codexd.configuration.sources import ConfigurationError
 from codexd.observe.metrics import Metrics
 from codexd.settings import Upstream
 from codexd.upstream.service import Upstreams
@@ -20,34 +20,34 @@ def read(path: str) -> str:
 
 
 class UpstreamsTests(SynchronousTestCase):
-    def made(self, *settings: Upstream) -> Upstreams:
+    def build(self, *settings: Upstream) -> Upstreams:
         return Upstreams(settings, {}, read, MemoryReactorClock(), lambda: 0.0, lambda: 0.0, Metrics())
 
-    def test_they_stand_in_the_order_of_the_settings(self) -> None:
-        made = self.made(Upstream("b", "http://b/v1"), Upstream("a", "https://a/v1", key_file="/key"))
-        self.assertEqual([backend.name for backend in made.backends], ["b", "a"])
-        # Nobody knows yet what they have.
-        self.assertFalse(any(backend.ready() for backend in made.backends))
+    def test_the_back_ends_have_the_order_of_the_settings(self) -> None:
+        upstreams = self.build(Upstream("b", "http://b/v1"), Upstream("a", "https://a/v1", key_file="/key"))
+        self.assertEqual([backend.name for backend in upstreams.backends], ["b", "a"])
+        # Their models are not known yet.
+        self.assertFalse(any(backend.ready() for backend in upstreams.backends))
 
-    def test_one_that_is_not_up_yet_is_asked_for_its_list_until_it_is(self) -> None:
+    def test_the_list_of_an_unreachable_upstream_is_requested_again_and_again(self) -> None:
         reactor = MemoryReactorClock()
         settings = (Upstream("a", "http://127.0.0.1/v1"),)
-        made = Upstreams(settings, {}, read, reactor, lambda: 0.0, lambda: 0.0, Metrics())
-        made.startService()
+        upstreams = Upstreams(settings, {}, read, reactor, lambda: 0.0, lambda: 0.0, Metrics())
+        upstreams.startService()
         for times in (1, 2, 3):
             self.assertEqual(len(reactor.tcpClients), times)
             factory = reactor.tcpClients[-1][2]
             factory.clientConnectionFailed(reactor.connectors[-1], Failure(ConnectionRefusedError()))
             reactor.pump([1.0] * 10)
-        self.successResultOf(made.stopService())
+        self.successResultOf(upstreams.stopService())
 
-    def test_what_cannot_be_used_is_told_before_anything_starts(self) -> None:
+    def test_unreadable_files_are_reported_before_anything_starts(self) -> None:
         cases = {
             "key_file /gone cannot be read": Upstream("a", "http://a/v1", key_file="/gone"),
             "ca_file cannot be used: No such file": Upstream("a", "https://a/v1", ca_file="/gone"),
             "ca_file cannot be used: no certificate in it": Upstream("a", "https://a/v1", ca_file="/text"),
         }
         for problem, settings in cases.items():
-            told = str(self.assertRaises(Misconfigured, self.made, settings))
-            self.assertIn(problem, told)
-            self.assertIn("upstream 'a'", told)
+            message = str(self.assertRaises(ConfigurationError, self.build, settings))
+            self.assertIn(problem, message)
+            self.assertIn("upstream 'a'", message)

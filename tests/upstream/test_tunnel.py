@@ -1,4 +1,4 @@
-"""CONNECT through a proxy, byte by byte."""
+"""Tests of codexd.upstream.tunnel."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.upstream.tunnel import Tunnel
+from codexd.upstream.tunnel import ConnectTunnelEndpoint
 
 OPENED = b"HTTP/1.1 200 Connection established\r\nvia: test\r\n\r\n"
 
 
-class Inner(Protocol):
-    """What speaks through the tunnel."""
+class InnerProtocol(Protocol):
+    """The protocol inside the tunnel."""
 
     def __init__(self) -> None:
-        self.heard = b""
+        self.received = b""
         self.lost = False
 
     def connectionMade(self) -> None:
@@ -26,14 +26,14 @@ class Inner(Protocol):
         self.transport.write(b"inside")
 
     def dataReceived(self, data: bytes) -> None:
-        self.heard += data
+        self.received += data
 
     def connectionLost(self, reason: Any = None) -> None:
         self.lost = True
 
 
-class Way:
-    """The way to the proxy: connected at once, to the test."""
+class ProxyEndpoint:
+    """An endpoint that connects to the test at once."""
 
     def __init__(self) -> None:
         self.protocol: Any = None
@@ -47,45 +47,45 @@ class Way:
         return done
 
 
-class TunnelTests(SynchronousTestCase):
+class ConnectTunnelEndpointTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.way = Way()
-        tunnel = Tunnel(self.way, b"[::1]", 443)  # type: ignore[arg-type]
-        self.opened: Deferred[Any] = tunnel.connect(Factory.forProtocol(Inner))
-        self.say = self.way.protocol.dataReceived
+        self.proxy = ProxyEndpoint()
+        tunnel = ConnectTunnelEndpoint(self.proxy, b"[::1]", 443)  # type: ignore[arg-type]
+        self.opened: Deferred[Any] = tunnel.connect(Factory.forProtocol(InnerProtocol))
+        self.proxy_sends = self.proxy.protocol.dataReceived
 
-    def test_the_proxy_is_asked_first_and_nothing_inside_is_sent_before_it_agrees(self) -> None:
-        sent = self.way.transport.value()
+    def test_connect_is_sent_first_and_nothing_else_before_the_response(self) -> None:
+        sent = self.proxy.transport.value()
         self.assertEqual(sent, b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n")
         self.assertNoResult(self.opened)
 
-    def test_once_it_is_open_everything_goes_through_in_any_pieces(self) -> None:
-        self.way.transport.clear()
+    def test_an_open_tunnel_passes_everything_on(self) -> None:
+        self.proxy.transport.clear()
         for byte in OPENED:
-            self.say(bytes([byte]))
+            self.proxy_sends(bytes([byte]))
         inner = self.successResultOf(self.opened)
-        self.assertEqual(self.way.transport.value(), b"inside")
-        self.say(b"hello")
-        self.assertEqual(inner.heard, b"hello")
-        self.way.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.proxy.transport.value(), b"inside")
+        self.proxy_sends(b"hello")
+        self.assertEqual(inner.received, b"hello")
+        self.proxy.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertTrue(inner.lost)
 
-    def test_what_comes_with_the_proxys_answer_is_already_inside(self) -> None:
-        self.say(OPENED + b"hello")
-        self.assertEqual(self.successResultOf(self.opened).heard, b"hello")
+    def test_bytes_after_the_proxys_response_belong_to_the_tunnel(self) -> None:
+        self.proxy_sends(OPENED + b"hello")
+        self.assertEqual(self.successResultOf(self.opened).received, b"hello")
 
-    def test_a_proxy_that_refuses_or_talks_too_much_is_left(self) -> None:
+    def test_a_refusal_or_an_oversized_response_fails_the_connection(self) -> None:
         for answer in (b"HTTP/1.1 403 Forbidden\r\n\r\n", b"x" * 20_000):
             self.setUp()
-            self.say(answer)
+            self.proxy_sends(answer)
             self.failureResultOf(self.opened, ConnectError)
-            self.assertTrue(self.way.transport.disconnecting)
+            self.assertTrue(self.proxy.transport.disconnecting)
 
-    def test_a_proxy_that_leaves_is_told(self) -> None:
-        self.way.protocol.connectionLost(Failure(ConnectionDone()))
+    def test_a_lost_proxy_connection_is_reported(self) -> None:
+        self.proxy.protocol.connectionLost(Failure(ConnectionDone()))
         self.failureResultOf(self.opened, ConnectionDone)
 
-    def test_given_up_it_cuts_the_connection(self) -> None:
+    def test_cancelling_aborts_the_connection(self) -> None:
         self.opened.cancel()
         self.failureResultOf(self.opened)
-        self.assertTrue(self.way.transport.disconnecting)
+        self.assertTrue(self.proxy.transport.disconnecting)

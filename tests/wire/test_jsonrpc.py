@@ -1,4 +1,4 @@
-"""JSON-RPC as the app-server speaks it."""
+"""Tests of the app-server's JSON-RPC."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,16 +6,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire import json
 from codexd.wire.jsonrpc import (
-    ErrorReply,
-    Message,
-    Notification,
-    Reply,
-    Request,
+    RpcErrorResponse,
+    RpcMessage,
+    RpcNotification,
+    RpcRequest,
+    RpcResponse,
     decode,
     encode_error,
     encode_notification,
-    encode_reply,
     encode_request,
+    encode_response,
 )
 
 JSON = st.recursive(
@@ -25,80 +25,81 @@ JSON = st.recursive(
 )
 IDS = st.integers(-(2**63), 2**63) | st.text(max_size=8)
 PARAMS = st.dictionaries(st.text(max_size=8), JSON, max_size=3)
-MESSAGES: st.SearchStrategy[Message] = st.one_of(
-    st.builds(Request, IDS, st.text(max_size=8), PARAMS),
-    st.builds(Notification, st.text(max_size=8), PARAMS),
-    st.builds(Reply, IDS, JSON),
-    st.builds(ErrorReply, IDS, st.integers(-(2**63), 2**63), st.text(max_size=8), JSON),
+MESSAGES: st.SearchStrategy[RpcMessage] = st.one_of(
+    st.builds(RpcRequest, IDS, st.text(max_size=8), PARAMS),
+    st.builds(RpcNotification, st.text(max_size=8), PARAMS),
+    st.builds(RpcResponse, IDS, JSON),
+    st.builds(RpcErrorResponse, IDS, st.integers(-(2**63), 2**63), st.text(max_size=8), JSON),
 )
 MEMBERS = st.sampled_from(["id", "method", "params", "result", "error", "code", "message", "jsonrpc"])
 ALMOST_MESSAGES = st.dictionaries(MEMBERS, JSON | st.dictionaries(MEMBERS, JSON, max_size=3), max_size=4)
 
 
-def encode(message: Message) -> bytes:
+def encode(message: RpcMessage) -> bytes:
     match message:
-        case Request(id, method, params):
+        case RpcRequest(id, method, params):
             return encode_request(id, method, params)
-        case Notification(method, params):
+        case RpcNotification(method, params):
             return encode_notification(method, params)
-        case Reply(id, result):
-            return encode_reply(id, result)
-        case ErrorReply(id, code, text, data):
+        case RpcResponse(id, result):
+            return encode_response(id, result)
+        case RpcErrorResponse(id, code, text, data):
             return encode_error(id, code, text, data)
 
 
 class DecodeTests(SynchronousTestCase):
     def test_a_method_without_an_id_is_a_notification(self) -> None:
         line = b'{"method":"turn/started","params":{"threadId":"t"},"emittedAtMs":1}'
-        self.assertEqual(decode(line), Notification("turn/started", {"threadId": "t"}))
+        self.assertEqual(decode(line), RpcNotification("turn/started", {"threadId": "t"}))
 
-    def test_a_method_with_an_id_is_a_request_of_the_server_whatever_the_id(self) -> None:
+    def test_a_method_with_an_id_is_a_request(self) -> None:
         self.assertEqual(
             [
                 decode(b'{"id":0,"method":"item/tool/call","params":{"callId":"c"}}'),
                 decode(b'{"id":"a","method":"m"}'),
             ],
-            [Request(0, "item/tool/call", {"callId": "c"}), Request("a", "m", {})],
+            [RpcRequest(0, "item/tool/call", {"callId": "c"}), RpcRequest("a", "m", {})],
         )
 
-    def test_an_id_and_a_result_are_a_reply_also_when_the_result_is_null(self) -> None:
+    def test_an_id_with_a_result_is_a_response_even_if_the_result_is_null(self) -> None:
         self.assertEqual(
             [decode(b'{"id":3,"result":{}}'), decode(b'{"id":3,"result":null}')],
-            [Reply(3, {}), Reply(3, None)],
+            [RpcResponse(3, {}), RpcResponse(3, None)],
         )
 
-    def test_an_error_is_told_with_its_code_message_and_data(self) -> None:
+    def test_an_error_has_its_code_message_and_data(self) -> None:
         self.assertEqual(
-            decode(b'{"id":3,"error":{"code":-32600,"message":"no"}}'), ErrorReply(3, -32600, "no", None)
+            decode(b'{"id":3,"error":{"code":-32600,"message":"no"}}'),
+            RpcErrorResponse(3, -32600, "no", None),
         )
         self.assertEqual(
-            decode(b'{"id":3,"error":{"code":1,"message":"","data":[2]}}'), ErrorReply(3, 1, "", [2])
+            decode(b'{"id":3,"error":{"code":1,"message":"","data":[2]}}'), RpcErrorResponse(3, 1, "", [2])
         )
 
-    def test_null_params_are_no_params(self) -> None:
-        self.assertEqual(decode(b'{"method":"m","params":null}'), Notification("m", {}))
+    def test_null_params_are_empty_params(self) -> None:
+        self.assertEqual(decode(b'{"method":"m","params":null}'), RpcNotification("m", {}))
 
-    def test_json_that_is_no_message_is_malformed(self) -> None:
-        for line in NO_MESSAGES:
-            with self.assertRaises(json.Malformed, msg=line):
+    def test_json_that_is_not_a_message_is_rejected(self) -> None:
+        for line in INVALID_MESSAGES:
+            with self.assertRaises(json.JsonError, msg=line):
                 decode(line)
 
     @given(MESSAGES)
-    def test_what_is_written_reads_the_same(self, message: Message) -> None:
+    def test_decoding_reverses_encoding(self, message: RpcMessage) -> None:
         line = encode(message)
         self.assertEqual((line[-1:], line.count(b"\n")), (b"\n", 1))
         self.assertEqual(decode(line), message)
 
     @given(st.binary(max_size=40) | ALMOST_MESSAGES.map(json.encode))
-    def test_anything_else_is_malformed_and_never_another_error(self, line: bytes) -> None:
+    def test_arbitrary_bytes_raise_no_other_error(self, line: bytes) -> None:
         try:
             message = decode(line)
-        except json.Malformed:
+        except json.JsonError:
             return
-        self.assertIsInstance(message, Message)
+        self.assertIsInstance(message, RpcMessage)
 
 
-NO_MESSAGES = (
+INVALID_MESSAGES = (
     b"",
     b"hello",
     b"[]",
@@ -122,22 +123,20 @@ NO_MESSAGES = (
 
 
 class EncodeTests(SynchronousTestCase):
-    def test_params_of_none_are_left_out(self) -> None:
+    def test_params_of_none_are_omitted(self) -> None:
         self.assertEqual(encode_notification("initialized"), b'{"method":"initialized"}\n')
         self.assertEqual(encode_request(7, "model/list"), b'{"id":7,"method":"model/list"}\n')
 
-    def test_params_may_hold_json_that_is_already_encoded(self) -> None:
+    def test_params_may_contain_encoded_json(self) -> None:
         params = {"items": [json.fragment(b'{"n":18446744073709551616}')]}
         self.assertEqual(
             encode_request(1, "m", params),
             b'{"id":1,"method":"m","params":{"items":[{"n":18446744073709551616}]}}\n',
         )
 
-    def test_error_data_of_none_are_left_out(self) -> None:
-        self.assertEqual(
-            encode_error(0, -32601, "unknown"), b'{"id":0,"error":{"code":-32601,"message":"unknown"}}\n'
-        )
+    def test_error_data_of_none_are_omitted(self) -> None:
+        self.assertEqual(encode_error(0, -32601, "unknown"), b'{"id":0,"error":{"code":-32601,"message":"unknown"}}\n')
 
-    def test_what_json_cannot_say_is_malformed(self) -> None:
-        self.assertRaises(json.Malformed, encode_request, 1, "m", {"text": "\ud800"})
-        self.assertRaises(json.Malformed, encode_error, 1, 0, "\ud800")
+    def test_values_without_a_json_form_are_rejected(self) -> None:
+        self.assertRaises(json.JsonError, encode_request, 1, "m", {"text": "\ud800"})
+        self.assertRaises(json.JsonError, encode_error, 1, 0, "\ud800")

@@ -1,4 +1,4 @@
-"""Tells twistd about codexd."""
+"""Registers the codexd service with twistd."""
 
 from twisted.application.service import ServiceMaker
 

@@ -1,19 +1,11 @@
-"""The app-server's methods and events that codexd uses, typed; nothing else of its protocol is relied on.
+"""Typed bindings for the app-server methods and notifications that codexd uses.
 
-Field names are the wire's. The tests hold every class here against the schema the pinned binary writes
-(`codex app-server generate-json-schema --experimental`) and name what is gone.
+codexd relies on nothing else of the protocol. Field names are those of the wire. The tests compare every
+class with the schema of the pinned binary (`codex app-server generate-json-schema --experimental`) and report
+each method or field that has changed.
 """
 
-from codexd.backs.bindings.answers import (
-    EffortOption,
-    ModelPage,
-    OfferedModel,
-    ThreadRef,
-    ThreadStarted,
-    TurnAccepted,
-    TurnRef,
-)
-from codexd.backs.bindings.calls import (
+from codexd.backs.bindings.methods import (
     METHODS,
     Capabilities,
     ClientInfo,
@@ -27,12 +19,12 @@ from codexd.backs.bindings.calls import (
     Unsubscribe,
     encode,
 )
-from codexd.backs.bindings.events import (
-    EVENTS,
-    SILENCED,
+from codexd.backs.bindings.notifications import (
+    NOTIFICATIONS,
+    OPTED_OUT_NOTIFICATIONS,
     TOOL_CALL,
     DynamicToolCall,
-    ErrorTold,
+    ErrorNotification,
     FinishedTurn,
     ItemCompleted,
     ItemStarted,
@@ -49,19 +41,28 @@ from codexd.backs.bindings.events import (
     TurnStarted,
     UsageUpdated,
 )
-from codexd.backs.bindings.reading import Unexpected, structure
+from codexd.backs.bindings.results import (
+    EffortOption,
+    ModelPage,
+    OfferedModel,
+    ThreadRef,
+    ThreadStartResult,
+    TurnRef,
+    TurnStartResult,
+)
+from codexd.backs.bindings.structuring import UnexpectedShapeError, structure
 
 __all__ = [
-    "EVENTS",
     "METHODS",
-    "SILENCED",
+    "NOTIFICATIONS",
+    "OPTED_OUT_NOTIFICATIONS",
     "TOOL_CALL",
     "Capabilities",
     "ClientInfo",
     "ConfigRead",
     "DynamicToolCall",
     "EffortOption",
-    "ErrorTold",
+    "ErrorNotification",
     "FinishedTurn",
     "Initialize",
     "InjectItems",
@@ -78,17 +79,17 @@ __all__ = [
     "ThreadClosed",
     "ThreadRef",
     "ThreadStart",
-    "ThreadStarted",
+    "ThreadStartResult",
     "ThreadUsage",
     "TokenUsage",
-    "TurnAccepted",
     "TurnCompleted",
     "TurnError",
     "TurnInterrupt",
     "TurnRef",
     "TurnStart",
+    "TurnStartResult",
     "TurnStarted",
-    "Unexpected",
+    "UnexpectedShapeError",
     "Unsubscribe",
     "UsageUpdated",
     "encode",

@@ -1,1 +1,1 @@
-"""Any Chat Completions server: a Turn to its request, its stream to neutral events. Sans I/O."""
+"""Chat Completions servers: encode a Turn as a request and decode the stream to neutral events. Sans I/O."""

@@ -1,75 +1,76 @@
-"""Content parts as Chat Completions has them; what the server cannot be shown is refused, never dropped."""
+"""Encodes content parts for Chat Completions; a part the server does not accept is refused, not dropped."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from codexd.backs.chat.dialect import Dialect
-from codexd.backs.items import file_text
-from codexd.neutral.fault import Refused, fault
+from codexd.backs.chat.capabilities import ServerCapabilities
+from codexd.backs.items import render_file
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import AudioPart, FilePart, ImagePart, Part, RefusalPart, TextPart
 from codexd.wire.json import Json
 
 _DETAILS: Final = {"low": "low", "high": "high", "auto": "auto", "original": "high"}
 
 
-def content(parts: tuple[Part, ...], dialect: Dialect) -> Json:
-    """Give a message's content: what is all text as a string, which every server knows, else an array.
+def encode_content(parts: tuple[Part, ...], capabilities: ServerCapabilities) -> Json:
+    """Encode the content of a message: a string if all parts are text, else an array.
 
-    Several texts are lines of one, which is what vLLM and llama.cpp make of them; some servers know no array.
+    Every server accepts a string; some fail at an array. Several texts become the lines of one string, as
+    vLLM and llama.cpp join them.
 
     Raises:
-        Refused: `unsupported`, when the model cannot be shown a part.
+        FaultError: `unsupported`, when the server does not accept a part.
     """
     if not parts:
         return ""
-    written = [_WRITES[type(part)](part, dialect) for part in parts]
-    if all(one["type"] == "text" for one in written):
-        return "\n".join(one["text"] for one in written)
-    return written
+    encoded = [_ENCODERS[type(part)](part, capabilities) for part in parts]
+    if all(one["type"] == "text" for one in encoded):
+        return "\n".join(one["text"] for one in encoded)
+    return encoded
 
 
 def is_text(part: Part) -> bool:
-    """Tell whether a part is text, a refusal being the text it was."""
+    """Return whether a part is text; a refusal counts as its text."""
     return isinstance(part, TextPart | RefusalPart)
 
 
-def text(parts: tuple[Part, ...]) -> str:
-    """Join what of the parts is text."""
+def join_text(parts: tuple[Part, ...]) -> str:
+    """Return the concatenated text of all parts that are text."""
     return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))
 
 
-def _text(part: TextPart | RefusalPart, dialect: Dialect) -> Json:
+def _encode_text(part: TextPart | RefusalPart, capabilities: ServerCapabilities) -> Json:
     return {"type": "text", "text": part.text}
 
 
-def _image(part: ImagePart, dialect: Dialect) -> Json:
-    _require(dialect.images, "images", "image_url")
+def _encode_image(part: ImagePart, capabilities: ServerCapabilities) -> Json:
+    _require(capabilities.images, "images", "image_url")
     detail = _DETAILS.get(part.detail or "")
     return {"type": "image_url", "image_url": {"url": part.url} | ({"detail": detail} if detail else {})}
 
 
-def _audio(part: AudioPart, dialect: Dialect) -> Json:
-    _require(dialect.audio, "audio", "input_audio")
+def _encode_audio(part: AudioPart, capabilities: ServerCapabilities) -> Json:
+    _require(capabilities.audio, "audio", "input_audio")
     return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
 
 
-def _file(part: FilePart, dialect: Dialect) -> Json:
-    if not dialect.files:
-        return {"type": "text", "text": file_text(part)}
+def _encode_file(part: FilePart, capabilities: ServerCapabilities) -> Json:
+    if not capabilities.files:
+        return {"type": "text", "text": render_file(part)}
     _require(part.data.lower().startswith("data:"), "files by URL", "file_url")
-    named = {"filename": part.filename} if part.filename else {}
-    return {"type": "file", "file": {"file_data": part.data} | named}
+    filename = {"filename": part.filename} if part.filename else {}
+    return {"type": "file", "file": {"file_data": part.data} | filename}
 
 
-def _require(can: bool, what: str, param: str) -> None:
-    if not can:
-        raise Refused(fault("unsupported", f"This model takes no {what}.", param=param))
+def _require(supported: bool, what: str, param: str) -> None:
+    if not supported:
+        raise FaultError(fault("unsupported", f"This model takes no {what}.", param=param))
 
 
-_WRITES: Final[dict[type, Callable[[Any, Dialect], Json]]] = {
-    TextPart: _text,
-    RefusalPart: _text,
-    ImagePart: _image,
-    AudioPart: _audio,
-    FilePart: _file,
+_ENCODERS: Final[dict[type, Callable[[Any, ServerCapabilities], Json]]] = {
+    TextPart: _encode_text,
+    RefusalPart: _encode_text,
+    ImagePart: _encode_image,
+    AudioPart: _encode_audio,
+    FilePart: _encode_file,
 }

@@ -1,8 +1,8 @@
-"""The history as Chat messages.
+"""Encodes the history as Chat messages.
 
-What the assistant thought, said and called in one go is one message, its calls' results come right after it,
-wherever they stood: other orders are refused by most servers. A result holds text alone; what a tool showed
-beside it (an image) follows in a user's message.
+Consecutive reasoning, text and calls of the assistant become one message. The results of its calls follow
+directly, wherever they were in the history: most servers reject any other order. A tool message holds only
+text; other parts of a result (an image) follow in a user message.
 """
 
 from collections import defaultdict, deque
@@ -11,126 +11,137 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from codexd.backs.chat.content import content, is_text, text
-from codexd.backs.chat.dialect import Dialect
-from codexd.backs.chat.names import Names
-from codexd.backs.items import custom_arguments
-from codexd.neutral.fault import Refused, fault
-from codexd.neutral.turn import Item, Message, Part, Reasoning, Search, ToolCall, ToolResult, Turn
+from codexd.backs.chat.capabilities import ServerCapabilities
+from codexd.backs.chat.content import encode_content, is_text, join_text
+from codexd.backs.chat.tool_names import ToolNames
+from codexd.backs.items import wrap_custom_input
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.turn import Item, Message, Part, Reasoning, ToolCall, ToolResult, Turn, WebSearchCall
 from codexd.wire.json import Json
 
-_SHOWN_BELOW: Final = "What the tool gave back is in the next message."
+_SEE_NEXT_MESSAGE: Final = "What the tool gave back is in the next message."
 _FAILED: Final = "The tool failed: "
 
 
-def messages(turn: Turn, names: Names, dialect: Dialect) -> list[Json]:
-    """Give the instructions and the history of a turn.
+def encode_messages(turn: Turn, names: ToolNames, capabilities: ServerCapabilities) -> list[Json]:
+    """Encode the instructions and the history of a turn.
 
     Raises:
-        Refused: `unsupported` for what the model cannot be shown, `orphan_tool_output` for a result whose
-            call is not in the history.
+        FaultError: `unsupported` for a part that the server does not accept, `orphan_tool_output` for a result
+            without its call in the history.
     """
-    history = _History(names, dialect, turn.items)
+    encoder = _MessagesEncoder(names, capabilities, turn.items)
     if turn.instructions:
-        history.written.append({"role": _role("developer", dialect), "content": turn.instructions})
+        role = _encode_role("developer", capabilities)
+        encoder.messages.append({"role": role, "content": turn.instructions})
     for item in turn.items:
-        _TAKES[type(item)](history, item)
-    history.flush()
-    return history.written
+        _HANDLERS[type(item)](encoder, item)
+    encoder.finish_assistant_message()
+    return encoder.messages
 
 
-def _role(role: str, dialect: Dialect) -> str:
-    return "system" if role == "developer" and not dialect.developer_role else role
+def _encode_role(role: str, capabilities: ServerCapabilities) -> str:
+    return "system" if role == "developer" and not capabilities.developer_role else role
 
 
 @define
-class _Said:
-    """What the assistant said in one go."""
+class _AssistantMessage:
+    """An assistant message that may still grow."""
 
-    thoughts: list[str]
+    reasoning: list[str]
     parts: list[Part] = field(factory=list)
     calls: list[ToolCall] = field(factory=list)
 
 
-class _History:
-    """The messages so far, and the assistant's latest while it may still grow."""
+class _MessagesEncoder:
+    """Encodes item by item.
 
-    def __init__(self, names: Names, dialect: Dialect, items: tuple[Item, ...]) -> None:
-        self.written: list[Json] = []
+    Attributes:
+        messages: the complete messages so far.
+    """
+
+    def __init__(self, names: ToolNames, capabilities: ServerCapabilities, items: tuple[Item, ...]) -> None:
+        self.messages: list[Json] = []
         self._names = names
-        self._dialect = dialect
-        self._said: _Said | None = None
-        self._thoughts: list[str] = []
+        self._capabilities = capabilities
+        self._open_message: _AssistantMessage | None = None
+        self._reasoning: list[str] = []
         self._results: dict[str, deque[ToolResult]] = defaultdict(deque)
-        self._called = {item.call_id for item in items if isinstance(item, ToolCall)}
+        self._call_ids = {item.call_id for item in items if isinstance(item, ToolCall)}
         for item in items:
             if isinstance(item, ToolResult):
                 self._results[item.call_id].append(item)
 
-    def message(self, item: Message) -> None:
-        """Take something said."""
+    def add_message(self, item: Message) -> None:
+        """Add a message; text of the assistant may join an open message."""
         if item.role != "assistant":
-            self.flush()
-            role = _role(item.role, self._dialect)
-            self.written.append({"role": role, "content": content(item.parts, self._dialect)})
+            self.finish_assistant_message()
+            role = _encode_role(item.role, self._capabilities)
+            self.messages.append({"role": role, "content": encode_content(item.parts, self._capabilities)})
         elif item.parts:
-            if self._said is not None and self._said.parts and not self._said.calls:
-                self.flush()
-            self._saying().parts += item.parts
+            current = self._open_message
+            if current is not None and current.parts and not current.calls:
+                self.finish_assistant_message()
+            self._continue_assistant_message().parts += item.parts
 
-    def thought(self, item: Reasoning) -> None:
-        """Take a thought: it belongs to what is said or called next."""
-        if self._dialect.reasoning != "none":
-            self._thoughts += item.content or item.summary
+    def add_reasoning(self, item: Reasoning) -> None:
+        """Add reasoning to the next text or call, if the server wants it back."""
+        if self._capabilities.reasoning != "none":
+            self._reasoning += item.content or item.summary
 
-    def call(self, item: ToolCall) -> None:
-        """Take a call."""
-        self._saying().calls.append(item)
+    def add_call(self, item: ToolCall) -> None:
+        """Add a tool call."""
+        self._continue_assistant_message().calls.append(item)
 
-    def result(self, item: ToolResult) -> None:
-        """Take a result: it is written with its call."""
-        if item.call_id not in self._called:
+    def add_result(self, item: ToolResult) -> None:
+        """End the open message; the result itself is encoded after its call.
+
+        Raises:
+            FaultError: `orphan_tool_output`, when the history has no such call.
+        """
+        if item.call_id not in self._call_ids:
             message = f"No tool call of this history has the id '{item.call_id[:64]}'."
-            raise Refused(fault("orphan_tool_output", message))
-        self.flush()
+            raise FaultError(fault("orphan_tool_output", message))
+        self.finish_assistant_message()
 
-    def search(self, item: Search) -> None:
-        """Pass a search over: there is no form for it, and what it found is in what was said."""
+    def skip_search(self, item: WebSearchCall) -> None:
+        """Skip a web search: Chat has no form for it, and the assistant's text contains its outcome."""
 
-    def flush(self) -> None:
-        """Write what the assistant said, and what its tools gave back."""
-        said, self._said = self._said, None
-        if said is None:
+    def finish_assistant_message(self) -> None:
+        """Encode the open assistant message and the results of its calls."""
+        message, self._open_message = self._open_message, None
+        if message is None:
             return
-        self.written.append(self._assistant(said))
-        found = [self._results[call.call_id] for call in said.calls]
-        results = [waiting.popleft() for waiting in found if waiting]
-        self.written += map(_tool, results)
-        shown = tuple(part for result in results for part in result.parts if not is_text(part))
-        if shown:
-            self.written.append({"role": "user", "content": content(shown, self._dialect)})
+        self.messages.append(self._encode_assistant(message))
+        queues = [self._results[call.call_id] for call in message.calls]
+        results = [queue.popleft() for queue in queues if queue]
+        self.messages += map(_encode_result, results)
+        others = tuple(part for result in results for part in result.parts if not is_text(part))
+        if others:
+            self.messages.append({"role": "user", "content": encode_content(others, self._capabilities)})
 
-    def _saying(self) -> _Said:
-        if self._said is None:
-            self._said = _Said([])
-        self._said.thoughts += self._thoughts
-        self._thoughts = []
-        return self._said
+    def _continue_assistant_message(self) -> _AssistantMessage:
+        if self._open_message is None:
+            self._open_message = _AssistantMessage([])
+        self._open_message.reasoning += self._reasoning
+        self._reasoning = []
+        return self._open_message
 
-    def _assistant(self, said: _Said) -> Json:
-        written: dict[str, Json] = {"role": "assistant"}
-        written["content"] = content(tuple(said.parts), self._dialect) if said.parts else None
-        if said.thoughts:
-            written[self._dialect.reasoning] = "\n\n".join(said.thoughts)
-        if said.calls:
-            written["tool_calls"] = [self._call(call) for call in said.calls]
-        return written
+    def _encode_assistant(self, message: _AssistantMessage) -> Json:
+        encoded: dict[str, Json] = {"role": "assistant"}
+        parts = tuple(message.parts)
+        encoded["content"] = encode_content(parts, self._capabilities) if parts else None
+        if message.reasoning:
+            encoded[self._capabilities.reasoning] = "\n\n".join(message.reasoning)
+        if message.calls:
+            encoded["tool_calls"] = [self._encode_call(call) for call in message.calls]
+        return encoded
 
-    def _call(self, call: ToolCall) -> Json:
-        name = self._names.of(call.namespace, call.name)
-        if call.kind == "custom" and self._dialect.custom_tools:
+    def _encode_call(self, call: ToolCall) -> Json:
+        name = self._names.encode(call.namespace, call.name)
+        if call.kind == "custom" and self._capabilities.custom_tools:
             return {"id": call.call_id, "type": "custom", "custom": {"name": name, "input": call.arguments}}
-        arguments = custom_arguments(call.arguments) if call.kind == "custom" else call.arguments or "{}"
+        arguments = wrap_custom_input(call.arguments) if call.kind == "custom" else call.arguments or "{}"
         return {
             "id": call.call_id,
             "type": "function",
@@ -138,21 +149,21 @@ class _History:
         }
 
 
-def _tool(result: ToolResult) -> Json:
-    said = text(result.parts)
-    if not said and any(not is_text(part) for part in result.parts):
-        said = _SHOWN_BELOW
+def _encode_result(result: ToolResult) -> Json:
+    text = join_text(result.parts)
+    if not text and any(not is_text(part) for part in result.parts):
+        text = _SEE_NEXT_MESSAGE
     return {
         "role": "tool",
         "tool_call_id": result.call_id,
-        "content": said if result.success else _FAILED + said,
+        "content": text if result.success else _FAILED + text,
     }
 
 
-_TAKES: Final[dict[type, Callable[[_History, Any], None]]] = {
-    Message: _History.message,
-    Reasoning: _History.thought,
-    ToolCall: _History.call,
-    ToolResult: _History.result,
-    Search: _History.search,
+_HANDLERS: Final[dict[type, Callable[[_MessagesEncoder, Any], None]]] = {
+    Message: _MessagesEncoder.add_message,
+    Reasoning: _MessagesEncoder.add_reasoning,
+    ToolCall: _MessagesEncoder.add_call,
+    ToolResult: _MessagesEncoder.add_result,
+    WebSearchCall: _MessagesEncoder.skip_search,
 }

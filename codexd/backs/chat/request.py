@@ -1,6 +1,6 @@
-"""A Turn as the body of `POST /chat/completions` (OpenAI Chat Completions API).
+"""Encodes a Turn as the body of `POST /chat/completions` (OpenAI Chat Completions API).
 
-It always streams, with usage: an answer in one piece is the fold of the streamed one.
+The request always streams, with usage: a non-streamed response is the fold of the streamed one.
 """
 
 from collections.abc import Callable
@@ -8,127 +8,130 @@ from typing import Final
 
 from attrs import asdict, frozen
 
-from codexd.backs.chat.dialect import Dialect
-from codexd.backs.chat.messages import messages
-from codexd.backs.chat.names import Names
-from codexd.backs.chat.tools import offer
-from codexd.neutral.turn import Format, Turn, WebSearch
+from codexd.backs.chat.capabilities import ServerCapabilities
+from codexd.backs.chat.messages import encode_messages
+from codexd.backs.chat.tool_names import ToolNames
+from codexd.backs.chat.tools import encode_tools
+from codexd.neutral.turn import ResponseFormat, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json
 
 FORWARDED: Final = frozenset(("prediction", "prompt_cache_key", "safety_identifier", "user"))
-"""Fields that mean nothing to codexd and something to every server that follows OpenAI."""
+"""Fields that codexd does not use itself and passes on to every server."""
 
-_OURS: Final = frozenset(("input", "instructions", "messages", "model", "n", "stream", "stream_options"))
+_RESERVED: Final = frozenset(("input", "instructions", "messages", "model", "n", "stream", "stream_options"))
+"""Fields that codexd sets itself."""
 
 
 @frozen
-class Asked:
-    """A request as it goes out.
+class EncodedRequest:
+    """An encoded request.
 
     Attributes:
         body: JSON.
-        ignored: the client's request fields that are not in it.
+        ignored: the client's request fields that the body does not contain.
     """
 
     body: bytes
     ignored: tuple[str, ...] = ()
 
 
-def write(turn: Turn, names: Names, dialect: Dialect) -> Asked:
-    """Write a request.
+def encode_request(turn: Turn, names: ToolNames, capabilities: ServerCapabilities) -> EncodedRequest:
+    """Encode a request.
 
     Args:
-        turn: what is asked; its model goes out as it is.
-        names: of the turn's tools.
-        dialect: what the server can take.
+        turn: the turn; its model is sent unchanged.
+        names: the server's names for the turn's tools.
+        capabilities: what the server accepts.
 
     Raises:
-        Refused: when the model cannot be shown or asked this.
+        FaultError: when the server does not accept a part of the turn.
     """
-    own: dict[str, Json] = {"model": turn.model, "messages": messages(turn, names, dialect)}
-    own |= {name: value for name, read in _READS.items() if (value := read(turn)) is not None}
+    own: dict[str, Json] = {"model": turn.model, "messages": encode_messages(turn, names, capabilities)}
+    own |= {name: value for name, encode in _ENCODERS.items() if (value := encode(turn)) is not None}
     if turn.sampling.max_tokens is not None:
-        own[dialect.token_limit] = turn.sampling.max_tokens
-    own |= offer(turn, names, dialect)
-    if dialect.pass_unknown and turn.web_search is not None and _can_be_said(turn.web_search):
-        own["web_search_options"] = _search(turn.web_search)
+        own[capabilities.token_limit] = turn.sampling.max_tokens
+    own |= encode_tools(turn, names, capabilities)
+    search = turn.web_search
+    if capabilities.pass_unknown and search is not None and _is_expressible(search):
+        own["web_search_options"] = _encode_search(search)
     own |= {"stream": True, "stream_options": {"include_usage": True}}
-    extra = _extra(turn, dialect)
-    body = {name: value for name, value in (extra | own).items() if name not in dialect.omit}
-    return Asked(json.encode(body), _ignored(turn, own.keys() | extra.keys(), body))
+    extra = _extra_fields(turn, capabilities)
+    body = {name: value for name, value in (extra | own).items() if name not in capabilities.omit}
+    return EncodedRequest(json.encode(body), _ignored_fields(turn, own.keys() | extra.keys(), body))
 
 
-def _extra(turn: Turn, dialect: Dialect) -> dict[str, Json]:
-    """Give the fields nobody here knows, as far as they may go on."""
-    found: dict[str, Json] = json.decode(turn.extra)
+def _extra_fields(turn: Turn, capabilities: ServerCapabilities) -> dict[str, Json]:
+    """Return the fields unknown to codexd that the server may get."""
+    extra: dict[str, Json] = json.decode(turn.extra)
     return {
         name: value
-        for name, value in found.items()
-        if name in FORWARDED or (dialect.pass_unknown and name not in _OURS)
+        for name, value in extra.items()
+        if name in FORWARDED or (capabilities.pass_unknown and name not in _RESERVED)
     }
 
 
-def _ignored(turn: Turn, wanted: set[str], body: dict[str, Json]) -> tuple[str, ...]:
-    unsaid = turn.web_search is not None and "web_search_options" not in body
-    searching = ("web_search",) if unsaid else ()
-    left_out = (*turn.ignored, *sorted(name for name in wanted if name not in body), *searching)
-    return tuple(name for name in dict.fromkeys(left_out) if name not in body and name not in _UNASKED)
+def _ignored_fields(turn: Turn, wanted: set[str], body: dict[str, Json]) -> tuple[str, ...]:
+    no_search = turn.web_search is not None and "web_search_options" not in body
+    search = ("web_search",) if no_search else ()
+    missing = (*turn.ignored, *sorted(name for name in wanted if name not in body), *search)
+    return tuple(name for name in dict.fromkeys(missing) if name not in body and name not in _UNREQUESTED)
 
 
-def _can_be_said(search: WebSearch) -> bool:
-    """Tell whether Chat has words for a search: not for one that is held to domains or to what is stored."""
+def _is_expressible(search: WebSearch) -> bool:
+    """Return whether Chat can express the search: it has no domain filter and no stored pages."""
     return search.live and not search.domains
 
 
-def _search(search: WebSearch) -> Json:
+def _encode_search(search: WebSearch) -> Json:
     options: dict[str, Json] = {}
     if search.context_size is not None:
         options["search_context_size"] = search.context_size
-    if search.place is not None:
-        where = {name: value for name, value in asdict(search.place).items() if value is not None}
-        options["user_location"] = {"type": "approximate", "approximate": where}
+    if search.user_location is not None:
+        location = {name: value for name, value in asdict(search.user_location).items() if value is not None}
+        options["user_location"] = {"type": "approximate", "approximate": location}
     return options
 
 
-_UNASKED: Final = frozenset(("stream", "stream_options"))
-"""What no client asked for, or not in this form."""
+_UNREQUESTED: Final = frozenset(("stream", "stream_options"))
+"""Fields that no client sent, or not in this form."""
 
 
-def _format(turn: Turn) -> Json:
-    asked = turn.format
-    if asked.kind == "text":
+def _encode_format(turn: Turn) -> Json:
+    form = turn.format
+    if form.kind == "text":
         return None
-    return {"type": asked.kind} | ({"json_schema": _schema(asked)} if asked.kind == "json_schema" else {})
+    schema = {"json_schema": _encode_schema(form)} if form.kind == "json_schema" else {}
+    return {"type": form.kind} | schema
 
 
-def _schema(asked: Format) -> Json:
-    schema: dict[str, Json] = {"name": asked.name or "answer"}
-    if asked.description is not None:
-        schema["description"] = asked.description
-    if asked.schema is not None:
-        schema["schema"] = json.fragment(asked.schema)
-    if asked.strict is not None:
-        schema["strict"] = asked.strict
+def _encode_schema(form: ResponseFormat) -> Json:
+    schema: dict[str, Json] = {"name": form.name or "answer"}
+    if form.description is not None:
+        schema["description"] = form.description
+    if form.schema is not None:
+        schema["schema"] = json.fragment(form.schema)
+    if form.strict is not None:
+        schema["strict"] = form.strict
     return schema
 
 
-def _bias(turn: Turn) -> Json:
+def _encode_logit_bias(turn: Turn) -> Json:
     return None if turn.sampling.logit_bias is None else json.fragment(turn.sampling.logit_bias)
 
 
-_READS: Final[dict[str, Callable[[Turn], Json]]] = {
+_ENCODERS: Final[dict[str, Callable[[Turn], Json]]] = {
     "temperature": lambda turn: turn.sampling.temperature,
     "top_p": lambda turn: turn.sampling.top_p,
     "presence_penalty": lambda turn: turn.sampling.presence_penalty,
     "frequency_penalty": lambda turn: turn.sampling.frequency_penalty,
     "seed": lambda turn: turn.sampling.seed,
     "stop": lambda turn: list(turn.sampling.stop) or None,
-    "logit_bias": _bias,
+    "logit_bias": _encode_logit_bias,
     "logprobs": lambda turn: turn.sampling.logprobs or None,
     "top_logprobs": lambda turn: turn.sampling.top_logprobs if turn.sampling.logprobs else None,
-    "reasoning_effort": lambda turn: turn.thinking.effort,
+    "reasoning_effort": lambda turn: turn.reasoning.effort,
     "verbosity": lambda turn: turn.verbosity,
-    "response_format": _format,
+    "response_format": _encode_format,
     "service_tier": lambda turn: turn.service_tier,
 }

@@ -1,79 +1,77 @@
-"""What the streams of Chat and of legacy Completions are made of: chunks of choices, usage, one end.
+"""Chunks of Chat and legacy Completions streams: choices, usage, the end of the stream.
 
-The frame around a text is the same for every piece of it: it is written once, with a hole for the text.
+The JSON around a text is the same for every delta, so it is encoded once, with a placeholder for the text.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from codexd.fronts import errors
-from codexd.fronts.chat.answer import usage_object
+from codexd.fronts.chat.objects import build_usage
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.wire import json, sse
 from codexd.wire.json import Json
 
-KEEPALIVE: Final = sse.comment(b"keep-alive")
-"""A comment, which resets a client's idle timer and means nothing."""
+KEEPALIVE: Final = sse.encode_comment(b"keep-alive")
+"""A comment, which resets a client's idle timer and has no other effect."""
 
-_MARK: Final = b"\0"
-HOLE: Final = json.fragment(_MARK)
-"""Where a text goes; JSON never holds a raw NUL."""
+_PLACEHOLDER_BYTE: Final = b"\0"
+PLACEHOLDER: Final = json.fragment(_PLACEHOLDER_BYTE)
+"""The placeholder for a text; JSON never contains a raw NUL."""
 
-_DONE: Final = sse.frame(b"[DONE]")
+_DONE: Final = sse.encode_frame(b"[DONE]")
 
-Frame = tuple[bytes, bytes]
-"""What stands before and after a hole."""
+ChunkTemplate = tuple[bytes, bytes]
+"""The bytes before and after a placeholder."""
 
 
-class Chunks:
-    """Writes the chunks of one stream.
+class ChunkEncoder:
+    """Encodes the chunks of one stream.
 
-    After a failure of any choice nothing more is to be written: neither a finish nor `[DONE]`, so that no
-    client takes the answer for a whole one.
+    After a failure of any choice nothing more may be written: neither a finish nor `[DONE]`, so that no
+    client mistakes the response for a complete one.
 
     Args:
-        choices: how many there are.
-        include_usage: a chunk with what all choices cost comes before the end.
-        envelope: writes what a chunk is around its choices.
+        choices: the number of choices.
+        include_usage: a chunk with the usage of all choices precedes the end.
+        envelope: builds a chunk around its choices.
 
     Attributes:
-        over: the end was written.
+        ended: the end was written.
     """
 
-    def __init__(
-        self, choices: int, include_usage: bool, envelope: Callable[[Json], dict[str, Json]]
-    ) -> None:
-        self.over = False
-        self._left = choices
+    def __init__(self, choices: int, include_usage: bool, envelope: Callable[[Json], dict[str, Json]]) -> None:
+        self.ended = False
+        self._open_choices = choices
         self._include_usage = include_usage
         self._envelope = envelope
         self._usages: list[Usage] = []
 
-    def write(self, choices: Json, usage: Json = None) -> bytes:
-        """Give one chunk."""
+    def encode(self, choices: Json, usage: Json = None) -> bytes:
+        """Encode one chunk."""
         counted = {"usage": usage} if self._include_usage else {}
-        return sse.frame(json.encode({**self._envelope(choices), **counted}))
+        return sse.encode_frame(json.encode({**self._envelope(choices), **counted}))
 
-    def around(self, choices: Json) -> Frame:
-        """Give what stands around the hole in a chunk."""
-        before, _, after = self.write(choices).partition(_MARK)
+    def split_template(self, choices: Json) -> ChunkTemplate:
+        """Encode one chunk and split it at its placeholder."""
+        before, _, after = self.encode(choices).partition(_PLACEHOLDER_BYTE)
         return before, after
 
-    def count(self, usage: Usage) -> None:
-        """Note what a choice cost."""
+    def add_usage(self, usage: Usage) -> None:
+        """Add the usage of a choice."""
         self._usages.append(usage)
 
-    def finished(self) -> list[bytes]:
-        """Give what follows a choice's finish: with the last one the stream is whole."""
-        self._left -= 1
-        if self._left:
+    def finish_choice(self) -> list[bytes]:
+        """Return the frames after a choice's finish: with the last choice the stream is complete."""
+        self._open_choices -= 1
+        if self._open_choices:
             return []
-        self.over = True
-        usage = [self.write([], usage_object(self._usages))] if self._include_usage else []
+        self.ended = True
+        usage = [self.encode([], build_usage(self._usages))] if self._include_usage else []
         return [*usage, _DONE]
 
-    def failed(self, fault: Fault) -> list[bytes]:
-        """Give what a failure is told as; nothing comes after it."""
-        self.over = True
-        return [sse.frame(errors.render(fault))]
+    def fail(self, fault: Fault) -> list[bytes]:
+        """Return the frame of a failure; nothing follows it."""
+        self.ended = True
+        return [sse.encode_frame(errors.render_error(fault))]

@@ -1,22 +1,22 @@
-"""A Chat Completions request body to an exchange."""
+"""Decoder of Chat Completions request bodies."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from attrs import evolve, frozen
 
-from codexd.fronts import reading, vocabulary
-from codexd.fronts.chat.answer import Style
-from codexd.fronts.chat.exchange import ChatExchange
-from codexd.fronts.chat.history import history
-from codexd.fronts.exchange import Terms
-from codexd.fronts.hosted import Hosted
-from codexd.fronts.reading import Fields
-from codexd.neutral.turn import Thinking, Tool, ToolChoice, Turn, WebSearch
+from codexd.fronts import json_fields, parameters
+from codexd.fronts.chat.decoded_request import DecodedChatRequest
+from codexd.fronts.chat.history import parse_messages
+from codexd.fronts.chat.objects import ChatOutputOptions
+from codexd.fronts.dialect import RequestOptions
+from codexd.fronts.hosted_tools import HostedTools
+from codexd.fronts.json_fields import Fields
+from codexd.neutral.turn import ReasoningOptions, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire import json
 
 MAX_CHOICES: Final = 8
-"""The largest `n`: every choice is a whole turn."""
+"""The maximum `n`: every choice is a whole turn."""
 
 _KNOWN: Final = frozenset(
     (
@@ -51,107 +51,107 @@ _KNOWN: Final = frozenset(
 )
 
 
-def decode(body: bytes, terms: Terms) -> ChatExchange:
-    """Read a request body; unknown fields are never refused, only named in `Turn.ignored`.
+def decode(body: bytes, options: RequestOptions) -> DecodedChatRequest:
+    """Decode a request body; unknown fields are never rejected, only listed in `Turn.ignored`.
 
     Args:
         body: the JSON text, decompressed.
-        terms: on whose behalf, and whether the answer may hold `reasoning_content`.
+        options: whose request it is, and whether the response may contain `reasoning_content`.
 
     Raises:
-        Refused: with a fault of status 400 that names the field.
+        FaultError: with a fault of status 400 that names the field.
     """
-    fields = reading.body(body)
+    fields = json_fields.parse_body(body)
     model = fields.required_name("model")
-    offer = _offer(fields, terms.drop_hosted)
-    vocabulary.metadata(fields)
+    tools = _parse_tools(fields, options.drop_hosted)
+    parameters.parse_metadata(fields)
     turn = Turn(
         model=model,
-        items=history(fields, {tool.name for tool in offer.tools if tool.kind == "custom"}),
-        tools=offer.tools,
-        tool_choice=offer.choice,
-        parallel_tool_calls=fields.flag("parallel_tool_calls", True) and not offer.legacy,
-        sampling=vocabulary.sampling(
+        items=parse_messages(fields, {tool.name for tool in tools.tools if tool.kind == "custom"}),
+        tools=tools.tools,
+        tool_choice=tools.choice,
+        parallel_tool_calls=fields.flag("parallel_tool_calls", True) and not tools.legacy,
+        sampling=parameters.parse_sampling(
             fields, "max_completion_tokens", "max_tokens", logprobs=fields.flag("logprobs", False)
         ),
-        thinking=_thinking(fields, terms.show_reasoning),
-        format=vocabulary.answer_format(fields, "response_format"),
-        verbosity=fields.choice("verbosity", vocabulary.VERBOSITIES),
+        reasoning=_parse_thinking(fields, options.show_reasoning),
+        format=parameters.parse_format(fields, "response_format"),
+        verbosity=fields.choice("verbosity", parameters.VERBOSITIES),
         service_tier=fields.text("service_tier"),
-        principal=terms.principal,
-        ignored=fields.ignored(_KNOWN) + offer.ignored,
-        web_search=offer.web_search,
+        principal=options.principal,
+        ignored=fields.ignored(_KNOWN) + tools.ignored,
+        web_search=tools.web_search,
         extra=fields.rest(_KNOWN),
-        calls_as_text=terms.calls_as_text,
+        calls_as_text=options.calls_as_text,
     )
-    return ChatExchange(
+    return DecodedChatRequest(
         turn,
         choices=fields.integer("n", 1, MAX_CHOICES) or 1,
         stream=fields.flag("stream", False),
-        style=Style(
+        output_options=ChatOutputOptions(
             include_usage=include_usage(fields),
-            legacy_functions=offer.legacy,
-            functions_only=offer.flat_customs,
-            show_reasoning=terms.show_reasoning,
+            legacy_functions=tools.legacy,
+            functions_only=tools.flat_customs,
+            show_reasoning=options.show_reasoning,
             service_tier=_echoed_tier(turn),
         ),
     )
 
 
 def is_responses_shaped(body: bytes) -> bool:
-    """Tell whether this is a Responses body that was sent to the Chat door, as Cursor does.
+    """Return whether this is a Responses body that was sent to the Chat endpoint, as Cursor does.
 
-    Cheap for all others: the field's name is looked for before the body is read.
+    It is cheap for all other bodies: it searches for the field's name before it decodes the body.
     """
     if b'"input"' not in body:
         return False
     try:
         value = json.decode(body)
-    except json.Malformed:
+    except json.JsonError:
         return False
     return isinstance(value, dict) and value.get("input") is not None and value.get("messages") is None
 
 
-def adopt(body: bytes, turn: Turn, show_reasoning: bool) -> ChatExchange:
-    """Answer in Chat's shape a turn that was decoded from a Responses body.
+def adapt_responses_turn(body: bytes, turn: Turn, show_reasoning: bool) -> DecodedChatRequest:
+    """Wrap a turn that was decoded from a Responses body, to be answered in Chat's shape.
 
     Raises:
-        Refused: as `decode`, for `stream` and `stream_options`.
+        FaultError: as `decode`, for `stream` and `stream_options`.
     """
-    fields = reading.body(body)
-    style = Style(
+    fields = json_fields.parse_body(body)
+    output_options = ChatOutputOptions(
         include_usage=include_usage(fields),
         functions_only=True,
         show_reasoning=show_reasoning,
         service_tier=_echoed_tier(turn),
     )
-    return ChatExchange(turn, stream=fields.flag("stream", False), style=style)
+    return DecodedChatRequest(turn, stream=fields.flag("stream", False), output_options=output_options)
 
 
 def include_usage(fields: Fields) -> bool:
-    """Tell whether a stream is to end with a usage chunk (`stream_options.include_usage`)."""
+    """Return whether a stream ends with a usage chunk (`stream_options.include_usage`)."""
     options = fields.object("stream_options")
     return options is not None and options.flag("include_usage", False)
 
 
-def _thinking(fields: Fields, show_reasoning: bool) -> Thinking:
-    """Chat has no field that asks for a summary: whoever is to be shown one, asks."""
-    asked = vocabulary.thinking(fields)
+def _parse_thinking(fields: Fields, show_reasoning: bool) -> ReasoningOptions:
+    """Parse the reasoning options; shown reasoning needs a summary, which Chat cannot request."""
+    asked = parameters.parse_thinking(fields)
     return evolve(asked, summary="auto") if show_reasoning and asked.summary is None else asked
 
 
 def _echoed_tier(turn: Turn) -> str | None:
-    """Give the tier for the answer, which never says `auto`: that leaves the choice to the provider."""
+    """Return the tier to echo, which is never `auto`: that leaves the choice to the provider."""
     return "default" if turn.service_tier == "auto" else turn.service_tier
 
 
-@frozen
-class _Offer:
+@frozen(kw_only=True)
+class _ChatTools:
     """The tools of a request.
 
     Attributes:
-        legacy: they came as the deprecated `functions` alone.
-        flat_customs: a custom tool came in Responses' flat form: this is Cursor.
+        legacy: they came only as the deprecated `functions`.
+        flat_customs: a custom tool came in Responses' flat form, which only Cursor sends.
     """
 
     tools: tuple[Tool, ...]
@@ -162,43 +162,43 @@ class _Offer:
     flat_customs: bool
 
 
-def _offer(fields: Fields, drop_hosted: bool) -> _Offer:
+def _parse_tools(fields: Fields, drop_hosted: bool) -> _ChatTools:
     entries = fields.objects("tools")
-    read = [(entry, vocabulary.tool(entry)) for entry in entries]
-    functions = [(entry, vocabulary.function_tool(entry)) for entry in fields.objects("functions")]
-    tools = _distinct([*read, *functions])
-    hosted = Hosted(drop_hosted)
+    read = [(entry, parameters.parse_tool(entry)) for entry in entries]
+    functions = [(entry, parameters.parse_function_tool(entry)) for entry in fields.objects("functions")]
+    tools = _unique_tools([*read, *functions])
+    hosted = HostedTools(drop_hosted)
     for entry, tool in read:
         if tool is None:
-            hosted.take(entry)
-    hosted.options(fields)
+            hosted.add(entry)
+    hosted.add_search_options(fields)
     legacy = bool(functions) and not entries
-    choice = _choice(fields, [tool.name for tool in tools], legacy, hosted)
-    return _Offer(
-        tools,
-        choice,
-        hosted.search,
-        tuple(hosted.ignored[: reading.MAX_IGNORED]),
-        legacy,
-        any(tool.kind == "custom" and not entry.has("custom") for entry, tool in read if tool is not None),
+    choice = _parse_choice(fields, [tool.name for tool in tools], legacy, hosted)
+    return _ChatTools(
+        tools=tools,
+        choice=choice,
+        web_search=hosted.search,
+        ignored=tuple(hosted.ignored[: json_fields.MAX_IGNORED]),
+        legacy=legacy,
+        flat_customs=any(tool.kind == "custom" and not entry.has("custom") for entry, tool in read if tool is not None),
     )
 
 
-def _distinct(read: Iterable[tuple[Fields, Tool | None]]) -> tuple[Tool, ...]:
-    """Keep the tools that are the client's own; no two may have one name."""
+def _unique_tools(read: Iterable[tuple[Fields, Tool | None]]) -> tuple[Tool, ...]:
+    """Return the client's own tools; no two may have the same name."""
     found: dict[str, Tool] = {}
     for entry, tool in read:
         if tool is not None and tool.name in found:
-            reading.wrong_value(entry.path, "another tool has the same name")
+            json_fields.raise_wrong_value(entry.path, "another tool has the same name")
         if tool is not None:
             found[tool.name] = tool
     return tuple(found.values())
 
 
-def _choice(fields: Fields, declared: list[str], legacy: bool, hosted: Hosted) -> ToolChoice:
-    """Read `tool_choice`, or `function_call` where the tools came as `functions`."""
+def _parse_choice(fields: Fields, declared: list[str], legacy: bool, hosted: HostedTools) -> ToolChoice:
+    """Parse `tool_choice`, or `function_call` if the tools came as `functions`."""
     if not legacy:
-        return hosted.choice(fields, declared)
+        return hosted.parse_tool_choice(fields, declared)
     if not isinstance(fields.raw("function_call"), dict):
         return ToolChoice("none" if fields.choice("function_call", ("none", "auto")) == "none" else "auto")
-    return ToolChoice("required", (vocabulary.named(fields.required_object("function_call"), declared),))
+    return ToolChoice("required", (parameters.parse_declared_name(fields.required_object("function_call"), declared),))

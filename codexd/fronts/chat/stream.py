@@ -1,13 +1,19 @@
-"""Neutral events to the chunks of a streamed Chat answer."""
+"""Encoder of streamed Chat responses."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from codexd.fronts.chat.answer import PARAGRAPH, Style, annotation, envelope, logprobs
-from codexd.fronts.chat.chunks import HOLE, KEEPALIVE, Chunks, Frame
-from codexd.fronts.chat.lane import Lane, Spoken
-from codexd.fronts.exchange import Stamp
+from codexd.fronts.chat.chunks import KEEPALIVE, PLACEHOLDER, ChunkEncoder, ChunkTemplate
+from codexd.fronts.chat.item_serializer import ItemDelta, ItemSerializer
+from codexd.fronts.chat.objects import (
+    PARAGRAPH,
+    ChatOutputOptions,
+    build_annotation,
+    build_envelope,
+    build_logprobs,
+)
+from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral import event as e
 from codexd.neutral.turn import JsonText
 from codexd.wire.json import Json, encode
@@ -16,212 +22,226 @@ PartKey = tuple[int, type, int]
 """Item, kind and number of one part of the reasoning."""
 
 
-class _Choice:
-    """One choice as it is being written: the frames around its texts and who has which lane.
+class _ChatChoice:
+    """The state of one choice: its chunk templates and the order of its items.
 
     Attributes:
-        speaker: the message whose text was written last.
-        before: how many characters of `content` stand before that message's.
-        written: the pieces of that message's text.
-        noted: the annotations, which are told at the end: to the SDKs, a second list of them is an error.
+        current_message: the message whose text was written last.
+        content_offset: how many characters of `content` precede that message.
+        text_parts: the deltas of that message's text.
+        annotations: written at the end, as a second list of them is an error for the SDKs.
     """
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.text: Frame = (b"", b"")
-        self.messages: Lane[int] = Lane()
-        self.speaker: int | None = None
-        self.before = 0
-        self.noted: list[Json] = []
-        self.written: list[str] = []
-        self.parts: Lane[PartKey] = Lane()
+        self.text: ChunkTemplate = (b"", b"")
+        self.messages: ItemSerializer[int] = ItemSerializer()
+        self.current_message: int | None = None
+        self.content_offset = 0
+        self.annotations: list[Json] = []
+        self.text_parts: list[str] = []
+        self.parts: ItemSerializer[PartKey] = ItemSerializer()
         self.open_parts: set[PartKey] = set()
         self.shown_part: PartKey | None = None
-        self.calls: dict[int, Frame | None] = {}
+        self.calls: dict[int, ChunkTemplate | None] = {}
 
-    def turn_to(self, message: int) -> None:
-        """Note whose text is written from here on."""
-        if message != self.speaker:
-            self.speaker = message
-            self.before += sum(map(len, self.written))
-            self.written.clear()
+    def switch_to(self, message: int) -> None:
+        """Make this message the current one."""
+        if message != self.current_message:
+            self.current_message = message
+            self.content_offset += sum(map(len, self.text_parts))
+            self.text_parts.clear()
 
 
 class ChatEncoder:
-    """Writes one streamed answer (`codexd.fronts.exchange.Encoder`).
+    """Encodes one streamed response (`codexd.fronts.dialect.Encoder`).
 
-    Every choice is one grammatical sentence. After a failure of any of them nothing more is written.
+    The events of every choice are one grammatical sentence. After a failure of any choice nothing more is
+    written.
     """
 
-    def __init__(self, choices: int, style: Style, stamp: Stamp) -> None:
-        self._style = style
-        self._choices = [_Choice(index) for index in range(choices)]
-        self._chunks = Chunks(
-            choices, style.include_usage, partial(envelope, "chat.completion.chunk", style, stamp)
+    def __init__(self, choices: int, output_options: ChatOutputOptions, identity: ResponseIdentity) -> None:
+        self._output_options = output_options
+        self._choices = [_ChatChoice(index) for index in range(choices)]
+        self._chunks = ChunkEncoder(
+            choices,
+            output_options.include_usage,
+            partial(build_envelope, "chat.completion.chunk", output_options, identity),
         )
         self._begun = False
         for choice in self._choices:
-            choice.text = self._around(choice, {"content": HOLE})
+            choice.text = self._split_template(choice, {"content": PLACEHOLDER})
 
     def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
-        """Give the frames this event amounts to; possibly none."""
-        if self._chunks.over:
+        """Return the frames of this event; possibly none."""
+        if self._chunks.ended:
             return []
         return _WRITES[type(event)](self, self._choices[choice], event)
 
     def keepalive(self) -> bytes:
-        """Give a comment."""
+        """Return a comment."""
         return KEEPALIVE
 
     # Frames.
 
     def _delta(
-        self, choice: _Choice, delta: Json, finish: str | None = None, tokens: JsonText | None = None
+        self, choice: _ChatChoice, delta: Json, finish: str | None = None, tokens: JsonText | None = None
     ) -> bytes:
-        return self._chunks.write([_piece(choice, delta, finish, tokens)])
+        return self._chunks.encode([_build_choice(choice, delta, finish, tokens)])
 
-    def _around(self, choice: _Choice, delta: Json) -> Frame:
-        return self._chunks.around([_piece(choice, delta)])
+    def _split_template(self, choice: _ChatChoice, delta: Json) -> ChunkTemplate:
+        return self._chunks.split_template([_build_choice(choice, delta)])
 
     # Messages.
 
-    def _began(self, choice: _Choice, event: e.Began) -> list[bytes]:
-        """Open all choices with the first: SDKs find a choice by its place in the list of those begun."""
+    def _began(self, choice: _ChatChoice, event: e.Began) -> list[bytes]:
+        """Open all choices with the first: SDKs find a choice by its position in the list of opened ones."""
         begun, self._begun = self._begun, True
         opening = {"role": "assistant", "content": ""}
         return [] if begun else [self._delta(one, opening) for one in self._choices]
 
-    def _message_opened(self, choice: _Choice, event: e.MessageOpened) -> list[bytes]:
-        choice.messages.enter(event.index)
+    def _message_opened(self, choice: _ChatChoice, event: e.MessageOpened) -> list[bytes]:
+        choice.messages.open(event.index)
         if choice.messages.current == event.index:
-            choice.turn_to(event.index)
+            choice.switch_to(event.index)
         return []
 
-    def _text(self, choice: _Choice, event: e.TextDelta) -> list[bytes]:
-        """Write a piece of text: the hot path, one encoding and one concatenation."""
+    def _write_text(self, choice: _ChatChoice, event: e.TextDelta) -> list[bytes]:
+        """Write a text delta: the hot path, one encoding and one concatenation."""
         if event.index != choice.messages.current:
-            choice.messages.wait(event.index, event)
+            choice.messages.queue(event.index, event)
             return []
         if event.logprobs is not None:
-            return self._tell(choice, [event])
-        before, after = choice.text
-        choice.written.append(event.text)
-        return [before + encode(event.text) + after] if event.text else []
+            return self._write_deltas(choice, [event])
+        head, tail = choice.text
+        choice.text_parts.append(event.text)
+        return [head + encode(event.text) + tail] if event.text else []
 
-    def _aside(self, choice: _Choice, event: e.RefusalDelta | e.Annotated) -> list[bytes]:
+    def _write_or_queue(self, choice: _ChatChoice, event: e.RefusalDelta | e.Annotated) -> list[bytes]:
         if event.index != choice.messages.current:
-            choice.messages.wait(event.index, event)
+            choice.messages.queue(event.index, event)
             return []
-        return self._tell(choice, [event])
+        return self._write_deltas(choice, [event])
 
-    def _message_closed(self, choice: _Choice, event: e.MessageClosed) -> list[bytes]:
-        frames = self._tell(choice, choice.messages.leave(event.index))
+    def _message_closed(self, choice: _ChatChoice, event: e.MessageClosed) -> list[bytes]:
+        frames = self._write_deltas(choice, choice.messages.close(event.index))
         if choice.messages.current is not None:
-            choice.turn_to(choice.messages.current)
+            choice.switch_to(choice.messages.current)
         return frames
 
-    def _tell(self, choice: _Choice, due: Iterable[Spoken]) -> list[bytes]:
-        """Write pieces whose turn it is."""
-        return [frame for event in due for frame in self._piece(choice, event)]
+    def _write_deltas(self, choice: _ChatChoice, due: Iterable[ItemDelta]) -> list[bytes]:
+        """Write deltas of the current item."""
+        return [frame for event in due for frame in self._write_delta(choice, event)]
 
-    def _piece(self, choice: _Choice, event: Spoken) -> list[bytes]:
-        """Write one piece; an empty one is nothing."""
+    def _write_delta(self, choice: _ChatChoice, event: ItemDelta) -> list[bytes]:
+        """Write one delta, unless it is empty."""
         delta = _DELTAS[type(event)](choice, event)
         tokens = event.logprobs if isinstance(event, e.TextDelta) else None
         return [self._delta(choice, delta, tokens=tokens)] if delta else []
 
     # Reasoning.
 
-    def _part(self, choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> list[bytes]:
-        """Write a piece of one part; a part ends where the next of its kind begins, or with its item."""
-        if not self._style.show_reasoning:
+    def _write_reasoning(self, choice: _ChatChoice, event: e.SummaryDelta | e.ThoughtDelta) -> list[bytes]:
+        """Write a delta of one part; a part ends where the next of its kind begins, or with its item."""
+        if not self._output_options.show_reasoning:
             return []
         key = (event.index, type(event), event.part)
-        frames = [] if key in choice.open_parts else self._next_part(choice, key)
+        frames = [] if key in choice.open_parts else self._open_part(choice, key)
         if key != choice.parts.current:
-            choice.parts.wait(key, event)
+            choice.parts.queue(key, event)
             return frames
-        return frames + self._tell(choice, [event])
+        return frames + self._write_deltas(choice, [event])
 
-    def _next_part(self, choice: _Choice, key: PartKey) -> list[bytes]:
+    def _open_part(self, choice: _ChatChoice, key: PartKey) -> list[bytes]:
         choice.open_parts.add(key)
-        choice.parts.enter(key)
+        choice.parts.open(key)
         index, kind, part = key
-        return self._part_over(choice, (index, kind, part - 1)) if part else []
+        return self._close_part(choice, (index, kind, part - 1)) if part else []
 
-    def _part_over(self, choice: _Choice, key: PartKey) -> list[bytes]:
+    def _close_part(self, choice: _ChatChoice, key: PartKey) -> list[bytes]:
         choice.open_parts.remove(key)
-        return self._tell(choice, choice.parts.leave(key))
+        return self._write_deltas(choice, choice.parts.close(key))
 
-    def _reasoning_closed(self, choice: _Choice, event: e.ReasoningClosed) -> list[bytes]:
+    def _reasoning_closed(self, choice: _ChatChoice, event: e.ReasoningClosed) -> list[bytes]:
         over = [key for key in choice.open_parts if key[0] == event.index]
-        return [frame for key in over for frame in self._part_over(choice, key)]
+        return [frame for key in over for frame in self._close_part(choice, key)]
 
     # Calls.
 
-    def _call_opened(self, choice: _Choice, event: e.CallOpened) -> list[bytes]:
+    def _call_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[bytes]:
         number = len(choice.calls)
-        if self._style.legacy_functions:
+        if self._output_options.legacy_functions:
             return self._legacy_opened(choice, event)
-        rest = {"index": number, **self._style.call_body(event.kind, {}, HOLE)}
-        choice.calls[event.index] = self._around(choice, {"tool_calls": [rest]})
-        first = {"index": number, **self._style.call(event.kind, event.call_id, event.name, "")}
+        rest = {"index": number, **self._output_options.build_call_body(event.kind, {}, PLACEHOLDER)}
+        choice.calls[event.index] = self._split_template(choice, {"tool_calls": [rest]})
+        first = {
+            "index": number,
+            **self._output_options.build_call(event.kind, event.call_id, event.name, ""),
+        }
         return [self._delta(choice, {"tool_calls": [first]})]
 
-    def _legacy_opened(self, choice: _Choice, event: e.CallOpened) -> list[bytes]:
-        """Open the deprecated `function_call`; a second call has no room in this shape."""
+    def _legacy_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[bytes]:
+        """Open the deprecated `function_call`, which has no room for a second call."""
         if choice.calls:
             choice.calls[event.index] = None
             return []
-        choice.calls[event.index] = self._around(choice, {"function_call": {"arguments": HOLE}})
+        choice.calls[event.index] = self._split_template(choice, {"function_call": {"arguments": PLACEHOLDER}})
         return [self._delta(choice, {"function_call": {"name": event.name, "arguments": ""}})]
 
-    def _arguments(self, choice: _Choice, event: e.CallDelta) -> list[bytes]:
-        around = choice.calls[event.index]
-        return [] if around is None else [around[0] + encode(event.text) + around[1]]
+    def _write_arguments(self, choice: _ChatChoice, event: e.CallDelta) -> list[bytes]:
+        template = choice.calls[event.index]
+        if template is None:
+            return []
+        head, tail = template
+        return [head + encode(event.text) + tail]
 
     # Ends.
 
-    def _nothing(self, choice: _Choice, event: e.Event) -> list[bytes]:
+    def _ignore(self, choice: _ChatChoice, event: e.Event) -> list[bytes]:
         return []
 
-    def _counted(self, choice: _Choice, event: e.UsageReported) -> list[bytes]:
-        self._chunks.count(event.usage)
+    def _add_usage(self, choice: _ChatChoice, event: e.UsageReported) -> list[bytes]:
+        self._chunks.add_usage(event.usage)
         return []
 
-    def _ended(self, choice: _Choice, event: e.Ended) -> list[bytes]:
-        """Finish a choice; with the last one the stream is whole."""
-        noted = [self._delta(choice, {"annotations": choice.noted})] if choice.noted else []
-        finish = self._delta(choice, {}, self._style.finish(event.finish))
-        return [*noted, finish, *self._chunks.finished()]
+    def _ended(self, choice: _ChatChoice, event: e.Ended) -> list[bytes]:
+        """Finish a choice; with the last one the stream is complete."""
+        annotations = [self._delta(choice, {"annotations": choice.annotations})] if choice.annotations else []
+        finish = self._delta(choice, {}, self._output_options.finish_reason(event.finish))
+        return [*annotations, finish, *self._chunks.finish_choice()]
 
-    def _failed(self, choice: _Choice, event: e.Failed) -> list[bytes]:
-        return self._chunks.failed(event.fault)
-
-
-def _piece(choice: _Choice, delta: Json, finish: str | None = None, tokens: JsonText | None = None) -> Json:
-    return {"index": choice.index, "delta": delta, "logprobs": logprobs(tokens), "finish_reason": finish}
+    def _failed(self, choice: _ChatChoice, event: e.Failed) -> list[bytes]:
+        return self._chunks.fail(event.fault)
 
 
-def _content(choice: _Choice, event: e.TextDelta) -> Json:
-    choice.turn_to(event.index)
-    choice.written.append(event.text)
+def _build_choice(choice: _ChatChoice, delta: Json, finish: str | None = None, tokens: JsonText | None = None) -> Json:
+    return {
+        "index": choice.index,
+        "delta": delta,
+        "logprobs": build_logprobs(tokens),
+        "finish_reason": finish,
+    }
+
+
+def _content_delta(choice: _ChatChoice, event: e.TextDelta) -> Json:
+    choice.switch_to(event.index)
+    choice.text_parts.append(event.text)
     return {"content": event.text} if event.text or event.logprobs else {}
 
 
-def _noted(choice: _Choice, event: e.Annotated) -> Json:
-    choice.turn_to(event.index)
-    noted = annotation(event.annotation, choice.before)
-    choice.noted += [] if noted is None else [noted]
+def _collect_annotation(choice: _ChatChoice, event: e.Annotated) -> Json:
+    choice.switch_to(event.index)
+    annotation = build_annotation(event.annotation, choice.content_offset)
+    choice.annotations += [] if annotation is None else [annotation]
     return {}
 
 
-def _declined(choice: _Choice, event: e.RefusalDelta) -> Json:
+def _refusal_delta(choice: _ChatChoice, event: e.RefusalDelta) -> Json:
     return {"refusal": event.text} if event.text else {}
 
 
-def _thought(choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> Json:
-    """Give a piece of reasoning, after a blank line if it begins another part than was shown last."""
+def _reasoning_delta(choice: _ChatChoice, event: e.SummaryDelta | e.ThoughtDelta) -> Json:
+    """Build a reasoning delta, after a blank line if it begins another part than the last one shown."""
     if not event.text:
         return {}
     key = (event.index, type(event), event.part)
@@ -230,31 +250,31 @@ def _thought(choice: _Choice, event: e.SummaryDelta | e.ThoughtDelta) -> Json:
     return {"reasoning_content": PARAGRAPH + event.text if begins else event.text}
 
 
-_DELTAS: Final[dict[type, Callable[[_Choice, Any], Json]]] = {
-    e.TextDelta: _content,
-    e.Annotated: _noted,
-    e.RefusalDelta: _declined,
-    e.SummaryDelta: _thought,
-    e.ThoughtDelta: _thought,
+_DELTAS: Final[dict[type, Callable[[_ChatChoice, Any], Json]]] = {
+    e.TextDelta: _content_delta,
+    e.Annotated: _collect_annotation,
+    e.RefusalDelta: _refusal_delta,
+    e.SummaryDelta: _reasoning_delta,
+    e.ThoughtDelta: _reasoning_delta,
 }
 
-_WRITES: Final[dict[type, Callable[[ChatEncoder, _Choice, Any], list[bytes]]]] = {
+_WRITES: Final[dict[type, Callable[[ChatEncoder, _ChatChoice, Any], list[bytes]]]] = {
     e.Began: ChatEncoder._began,
     e.MessageOpened: ChatEncoder._message_opened,
-    e.TextDelta: ChatEncoder._text,
-    e.Annotated: ChatEncoder._aside,
-    e.RefusalDelta: ChatEncoder._aside,
+    e.TextDelta: ChatEncoder._write_text,
+    e.Annotated: ChatEncoder._write_or_queue,
+    e.RefusalDelta: ChatEncoder._write_or_queue,
     e.MessageClosed: ChatEncoder._message_closed,
-    e.ReasoningOpened: ChatEncoder._nothing,
-    e.SummaryDelta: ChatEncoder._part,
-    e.ThoughtDelta: ChatEncoder._part,
+    e.ReasoningOpened: ChatEncoder._ignore,
+    e.SummaryDelta: ChatEncoder._write_reasoning,
+    e.ThoughtDelta: ChatEncoder._write_reasoning,
     e.ReasoningClosed: ChatEncoder._reasoning_closed,
     e.CallOpened: ChatEncoder._call_opened,
-    e.CallDelta: ChatEncoder._arguments,
-    e.CallClosed: ChatEncoder._nothing,
-    e.SearchOpened: ChatEncoder._nothing,
-    e.SearchClosed: ChatEncoder._nothing,
-    e.UsageReported: ChatEncoder._counted,
+    e.CallDelta: ChatEncoder._write_arguments,
+    e.CallClosed: ChatEncoder._ignore,
+    e.SearchOpened: ChatEncoder._ignore,
+    e.SearchClosed: ChatEncoder._ignore,
+    e.UsageReported: ChatEncoder._add_usage,
     e.Ended: ChatEncoder._ended,
     e.Failed: ChatEncoder._failed,
 }

@@ -1,6 +1,9 @@
-"""The legacy Completions dialect: `POST /v1/completions`, a prompt in and text out."""
+"""The legacy Completions dialect, `POST /v1/completions`: text prompts, text responses."""
 
-from codexd.fronts.completions.exchange import CompletionsExchange
+from codexd.fronts.completions.decoded_request import DecodedCompletionsRequest
 from codexd.fronts.completions.request import decode
 
-__all__ = ["CompletionsExchange", "decode"]
+__all__ = [
+    "DecodedCompletionsRequest",
+    "decode",
+]

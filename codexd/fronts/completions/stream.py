@@ -1,101 +1,108 @@
-"""Neutral events to the chunks of a streamed legacy answer."""
+"""Encoder of streamed legacy responses."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from codexd.fronts.chat.chunks import HOLE, KEEPALIVE, Chunks, Frame
-from codexd.fronts.chat.lane import Lane, Spoken
-from codexd.fronts.completions.answer import Scale, Style, envelope, piece
-from codexd.fronts.exchange import Stamp
+from codexd.fronts.chat.chunks import KEEPALIVE, PLACEHOLDER, ChunkEncoder, ChunkTemplate
+from codexd.fronts.chat.item_serializer import ItemDelta, ItemSerializer
+from codexd.fronts.completions.objects import (
+    CompletionsOutputOptions,
+    LogprobsWriter,
+    build_choice,
+    build_envelope,
+)
+from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral import event as e
 from codexd.wire.json import encode
 
 
-class _Choice:
-    """One choice as it is being written."""
+class _CompletionsChoice:
+    """The state of one choice."""
 
-    def __init__(self, index: int, echoed: str, around: Frame) -> None:
+    def __init__(self, index: int, echoed: str, template: ChunkTemplate) -> None:
         self.index = index
         self.echoed = echoed
-        self.before, self.after = around
-        self.scale = Scale(len(echoed))
-        self.messages: Lane[int] = Lane()
+        self.before, self.after = template
+        self.logprobs_writer = LogprobsWriter(len(echoed))
+        self.messages: ItemSerializer[int] = ItemSerializer()
 
 
 class CompletionsEncoder:
-    """Writes one streamed answer (`codexd.fronts.exchange.Encoder`).
+    """Encodes one streamed response (`codexd.fronts.dialect.Encoder`).
 
-    Every choice is one grammatical sentence, of which its text is shown. After a failure of any of them
-    nothing more is written.
+    The events of every choice are one grammatical sentence, of which only the text is shown. After a failure
+    of any choice nothing more is written.
     """
 
-    def __init__(self, style: Style, stamp: Stamp) -> None:
-        self._chunks = Chunks(len(style.echoed), style.include_usage, partial(envelope, stamp))
+    def __init__(self, output_options: CompletionsOutputOptions, identity: ResponseIdentity) -> None:
+        self._chunks = ChunkEncoder(
+            len(output_options.echoed), output_options.include_usage, partial(build_envelope, identity)
+        )
         self._choices = [
-            _Choice(index, echoed, self._chunks.around([piece(index, HOLE)]))
-            for index, echoed in enumerate(style.echoed)
+            _CompletionsChoice(index, echoed, self._chunks.split_template([build_choice(index, PLACEHOLDER)]))
+            for index, echoed in enumerate(output_options.echoed)
         ]
 
     def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
-        """Give the frames this event amounts to; possibly none."""
-        if self._chunks.over:
+        """Return the frames of this event; possibly none."""
+        if self._chunks.ended:
             return []
         write = _WRITES.get(type(event))
         return [] if write is None else write(self, self._choices[choice], event)
 
     def keepalive(self) -> bytes:
-        """Give a comment."""
+        """Return a comment."""
         return KEEPALIVE
 
-    def _text(self, choice: _Choice, text: str) -> list[bytes]:
-        """Write a piece of text: one encoding and one concatenation; an empty one is nothing."""
+    def _write_text(self, choice: _CompletionsChoice, text: str) -> list[bytes]:
+        """Write a text delta, unless it is empty: one encoding and one concatenation."""
         return [choice.before + encode(text) + choice.after] if text else []
 
-    def _tell(self, choice: _Choice, event: Spoken) -> list[bytes]:
-        """Write a piece whose turn it is; what is noted on a text has no place here."""
+    def _write_delta(self, choice: _CompletionsChoice, event: ItemDelta) -> list[bytes]:
+        """Write a delta of the current item; this dialect does not show annotations."""
         if isinstance(event, e.TextDelta) and event.logprobs is not None:
-            weights = choice.scale.weigh(event.logprobs)
-            return [self._chunks.write([piece(choice.index, event.text, weights)])]
-        return self._text(choice, event.text) if isinstance(event, e.TextDelta | e.RefusalDelta) else []
+            weights = choice.logprobs_writer.write_logprobs(event.logprobs)
+            return [self._chunks.encode([build_choice(choice.index, event.text, weights)])]
+        return self._write_text(choice, event.text) if isinstance(event, e.TextDelta | e.RefusalDelta) else []
 
-    def _began(self, choice: _Choice, event: e.Began) -> list[bytes]:
-        return self._text(choice, choice.echoed)
+    def _began(self, choice: _CompletionsChoice, event: e.Began) -> list[bytes]:
+        return self._write_text(choice, choice.echoed)
 
-    def _opened(self, choice: _Choice, event: e.MessageOpened) -> list[bytes]:
-        choice.messages.enter(event.index)
+    def _message_opened(self, choice: _CompletionsChoice, event: e.MessageOpened) -> list[bytes]:
+        choice.messages.open(event.index)
         return []
 
-    def _said(self, choice: _Choice, event: e.TextDelta | e.RefusalDelta) -> list[bytes]:
+    def _write_or_queue(self, choice: _CompletionsChoice, event: e.TextDelta | e.RefusalDelta) -> list[bytes]:
         if event.index != choice.messages.current:
-            choice.messages.wait(event.index, event)
+            choice.messages.queue(event.index, event)
             return []
-        return self._tell(choice, event)
+        return self._write_delta(choice, event)
 
-    def _closed(self, choice: _Choice, event: e.MessageClosed) -> list[bytes]:
-        return [frame for late in choice.messages.leave(event.index) for frame in self._tell(choice, late)]
+    def _message_closed(self, choice: _CompletionsChoice, event: e.MessageClosed) -> list[bytes]:
+        return [frame for late in choice.messages.close(event.index) for frame in self._write_delta(choice, late)]
 
-    def _counted(self, choice: _Choice, event: e.UsageReported) -> list[bytes]:
-        self._chunks.count(event.usage)
+    def _add_usage(self, choice: _CompletionsChoice, event: e.UsageReported) -> list[bytes]:
+        self._chunks.add_usage(event.usage)
         return []
 
-    def _ended(self, choice: _Choice, event: e.Ended) -> list[bytes]:
-        """Finish a choice; with the last one the stream is whole."""
-        finish = self._chunks.write([piece(choice.index, "", finish=event.finish)])
-        return [finish, *self._chunks.finished()]
+    def _ended(self, choice: _CompletionsChoice, event: e.Ended) -> list[bytes]:
+        """Finish a choice; with the last one the stream is complete."""
+        finish = self._chunks.encode([build_choice(choice.index, "", finish=event.finish)])
+        return [finish, *self._chunks.finish_choice()]
 
-    def _failed(self, choice: _Choice, event: e.Failed) -> list[bytes]:
-        return self._chunks.failed(event.fault)
+    def _failed(self, choice: _CompletionsChoice, event: e.Failed) -> list[bytes]:
+        return self._chunks.fail(event.fault)
 
 
-# Of all that a model may say, text is what this dialect has a place for.
-_WRITES: Final[dict[type, Callable[[CompletionsEncoder, _Choice, Any], list[bytes]]]] = {
+# This dialect shows only text.
+_WRITES: Final[dict[type, Callable[[CompletionsEncoder, _CompletionsChoice, Any], list[bytes]]]] = {
     e.Began: CompletionsEncoder._began,
-    e.MessageOpened: CompletionsEncoder._opened,
-    e.TextDelta: CompletionsEncoder._said,
-    e.RefusalDelta: CompletionsEncoder._said,
-    e.MessageClosed: CompletionsEncoder._closed,
-    e.UsageReported: CompletionsEncoder._counted,
+    e.MessageOpened: CompletionsEncoder._message_opened,
+    e.TextDelta: CompletionsEncoder._write_or_queue,
+    e.RefusalDelta: CompletionsEncoder._write_or_queue,
+    e.MessageClosed: CompletionsEncoder._message_closed,
+    e.UsageReported: CompletionsEncoder._add_usage,
     e.Ended: CompletionsEncoder._ended,
     e.Failed: CompletionsEncoder._failed,
 }

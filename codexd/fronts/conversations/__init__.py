@@ -1,6 +1,21 @@
-"""OpenAI's Conversations API (`/v1/conversations`): bodies to what is kept, and what is kept to bodies."""
+"""OpenAI's Conversations API (`/v1/conversations`): decodes requests, renders stored objects."""
 
-from codexd.fronts.conversations.answer import deleted, item, shown, unknown, unknown_item
-from codexd.fronts.conversations.request import add, create, update
+from codexd.fronts.conversations.objects import (
+    conversation_not_found,
+    item_not_found,
+    render_conversation,
+    render_deleted,
+    render_item,
+)
+from codexd.fronts.conversations.request import decode_new_conversation, decode_new_items, decode_update
 
-__all__ = ["add", "create", "deleted", "item", "shown", "unknown", "unknown_item", "update"]
+__all__ = [
+    "conversation_not_found",
+    "decode_new_conversation",
+    "decode_new_items",
+    "decode_update",
+    "item_not_found",
+    "render_conversation",
+    "render_deleted",
+    "render_item",
+]

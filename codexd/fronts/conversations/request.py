@@ -1,6 +1,6 @@
-"""Bodies of `/v1/conversations`: what is to be kept of them.
+"""Decoders of `/v1/conversations` request bodies.
 
-Items are read by the reader of a Responses request's `input`, which is what they will be.
+Items are parsed by the parser of a Responses request's `input`, as they become part of one.
 """
 
 from collections.abc import Sequence
@@ -8,82 +8,86 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.fronts import reading, vocabulary
-from codexd.fronts.exchange import Terms
-from codexd.fronts.modes import TOOL_MESSAGES
-from codexd.fronts.reading import Fields
-from codexd.fronts.responses.history import History
-from codexd.fronts.responses.items import kind
-from codexd.fronts.responses.keeping import kept_items
-from codexd.neutral.kept import KeptConversation, KeptItem
+from codexd.fronts import json_fields, parameters
+from codexd.fronts.compatibility import TOOL_MESSAGES
+from codexd.fronts.dialect import RequestOptions
+from codexd.fronts.json_fields import Fields
+from codexd.fronts.responses.history import InputHistory
+from codexd.fronts.responses.items import item_type
+from codexd.fronts.responses.storage_encoder import build_stored_items
+from codexd.neutral.stored import StoredConversation, StoredItem
 from codexd.wire.json import decode, encode
 
-ITEMS: Final = 20
-"""How many items may be added at once (OpenAI)."""
+MAX_ITEMS: Final = 20
+"""The maximum number of items that can be added at once (OpenAI)."""
 
 
-def create(
-    body: bytes, terms: Terms, token: str, created: int
-) -> tuple[KeptConversation, tuple[KeptItem, ...]]:
-    """Read a body of `POST /v1/conversations`: the conversation it makes, and its first items.
+def decode_new_conversation(
+    body: bytes, options: RequestOptions, token: str, created: int
+) -> tuple[StoredConversation, tuple[StoredItem, ...]]:
+    """Decode a body of `POST /v1/conversations` to the new conversation and its first items.
 
     Args:
         body: JSON, already decompressed and limited in size.
-        terms: on whose behalf, and in which modes.
-        token: hexadecimal, unguessable, this request's alone.
+        options: whose request it is, and its compatibility modes.
+        token: hexadecimal, unguessable, unique to this request.
         created: Unix time in seconds.
 
     Raises:
-        Refused: for what is wrong with the body, with the path of the field at fault as `param`.
+        FaultError: for an invalid body, with the path of the invalid field as `param`.
     """
-    fields = reading.body(body)
+    fields = json_fields.parse_body(body)
     id = f"conv_{token}"
     shown = {"id": id, "object": "conversation", "created_at": created, "metadata": _metadata(fields)}
-    items = _items(fields, terms, token)
-    return KeptConversation(id, terms.principal, created, encode(shown)), items
+    items = _items(fields, options, token)
+    return StoredConversation(id, options.principal, created, encode(shown)), items
 
 
-def update(body: bytes, kept: KeptConversation) -> KeptConversation:
-    """Read a body of `POST /v1/conversations/{id}`: the conversation with its new metadata.
+def decode_update(body: bytes, stored: StoredConversation) -> StoredConversation:
+    """Decode a body of `POST /v1/conversations/{id}`; return the conversation with its new metadata.
 
     Raises:
-        Refused: as `create` does, and `missing` without `metadata`, which may be null.
+        FaultError: as `decode_new_conversation`, and `missing` without `metadata`, which may be null.
     """
-    fields = reading.body(body)
+    fields = json_fields.parse_body(body)
     if "metadata" not in fields.value:
-        reading.missing("metadata")
-    return evolve(kept, body=encode(decode(kept.body) | {"metadata": _metadata(fields)}))
+        json_fields.raise_missing("metadata")
+    return evolve(stored, body=encode(decode(stored.body) | {"metadata": _metadata(fields)}))
 
 
-def add(body: bytes, terms: Terms, token: str, before: Sequence[KeptItem]) -> tuple[KeptItem, ...]:
-    """Read a body of `POST /v1/conversations/{id}/items`: the items it adds.
+def decode_new_items(
+    body: bytes, options: RequestOptions, token: str, before: Sequence[StoredItem]
+) -> tuple[StoredItem, ...]:
+    """Decode a body of `POST /v1/conversations/{id}/items` to the items that it adds.
 
     Args:
         body: JSON, already decompressed and limited in size.
-        terms: on whose behalf, and in which modes.
-        token: hexadecimal, unguessable, this request's alone.
-        before: what the conversation holds, oldest first; a tool's output may answer a call in it.
+        options: whose request it is, and its compatibility modes.
+        token: hexadecimal, unguessable, unique to this request.
+        before: the items of the conversation, oldest first; a tool output may answer a call among them.
 
     Raises:
-        Refused: as `create` does, and `missing` without `items`.
+        FaultError: as `decode_new_conversation`, and `missing` without `items`.
     """
-    fields = reading.body(body)
+    fields = json_fields.parse_body(body)
     fields.required_array("items")
-    return _items(fields, terms, token, before)
+    return _items(fields, options, token, before)
 
 
 def _metadata(fields: Fields) -> dict[str, str]:
-    return dict(vocabulary.metadata(fields))
+    return dict(parameters.parse_metadata(fields))
 
 
-def _items(fields: Fields, terms: Terms, token: str, before: Sequence[KeptItem] = ()) -> tuple[KeptItem, ...]:
-    if len(fields.array("items") or ()) > ITEMS:
-        reading.wrong_value("items", f"expected at most {ITEMS} items")
-    said = History(tool_messages=TOOL_MESSAGES in terms.modes)
-    for kept in before:
-        said.recall(kept)
+def _items(
+    fields: Fields, options: RequestOptions, token: str, before: Sequence[StoredItem] = ()
+) -> tuple[StoredItem, ...]:
+    if len(fields.array("items") or ()) > MAX_ITEMS:
+        json_fields.raise_wrong_value("items", f"expected at most {MAX_ITEMS} items")
+    input_history = InputHistory(accept_tool_messages=TOOL_MESSAGES in options.modes)
+    for stored in before:
+        input_history.add_stored(stored)
     for item in fields.objects("items"):
-        if kind(item) == "item_reference":
-            reading.unsupported(item.path, "A conversation holds items, not references to them.")
-        said.take(item)
-    return kept_items(said.own, token, [item.id for item in before])
+        if item_type(item) == "item_reference":
+            json_fields.raise_unsupported(item.path, "A conversation holds items, not references to them.")
+        input_history.add(item)
+    return build_stored_items(input_history.own, token, [item.id for item in before])

@@ -1,26 +1,31 @@
-"""OpenAI's Responses API (`/v1/responses`): bodies to Turns, events to streams, answers that were kept."""
+"""OpenAI's Responses API (`/v1/responses`): decodes requests, encodes streams, renders stored responses."""
 
-from codexd.fronts.responses.counting import counted, uncompactable
-from codexd.fronts.responses.draft import ResponsesDraft, decode, measured, read
-from codexd.fronts.responses.exchange import ResponsesExchange
-from codexd.fronts.responses.kept import deleted, lost, shown, unknown
-from codexd.fronts.responses.replay import closing, resumed
-from codexd.fronts.responses.retrieval import Retrieval, retrieval
+from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
+from codexd.fronts.responses.input_tokens import compaction_unsupported, render_token_count
+from codexd.fronts.responses.pending_request import (
+    PendingResponsesRequest,
+    decode_for_counting,
+    decode_pending,
+    decode_stateless,
+)
+from codexd.fronts.responses.replay import render_final_stream, resume_stream
+from codexd.fronts.responses.retrieval import RetrievalOptions, parse_retrieval_options
+from codexd.fronts.responses.stored import mark_interrupted, render_deleted, render_stored, response_not_found
 
 __all__ = [
-    "ResponsesDraft",
-    "ResponsesExchange",
-    "Retrieval",
-    "closing",
-    "counted",
-    "decode",
-    "deleted",
-    "lost",
-    "measured",
-    "read",
-    "resumed",
-    "retrieval",
-    "shown",
-    "uncompactable",
-    "unknown",
+    "DecodedResponsesRequest",
+    "PendingResponsesRequest",
+    "RetrievalOptions",
+    "compaction_unsupported",
+    "decode_for_counting",
+    "decode_pending",
+    "decode_stateless",
+    "mark_interrupted",
+    "parse_retrieval_options",
+    "render_deleted",
+    "render_final_stream",
+    "render_stored",
+    "render_token_count",
+    "response_not_found",
+    "resume_stream",
 ]

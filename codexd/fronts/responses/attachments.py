@@ -1,4 +1,4 @@
-"""Attachments: files by id, at a request's top or on its messages. None are kept here, none can be read."""
+"""Rejects attachments, files by id at the top of a request or on its messages: codexd stores no files."""
 
 import re
 from collections.abc import Iterator
@@ -6,28 +6,28 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from codexd.fronts.reading import Fields
-from codexd.neutral.fault import Refused, fault
+from codexd.fronts.json_fields import Fields
+from codexd.neutral.fault import FaultError, fault
 
 _NAME: Final = "attachments"
 _LOGGED: Final = 16
-"""How many ids go to the log."""
+"""The maximum number of ids in a log entry."""
 
 _ID: Final = re.compile(r"file[-_][A-Za-z0-9]{1,59}")
-"""A file's id as OpenAI makes them. Anything else may be a prompt or a key, and stays out of the log."""
+"""A file id as OpenAI makes them. Anything else may be a prompt or a key, and stays out of the log."""
 
 
-def refuse(fields: Fields) -> None:
-    """Refuse a request that has any.
+def reject_attachments(fields: Fields) -> None:
+    """Reject a request that has attachments.
 
     Raises:
-        Refused: `attachments`, with the path of the first ones; its note, for the log, has their files' ids.
+        FaultError: `attachments`, with the path of the first ones; its note, for the log, has their file ids.
     """
     for place in _places(fields):
         held = place.raw(_NAME)
         if held:
             message = "Attachments cannot be read here; send the files inline, as 'input_file' parts."
-            raise Refused(evolve(fault("attachments", message, param=place.at(_NAME)), note=_note(held)))
+            raise FaultError(evolve(fault("attachments", message, param=place.at(_NAME)), note=_note(held)))
 
 
 def _places(fields: Fields) -> Iterator[Fields]:
@@ -39,7 +39,7 @@ def _places(fields: Fields) -> Iterator[Fields]:
 
 
 def _note(held: Any) -> str | None:
-    """Name the files whose ids are harmless."""
+    """Return the file ids that are safe to log."""
     entries = held if isinstance(held, list) else []
     named = (entry.get("file_id") if isinstance(entry, dict) else entry for entry in entries)
     ids = [id for id in named if isinstance(id, str) and _ID.fullmatch(id)]

@@ -1,20 +1,20 @@
-"""What a Response repeats of its request: each member there, OpenAI's default if nothing was said."""
+"""The request members that a Response repeats: all are present, with OpenAI's defaults."""
 
 from itertools import groupby
 
 from attrs import asdict, frozen
 
-from codexd.fronts.responses.answer import Echo
-from codexd.fronts.responses.state import State
-from codexd.neutral.turn import Format, Thinking, Tool, ToolChoice, Turn, WebSearch
+from codexd.fronts.responses.objects import Echo
+from codexd.fronts.responses.state import StateOptions
+from codexd.neutral.turn import ReasoningOptions, ResponseFormat, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire.json import Json, encode, fragment
 
 
-@frozen
-class Extras:
-    """Request fields that a Response repeats and the neutral language does not know."""
+@frozen(kw_only=True)
+class EchoedFields:
+    """Request fields that a Response repeats and that are not part of the neutral Turn."""
 
-    state: State
+    state: StateOptions
     metadata: tuple[tuple[str, str], ...] = ()
     truncation: str = "disabled"
     top_logprobs: int = 0
@@ -22,10 +22,10 @@ class Extras:
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     user: str | None = None
-    sealed: bool = False
+    include_encrypted: bool = False
 
 
-def echo(turn: Turn, extras: Extras) -> Echo:
+def build_echo(turn: Turn, extras: EchoedFields) -> Echo:
     """Encode the repeated members once."""
     drawn = turn.sampling
     members = {
@@ -34,7 +34,7 @@ def echo(turn: Turn, extras: Extras) -> Echo:
         "tool_choice": _choice(turn.tool_choice, turn.tools),
         "parallel_tool_calls": turn.parallel_tool_calls,
         "text": _text(turn),
-        "reasoning": _reasoning(turn.thinking),
+        "reasoning": _reasoning(turn.reasoning),
         "temperature": _or(drawn.temperature, 1.0),
         "top_p": _or(drawn.top_p, 1.0),
         "presence_penalty": _or(drawn.presence_penalty, 0.0),
@@ -49,10 +49,10 @@ def echo(turn: Turn, extras: Extras) -> Echo:
         "prompt_cache_key": extras.prompt_cache_key,
         "user": extras.user,
     }
-    return Echo(encode(members | _state(extras.state)), extras.sealed)
+    return Echo(encode(members | _state(extras.state)), extras.include_encrypted)
 
 
-def _state(state: State) -> dict[str, Json]:
+def _state(state: StateOptions) -> dict[str, Json]:
     return {
         "store": state.store,
         "background": state.background,
@@ -61,13 +61,13 @@ def _state(state: State) -> dict[str, Json]:
     }
 
 
-def _reasoning(asked: Thinking) -> Json:
-    """Repeat what was asked of reasoning; `none` is Codex's word for no summary, OpenAI's is null."""
+def _reasoning(asked: ReasoningOptions) -> Json:
+    """Build the repeated reasoning options; Codex writes `none` for no summary, OpenAI null."""
     return {"effort": asked.effort, "summary": None if asked.summary == "none" else asked.summary}
 
 
 def _tier(turn: Turn) -> str:
-    """Give the tier, which an answer never calls `auto`: that leaves the choice to the provider."""
+    """Return the tier, which a response never calls `auto`: that leaves the choice to the provider."""
     return "default" if turn.service_tier in (None, "auto") else str(turn.service_tier)
 
 
@@ -76,7 +76,7 @@ def _or(value: float | None, default: float) -> float:
 
 
 def tools(offered: tuple[Tool, ...]) -> list[Json]:
-    """Give tools in request shape, the ones of a namespace gathered in it again."""
+    """Build tools in request shape; those of a namespace are grouped in it again."""
     shown: list[Json] = []
     for namespace, group in groupby(offered, lambda tool: (tool.namespace, tool.namespace_description)):
         name, description = namespace
@@ -94,14 +94,16 @@ def _tool(tool: Tool) -> Json:
 
 
 def _search(offered: WebSearch | None) -> list[Json]:
-    """Give the provider's search as a tool, if it is offered (OpenAI `WebSearchTool`)."""
+    """Build the provider's web search as a tool, if it is offered (OpenAI `WebSearchTool`)."""
     if offered is None:
         return []
     shown: dict[str, Json] = {
         "type": "web_search",
         "filters": {"allowed_domains": list(offered.domains)} if offered.domains else None,
         "search_context_size": offered.context_size or "medium",
-        "user_location": None if offered.place is None else {"type": "approximate", **asdict(offered.place)},
+        "user_location": None
+        if offered.user_location is None
+        else {"type": "approximate", **asdict(offered.user_location)},
     }
     return [shown if offered.live else shown | {"external_web_access": False}]
 
@@ -121,7 +123,7 @@ def _text(turn: Turn) -> Json:
     return shown if turn.verbosity is None else shown | {"verbosity": turn.verbosity}
 
 
-def _format(asked: Format) -> Json:
+def _format(asked: ResponseFormat) -> Json:
     if asked.kind != "json_schema":
         return {"type": asked.kind}
     return {

@@ -1,7 +1,7 @@
-"""The `input` of a Responses request, and what was kept that it goes on from; to the neutral history.
+"""Parser of the `input` of a Responses request and of the stored history that it continues.
 
-What was kept is read by the reader that read it when it came. So to go on from a response and to send the
-whole of it again come to the same history. An item of an unknown type is named in `ignored`, not refused.
+Stored items are parsed by the parser that read them from their request. So continuing a response and sending
+its whole history again give the same items. An item of an unknown type is listed in `ignored`, not rejected.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,152 +10,151 @@ from typing import Any, Final
 from attrs import Factory, define, evolve
 
 from codexd.fronts import errors
-from codexd.fronts.modes import TOOL_MESSAGES
-from codexd.fronts.reading import Fields, entry, missing, wrong_type
-from codexd.fronts.responses import results
-from codexd.fronts.responses.items import READERS, kind, whole
-from codexd.neutral.fault import Refused, fault
-from codexd.neutral.kept import KeptItem, Recalled
+from codexd.fronts.compatibility import TOOL_MESSAGES
+from codexd.fronts.json_fields import Fields, parse_element, raise_missing, raise_wrong_type
+from codexd.fronts.responses import tool_messages
+from codexd.fronts.responses.items import READERS, is_complete, item_type
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.stored import LoadedHistory, StoredItem
 from codexd.neutral.turn import CallKind, Item, ToolCall, ToolResult
 from codexd.wire import json
 
-_NEEDS_ITS_END: Final = frozenset(("function_call", "custom_tool_call", "reasoning"))
+_DROPPED_IF_INCOMPLETE: Final = frozenset(("function_call", "custom_tool_call", "reasoning"))
 _REFERENCE: Final = "item_reference"
 
-# What `input` may be left out beside.
-_BEFORE: Final = ("previous_response_id", "conversation")
+# With one of these `input` is optional.
+_HISTORY_FIELDS: Final = ("previous_response_id", "conversation")
 
 
-@define
-class History:
-    """The items of an input while they are read.
+@define(kw_only=True)
+class InputHistory:
+    """The items of an input while they are parsed.
 
     Attributes:
-        items: what was understood, in order.
-        own: the request's own items as they are to be kept: in OpenAI's words, and references replaced by
-            what they name.
-        ignored: the paths of the items that were not understood.
+        items: the parsed items, in order.
+        own: the request's own items in OpenAI's form, as they are stored, references replaced by their items.
+        ignored: the paths of the items of unknown type.
     """
 
     items: list[Item] = Factory(list)
     own: list[dict[str, Any]] = Factory(list)
     ignored: list[str] = Factory(list)
-    _known: Mapping[str, KeptItem] = Factory(dict)
-    _tool_messages: bool = False
-    _called: dict[str, CallKind] = Factory(dict)
-    _passed_over: set[str] = Factory(set)
+    _known: Mapping[str, StoredItem] = Factory(dict)
+    _accept_tool_messages: bool = False
+    _call_kinds: dict[str, CallKind] = Factory(dict)
+    _skipped_calls: set[str] = Factory(set)
 
-    def recall(self, kept: KeptItem) -> None:
-        """Read an item that was kept; a call or a thought that was cut short there never was."""
-        item = Fields(json.decode(kept.body))
-        if whole(item) or kind(item) not in _NEEDS_ITS_END:
-            self._read(item, tool_messages=True)
+    def add_stored(self, stored: StoredItem) -> None:
+        """Add a stored item; an incomplete call or reasoning item is left out."""
+        item = Fields(json.decode(stored.body))
+        if is_complete(item) or item_type(item) not in _DROPPED_IF_INCOMPLETE:
+            self._read(item, accept_tool_messages=True)
 
-    def take(self, item: Fields) -> None:
-        """Read the next item of the request itself.
+    def add(self, item: Fields) -> None:
+        """Add the next item of the request itself.
 
         Raises:
-            Refused: when it is malformed, a tool's output for a call that was never made, or a reference to
-                nothing (`item_not_found`).
+            FaultError: when it is malformed, a tool output without a call, or a reference to an unknown item
+                (`item_not_found`).
         """
-        if kind(item) == _REFERENCE:
-            named = self._named(item.required_name("id"))
-            self.own.append(json.decode(named.body))
-            self.recall(named)
+        if item_type(item) == _REFERENCE:
+            referenced = self._find_reference(item.required_name("id"))
+            self.own.append(json.decode(referenced.body))
+            self.add_stored(referenced)
             return
-        self.own.append(_told(item, self._read(item, self._tool_messages)))
+        self.own.append(_stored_form(item, self._read(item, self._accept_tool_messages)))
 
-    def _named(self, id: str) -> KeptItem:
+    def _find_reference(self, id: str) -> StoredItem:
         found = self._known.get(id)
         if found is None:
-            raise Refused(errors.absent("item_not_found", "Item", id, "input"))
+            raise FaultError(errors.not_found("item_not_found", "Item", id, "input"))
         return found
 
-    def _read(self, item: Fields, tool_messages: bool) -> Item | None:
-        of_tool = tool_messages and results.is_tool_message(item)
-        read = results.read if of_tool else READERS.get(kind(item))
+    def _read(self, item: Fields, accept_tool_messages: bool) -> Item | None:
+        of_tool = accept_tool_messages and tool_messages.is_tool_message(item)
+        read = tool_messages.parse_tool_message if of_tool else READERS.get(item_type(item))
         if read is None:
-            self._pass_over(item)
+            self._skip(item)
             return None
-        taken: Item | None = read(item)
-        if isinstance(taken, ToolCall):
-            self._called[taken.call_id] = taken.kind
-        elif isinstance(taken, ToolResult):
-            taken = self._answering(taken, item)
-        if taken is not None:
-            self.items.append(taken)
-        return taken
+        parsed: Item | None = read(item)
+        if isinstance(parsed, ToolCall):
+            self._call_kinds[parsed.call_id] = parsed.kind
+        elif isinstance(parsed, ToolResult):
+            parsed = self._with_kind_of_call(parsed, item)
+        if parsed is not None:
+            self.items.append(parsed)
+        return parsed
 
-    def _answering(self, result: ToolResult, item: Fields) -> ToolResult | None:
-        """Give a result the kind of its call; if that was passed over, or deleted, so is the result."""
-        called = self._called.get(result.call_id)
-        if called is not None:
-            return evolve(result, kind=called)
-        if result.call_id in self._passed_over or not item.path:
+    def _with_kind_of_call(self, result: ToolResult, item: Fields) -> ToolResult | None:
+        """Return a result with the kind of its call; None if the call was skipped or deleted."""
+        kind = self._call_kinds.get(result.call_id)
+        if kind is not None:
+            return evolve(result, kind=kind)
+        if result.call_id in self._skipped_calls or not item.path:
             self._ignore(item)
             return None
-        name = "tool_call_id" if results.is_tool_message(item) else "call_id"
+        name = "tool_call_id" if tool_messages.is_tool_message(item) else "call_id"
         message = f"No tool call of this '{name}' comes before this output."
-        raise Refused(fault("orphan_tool_output", message, param=item.at(name)))
+        raise FaultError(fault("orphan_tool_output", message, param=item.at(name)))
 
-    def _pass_over(self, item: Fields) -> None:
+    def _skip(self, item: Fields) -> None:
         self._ignore(item)
         call_id = item.raw("call_id")
         if isinstance(call_id, str):
-            self._passed_over.add(call_id)
+            self._skipped_calls.add(call_id)
 
     def _ignore(self, item: Fields) -> None:
-        """Name an item of this request: what was kept has no path in it, and was named when it came."""
+        """List an item as ignored; stored items have no path and were listed in their own request."""
         if item.path:
             self.ignored.append(item.path)
 
 
-def read(fields: Fields, recalled: Recalled, modes: frozenset[str] = frozenset()) -> History:
-    """Read `input`, after what was recalled for it.
+def parse_input(fields: Fields, loaded: LoadedHistory, modes: frozenset[str] = frozenset()) -> InputHistory:
+    """Parse `input` after the loaded history.
 
     Args:
         fields: the request.
-        recalled: what it goes on from, and what it refers to.
-        modes: compatibility modes that are on; what was kept is read whatever they are.
+        loaded: the history that it continues, and the items that it refers to.
+        modes: compatibility modes that are on; stored items are parsed the same in all modes.
 
     Raises:
-        Refused: with the path of the item at fault, such as `input[3].call_id`.
+        FaultError: with the path of the invalid item, such as `input[3].call_id`.
     """
-    history = History(known=recalled.items, tool_messages=TOOL_MESSAGES in modes)
-    for kept in recalled.history or ():
-        history.recall(kept)
-    for item in _items(fields):
-        history.take(item)
+    history = InputHistory(known=loaded.items, accept_tool_messages=TOOL_MESSAGES in modes)
+    for stored in loaded.history or ():
+        history.add_stored(stored)
+    for item in _iterate_items(fields):
+        history.add(item)
     return history
 
 
-def references(fields: Fields) -> tuple[str, ...]:
-    """Name the items that `input` refers to.
+def parse_references(fields: Fields) -> tuple[str, ...]:
+    """Return the ids of the items that `input` refers to.
 
     Raises:
-        Refused: as `read` does, for what is no item or has no id.
+        FaultError: as `parse_input`, for an invalid item or one without id.
     """
-    named = (item.required_name("id") for item in _items(fields) if kind(item) == _REFERENCE)
-    return tuple(dict.fromkeys(named))
+    referenced = (item.required_name("id") for item in _iterate_items(fields) if item_type(item) == _REFERENCE)
+    return tuple(dict.fromkeys(referenced))
 
 
-def _told(item: Fields, taken: Item | None) -> dict[str, Any]:
-    """Give an item in OpenAI's words, which has none for tool messages."""
-    if isinstance(taken, ToolResult) and results.is_tool_message(item):
-        return results.as_item(taken)
+def _stored_form(item: Fields, parsed: Item | None) -> dict[str, Any]:
+    """Return an item in OpenAI's form, which has no tool messages."""
+    if isinstance(parsed, ToolResult) and tool_messages.is_tool_message(item):
+        return tool_messages.build_output_item(parsed)
     return item.value
 
 
-def _items(fields: Fields) -> Iterator[Fields]:
-    """Give the items one by one; a string is one user message."""
+def _iterate_items(fields: Fields) -> Iterator[Fields]:
+    """Yield the items one by one; a string is one user message."""
     value = fields.raw("input")
-    if value is None and not any(fields.has(name) for name in _BEFORE):
-        missing("input")
+    if value is None and not any(fields.has(name) for name in _HISTORY_FIELDS):
+        raise_missing("input")
     if isinstance(value, str):
         text = [{"type": "input_text", "text": value}]
         yield Fields({"type": "message", "role": "user", "content": text}, "input")
     elif isinstance(value, list | None):
         for index, one in enumerate(value or ()):
-            yield entry("input", index, one)
+            yield parse_element("input", index, one)
     else:
-        wrong_type("input", "a string or an array of items", value)
+        raise_wrong_type("input", "a string or an array of items", value)

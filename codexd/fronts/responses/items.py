@@ -1,34 +1,33 @@
-"""Input items of a Responses request, one reader a type.
+"""Parsers of the input items of a Responses request, one per type.
 
-Clients replay output items as they came, further members included: what is not understood in them is passed
-over.
+Clients send output items back as they received them, so unknown members are ignored.
 """
 
 from collections.abc import Callable
 from typing import Final, cast
 
-from codexd.fronts.content import parts
-from codexd.fronts.reading import Fields
-from codexd.fronts.vocabulary import json_text
-from codexd.neutral.turn import Item, Message, Reasoning, Role, Search, ToolCall, ToolResult
+from codexd.fronts.content import parse_parts
+from codexd.fronts.json_fields import Fields
+from codexd.fronts.parameters import parse_json_text
+from codexd.neutral.turn import Item, Message, Reasoning, Role, ToolCall, ToolResult, WebSearchCall
 
 ROLES: Final = ("user", "assistant", "system", "developer")
 
 
-def kind(item: Fields) -> str:
-    """Tell an item's type; a message and a reference may leave it out."""
+def item_type(item: Fields) -> str:
+    """Return an item's type, which messages and references may omit."""
     bare = "item_reference" if item.has("id") and not item.has("role") else "message"
     return item.text("type") or bare
 
 
-def whole(item: Fields) -> bool:
-    """Tell whether an item was said to its end."""
+def is_complete(item: Fields) -> bool:
+    """Return whether an item is complete."""
     return item.raw("status") not in ("incomplete", "in_progress")
 
 
 def _message(item: Fields) -> Message:
     role = cast(Role, item.required_choice("role", ROLES))
-    return Message(role, parts(item, "content"), item.text("phase"), item.text("id"), whole(item))
+    return Message(role, parse_parts(item, "content"), item.text("phase"), item.text("id"), is_complete(item))
 
 
 def _function_call(item: Fields) -> ToolCall:
@@ -38,7 +37,7 @@ def _function_call(item: Fields) -> ToolCall:
         item.required_text("arguments"),
         namespace=item.text("namespace"),
         id=item.text("id"),
-        complete=whole(item),
+        complete=is_complete(item),
     )
 
 
@@ -50,16 +49,16 @@ def _custom_call(item: Fields) -> ToolCall:
         "custom",
         item.text("namespace"),
         item.text("id"),
-        whole(item),
+        is_complete(item),
     )
 
 
 def _function_result(item: Fields) -> ToolResult:
-    return ToolResult(item.required_name("call_id"), parts(item, "output"))
+    return ToolResult(item.required_name("call_id"), parse_parts(item, "output"))
 
 
 def _custom_result(item: Fields) -> ToolResult:
-    return ToolResult(item.required_name("call_id"), parts(item, "output"), "custom")
+    return ToolResult(item.required_name("call_id"), parse_parts(item, "output"), "custom")
 
 
 def _texts(item: Fields, name: str) -> tuple[str, ...]:
@@ -72,12 +71,12 @@ def _reasoning(item: Fields) -> Reasoning:
         _texts(item, "content"),
         item.text("encrypted_content"),
         item.text("id"),
-        whole(item),
+        is_complete(item),
     )
 
 
-def _search(item: Fields) -> Search:
-    return Search(item.text("id"), json_text(item, "action"), item.raw("status") in (None, "completed"))
+def _search(item: Fields) -> WebSearchCall:
+    return WebSearchCall(item.text("id"), parse_json_text(item, "action"), item.raw("status") in (None, "completed"))
 
 
 READERS: Final[dict[str, Callable[[Fields], Item]]] = {

@@ -1,25 +1,25 @@
-"""What a body of `POST /v1/responses` asks, given what it goes on from; to an Exchange.
+"""Decoder of a `POST /v1/responses` body with its loaded history.
 
-Lenient where nothing is lost: unknown fields and item types are accepted and named in `Turn.ignored`. Strict
-where the answer would be a different one.
+Lenient where nothing is lost: unknown fields and item types are accepted and listed in `Turn.ignored`. Strict
+where the response would be a different one.
 """
 
 from typing import Final, Literal, cast
 
-from codexd.fronts import reading, vocabulary
-from codexd.fronts.exchange import Terms
-from codexd.fronts.modes import TOOL_EVENTS
-from codexd.fronts.reading import Fields
+from codexd.fronts import json_fields, parameters
+from codexd.fronts.compatibility import TOOL_EVENTS
+from codexd.fronts.dialect import RequestOptions
+from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import attachments, history, tools
-from codexd.fronts.responses.answer import Echo
-from codexd.fronts.responses.echo import Extras, echo
-from codexd.fronts.responses.exchange import ResponsesExchange
-from codexd.fronts.responses.history import History
-from codexd.fronts.responses.keeping import ResponsesKeeping
-from codexd.fronts.responses.kept import SEALED
-from codexd.fronts.responses.state import State
-from codexd.fronts.responses.tools import Toolbox
-from codexd.neutral.kept import Recalled
+from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
+from codexd.fronts.responses.echo import EchoedFields, build_echo
+from codexd.fronts.responses.history import InputHistory
+from codexd.fronts.responses.objects import Echo
+from codexd.fronts.responses.state import StateOptions
+from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
+from codexd.fronts.responses.stored import ENCRYPTED_REASONING
+from codexd.fronts.responses.tools import DeclaredTools
+from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import Turn
 
 _ASKED: Final = ("model", "input", "instructions", "stream", "stream_options", "text", "service_tier")
@@ -39,93 +39,111 @@ _LABELS: Final = ("metadata", "user", "safety_identifier", "prompt_cache_key", "
 _STATE: Final = ("store", "background", "previous_response_id", "conversation", "prompt")
 KNOWN: Final = frozenset((*_ASKED, *_TOOLS, *_DRAW, *_LIMITS, *_SHOWN, *_LABELS, *_STATE))
 
-_KEPT_BACK: Final = KNOWN - {"user", "safety_identifier", "prompt_cache_key"}
-"""Known fields that say nothing to a provider in the form they have here."""
+_NOT_FORWARDED: Final = KNOWN - {"user", "safety_identifier", "prompt_cache_key"}
+"""Known fields that a provider would not understand in the form they have here."""
 
 _LOGPROBS: Final = "message.output_text.logprobs"
-_HAD: Final = (SEALED, _LOGPROBS)
+_SUPPORTED_INCLUDES: Final = (ENCRYPTED_REASONING, _LOGPROBS)
 
 
-def complete(fields: Fields, terms: Terms, state: State, recalled: Recalled) -> ResponsesExchange:
-    """Read a body, all of it.
+def decode_with_history(
+    fields: Fields, options: RequestOptions, state: StateOptions, loaded: LoadedHistory
+) -> DecodedResponsesRequest:
+    """Decode the whole body.
 
     Args:
         fields: the body.
-        terms: on whose behalf, and in which modes.
-        state: what it says of what is kept, read already.
-        recalled: what it goes on from, which was held against what it wanted.
+        options: whose request it is, and its compatibility modes.
+        state: its state options, already parsed.
+        loaded: the history that it continues, already checked against the query.
 
     Raises:
-        Refused: `missing`, `wrong_type`, `wrong_value`, `unsupported`, `item_not_found` or
-            `orphan_tool_output`, with the path of the field at fault as `param`.
+        FaultError: `missing`, `wrong_type`, `wrong_value`, `unsupported`, `item_not_found` or
+            `orphan_tool_output`, with the path of the invalid field as `param`.
     """
     model = fields.required_name("model")
-    attachments.refuse(fields)
-    said = history.read(fields, recalled, terms.modes)
-    toolbox = tools.read(fields, terms.drop_hosted)
-    extras, unused = _extras(fields, state, toolbox)
+    attachments.reject_attachments(fields)
+    input_history = history.parse_input(fields, loaded, options.modes)
+    declared = tools.parse_tools(fields, options.drop_hosted)
+    extras, unused = _parse_echoed_fields(fields, state, declared)
     text = fields.object("text") or Fields({}, "text")
     fields.object("stream_options")
-    ignored = (*unused, *toolbox.ignored, *said.ignored, *fields.ignored(KNOWN))
+    ignored = (*unused, *declared.ignored, *input_history.ignored, *fields.ignored(KNOWN))
     turn = Turn(
-        model,
-        tuple(said.items),
-        fields.text("instructions"),
-        toolbox.tools,
-        toolbox.choice,
-        fields.flag("parallel_tool_calls", True),
-        vocabulary.sampling(
+        model=model,
+        items=tuple(input_history.items),
+        instructions=fields.text("instructions"),
+        tools=declared.tools,
+        tool_choice=declared.choice,
+        parallel_tool_calls=fields.flag("parallel_tool_calls", True),
+        sampling=parameters.parse_sampling(
             fields, "max_output_tokens", logprobs=_LOGPROBS in (fields.array("include") or ())
         ),
-        vocabulary.thinking(fields),
-        vocabulary.answer_format(text, "format"),
-        text.choice("verbosity", vocabulary.VERBOSITIES),
-        fields.text("service_tier"),
-        terms.principal,
-        ignored[: reading.MAX_IGNORED],
-        toolbox.web_search,
-        cast(Literal["auto", "disabled"], extras.truncation),
-        fields.rest(_KEPT_BACK),
-        terms.calls_as_text,
+        reasoning=parameters.parse_thinking(fields),
+        format=parameters.parse_format(text, "format"),
+        verbosity=text.choice("verbosity", parameters.VERBOSITIES),
+        service_tier=fields.text("service_tier"),
+        principal=options.principal,
+        ignored=ignored[: json_fields.MAX_IGNORED],
+        web_search=declared.web_search,
+        truncation=cast(Literal["auto", "disabled"], extras.truncation),
+        extra=fields.rest(_NOT_FORWARDED),
+        calls_as_text=options.calls_as_text,
     )
-    repeated = echo(turn, extras)
-    keeping = _keeping(terms, state, repeated, said, recalled) if state.store else None
-    extended = TOOL_EVENTS in terms.modes
-    return ResponsesExchange(turn, fields.flag("stream", False), repeated, keeping, extended)
-
-
-def _keeping(terms: Terms, state: State, echo: Echo, said: History, recalled: Recalled) -> ResponsesKeeping:
-    taken = frozenset(item.id for item in recalled.history or ())
-    extended = TOOL_EVENTS in terms.modes
-    return ResponsesKeeping(terms.principal, state, echo, tuple(said.own), taken, recalled.seen, extended)
-
-
-def _extras(fields: Fields, state: State, toolbox: Toolbox) -> tuple[Extras, list[str]]:
-    """Read what is only repeated in the Response, and name what of it has no effect."""
-    sealed, unused = _include(fields)
-    extras = Extras(
-        state,
-        vocabulary.metadata(fields),
-        fields.choice("truncation", ("auto", "disabled")) or "disabled",
-        fields.integer("top_logprobs", 0, 20) or 0,
-        fields.integer("max_tool_calls", 1, 2**53),
-        fields.text("safety_identifier"),
-        fields.text("prompt_cache_key"),
-        fields.text("user"),
-        sealed,
+    repeated = build_echo(turn, extras)
+    return DecodedResponsesRequest(
+        turn=turn,
+        stream=fields.flag("stream", False),
+        echo=repeated,
+        storage=_storage_encoder(options, state, repeated, input_history, loaded) if state.store else None,
+        tool_events=TOOL_EVENTS in options.modes,
     )
-    idle = {
+
+
+def _storage_encoder(
+    options: RequestOptions, state: StateOptions, echo: Echo, input_history: InputHistory, loaded: LoadedHistory
+) -> ResponsesStorageEncoder:
+    return ResponsesStorageEncoder(
+        owner=options.principal,
+        state=state,
+        echo=echo,
+        own=tuple(input_history.own),
+        taken_ids=frozenset(item.id for item in loaded.history or ()),
+        conversation_position=loaded.position,
+        tool_events=TOOL_EVENTS in options.modes,
+    )
+
+
+def _parse_echoed_fields(
+    fields: Fields, state: StateOptions, declared: DeclaredTools
+) -> tuple[EchoedFields, list[str]]:
+    """Parse the fields that a Response only repeats; return them and the names of those without effect."""
+    include_encrypted, unused = _parse_include(fields)
+    extras = EchoedFields(
+        state=state,
+        metadata=parameters.parse_metadata(fields),
+        truncation=fields.choice("truncation", ("auto", "disabled")) or "disabled",
+        top_logprobs=fields.integer("top_logprobs", 0, 20) or 0,
+        max_tool_calls=fields.integer("max_tool_calls", 1, 2**53),
+        safety_identifier=fields.text("safety_identifier"),
+        prompt_cache_key=fields.text("prompt_cache_key"),
+        user=fields.text("user"),
+        include_encrypted=include_encrypted,
+    )
+    without_effect = {
         "store": fields.flag("store", False) and not state.store,
-        # OpenAI counts the calls of hosted tools only.
-        "max_tool_calls": extras.max_tool_calls is not None and toolbox.web_search is not None,
+        # OpenAI counts only the calls of hosted tools.
+        "max_tool_calls": extras.max_tool_calls is not None and declared.web_search is not None,
     }
-    return extras, [name for name, is_so in idle.items() if is_so] + unused
+    return extras, [name for name, is_so in without_effect.items() if is_so] + unused
 
 
-def _include(fields: Fields) -> tuple[bool, list[str]]:
-    """Read `include`; whatever is neither the sealed reasoning nor how sure a text is, is not to be had."""
+def _parse_include(fields: Fields) -> tuple[bool, list[str]]:
+    """Parse `include`; only encrypted reasoning and log probabilities are available, the rest is ignored."""
     asked = fields.array("include") or []
     for index, one in enumerate(asked):
         if not isinstance(one, str):
-            reading.wrong_type(f"include[{index}]", "a string", one)
-    return SEALED in asked, [f"include[{index}]" for index, one in enumerate(asked) if one not in _HAD]
+            json_fields.raise_wrong_type(f"include[{index}]", "a string", one)
+    return ENCRYPTED_REASONING in asked, [
+        f"include[{index}]" for index, one in enumerate(asked) if one not in _SUPPORTED_INCLUDES
+    ]

@@ -1,4 +1,4 @@
-"""How a kept answer is asked for: the query of `GET /v1/responses/{id}`."""
+"""The query of `GET /v1/responses/{id}`."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from codexd.fronts.query import Query
 
 
 @frozen
-class Retrieval:
-    """How a kept answer is asked for.
+class RetrievalOptions:
+    """How a stored response is requested.
 
     Attributes:
-        include: what is shown that otherwise is not.
-        stream: as the stream it was.
+        include: members to show that are hidden by default.
+        stream: replay its stream.
         starting_after: the last `sequence_number` the client has; -1 is none.
     """
 
@@ -22,12 +22,12 @@ class Retrieval:
     starting_after: int = -1
 
 
-def retrieval(values: Mapping[str, list[str]]) -> Retrieval:
-    """Read a query.
+def parse_retrieval_options(values: Mapping[str, list[str]]) -> RetrievalOptions:
+    """Parse the query.
 
     Raises:
-        Refused: `wrong_value`, naming the parameter.
+        FaultError: `wrong_value`, naming the parameter.
     """
     query = Query(values)
     after = query.integer("starting_after", 0, 2**53)
-    return Retrieval(query.texts("include"), query.flag("stream"), -1 if after is None else after)
+    return RetrievalOptions(query.texts("include"), query.flag("stream"), -1 if after is None else after)

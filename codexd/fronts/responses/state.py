@@ -1,28 +1,28 @@
-"""What a Responses request says of what is kept: what it goes on from, and whether it will be kept itself."""
+"""State options of a Responses request: the history it continues, and whether its response is stored."""
 
 from typing import Final
 
 from attrs import frozen
 
-from codexd.fronts import errors, reading
-from codexd.fronts.reading import Fields
+from codexd.fronts import errors, json_fields
+from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import history
-from codexd.neutral.fault import Refused, fault
-from codexd.neutral.kept import Recalled, Wanted
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.stored import HistoryQuery, LoadedHistory
 
-REFERENCES: Final = 1000
-"""How many items of type `item_reference` a request may have."""
+MAX_REFERENCES: Final = 1000
+"""The maximum number of `item_reference` items in a request."""
 
 
 @frozen
-class State:
-    """What is kept, and of what was kept it goes on.
+class StateOptions:
+    """What a request stores and what it continues.
 
     Attributes:
-        store: the answer is kept.
-        background: it goes on without its client.
-        previous: the response it goes on from (`previous_response_id`).
-        conversation: the conversation it is said in; never together with `previous`.
+        store: the response is stored.
+        background: it continues without its client.
+        previous: the response it continues (`previous_response_id`).
+        conversation: the conversation it belongs to; never together with `previous`.
     """
 
     store: bool = True
@@ -31,73 +31,73 @@ class State:
     conversation: str | None = None
 
 
-def read(fields: Fields) -> State:
-    """Read the members that are about state.
+def parse_state(fields: Fields) -> StateOptions:
+    """Parse the state options.
 
-    A response of a conversation is kept with it, so `store: false` is refused there: the conversation
-    would have to hold items of a response that is not.
+    A response of a conversation is stored with it, so `store: false` is rejected there: the conversation
+    would hold items of a response that does not exist.
 
     Raises:
-        Refused: `unsupported` for stored prompts, `wrong_value` for what does not go together.
+        FaultError: `unsupported` for stored prompts, `wrong_value` for options that exclude each other.
     """
     if fields.has("prompt"):
-        reading.unsupported(
+        json_fields.raise_unsupported(
             "prompt", "Stored prompts are not kept here; send 'instructions' and 'input' instead."
         )
-    state = State(
+    state = StateOptions(
         fields.flag("store", True),
         fields.flag("background", False),
-        _name(fields, "previous_response_id"),
+        _optional_name(fields, "previous_response_id"),
         _conversation(fields),
     )
     if state.previous is not None and state.conversation is not None:
-        reading.wrong_value("conversation", "it cannot stand beside 'previous_response_id'")
+        json_fields.raise_wrong_value("conversation", "it cannot stand beside 'previous_response_id'")
     if not state.store and state.background:
-        reading.wrong_value("background", "a background response has to be stored")
+        json_fields.raise_wrong_value("background", "a background response has to be stored")
     if not state.store and state.conversation is not None:
-        reading.wrong_value("store", "a response of a conversation has to be stored")
+        json_fields.raise_wrong_value("store", "a response of a conversation has to be stored")
     return state
 
 
-def wanted(fields: Fields, state: State, owner: str) -> Wanted:
-    """Name what a request goes on from.
+def build_history_query(fields: Fields, state: StateOptions, owner: str) -> HistoryQuery:
+    """Build the query for the history that a request continues.
 
     Raises:
-        Refused: when `input` is malformed, or refers to more than `REFERENCES` items.
+        FaultError: when `input` is malformed, or refers to more than `MAX_REFERENCES` items.
     """
-    references = history.references(fields)
-    if len(references) > REFERENCES:
-        reading.wrong_value("input", f"expected at most {REFERENCES} item references")
-    return Wanted(owner, state.previous, state.conversation, references)
+    references = history.parse_references(fields)
+    if len(references) > MAX_REFERENCES:
+        json_fields.raise_wrong_value("input", f"expected at most {MAX_REFERENCES} item references")
+    return HistoryQuery(owner, state.previous, state.conversation, references)
 
 
-def check(wanted: Wanted, recalled: Recalled) -> None:
-    """Hold what was found against what was wanted.
+def check_history(history_query: HistoryQuery, loaded: LoadedHistory) -> None:
+    """Check that the loaded history is what was queried.
 
     Raises:
-        Refused: `previous_response_not_found`, `response_running` or `conversation_not_found`.
+        FaultError: `previous_response_not_found`, `response_running` or `conversation_not_found`.
     """
-    if wanted.previous is not None:
-        _check_previous(wanted.previous, recalled)
-    elif wanted.conversation is not None and recalled.history is None:
-        absent = errors.absent("conversation_not_found", "Conversation", wanted.conversation, "conversation")
-        raise Refused(absent)
+    if history_query.previous is not None:
+        _check_previous(history_query.previous, loaded)
+    elif history_query.conversation is not None and loaded.history is None:
+        absent = errors.not_found("conversation_not_found", "Conversation", history_query.conversation, "conversation")
+        raise FaultError(absent)
 
 
-def _check_previous(id: str, recalled: Recalled) -> None:
+def _check_previous(id: str, loaded: LoadedHistory) -> None:
     param = "previous_response_id"
-    if recalled.history is None:
-        raise Refused(errors.absent("previous_response_not_found", "Previous response", id, param))
-    if recalled.standing != "over":
-        raise Refused(fault("response_running", "The previous response is not finished yet.", param=param))
+    if loaded.history is None:
+        raise FaultError(errors.not_found("previous_response_not_found", "Previous response", id, param))
+    if loaded.state != "over":
+        raise FaultError(fault("response_running", "The previous response is not finished yet.", param=param))
 
 
 def _conversation(fields: Fields) -> str | None:
-    """Read `conversation`: an id, or an object that holds it."""
+    """Parse `conversation`: an id, or an object with an id."""
     if isinstance(fields.raw("conversation"), dict):
         return fields.required_object("conversation").required_name("id")
-    return _name(fields, "conversation")
+    return _optional_name(fields, "conversation")
 
 
-def _name(fields: Fields, name: str) -> str | None:
+def _optional_name(fields: Fields, name: str) -> str | None:
     return fields.required_name(name) if fields.has(name) else None

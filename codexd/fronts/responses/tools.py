@@ -1,16 +1,16 @@
-"""The tools of a Responses request: flat functions and custom tools, namespaces of them, hosted ones."""
+"""Parser of the tools of a Responses request: flat functions and custom tools, namespaces, hosted tools."""
 
 from attrs import evolve, frozen
 
-from codexd.fronts import vocabulary
-from codexd.fronts.hosted import Hosted
-from codexd.fronts.reading import Fields
+from codexd.fronts import parameters
+from codexd.fronts.hosted_tools import HostedTools
+from codexd.fronts.json_fields import Fields
 from codexd.neutral.turn import Tool, ToolChoice, WebSearch
 
 
 @frozen
-class Toolbox:
-    """What the client offers: its own tools, which of them to call, a web search, and what was left out."""
+class DeclaredTools:
+    """The client's own tools, which of them to call, a web search, and the dropped tools."""
 
     tools: tuple[Tool, ...]
     choice: ToolChoice
@@ -18,39 +18,39 @@ class Toolbox:
     ignored: tuple[str, ...]
 
 
-def read(fields: Fields, drop_hosted: bool) -> Toolbox:
-    """Read `tools` and `tool_choice`.
+def parse_tools(fields: Fields, drop_hosted: bool) -> DeclaredTools:
+    """Parse `tools` and `tool_choice`.
 
     Args:
         fields: the body.
-        drop_hosted: hosted tools that cannot be run are dropped, not refused.
+        drop_hosted: drop unsupported hosted tools instead of rejecting the request.
 
     Raises:
-        Refused: with the path of the tool at fault, such as `tools[0].name`.
+        FaultError: with the path of the invalid tool, such as `tools[0].name`.
     """
     tools: list[Tool] = []
-    hosted = Hosted(drop_hosted)
+    hosted = HostedTools(drop_hosted)
     for one in fields.objects("tools"):
         if one.raw("type") == "namespace":
             tools += _namespace(one, hosted)
         else:
-            tools += _taken(vocabulary.tool(one), one, hosted)
-    choice = hosted.choice(fields, [tool.name for tool in tools])
-    return Toolbox(tuple(tools), choice, hosted.search, tuple(hosted.ignored))
+            tools += _client_tool(parameters.parse_tool(one), one, hosted)
+    choice = hosted.parse_tool_choice(fields, [tool.name for tool in tools])
+    return DeclaredTools(tuple(tools), choice, hosted.search, tuple(hosted.ignored))
 
 
-def _namespace(group: Fields, hosted: Hosted) -> list[Tool]:
-    """Read a `namespace` tool, Codex's way to group the tools of one server."""
-    name = vocabulary.tool_name(group)
+def _namespace(group: Fields, hosted: HostedTools) -> list[Tool]:
+    """Parse a `namespace` tool, Codex's way to group the tools of one server."""
+    name = parameters.parse_tool_name(group)
     description = group.text("description") or ""
     tools: list[Tool] = []
     for one in group.objects("tools"):
-        tools += _taken(vocabulary.tool(one, name), one, hosted)
+        tools += _client_tool(parameters.parse_tool(one, name), one, hosted)
     return [evolve(tool, namespace_description=description) for tool in tools]
 
 
-def _taken(tool: Tool | None, one: Fields, hosted: Hosted) -> list[Tool]:
-    """Give the tool if it is the client's own."""
+def _client_tool(tool: Tool | None, one: Fields, hosted: HostedTools) -> list[Tool]:
+    """Return the tool if it is the client's own; otherwise add it to the hosted tools."""
     if tool is None:
-        hosted.take(one)
+        hosted.add(one)
     return [] if tool is None else [tool]

@@ -1,4 +1,4 @@
-"""A server's failures, as servers word them, and the Fault each amounts to."""
+"""The failures of servers, in their own wording, and their Faults."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs.chat.failures import broken, refusal, retry_after_seconds
+from codexd.backs.chat.failures import parse_retry_after, translate_error, translate_http_error
 from codexd.neutral.fault import fault
 from codexd.wire import json
 
@@ -45,23 +45,23 @@ SEEN: list[tuple[int, Any, str]] = [
 ]
 
 
-class RefusalTests(SynchronousTestCase):
+class HttpErrorTests(SynchronousTestCase):
     def test_every_status_has_its_fault(self) -> None:
         for status, error, kind in SEEN:
-            found = refusal(status, json.encode({"error": error}))
+            found = translate_http_error(status, json.encode({"error": error}))
             self.assertEqual(found.kind, kind, (status, error))
             if kind != "invalid_prompt":
-                self.assertEqual(found, fault(kind), "the server's own words are not shown")
+                self.assertEqual(found, fault(kind), "the server's own message is not shown")
 
-    def test_a_context_that_is_too_long_is_known_by_any_wording(self) -> None:
+    def test_context_length_errors_are_recognised_by_their_message(self) -> None:
         for message in TOO_LONG:
             for status in (400, 500):
-                found = refusal(status, json.encode({"error": {"message": message}}))
+                found = translate_http_error(status, json.encode({"error": {"message": message}}))
                 self.assertEqual(found.kind, "context_length_exceeded", message)
-        limited = refusal(429, json.encode({"error": {"message": TOO_LONG[0]}}))
+        limited = translate_http_error(429, json.encode({"error": {"message": TOO_LONG[0]}}))
         self.assertEqual(limited.kind, "rate_limited")
 
-    def test_a_refused_request_says_why_in_the_servers_words(self) -> None:
+    def test_a_rejected_request_has_the_servers_message(self) -> None:
         for body in (
             {"error": {"message": "Bad schema."}},
             {"error": "Bad schema."},
@@ -69,23 +69,23 @@ class RefusalTests(SynchronousTestCase):
             {"detail": "Bad schema."},
             {"error": {"error": {"message": "Bad schema."}}},
         ):
-            self.assertEqual(refusal(400, json.encode(body)), fault("invalid_prompt", "Bad schema."))
+            self.assertEqual(translate_http_error(400, json.encode(body)), fault("invalid_prompt", "Bad schema."))
 
-    def test_long_words_are_cut(self) -> None:
-        found = refusal(400, json.encode({"error": {"message": "x" * 9999}}))
+    def test_a_long_message_is_cut(self) -> None:
+        found = translate_http_error(400, json.encode({"error": {"message": "x" * 9999}}))
         self.assertEqual(len(found.message), 2000)
 
     @given(st.integers(300, 599), st.binary(max_size=20))
-    def test_no_body_is_too_odd_and_a_key_is_never_the_clients(self, status: int, body: bytes) -> None:
-        self.assertNotIn(refusal(status, body).status, (401, 403))
+    def test_any_body_has_a_fault_that_never_blames_the_clients_key(self, status: int, body: bytes) -> None:
+        self.assertNotIn(translate_http_error(status, body).status, (401, 403))
 
-    def test_what_the_server_asks_to_wait_is_passed_on(self) -> None:
-        self.assertEqual(refusal(429, b"", 7.0).retry_after_seconds, 7.0)
-        self.assertEqual(refusal(503, b"").retry_after_seconds, fault("overloaded").retry_after_seconds)
+    def test_the_servers_retry_delay_is_passed_on(self) -> None:
+        self.assertEqual(translate_http_error(429, b"", 7.0).retry_after_seconds, 7.0)
+        self.assertEqual(translate_http_error(503, b"").retry_after_seconds, fault("overloaded").retry_after_seconds)
 
 
-class BrokenTests(SynchronousTestCase):
-    def test_an_error_in_a_stream_is_known_by_its_code_or_its_words(self) -> None:
+class StreamErrorTests(SynchronousTestCase):
+    def test_an_error_in_a_stream_is_recognised_by_its_code_or_message(self) -> None:
         cases: list[tuple[Any, str]] = [
             ({"code": 429, "message": "x"}, "rate_limited"),
             ({"code": "rate_limit_exceeded"}, "rate_limited"),
@@ -98,13 +98,13 @@ class BrokenTests(SynchronousTestCase):
             (7, "model_failed"),
         ]
         for error, kind in cases:
-            self.assertEqual(broken(error).kind, kind, error)
+            self.assertEqual(translate_error(error).kind, kind, error)
 
 
 class RetryAfterTests(SynchronousTestCase):
     NOW = 1445412480.0  # Wed, 21 Oct 2015 07:28:00 GMT
 
-    def test_seconds_milliseconds_and_dates(self) -> None:
+    def test_seconds_milliseconds_and_dates_are_parsed(self) -> None:
         cases: list[tuple[str | None, str | None, float | None]] = [
             ("7", None, 7.0),
             ("1.5", None, 1.5),
@@ -118,9 +118,9 @@ class RetryAfterTests(SynchronousTestCase):
             ("Wed, 99 Oct 2015 07:28:09 GMT", None, None),
         ]
         for after, after_ms, seconds in cases:
-            self.assertEqual(retry_after_seconds(after, after_ms, self.NOW), seconds, (after, after_ms))
+            self.assertEqual(parse_retry_after(after, after_ms, self.NOW), seconds, (after, after_ms))
 
     @given(st.text(max_size=30), st.text(max_size=10))
-    def test_nothing_is_too_odd(self, after: str, after_ms: str) -> None:
-        found = retry_after_seconds(after, after_ms, self.NOW)
+    def test_any_headers_are_accepted(self, after: str, after_ms: str) -> None:
+        found = parse_retry_after(after, after_ms, self.NOW)
         self.assertTrue(found is None or 0 <= found <= 86400)

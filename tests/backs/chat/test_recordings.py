@@ -1,9 +1,9 @@
-"""What real servers sent, byte for byte, is understood.
+"""The recorded bytes of real servers are translated.
 
 `recordings` holds a directory for each server. llama.cpp: `llama-server` 0.7.0 of Debian (build 11669) with
-`--jinja`; llama-cpp-python: its own server, 0.3.36; LiteLLM: its proxy, 1.106.2. Behind all of them is a tiny
-model made for this: a table of which word follows which, and a chat template that knows tools and thoughts.
-Streams end in `.sse`; an error is named by what was wrong and its status.
+`--jinja`; llama-cpp-python: its own server, 0.3.36; LiteLLM: its proxy, 1.106.2. All of them run
+a tiny model made for this: a table of which word follows which, and a chat template with tools and reasoning.
+Streams end in `.sse`; the name of an error is its cause and its status.
 """
 
 from pathlib import Path
@@ -13,70 +13,66 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs.chat.failures import refusal
-from codexd.backs.chat.listing import cards
+from codexd.backs.chat.failures import translate_http_error
+from codexd.backs.chat.model_list import decode_models
 from codexd.neutral import event as e
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Sampling, Tool
 from codexd.wire import json
-from tests.support.chat_upstream import TURN, chunk, frames, heard
+from tests.support.chat_chunks import TURN, chunk, frames, translate
 from tests.support.chunking import chunkings
 
 PLACE = Path(__file__).parent / "recordings"
 STREAMS = {path: path.read_bytes() for path in sorted(PLACE.glob("*/*.sse"))}
-ASKED = evolve(
-    TURN, tools=(Tool("get_weather"), Tool("get_time")), sampling=Sampling(logprobs=True, top_logprobs=1)
-)
+ASKED = evolve(TURN, tools=(Tool("get_weather"), Tool("get_time")), sampling=Sampling(logprobs=True, top_logprobs=1))
 
 
 def reply(server: str, name: str) -> Reply:
-    return fold(heard(STREAMS[PLACE / server / f"{name}.sse"], turn=ASKED))
+    return fold(translate(STREAMS[PLACE / server / f"{name}.sse"], turn=ASKED))
 
 
 def tokens(found: Reply) -> list[str]:
-    (part,) = found.texts
+    (part,) = found.text_parts
     return [one["token"] for one in json.decode(part.logprobs or "[]")]
 
 
 class LlamaCppTests(SynchronousTestCase):
-    def test_a_thought_then_text_with_what_it_cost(self) -> None:
+    def test_reasoning_then_text_with_usage(self) -> None:
         found = reply("llama.cpp", "text")
         self.assertEqual(found.reasoning, ("hm I could look it up",))
         self.assertEqual((found.text, found.finish), (" under. house and 🎉 über", "stop"))
         self.assertEqual(found.usage, e.Usage(24, 23, 0, 16))
 
-    def test_an_answer_cut_in_its_thought_says_so(self) -> None:
+    def test_a_response_cut_in_its_reasoning_ends_with_length(self) -> None:
         found = reply("llama.cpp", "cut")
-        self.assertEqual(
-            (found.reasoning, found.text, found.finish), (("hm I could look it up",), "", "length")
-        )
+        self.assertEqual((found.reasoning, found.text, found.finish), (("hm I could look it up",), "", "length"))
 
-    def test_probabilities_of_thoughts_are_not_those_of_the_text(self) -> None:
+    def test_log_probabilities_of_reasoning_are_not_those_of_the_text(self) -> None:
         found = reply("llama.cpp", "logprobs")
         self.assertEqual([type(item).__name__ for item in found.items], ["Reasoning", "Message"])
         self.assertEqual(tokens(found), [" under"])
 
-    def test_parallel_calls_that_are_alike_are_each_a_call(self) -> None:
+    def test_equal_parallel_calls_are_separate_calls(self) -> None:
         found = reply("llama.cpp", "calls")
         weather, time = ("get_weather", '{"city": "Paris"}'), ("get_time", '{"zone": "Europe/Paris"}')
         self.assertEqual([(call.name, call.arguments) for call in found.calls], [weather, time, weather])
         self.assertEqual((found.text, found.finish), ("Let me", "tool_calls"))
 
-    def test_a_call_that_was_cut_is_no_whole_one(self) -> None:
+    def test_a_call_that_was_cut_is_incomplete(self) -> None:
         found = reply("llama.cpp", "call-cut")
         self.assertEqual([call.complete for call in found.calls], [False])
         self.assertEqual(found.finish, "length")
 
-    def test_an_answer_that_a_grammar_forces(self) -> None:
+    def test_a_response_constrained_by_a_grammar(self) -> None:
         self.assertEqual(json.decode(reply("llama.cpp", "json").text), {"a": 8})
 
-    def test_the_window_is_the_one_that_is_served_not_the_one_it_was_trained_with(self) -> None:
-        (card,) = cards((PLACE / "llama.cpp" / "models.json").read_bytes())
+    def test_the_served_context_window_is_read_before_the_trained_one(self) -> None:
+        (card,) = decode_models((PLACE / "llama.cpp" / "models.json").read_bytes())
         self.assertEqual((card.id, card.owned_by, card.context_window), ("tiny", "llamacpp", 1024))
 
 
 class LlamaCppPythonTests(SynchronousTestCase):
-    def test_a_text_whose_thoughts_are_not_marked_and_whose_cost_is_not_told(self) -> None:
+    def test_reasoning_inside_the_text_stays_text_and_usage_is_estimated(self) -> None:
         found = reply("llama-cpp-python", "text")
         self.assertEqual(found.text, "<think>hm I could look it up</think>\n\n under. house and 🎉")
         self.assertEqual((found.reasoning, found.finish), ((), "length"))
@@ -85,26 +81,22 @@ class LlamaCppPythonTests(SynchronousTestCase):
 
     def test_a_call_in_both_forms_is_one_call(self) -> None:
         found = reply("llama-cpp-python", "calls")
-        self.assertEqual(
-            [(call.name, call.arguments) for call in found.calls], [("get_weather", '{"city":"},"}')]
-        )
+        self.assertEqual([(call.name, call.arguments) for call in found.calls], [("get_weather", '{"city":"},"}')])
         self.assertEqual((found.items[0], found.finish), (found.calls[0], "tool_calls"))
 
-    def test_probabilities_come_with_every_piece(self) -> None:
+    def test_log_probabilities_come_with_every_delta(self) -> None:
         self.assertEqual(tokens(reply("llama-cpp-python", "logprobs"))[-2:], ["\n\n", " under"])
 
 
 class LiteLlmTests(SynchronousTestCase):
-    """In front of the llama.cpp above."""
+    """LiteLLM in front of the llama.cpp above."""
 
-    def test_what_it_costs_comes_in_a_choice_after_the_end(self) -> None:
+    def test_usage_comes_in_a_choice_after_the_end(self) -> None:
         found = reply("litellm", "text")
         self.assertEqual((found.text, found.finish), (" under. house and 🎉 über", "stop"))
-        self.assertEqual(
-            (found.reasoning, found.usage), (("hm I could look it up",), e.Usage(24, 0, 0, 16, 6))
-        )
+        self.assertEqual((found.reasoning, found.usage), (("hm I could look it up",), e.Usage(24, 0, 0, 16, 6)))
 
-    def test_what_is_behind_it_comes_through(self) -> None:
+    def test_the_stream_of_the_server_behind_it_is_the_same(self) -> None:
         same, behind = reply("litellm", "calls"), reply("llama.cpp", "calls")
         self.assertEqual(
             [(call.name, call.arguments) for call in same.calls],
@@ -114,7 +106,7 @@ class LiteLlmTests(SynchronousTestCase):
 
 
 class FaultTests(SynchronousTestCase):
-    def test_every_error_is_whose_it_is(self) -> None:
+    def test_every_recorded_error_has_its_fault(self) -> None:
         kinds = {
             "litellm/custom-tool": "invalid_prompt",
             "litellm/embeddings": "invalid_prompt",
@@ -136,19 +128,19 @@ class FaultTests(SynchronousTestCase):
         found = {}
         for path in PLACE.glob("*/*.*.json"):
             wrong, status, _ = path.name.split(".")
-            found[f"{path.parent.name}/{wrong}"] = refusal(int(status), path.read_bytes()).kind
+            found[f"{path.parent.name}/{wrong}"] = translate_http_error(int(status), path.read_bytes()).kind
         self.assertEqual(found, kinds)
 
 
 class LawTests(SynchronousTestCase):
     @given(st.sampled_from(sorted(STREAMS)), st.data())
-    def test_in_any_pieces_they_say_the_same(self, path: Path, data: st.DataObject) -> None:
+    def test_any_chunking_gives_the_same_events(self, path: Path, data: st.DataObject) -> None:
         stream = STREAMS[path]
-        self.assertEqual(heard(*data.draw(chunkings(stream)), turn=ASKED), heard(stream, turn=ASKED))
+        self.assertEqual(translate(*data.draw(chunkings(stream)), turn=ASKED), translate(stream, turn=ASKED))
 
 
-class ProbabilitiesTests(SynchronousTestCase):
-    """Log probabilities that come without a text."""
+class LogProbabilityTests(SynchronousTestCase):
+    """Log probabilities that arrive without a text."""
 
     def given(self, token: str) -> dict[str, object]:
         entries = [{"token": token, "logprob": -1.0, "bytes": None, "top_logprobs": []}]
@@ -158,14 +150,12 @@ class ProbabilitiesTests(SynchronousTestCase):
         chunks = [chunk(delta) for delta in deltas]
         for at, one in enumerate(chunks):
             one["choices"][0]["logprobs"] = self.given(str(at))
-        return fold(heard(frames(*chunks, chunk({}, "stop")), turn=ASKED))
+        return fold(translate(frames(*chunks, chunk({}, "stop")), turn=ASKED))
 
-    def test_those_before_a_text_are_the_texts(self) -> None:
-        self.assertEqual(
-            tokens(self.said({"content": ""}, {"content": "é"}, {"content": ""})), ["0", "1", "2"]
-        )
+    def test_those_before_a_text_belong_to_it(self) -> None:
+        self.assertEqual(tokens(self.said({"content": ""}, {"content": "é"}, {"content": ""})), ["0", "1", "2"])
 
-    def test_those_before_a_thought_or_a_call_are_nobodys(self) -> None:
+    def test_those_before_reasoning_or_a_call_are_dropped(self) -> None:
         call = {"index": 0, "id": "c", "function": {"name": "get_time", "arguments": "{}"}}
         for between in ({"reasoning": "hm"}, {"tool_calls": [call]}):
             found = self.said({"content": ""}, between, {"content": "a"})

@@ -4,33 +4,33 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.chat.history import history
-from codexd.fronts.reading import Fields
+from codexd.fronts.chat.history import parse_messages
+from codexd.fronts.json_fields import Fields
 from codexd.neutral.turn import ImagePart, Item, Message, RefusalPart, TextPart, ToolCall, ToolResult
-from tests.fronts.test_reading import refusal
+from tests.fronts.test_json_fields import refusal
 
 USER = {"role": "user", "content": "hi"}
 HI = Message("user", (TextPart("hi"),))
 
 
 def items(*messages: Any, customs: tuple[str, ...] = ()) -> tuple[Item, ...]:
-    """Read a history."""
-    return history(Fields({"messages": list(messages)}), customs)
+    """Parse messages."""
+    return parse_messages(Fields({"messages": list(messages)}), customs)
 
 
 def calling(*ids: str, **more: Any) -> dict[str, Any]:
-    """Give an assistant's message that calls a function for every id."""
+    """Build an assistant message that calls a function for every id."""
     calls = [{"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}} for id in ids]
     return {"role": "assistant", "content": None, "tool_calls": calls, **more}
 
 
 def answering(id: str, content: Any = "ok") -> dict[str, Any]:
-    """Give a tool's message."""
+    """Build a tool message."""
     return {"role": "tool", "tool_call_id": id, "content": content}
 
 
-class SpeakerTests(SynchronousTestCase):
-    def test_every_speaker_keeps_its_role(self) -> None:
+class MessageTests(SynchronousTestCase):
+    def test_every_role_is_preserved(self) -> None:
         for role in ("system", "developer", "user", "assistant"):
             found = items({"role": role, "content": "hi", "name": "somebody"})
             self.assertEqual(found, (Message(role, (TextPart("hi"),)),))
@@ -40,12 +40,12 @@ class SpeakerTests(SynchronousTestCase):
         found = items({"role": "user", "content": parts})
         self.assertEqual(found, (Message("user", (TextPart("a"), ImagePart("https://a/b"))),))
 
-    def test_an_assistant_that_said_nothing_leaves_no_message(self) -> None:
+    def test_an_empty_assistant_message_is_left_out(self) -> None:
         for content in ("", None, [], [{"type": "text", "text": ""}]):
             self.assertEqual(items(USER, {"role": "assistant", "content": content}), (HI,))
         self.assertEqual(items(USER, {"role": "assistant"}), (HI,))
 
-    def test_a_user_that_said_nothing_is_still_heard(self) -> None:
+    def test_an_empty_user_message_is_preserved(self) -> None:
         self.assertEqual(items({"role": "user", "content": ""}), (Message("user", (TextPart(""),)),))
         self.assertEqual(items({"role": "user", "content": []}), (Message("user", ()),))
 
@@ -53,12 +53,12 @@ class SpeakerTests(SynchronousTestCase):
         found = items({"role": "assistant", "content": "a", "refusal": "no"})
         self.assertEqual(found, (Message("assistant", (TextPart("a"), RefusalPart("no"))),))
 
-    def test_a_history_must_be_there(self) -> None:
+    def test_messages_are_required(self) -> None:
         for fields in ({}, {"messages": None}, {"messages": []}):
-            found = refusal(lambda fields=fields: history(Fields(fields), ()))
+            found = refusal(lambda fields=fields: parse_messages(Fields(fields), ()))
             self.assertEqual((found.kind, found.param), ("missing", "messages"))
 
-    def test_a_wrong_message_is_refused_at_its_place(self) -> None:
+    def test_a_wrong_message_is_rejected_at_its_place(self) -> None:
         for message, kind, param in (
             ("hi", "wrong_type", "messages[1]"),
             ({}, "missing", "messages[1].role"),
@@ -86,7 +86,7 @@ class SpeakerTests(SynchronousTestCase):
 
 
 class ToolTests(SynchronousTestCase):
-    def test_calls_and_results_are_items_of_their_own_in_the_order_told(self) -> None:
+    def test_calls_and_results_are_separate_items_in_order(self) -> None:
         found = items(USER, calling("a", "b", content="let me see"), answering("b", "2"), answering("a", []))
         self.assertEqual(
             found,
@@ -126,7 +126,7 @@ class ToolTests(SynchronousTestCase):
         found = items(calling("a"), {"role": "assistant", "content": "and"}, calling("b"), answering("a"))
         self.assertEqual(found[-1], ToolResult("a", (TextPart("ok"),)))
 
-    def test_somebody_may_speak_between_a_call_and_its_result(self) -> None:
+    def test_a_message_may_come_between_a_call_and_its_result(self) -> None:
         found = items(calling("a", "b"), answering("a"), USER, answering("b"))
         self.assertEqual(found[-1], ToolResult("b", (TextPart("ok"),)))
 
@@ -137,7 +137,7 @@ class ToolTests(SynchronousTestCase):
         found = items(calling("a"), answering("a", "1"), calling("a"), answering("a", "2"))
         self.assertEqual(found[-1], ToolResult("a", (TextPart("2"),)))
 
-    def test_a_result_that_answers_nothing_is_an_orphan(self) -> None:
+    def test_a_result_without_a_call_is_an_orphan(self) -> None:
         for messages, place in (
             ((answering("a"),), 0),
             ((USER, answering("a")), 1),
@@ -154,7 +154,7 @@ class LegacyTests(SynchronousTestCase):
     CALL = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
     RESULT = {"role": "function", "name": "f", "content": "ok"}
 
-    def test_a_function_call_and_its_result_get_an_id_from_their_place(self) -> None:
+    def test_a_function_call_and_its_result_get_an_id_from_their_position(self) -> None:
         found = items(USER, self.CALL, self.RESULT, self.CALL, self.RESULT)
         self.assertEqual(
             found[1:],

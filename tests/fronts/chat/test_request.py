@@ -1,4 +1,4 @@
-"""Chat Completions bodies, those of real clients among them."""
+"""Chat Completions request bodies, including those of real clients."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.chat import ChatExchange, adopt, decode, is_responses_shaped
-from codexd.fronts.chat.answer import Style
-from codexd.fronts.exchange import Terms
-from codexd.neutral.fault import Refused
+from codexd.fronts.chat import DecodedChatRequest, adapt_responses_turn, decode, is_responses_shaped
+from codexd.fronts.chat.objects import ChatOutputOptions
+from codexd.fronts.dialect import RequestOptions
+from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import (
-    Format,
     Message,
     Reasoning,
+    ReasoningOptions,
+    ResponseFormat,
     Sampling,
     TextPart,
-    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -25,36 +25,39 @@ from codexd.neutral.turn import (
     WebSearch,
 )
 from codexd.wire import json
-from tests.fronts.test_reading import refusal
+from tests.fronts.test_json_fields import refusal
 
 USER = {"role": "user", "content": "hi"}
 HI = (Message("user", (TextPart("hi"),)),)
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-SHOWN = Thinking(summary="auto")
+SHOWN = ReasoningOptions(summary="auto")
 F = Tool("f", "", '{"type":"object"}')
 
 
-def ask(**fields: Any) -> ChatExchange:
-    """Read a request that has what it must and these fields."""
-    return decode(json.encode({"model": "m", "messages": [USER], **fields}), Terms("somebody"))
+def ask(**fields: Any) -> DecodedChatRequest:
+    """Decode a request with the required fields and these."""
+    return decode(json.encode({"model": "m", "messages": [USER], **fields}), RequestOptions("somebody"))
 
 
 class RequestTests(SynchronousTestCase):
     def test_the_smallest_request_is_all_defaults(self) -> None:
-        self.assertEqual(ask(), ChatExchange(Turn("m", HI, thinking=SHOWN, principal="somebody"), Style()))
+        self.assertEqual(
+            ask(),
+            DecodedChatRequest(Turn("m", HI, reasoning=SHOWN, principal="somebody"), ChatOutputOptions()),
+        )
 
-    def test_a_summary_is_asked_for_where_it_is_shown_and_nowhere_else(self) -> None:
+    def test_a_summary_is_requested_only_if_reasoning_is_shown(self) -> None:
         body = json.encode({"model": "m", "messages": [USER]})
-        self.assertEqual(decode(body, Terms("p", show_reasoning=False)).turn.thinking, Thinking())
-        self.assertEqual(decode(body, Terms("p")).turn.thinking, SHOWN)
+        self.assertEqual(decode(body, RequestOptions("p", show_reasoning=False)).turn.reasoning, ReasoningOptions())
+        self.assertEqual(decode(body, RequestOptions("p")).turn.reasoning, SHOWN)
 
-    def test_model_and_messages_must_be_there(self) -> None:
+    def test_model_and_messages_are_required(self) -> None:
         for body, param in ((b"{}", "model"), (b'{"model":null}', "model"), (b'{"model":"m"}', "messages")):
-            found = refusal(lambda body=body: decode(body, Terms("p")))
+            found = refusal(lambda body=body: decode(body, RequestOptions("p")))
             self.assertEqual((found.kind, found.param), ("missing", param))
 
-    def test_every_field_with_a_meaning_is_read(self) -> None:
-        exchange = ask(
+    def test_every_supported_field_is_parsed(self) -> None:
+        decoded = ask(
             n=3,
             stream=True,
             stream_options={"include_usage": True, "include_obfuscation": False},
@@ -76,15 +79,20 @@ class RequestTests(SynchronousTestCase):
             tool_choice=ToolChoice("required"),
             parallel_tool_calls=False,
             sampling=Sampling(temperature=1.0, max_tokens=9, stop=("x",)),
-            thinking=Thinking("low", "auto"),
-            format=Format("json_object"),
+            reasoning=ReasoningOptions("low", "auto"),
+            format=ResponseFormat("json_object"),
             verbosity="high",
             service_tier="flex",
             principal="somebody",
         )
-        self.assertEqual(exchange, ChatExchange(turn, Style(True, service_tier="flex"), 3, True))
+        self.assertEqual(
+            decoded,
+            DecodedChatRequest(
+                turn, ChatOutputOptions(include_usage=True, service_tier="flex"), choices=3, stream=True
+            ),
+        )
 
-    def test_what_is_out_of_range_is_refused_by_name(self) -> None:
+    def test_values_out_of_range_are_rejected_by_name(self) -> None:
         for fields, kind, param in (
             ({"n": 0}, "wrong_value", "n"),
             ({"n": 9}, "wrong_value", "n"),
@@ -111,11 +119,9 @@ class RequestTests(SynchronousTestCase):
             ({"model": 1}, "wrong_type", "model"),
         ):
             found = refusal(lambda fields=fields: ask(**fields))
-            self.assertEqual(
-                (found.kind, found.param), (kind, found.param if param is None else param), fields
-            )
+            self.assertEqual((found.kind, found.param), (kind, found.param if param is None else param), fields)
 
-    def test_fields_without_a_meaning_here_are_named_and_never_refused(self) -> None:
+    def test_unsupported_fields_are_listed_and_never_rejected(self) -> None:
         without = {
             "user": "u",
             "store": True,
@@ -131,15 +137,15 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(turn.ignored, tuple(without))
         self.assertEqual(json.decode(turn.extra), without)
 
-    def test_what_asks_for_nothing_is_not_named(self) -> None:
+    def test_fields_without_effect_are_not_listed(self) -> None:
         self.assertEqual(ask(logprobs=False, store=False, user=None).turn.ignored, ())
 
-    def test_hosted_tools_are_refused_or_dropped_by_name(self) -> None:
+    def test_hosted_tools_are_rejected_or_dropped_by_name(self) -> None:
         tools = [{"type": "mcp", "server_url": "https://a"}, TOOL]
         fault = refusal(lambda: ask(tools=tools))
         self.assertEqual((fault.kind, fault.param), ("hosted_tool", "tools[0].type"))
         body = json.encode({"model": "m", "messages": [USER], "tools": tools, "tool_choice": tools[0]})
-        turn = decode(body, Terms("p", drop_hosted=True)).turn
+        turn = decode(body, RequestOptions("p", drop_hosted=True)).turn
         self.assertEqual((turn.tools, turn.tool_choice), ((F,), ToolChoice()))
         self.assertEqual(turn.ignored, ("tools[0] (mcp)", "tool_choice (mcp)"))
 
@@ -152,24 +158,24 @@ class RequestTests(SynchronousTestCase):
             self.assertEqual((turn.web_search, turn.tools, turn.ignored), (WebSearch(), (F,), ()))
 
     def test_an_auto_tier_is_answered_as_the_default_one(self) -> None:
-        exchange = ask(service_tier="auto")
-        self.assertEqual((exchange.turn.service_tier, exchange.style.service_tier), ("auto", "default"))
+        decoded = ask(service_tier="auto")
+        self.assertEqual((decoded.turn.service_tier, decoded.output_options.service_tier), ("auto", "default"))
 
     def test_reasoning_is_shown_as_the_server_says(self) -> None:
         body = json.encode({"model": "m", "messages": [USER]})
         for show in (True, False):
-            self.assertIs(decode(body, Terms("p", show_reasoning=show)).style.show_reasoning, show)
+            self.assertIs(decode(body, RequestOptions("p", show_reasoning=show)).output_options.show_reasoning, show)
 
 
 class LegacyFunctionTests(SynchronousTestCase):
     FUNCTIONS = [{"name": "f", "parameters": {"type": "object"}}]
 
-    def test_functions_are_tools_answered_in_their_own_shape(self) -> None:
-        exchange = ask(functions=self.FUNCTIONS)
-        self.assertEqual(exchange.turn.tools, (F,))
-        self.assertTrue(exchange.style.legacy_functions)
+    def test_functions_are_tools_with_their_own_call_shape(self) -> None:
+        decoded = ask(functions=self.FUNCTIONS)
+        self.assertEqual(decoded.turn.tools, (F,))
+        self.assertTrue(decoded.output_options.legacy_functions)
 
-    def test_their_shape_has_room_for_one_call_so_calls_are_not_parallel(self) -> None:
+    def test_their_shape_holds_one_call_so_calls_are_not_parallel(self) -> None:
         self.assertFalse(ask(functions=self.FUNCTIONS).turn.parallel_tool_calls)
 
     def test_function_call_chooses_as_tool_choice_does(self) -> None:
@@ -186,9 +192,9 @@ class LegacyFunctionTests(SynchronousTestCase):
         self.assertEqual((found.kind, found.param), ("wrong_value", "function_call.name"))
 
     def test_beside_tools_functions_are_answered_as_tools(self) -> None:
-        exchange = ask(functions=[{"name": "g"}], tools=[TOOL])
-        self.assertEqual(exchange.turn.tools, (F, Tool("g")))
-        self.assertFalse(exchange.style.legacy_functions)
+        decoded = ask(functions=[{"name": "g"}], tools=[TOOL])
+        self.assertEqual(decoded.turn.tools, (F, Tool("g")))
+        self.assertFalse(decoded.output_options.legacy_functions)
 
 
 PATCH_FORMAT = {"type": "grammar", "syntax": "lark", "definition": "start: begin_patch"}
@@ -196,14 +202,14 @@ PATCH_TOOL = {"type": "custom", "name": "ApplyPatch", "description": "Edit.", "f
 
 
 class ClientTests(SynchronousTestCase):
-    """What real clients send."""
+    """Requests of real clients."""
 
     def test_cursor_sends_flat_tools_and_wants_functions_back(self) -> None:
-        exchange = ask(tools=[{"type": "function", "name": "Shell", "strict": False}, PATCH_TOOL])
+        decoded = ask(tools=[{"type": "function", "name": "Shell", "strict": False}, PATCH_TOOL])
         grammar = json.encode(PATCH_FORMAT).decode()
         patch = Tool("ApplyPatch", "Edit.", kind="custom", grammar=grammar)
-        self.assertEqual(exchange.turn.tools, (Tool("Shell", strict=False), patch))
-        self.assertTrue(exchange.style.functions_only)
+        self.assertEqual(decoded.turn.tools, (Tool("Shell", strict=False), patch))
+        self.assertTrue(decoded.output_options.functions_only)
 
     def test_cursor_sends_its_patches_back_as_functions(self) -> None:
         call = {
@@ -223,7 +229,7 @@ class ClientTests(SynchronousTestCase):
         )
 
     def test_nested_custom_tools_are_answered_as_custom(self) -> None:
-        self.assertFalse(ask(tools=[{"type": "custom", "custom": {"name": "c"}}]).style.functions_only)
+        self.assertFalse(ask(tools=[{"type": "custom", "custom": {"name": "c"}}]).output_options.functions_only)
 
     def test_n8n_sends_null_content_beside_calls(self) -> None:
         call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -236,19 +242,19 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(turn.sampling, Sampling(max_tokens=4096))
         self.assertFalse(turn.parallel_tool_calls)
 
-    def test_empty_things_are_accepted(self) -> None:
+    def test_empty_values_are_accepted(self) -> None:
         turn = ask(tools=[], tool_choice="auto", stop=[], stream_options=None, functions=[]).turn
-        self.assertEqual(turn, Turn("m", HI, thinking=SHOWN, principal="somebody"))
+        self.assertEqual(turn, Turn("m", HI, reasoning=SHOWN, principal="somebody"))
 
     def test_the_ai_sdk_sends_a_strict_nested_schema(self) -> None:
         shape = {"name": "response", "strict": True, "schema": {"type": "object", "required": ["a"]}}
         turn = ask(response_format={"type": "json_schema", "json_schema": shape}).turn
         schema = '{"type":"object","required":["a"]}'
-        self.assertEqual(turn.format, Format("json_schema", schema, "response", True))
+        self.assertEqual(turn.format, ResponseFormat("json_schema", schema, "response", True))
 
     def test_openrouter_clients_send_a_reasoning_object(self) -> None:
         turn = ask(reasoning={"effort": "high", "exclude": False, "max_tokens": 100}).turn
-        self.assertEqual(turn.thinking, Thinking("high", "auto"))
+        self.assertEqual(turn.reasoning, ReasoningOptions("high", "auto"))
 
     def test_an_sdk_message_can_be_sent_back_as_it_came(self) -> None:
         message = {
@@ -283,11 +289,16 @@ class ResponsesShapeTests(SynchronousTestCase):
         ):
             self.assertFalse(is_responses_shaped(body), body)
 
-    def test_its_turn_is_answered_in_chats_shape(self) -> None:
+    def test_its_response_has_chats_shape(self) -> None:
         turn = Turn("m", HI, service_tier="auto")
         body = b'{"input":"hi","stream":true,"stream_options":{"include_usage":true}}'
-        style = Style(include_usage=True, functions_only=True, show_reasoning=False, service_tier="default")
-        self.assertEqual(adopt(body, turn, show_reasoning=False), ChatExchange(turn, style, 1, True))
+        output_options = ChatOutputOptions(
+            include_usage=True, functions_only=True, show_reasoning=False, service_tier="default"
+        )
+        self.assertEqual(
+            adapt_responses_turn(body, turn, show_reasoning=False),
+            DecodedChatRequest(turn, output_options, stream=True),
+        )
 
 
 NAMES = (
@@ -319,23 +330,23 @@ message_lists = st.lists(
 
 class AnyBodyTests(SynchronousTestCase):
     def assert_read_or_refused(self, body: bytes) -> None:
-        """Check that nothing but Refused is raised, and that as the client's fault."""
+        """Check that only FaultError is raised, with a status that blames the client."""
         try:
-            decode(body, Terms("p"))
-        except Refused as refused:
+            decode(body, RequestOptions("p"))
+        except FaultError as refused:
             self.assertEqual(refused.fault.status, 400)
             json.encode(refused.fault.message)
 
     @given(bodies, message_lists)
-    def test_any_object_is_read_or_refused(self, body: dict[str, Any], messages: list[Any]) -> None:
+    def test_any_object_is_decoded_or_rejected(self, body: dict[str, Any], messages: list[Any]) -> None:
         self.assert_read_or_refused(json.encode(body))
         self.assert_read_or_refused(json.encode({"model": "m", "messages": messages, **body}))
         self.assert_read_or_refused(json.encode({**body, "model": "m", "messages": messages or [USER]}))
 
     @given(values)
-    def test_any_value_is_read_or_refused(self, value: Any) -> None:
+    def test_any_value_is_decoded_or_rejected(self, value: Any) -> None:
         self.assert_read_or_refused(json.encode(value))
 
     @given(st.binary(max_size=40))
-    def test_any_bytes_are_read_or_refused(self, body: bytes) -> None:
+    def test_any_bytes_are_decoded_or_rejected(self, body: bytes) -> None:
         self.assert_read_or_refused(body)

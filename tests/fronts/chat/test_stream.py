@@ -1,19 +1,19 @@
-"""The chunks of a streamed answer, to the letter."""
+"""Exact chunks of streamed responses."""
 
 from typing import Any
 
 from openai.types.chat import ChatCompletionChunk
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.chat.answer import Style
+from codexd.fronts.chat.objects import ChatOutputOptions
 from codexd.fronts.chat.stream import ChatEncoder
-from codexd.fronts.exchange import Stamp
+from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.wire import json
 from tests.support.chat_stream import merge, read
 
-STAMP = Stamp("00ff", 1700000000, "some-model")
+STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 HEAD = (
     b'data: {"id":"chatcmpl-00ff","object":"chat.completion.chunk","created":1700000000,'
     b'"model":"some-model","system_fingerprint":null,"choices":[{"index":0,"delta":'
@@ -23,20 +23,20 @@ STOP = e.Ended("stop")
 ROLE = b'{"role":"assistant","content":""}'
 
 
-def told(*events: e.Event, style: Style | None = None, choices: int = 1) -> list[bytes]:
-    """Give the frames of these events of the first choice."""
-    encoder = ChatEncoder(choices, style or Style(), STAMP)
+def told(*events: e.Event, output_options: ChatOutputOptions | None = None, choices: int = 1) -> list[bytes]:
+    """Return the frames of these events of the first choice."""
+    encoder = ChatEncoder(choices, output_options or ChatOutputOptions(), STAMP)
     return [frame for event in events for frame in encoder.feed(event)]
 
 
-def deltas(*events: e.Event, style: Style | None = None) -> list[dict[str, Any]]:
-    """Give the deltas of these events, after the one with the role."""
-    chunks = read(b"".join(told(e.Began(), *events, style=style))).chunks
+def deltas(*events: e.Event, output_options: ChatOutputOptions | None = None) -> list[dict[str, Any]]:
+    """Return the deltas of these events after the one with the role."""
+    chunks = read(b"".join(told(e.Began(), *events, output_options=output_options))).chunks
     return [choice["delta"] for chunk in chunks for choice in chunk["choices"]][1:]
 
 
 class TextTests(SynchronousTestCase):
-    def test_the_role_comes_first_and_once(self) -> None:
+    def test_the_role_is_sent_first_and_once(self) -> None:
         frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, "b"))
         self.assertEqual(
             frames,
@@ -47,7 +47,7 @@ class TextTests(SynchronousTestCase):
             ],
         )
 
-    def test_repeats_and_doubtful_characters_survive(self) -> None:
+    def test_repetitions_and_special_characters_survive(self) -> None:
         for pieces in (
             ("1", "100"),
             ("ha", "ha", "ha"),
@@ -64,17 +64,15 @@ class TextTests(SynchronousTestCase):
             whole = merge(read(b"".join(frames)).chunks)
             self.assertEqual(whole["choices"][0]["message"]["content"], "".join(pieces))
 
-    def test_an_empty_piece_is_no_chunk(self) -> None:
+    def test_an_empty_delta_gives_no_chunk(self) -> None:
         self.assertEqual(deltas(e.MessageOpened(0, "m"), e.TextDelta(0, ""), e.RefusalDelta(0, "")), [])
 
     def test_a_refusal_has_its_own_member(self) -> None:
         found = deltas(e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.RefusalDelta(0, "no"))
         self.assertEqual(found, [{"content": "a"}, {"refusal": "no"}])
 
-    def test_log_probabilities_stand_beside_their_piece(self) -> None:
-        frames = told(
-            e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a", "[1]"), e.TextDelta(0, "", "[2]")
-        )
+    def test_log_probabilities_accompany_their_delta(self) -> None:
+        frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a", "[1]"), e.TextDelta(0, "", "[2]"))
         choices = [chunk["choices"][0] for chunk in read(b"".join(frames)).chunks[1:]]
         shown = [(choice["delta"], choice["logprobs"]) for choice in choices]
         expected = [
@@ -83,11 +81,9 @@ class TextTests(SynchronousTestCase):
         ]
         self.assertEqual(shown, expected)
 
-    def test_annotations_are_told_at_the_end_in_chats_own_form(self) -> None:
+    def test_annotations_are_sent_at_the_end_in_chats_form(self) -> None:
         def cited(start: int) -> str:
-            return json.encode(
-                {"type": "url_citation", "url": "u", "start_index": start, "end_index": 9}
-            ).decode()
+            return json.encode({"type": "url_citation", "url": "u", "start_index": start, "end_index": 9}).decode()
 
         other = e.Annotated(0, '{"type":"file_citation","file_id":"f"}')
         first = (e.MessageOpened(0, "m"), e.TextDelta(0, "é1"), e.Annotated(0, cited(0)), other)
@@ -99,7 +95,7 @@ class TextTests(SynchronousTestCase):
         ]
         self.assertEqual(found, [{"content": "é1"}, {"content": "b"}, {"annotations": notes}, {}])
 
-    def test_a_second_message_waits_until_the_first_is_whole(self) -> None:
+    def test_a_second_message_waits_until_the_first_is_closed(self) -> None:
         found = deltas(
             e.MessageOpened(0, "m"),
             e.MessageOpened(1, "n"),
@@ -110,8 +106,8 @@ class TextTests(SynchronousTestCase):
         )
         self.assertEqual([delta["content"] for delta in found], ["first", "later", "now"])
 
-    def test_the_model_is_quoted_as_the_client_named_it(self) -> None:
-        encoder = ChatEncoder(1, Style(), Stamp("t", 1, 'a"\0\n'))
+    def test_the_model_name_of_the_client_is_escaped(self) -> None:
+        encoder = ChatEncoder(1, ChatOutputOptions(), ResponseIdentity("t", 1, 'a"\0\n'))
         (frame,) = encoder.feed(e.Began())
         self.assertEqual(read(frame).chunks[0]["model"], 'a"\0\n')
         encoder.feed(e.MessageOpened(0, "m"))
@@ -133,7 +129,7 @@ class ReasoningTests(SynchronousTestCase):
         )
         self.assertEqual([delta["reasoning_content"] for delta in found], ["a", "b", "\n\nc", "\n\nd"])
 
-    def test_a_part_is_told_as_it_comes_when_no_other_speaks(self) -> None:
+    def test_the_current_part_is_streamed_without_delay(self) -> None:
         found = deltas(e.ReasoningOpened(0, "r"), e.ThoughtDelta(0, 0, "live"))
         self.assertEqual(found, [{"reasoning_content": "live"}])
 
@@ -151,9 +147,9 @@ class ReasoningTests(SynchronousTestCase):
         self.assertEqual(deltas(*events), [{"reasoning_content": "a"}, {"reasoning_content": "b"}])
         self.assertEqual(deltas(*events, e.ReasoningClosed(0))[2:], [{"reasoning_content": "\n\nx"}])
 
-    def test_it_is_not_shown_where_that_is_off(self) -> None:
+    def test_reasoning_is_not_shown_if_turned_off(self) -> None:
         events = (e.ReasoningOpened(0, "r"), e.SummaryDelta(0, 0, "a"), e.ReasoningClosed(0))
-        self.assertEqual(deltas(*events, style=Style(show_reasoning=False)), [])
+        self.assertEqual(deltas(*events, output_options=ChatOutputOptions(show_reasoning=False)), [])
 
 
 class CallTests(SynchronousTestCase):
@@ -167,7 +163,7 @@ class CallTests(SynchronousTestCase):
         e.CallDelta(1, ":1}"),
     )
 
-    def test_id_type_and_name_come_once_and_arguments_in_pieces(self) -> None:
+    def test_id_type_and_name_are_sent_once_and_arguments_as_deltas(self) -> None:
         found = [delta["tool_calls"][0] for delta in deltas(*self.EVENTS)]
         self.assertEqual(
             found,
@@ -194,21 +190,19 @@ class CallTests(SynchronousTestCase):
     def test_a_custom_call_has_its_raw_input(self) -> None:
         events = (e.CallOpened(0, "i", "c", "patch", "custom"), e.CallDelta(0, "*** Begin"))
         first, second = (delta["tool_calls"][0] for delta in deltas(*events))
-        self.assertEqual(
-            first, {"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}}
-        )
+        self.assertEqual(first, {"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}})
         self.assertEqual(second, {"index": 0, "custom": {"input": "*** Begin"}})
 
     def test_cursor_sees_a_custom_call_as_a_function(self) -> None:
         events = (e.CallOpened(0, "i", "c", "patch", "custom"), e.CallDelta(0, "*** Begin"))
         first, second = (
-            delta["tool_calls"][0] for delta in deltas(*events, style=Style(functions_only=True))
+            delta["tool_calls"][0] for delta in deltas(*events, output_options=ChatOutputOptions(functions_only=True))
         )
         self.assertEqual(first["function"], {"name": "patch", "arguments": ""})
         self.assertEqual(second, {"index": 0, "function": {"arguments": "*** Begin"}})
 
     def test_a_legacy_call_is_a_function_call_and_the_only_one(self) -> None:
-        found = deltas(*self.EVENTS, style=Style(legacy_functions=True))
+        found = deltas(*self.EVENTS, output_options=ChatOutputOptions(legacy_functions=True))
         self.assertEqual(
             [delta["function_call"] for delta in found],
             [{"name": "get_weather", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ":1}"}],
@@ -217,7 +211,7 @@ class CallTests(SynchronousTestCase):
     def test_a_legacy_call_finishes_as_function_call(self) -> None:
         ended = (e.Began(), e.CallOpened(0, "i", "c", "f"), e.CallClosed(0), e.Ended("tool_calls"))
         for legacy, finish in ((True, "function_call"), (False, "tool_calls")):
-            chunks = read(b"".join(told(*ended, style=Style(legacy_functions=legacy)))).chunks
+            chunks = read(b"".join(told(*ended, output_options=ChatOutputOptions(legacy_functions=legacy)))).chunks
             self.assertEqual(chunks[-1]["choices"][0]["finish_reason"], finish)
 
 
@@ -229,7 +223,12 @@ class EndTests(SynchronousTestCase):
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
         usage = e.Usage(10, 4, 3, 6, 2)
-        frames = told(e.Began(), e.UsageReported(usage), e.Ended("stop"), style=Style(include_usage=True))
+        frames = told(
+            e.Began(),
+            e.UsageReported(usage),
+            e.Ended("stop"),
+            output_options=ChatOutputOptions(include_usage=True),
+        )
         seen = read(b"".join(frames))
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
@@ -251,21 +250,21 @@ class EndTests(SynchronousTestCase):
         )
         self.assertTrue(seen.done)
 
-    def test_the_sdk_knows_every_chunk(self) -> None:
-        style = Style(include_usage=True, service_tier="default")
-        frames = told(e.Began(), *CallTests.EVENTS, e.Failed(fault("stream_cut")), style=style)
+    def test_the_sdk_accepts_every_chunk(self) -> None:
+        output_options = ChatOutputOptions(include_usage=True, service_tier="default")
+        frames = told(e.Began(), *CallTests.EVENTS, e.Failed(fault("stream_cut")), output_options=output_options)
         for chunk in read(b"".join(frames)).chunks:
             read_back = ChatCompletionChunk.model_validate(chunk, strict=True)
             self.assertEqual(read_back.service_tier, "default")
 
-    def test_all_choices_begin_together_and_in_order(self) -> None:
-        encoder = ChatEncoder(3, Style(), STAMP)
+    def test_all_choices_open_together_and_in_order(self) -> None:
+        encoder = ChatEncoder(3, ChatOutputOptions(), STAMP)
         chunks = read(b"".join(encoder.feed(e.Began(), 2))).chunks
         self.assertEqual([chunk["choices"][0]["index"] for chunk in chunks], [0, 1, 2])
         self.assertEqual(encoder.feed(e.Began(), 0), [])
 
     def test_done_comes_after_the_last_choice_and_usage_is_of_all(self) -> None:
-        encoder = ChatEncoder(2, Style(include_usage=True), STAMP)
+        encoder = ChatEncoder(2, ChatOutputOptions(include_usage=True), STAMP)
         for choice in (0, 1):
             encoder.feed(e.Began(), choice)
             encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
@@ -276,19 +275,16 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
 
     def test_a_failure_is_an_error_line_and_the_last_one(self) -> None:
-        encoder = ChatEncoder(2, Style(), STAMP)
+        encoder = ChatEncoder(2, ChatOutputOptions(), STAMP)
         encoder.feed(e.Began(), 0)
         self.assertEqual(
             encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0),
-            [
-                b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
-                b"\n\n"
-            ],
+            [b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}\n\n'],
         )
         for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
             self.assertEqual(encoder.feed(event, 1), [])
 
     def test_a_keep_alive_is_a_comment(self) -> None:
-        frame = ChatEncoder(1, Style(), STAMP).keepalive()
+        frame = ChatEncoder(1, ChatOutputOptions(), STAMP).keepalive()
         self.assertTrue(frame.startswith(b":"))
         self.assertEqual(read(frame + frame).chunks, [])

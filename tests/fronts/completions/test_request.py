@@ -1,4 +1,4 @@
-"""Legacy Completions bodies."""
+"""Legacy Completions request bodies."""
 
 from typing import Any
 
@@ -6,50 +6,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.completions import CompletionsExchange, decode
-from codexd.fronts.completions.answer import Style
-from codexd.fronts.exchange import Terms
-from codexd.neutral.fault import Refused
-from codexd.neutral.turn import Sampling, Thinking
+from codexd.fronts.completions import DecodedCompletionsRequest, decode
+from codexd.fronts.completions.objects import CompletionsOutputOptions
+from codexd.fronts.dialect import RequestOptions
+from codexd.neutral.fault import FaultError
+from codexd.neutral.turn import ReasoningOptions, Sampling
 from codexd.wire import json
-from tests.fronts.test_reading import refusal
-from tests.support.completions import asking, prompt_of
+from tests.fronts.test_json_fields import refusal
+from tests.support.completions_client import prompt_of, prompt_turns
 
 
-def ask(**fields: Any) -> CompletionsExchange:
-    """Read a request that has what it must and these fields."""
-    return decode(json.encode({"model": "m", "prompt": "hi", **fields}), Terms("somebody"))
+def ask(**fields: Any) -> DecodedCompletionsRequest:
+    """Decode a request with the required fields and these."""
+    return decode(json.encode({"model": "m", "prompt": "hi", **fields}), RequestOptions("somebody"))
 
 
 class PromptTests(SynchronousTestCase):
     def test_a_prompt_is_one_user_message(self) -> None:
-        self.assertEqual(ask(), CompletionsExchange(asking("hi"), Style(("",))))
+        self.assertEqual(ask(), DecodedCompletionsRequest(prompt_turns("hi"), CompletionsOutputOptions(("",))))
 
     def test_several_prompts_are_several_turns_each_n_times_in_a_row(self) -> None:
-        exchange = ask(prompt=["a", "b"], n=2)
-        self.assertEqual([prompt_of(turn) for turn in exchange.turns], ["a", "a", "b", "b"])
-        self.assertEqual(exchange.choices, 4)
+        decoded = ask(prompt=["a", "b"], n=2)
+        self.assertEqual([prompt_of(turn) for turn in decoded.turns], ["a", "a", "b", "b"])
+        self.assertEqual(decoded.choices, 4)
 
-    def test_a_seed_is_each_choices_own_or_all_would_say_the_same(self) -> None:
+    def test_each_choice_has_its_own_seed(self) -> None:
         seeds = [turn.sampling.seed for turn in ask(prompt=["a", "b"], n=2, seed=6).turns]
         self.assertEqual(seeds, [6, 7, 6, 7])
 
     def test_a_list_of_one_prompt_is_that_prompt(self) -> None:
         self.assertEqual(ask(prompt=["hi"]), ask())
 
-    def test_an_empty_prompt_is_one_too(self) -> None:
-        self.assertEqual(ask(prompt="").turns, asking(""))
+    def test_an_empty_prompt_is_valid(self) -> None:
+        self.assertEqual(ask(prompt="").turns, prompt_turns(""))
 
-    def test_each_choice_repeats_its_own_prompt_where_asked(self) -> None:
-        self.assertEqual(ask(prompt=["a", "b"], n=2, echo=True).style, Style(("a", "a", "b", "b")))
+    def test_each_choice_echoes_its_own_prompt_on_request(self) -> None:
+        self.assertEqual(
+            ask(prompt=["a", "b"], n=2, echo=True).output_options,
+            CompletionsOutputOptions(("a", "a", "b", "b")),
+        )
 
-    def test_token_ids_are_refused_in_both_their_forms(self) -> None:
+    def test_token_ids_are_rejected_in_both_their_forms(self) -> None:
         for prompt in ([1, 2], [[1, 2], [3]], ["a", 1], [[]]):
             found = refusal(lambda prompt=prompt: ask(prompt=prompt))
             self.assertEqual((found.kind, found.param, found.status), ("unsupported", "prompt", 400))
             self.assertIn("Token ids", found.message)
 
-    def test_there_may_be_eight_choices_and_no_more(self) -> None:
+    def test_at_most_eight_choices_are_accepted(self) -> None:
         self.assertEqual(ask(prompt=["a", "b"], n=4).choices, 8)
         for prompt, n, param in ((["a"] * 3, 3, "n"), (["a"] * 9, 1, "prompt"), ("a", 9, "n")):
             found = refusal(lambda prompt=prompt, n=n: ask(prompt=prompt, n=n))
@@ -57,13 +60,13 @@ class PromptTests(SynchronousTestCase):
 
 
 class RequestTests(SynchronousTestCase):
-    def test_model_and_prompt_must_be_there(self) -> None:
+    def test_model_and_prompt_are_required(self) -> None:
         for body, param in ((b"{}", "model"), (b'{"model":"m"}', "prompt")):
-            found = refusal(lambda body=body: decode(body, Terms("p")))
+            found = refusal(lambda body=body: decode(body, RequestOptions("p")))
             self.assertEqual((found.kind, found.param), ("missing", param))
 
-    def test_every_field_with_a_meaning_is_read(self) -> None:
-        exchange = ask(
+    def test_every_supported_field_is_parsed(self) -> None:
+        decoded = ask(
             stream=True,
             stream_options={"include_usage": True},
             temperature=1,
@@ -80,13 +83,13 @@ class RequestTests(SynchronousTestCase):
             suffix="",
         )
         sampling = Sampling(1.0, 0.5, -1.0, 2.0, 7, 9, ("x", "y"), True, 3, '{"50256":-100}')
-        turns = asking("hi", sampling=sampling, thinking=Thinking("low"))
-        self.assertEqual(exchange, CompletionsExchange(turns, Style(("",), True), True))
+        turns = prompt_turns("hi", sampling=sampling, reasoning=ReasoningOptions("low"))
+        self.assertEqual(decoded, DecodedCompletionsRequest(turns, CompletionsOutputOptions(("",), True), True))
 
-    def test_an_answer_is_as_long_as_it_gets_where_no_limit_is_asked_for(self) -> None:
+    def test_without_a_limit_the_length_is_unlimited(self) -> None:
         self.assertIsNone(ask().turn.sampling.max_tokens)
 
-    def test_what_is_wrong_or_cannot_be_had_is_refused_by_name(self) -> None:
+    def test_invalid_and_unsupported_fields_are_rejected_by_name(self) -> None:
         for fields, kind, param in (
             ({"prompt": {}}, "wrong_type", "prompt"),
             ({"prompt": 1}, "wrong_type", "prompt"),
@@ -116,15 +119,15 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual((sampling.logprobs, sampling.top_logprobs), (True, 0))
         self.assertFalse(ask().turn.sampling.logprobs)
 
-    def test_fields_without_a_meaning_here_are_named_and_never_refused(self) -> None:
+    def test_unsupported_fields_are_listed_and_never_rejected(self) -> None:
         turn = ask(user="u", guided_regex="a+", tools=[{}], best_of=3).turn
         self.assertEqual(turn.ignored, ("user", "guided_regex", "tools", "best_of"))
 
-    def test_a_provider_is_sent_those_it_may_know_and_none_that_would_call_tools(self) -> None:
+    def test_unknown_fields_are_forwarded_except_those_that_would_call_tools(self) -> None:
         turn = ask(user="u", guided_regex="a+", tools=[{}], messages=[{}], tool_choice="auto").turn
         self.assertEqual(json.decode(turn.extra), {"user": "u", "guided_regex": "a+"})
 
-    def test_a_best_of_that_leaves_no_choice_is_not_named(self) -> None:
+    def test_a_best_of_without_effect_is_not_listed(self) -> None:
         for fields in ({"best_of": 2, "n": 2}, {"best_of": None}, {"best_of": 1}):
             self.assertEqual(ask(**fields).turn.ignored, (), fields)
 
@@ -140,10 +143,10 @@ values = st.recursive(
 
 class AnyBodyTests(SynchronousTestCase):
     @given(st.dictionaries(st.sampled_from(NAMES), values, max_size=6))
-    def test_any_object_is_read_or_refused(self, fields: dict[str, Any]) -> None:
+    def test_any_object_is_decoded_or_rejected(self, fields: dict[str, Any]) -> None:
         for body in (fields, {"model": "m", **fields}, {**fields, "model": "m", "prompt": "hi"}):
             try:
-                decode(json.encode(body), Terms("p"))
-            except Refused as refused:
+                decode(json.encode(body), RequestOptions("p"))
+            except FaultError as refused:
                 self.assertEqual(refused.fault.status, 400)
                 json.encode(refused.fault.message)

@@ -1,32 +1,32 @@
-"""The chunks of a streamed legacy answer, to the letter."""
+"""Exact chunks of streamed legacy responses."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.completions.answer import Style
+from codexd.fronts.completions.objects import CompletionsOutputOptions
 from codexd.fronts.completions.stream import CompletionsEncoder
-from codexd.fronts.exchange import Stamp
+from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from tests.support.chat_stream import read
 
-STAMP = Stamp("00ff", 1700000000, "some-model")
+STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 HEAD = (
     b'data: {"id":"cmpl-00ff","object":"text_completion","created":1700000000,'
     b'"model":"some-model","system_fingerprint":null,"choices":[{"text":'
 )
 TAIL = b',"index":0,"logprobs":null,"finish_reason":null}]}\n\n'
-PLAIN = Style(("",))
+PLAIN = CompletionsOutputOptions(("",))
 
 
-def told(*events: e.Event, style: Style = PLAIN) -> list[bytes]:
-    """Give the frames of these events of the first choice."""
-    encoder = CompletionsEncoder(style, STAMP)
+def told(*events: e.Event, output_options: CompletionsOutputOptions = PLAIN) -> list[bytes]:
+    """Return the frames of these events of the first choice."""
+    encoder = CompletionsEncoder(output_options, STAMP)
     return [frame for event in events for frame in encoder.feed(event)]
 
 
-def pieces(*events: e.Event, style: Style = PLAIN) -> list[str]:
-    """Give the texts of these events after the beginning."""
-    chunks = read(b"".join(told(e.Began(), *events, style=style))).chunks
+def pieces(*events: e.Event, output_options: CompletionsOutputOptions = PLAIN) -> list[str]:
+    """Return the texts of these events after the beginning."""
+    chunks = read(b"".join(told(e.Began(), *events, output_options=output_options))).chunks
     return [choice["text"] for chunk in chunks for choice in chunk["choices"]]
 
 
@@ -35,18 +35,18 @@ class TextTests(SynchronousTestCase):
         frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, '"\0\n'))
         self.assertEqual(frames, [HEAD + b'"a"' + TAIL, HEAD + b'"\\"\\u0000\\n"' + TAIL])
 
-    def test_the_prompt_comes_first_where_it_is_to_be_repeated(self) -> None:
+    def test_the_echoed_prompt_is_sent_first(self) -> None:
         said = (e.MessageOpened(0, "m"), e.TextDelta(0, "b"))
-        self.assertEqual(pieces(*said, style=Style(("a",))), ["a", "b"])
+        self.assertEqual(pieces(*said, output_options=CompletionsOutputOptions(("a",))), ["a", "b"])
 
-    def test_an_empty_piece_is_no_chunk(self) -> None:
+    def test_an_empty_delta_gives_no_chunk(self) -> None:
         self.assertEqual(pieces(e.MessageOpened(0, "m"), e.TextDelta(0, ""), e.RefusalDelta(0, "")), [])
 
     def test_a_refusal_is_text(self) -> None:
         said = (e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.RefusalDelta(0, "no"))
         self.assertEqual(pieces(*said), ["a", "no"])
 
-    def test_thoughts_and_calls_are_not_shown(self) -> None:
+    def test_reasoning_and_calls_are_not_shown(self) -> None:
         unsaid = (
             e.ReasoningOpened(0, "r"),
             e.SummaryDelta(0, 0, "a"),
@@ -58,7 +58,7 @@ class TextTests(SynchronousTestCase):
         )
         self.assertEqual(pieces(*unsaid), [])
 
-    def test_a_second_message_waits_until_the_first_is_whole(self) -> None:
+    def test_a_second_message_waits_until_the_first_is_closed(self) -> None:
         found = pieces(
             e.MessageOpened(0, "m"),
             e.MessageOpened(1, "n"),
@@ -70,17 +70,19 @@ class TextTests(SynchronousTestCase):
         )
         self.assertEqual(found, ["first", "later", "no", "now"])
 
-    def test_a_weighed_piece_has_its_tokens_and_their_offsets_go_on(self) -> None:
+    def test_a_delta_with_logprobs_has_its_tokens_and_continuing_offsets(self) -> None:
         weighed = [f'[{{"token":"{text}","logprob":-1.0,"top_logprobs":[]}}]' for text in ("bc", "d")]
         said = (e.TextDelta(0, "bc", weighed[0]), e.TextDelta(0, "", weighed[1]))
-        chunks = read(b"".join(told(e.Began(), e.MessageOpened(0, "m"), *said, style=Style(("a",))))).chunks
+        chunks = read(
+            b"".join(told(e.Began(), e.MessageOpened(0, "m"), *said, output_options=CompletionsOutputOptions(("a",))))
+        ).chunks
         found = [(choice["text"], choice["logprobs"]) for chunk in chunks for choice in chunk["choices"]]
         self.assertEqual([text for text, _ in found], ["a", "bc", ""])
         self.assertIsNone(found[0][1])
         self.assertEqual([logprobs["text_offset"] for _, logprobs in found[1:]], [[1], [3]])
 
     def test_each_choice_has_its_own_index_and_prompt(self) -> None:
-        encoder = CompletionsEncoder(Style(("a", "b")), STAMP)
+        encoder = CompletionsEncoder(CompletionsOutputOptions(("a", "b")), STAMP)
         chunks = read(b"".join([*encoder.feed(e.Began(), 1), *encoder.feed(e.Began(), 0)])).chunks
         told = [(choice["index"], choice["text"]) for chunk in chunks for choice in chunk["choices"]]
         self.assertEqual(told, [(1, "b"), (0, "a")])
@@ -95,18 +97,20 @@ class EndTests(SynchronousTestCase):
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
         said = (e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.MessageClosed(0))
         counted = e.UsageReported(e.Usage(10, 4, 3, 6, 2))
-        seen = read(b"".join(told(*said, counted, e.Ended("stop"), style=Style(("",), True))))
+        seen = read(
+            b"".join(told(*said, counted, e.Ended("stop"), output_options=CompletionsOutputOptions(("",), True)))
+        )
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
         self.assertEqual((last["choices"], last["usage"]["total_tokens"]), ([], 16))
         self.assertTrue(seen.done)
 
-    def test_usage_is_not_mentioned_where_it_was_not_asked_for(self) -> None:
+    def test_usage_is_absent_unless_requested(self) -> None:
         chunks = read(b"".join(told(e.Began(), e.UsageReported(e.Usage(1)), e.Ended("stop")))).chunks
         self.assertEqual([chunk for chunk in chunks if "usage" in chunk], [])
 
     def test_done_comes_after_the_last_choice_and_usage_is_of_all(self) -> None:
-        encoder = CompletionsEncoder(Style(("", ""), True), STAMP)
+        encoder = CompletionsEncoder(CompletionsOutputOptions(("", ""), True), STAMP)
         for choice in (0, 1):
             encoder.feed(e.Began(), choice)
             encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
@@ -116,7 +120,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
 
     def test_a_failure_is_an_error_line_and_the_last_one(self) -> None:
-        encoder = CompletionsEncoder(Style(("", "")), STAMP)
+        encoder = CompletionsEncoder(CompletionsOutputOptions(("", "")), STAMP)
         encoder.feed(e.Began(), 0)
         error = b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
         self.assertEqual(encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0), [error + b"\n\n"])

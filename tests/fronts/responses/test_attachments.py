@@ -1,4 +1,4 @@
-"""codexd.fronts.responses.attachments: refused, and their files named to the log."""
+"""codexd.fronts.responses.attachments: rejected, with their file ids logged."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.reading import Fields
+from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import attachments
-from codexd.neutral.fault import Fault, Refused
+from codexd.neutral.fault import Fault, FaultError
 from codexd.wire.json import Json
-from tests.support.responses_requests import fault_of
+from tests.support.responses_requests import decode_fault
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=80),
@@ -20,23 +20,23 @@ VALUES = st.recursive(
 
 
 def refused(**fields: Any) -> Fault:
-    """Give what a request with these fields is refused for."""
+    """Return the fault of a request with these fields."""
     try:
-        attachments.refuse(Fields({"model": "m", "input": "hi", **fields}))
-    except Refused as refused:
+        attachments.reject_attachments(Fields({"model": "m", "input": "hi", **fields}))
+    except FaultError as refused:
         return refused.fault
     raise AssertionError("it was accepted")
 
 
 def attached(*ids: Json) -> Json:
-    """Write attachments of these files."""
+    """Build attachments of these files."""
     return [{"file_id": id, "tools": [{"type": "file_search"}]} for id in ids]
 
 
 class RefusalTests(SynchronousTestCase):
     """Files by id are a clear 400."""
 
-    def test_the_field_is_named_wherever_it_stands(self) -> None:
+    def test_the_error_names_the_field_at_any_position(self) -> None:
         message = {"role": "user", "content": "hi"}
         for param, fields in (
             ("attachments", {"attachments": attached("file-a")}),
@@ -50,29 +50,29 @@ class RefusalTests(SynchronousTestCase):
                 ("attachments", 400, "attachments_not_supported", param),
             )
 
-    def test_a_request_is_held_to_it(self) -> None:
+    def test_a_request_with_attachments_is_rejected(self) -> None:
         asked = {"model": "m", "input": "hi", "attachments": attached("file-a")}
-        self.assertEqual(fault_of(asked).note, "file-a")
+        self.assertEqual(decode_fault(asked).note, "file-a")
 
-    def test_none_are_no_reason(self) -> None:
+    def test_empty_attachments_are_accepted(self) -> None:
         for none in (None, []):
             message = {"role": "user", "content": "hi", "attachments": none}
-            attachments.refuse(Fields({"input": [message, "no item"], "attachments": none}))
+            attachments.reject_attachments(Fields({"input": [message, "no item"], "attachments": none}))
 
 
 class NoteTests(SynchronousTestCase):
-    """The log hears which files they were, and nothing else."""
+    """The note for the log has the file ids and nothing else."""
 
-    def test_the_files_are_named(self) -> None:
+    def test_the_note_has_the_file_ids(self) -> None:
         note = refused(attachments=[*attached("file-BK7bzQj3", "file_0a"), "file-c"]).note
         self.assertEqual(note, "file-BK7bzQj3,file_0a,file-c")
 
-    def test_neither_prompts_nor_keys_are(self) -> None:
+    def test_the_note_has_neither_prompts_nor_keys(self) -> None:
         said = ("tell me a secret", "sk-proj-abc123", "file-a b", "file-a\n", "file-" + "a" * 60, "", 5, None)
         self.assertIsNone(refused(attachments=attached(*said)).note)
         self.assertEqual(refused(attachments=attached(*said, "file-a")).note, "file-a")
 
-    def test_there_is_an_end_to_it(self) -> None:
+    def test_the_number_of_ids_is_limited(self) -> None:
         ids = ["file-" + "a" * 59] * 40
         note = refused(attachments=attached(*ids)).note or ""
         self.assertEqual(note, ",".join(ids[:16]))
@@ -82,5 +82,5 @@ class NoteTests(SynchronousTestCase):
         note = refused(attachments=held).note
         self.assertRegex(note or "file-a", r"\A(file[-_][A-Za-z0-9]{1,59},?)+\Z")
 
-    def test_the_client_is_told_no_more_than_it_said(self) -> None:
+    def test_the_message_has_no_ids(self) -> None:
         self.assertNotIn("file-a", refused(attachments=attached("file-a")).message)

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.reading import Fields
+from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import history
-from codexd.neutral.fault import Fault, Refused
-from codexd.neutral.kept import KeptItem, Recalled
+from codexd.neutral.fault import Fault, FaultError
+from codexd.neutral.stored import LoadedHistory, StoredItem
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,
@@ -23,24 +23,24 @@ from codexd.neutral.turn import (
 )
 from codexd.wire.json import Json, encode
 from tests.support import responses_turns
-from tests.support.responses_requests import as_request, turn_of
+from tests.support.responses_requests import decode_turn, encode_turn
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 
 
 def items(*input: Json) -> tuple[Item, ...]:
-    """Give the history that these input items amount to."""
-    return turn_of(input=list(input)).items
+    """Return the history of these input items."""
+    return decode_turn(input=list(input)).items
 
 
 class InputTests(SynchronousTestCase):
-    """What the client says becomes history, nothing flattened, nothing lost."""
+    """The input becomes history, with nothing flattened or lost."""
 
     def test_a_string_is_one_user_message(self) -> None:
-        self.assertEqual(turn_of(input="hi").items, (Message("user", (TextPart("hi"),)),))
+        self.assertEqual(decode_turn(input="hi").items, (Message("user", (TextPart("hi"),)),))
 
     def test_an_empty_list_is_an_empty_history(self) -> None:
-        self.assertEqual(turn_of(input=[]).items, ())
+        self.assertEqual(decode_turn(input=[]).items, ())
 
     def test_a_message_needs_no_type_and_may_be_a_string_or_parts_or_empty(self) -> None:
         said = items(
@@ -84,7 +84,7 @@ class InputTests(SynchronousTestCase):
             ),
         )
 
-    def test_an_assistant_message_keeps_its_id_its_phase_and_that_it_was_cut(self) -> None:
+    def test_an_assistant_message_keeps_its_id_phase_and_completeness(self) -> None:
         (message,) = items(
             {
                 "type": "message",
@@ -138,8 +138,8 @@ class InputTests(SynchronousTestCase):
         )
         self.assertEqual(said, (Reasoning(("a", "b"), ("c",), "sealed", "rs_1"), Reasoning()))
 
-    def test_unknown_items_are_named_and_passed_over_with_their_outputs(self) -> None:
-        asked = turn_of(
+    def test_unknown_items_are_listed_and_skipped_with_their_outputs(self) -> None:
+        asked = decode_turn(
             input=[
                 {"type": "file_search_call", "id": "fs_1", "status": "completed"},
                 {"role": "user", "content": "a"},
@@ -151,37 +151,33 @@ class InputTests(SynchronousTestCase):
         self.assertEqual(asked.ignored, ("input[0]", "input[2]", "input[3]"))
 
 
-def kept(*bodies: Json) -> tuple[KeptItem, ...]:
-    """Give items as they are kept; those without an id of their own get one."""
-    return tuple(
-        KeptItem(body.get("id") or f"item_{index}", encode(body)) for index, body in enumerate(bodies)
-    )
+def kept(*bodies: Json) -> tuple[StoredItem, ...]:
+    """Return items as they are stored; those without an id get one."""
+    return tuple(StoredItem(body.get("id") or f"item_{index}", encode(body)) for index, body in enumerate(bodies))
 
 
-def read(input: Json, *before: Json) -> history.History:
-    """Read an input that goes on from these items, each of which it may refer to."""
+def read(input: Json, *before: Json) -> history.InputHistory:
+    """Parse an input that continues these items and may refer to each of them."""
     items = kept(*before)
-    recalled = Recalled(items, items={item.id: item for item in items})
-    return history.read(Fields({"input": input}), recalled)
+    loaded = LoadedHistory(items, items={item.id: item for item in items})
+    return history.parse_input(Fields({"input": input}), loaded)
 
 
 def refused(input: Json, *before: Json) -> Fault:
-    """Give what such an input is refused for."""
+    """Return the fault of such an input."""
     try:
         read(input, *before)
-    except Refused as refused:
+    except FaultError as refused:
         return refused.fault
     raise AssertionError("it was accepted")
 
 
-class RecalledTests(SynchronousTestCase):
-    """To go on from what was kept is to send it again."""
+class StoredHistoryTests(SynchronousTestCase):
+    """Continuing a stored history equals sending it again."""
 
     @given(responses_turns.histories().map(list), st.data())
-    def test_a_history_that_was_kept_is_the_one_that_is_replayed(
-        self, said: list[Item], data: st.DataObject
-    ) -> None:
-        bodies = as_request(Turn("m", tuple(said)))["input"]
+    def test_a_stored_history_equals_the_one_sent_again(self, said: list[Item], data: st.DataObject) -> None:
+        bodies = encode_turn(Turn("m", tuple(said)))["input"]
         for body in bodies:
             body.pop("status", None)
         split = data.draw(st.integers(0, len(bodies)))
@@ -189,7 +185,7 @@ class RecalledTests(SynchronousTestCase):
         self.assertEqual(resumed.items, read(bodies).items)
         self.assertEqual(resumed.own, bodies[split:])
 
-    def test_a_call_or_a_thought_that_was_cut_short_is_left_out_and_a_message_stays(self) -> None:
+    def test_incomplete_calls_and_reasoning_are_left_out_and_messages_stay(self) -> None:
         thought = {"type": "reasoning", "id": "rs_1", "summary": []}
         message = {"type": "message", "role": "assistant", "content": "a"}
         cut = [item | {"status": "incomplete"} for item in (thought, CALL, message)]
@@ -200,17 +196,17 @@ class RecalledTests(SynchronousTestCase):
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
         self.assertEqual(refused([output], *cut).kind, "orphan_tool_output")
 
-    def test_an_output_may_answer_a_call_that_was_kept(self) -> None:
+    def test_an_output_may_answer_a_stored_call(self) -> None:
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
         said = read([output], CALL).items
         self.assertEqual(said, [ToolCall("call_1", "f", "{}"), ToolResult("call_1", (TextPart("b"),))])
 
-    def test_a_kept_output_whose_call_was_deleted_is_left_out(self) -> None:
+    def test_a_stored_output_whose_call_was_deleted_is_left_out(self) -> None:
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
         found = read("hi", output)
         self.assertEqual((found.items, found.ignored), ([Message("user", (TextPart("hi"),))], []))
 
-    def test_what_was_passed_over_when_it_came_is_passed_over_without_a_word(self) -> None:
+    def test_unknown_stored_items_are_skipped_and_not_listed(self) -> None:
         shell = {"type": "local_shell_call", "call_id": "sh", "action": {}}
         output = {"type": "local_shell_call_output", "call_id": "sh", "output": "b"}
         self.assertEqual(read([], shell, output).ignored, [])
@@ -218,22 +214,22 @@ class RecalledTests(SynchronousTestCase):
 
 
 class ReferenceTests(SynchronousTestCase):
-    """An item may be named instead of sent."""
+    """An item may be referenced instead of sent."""
 
     def test_a_reference_is_the_item_that_it_names(self) -> None:
         message = {"type": "message", "id": "msg_1", "role": "assistant", "content": "a"}
-        known = Recalled((), items={item.id: item for item in kept(message)})
+        known = LoadedHistory((), items={item.id: item for item in kept(message)})
         for reference in ({"type": "item_reference", "id": "msg_1"}, {"id": "msg_1"}):
             fields = Fields({"input": [reference]})
-            found = history.read(fields, known)
+            found = history.parse_input(fields, known)
             self.assertEqual(found.items, [Message("assistant", (TextPart("a"),), id="msg_1")])
             self.assertEqual(found.own, [message])
-            self.assertEqual(history.references(fields), ("msg_1",))
+            self.assertEqual(history.parse_references(fields), ("msg_1",))
 
-    def test_an_output_may_answer_a_call_that_is_named(self) -> None:
-        known = Recalled((), items={"fc_1": KeptItem("fc_1", encode(CALL))})
+    def test_an_output_may_answer_a_referenced_call(self) -> None:
+        known = LoadedHistory((), items={"fc_1": StoredItem("fc_1", encode(CALL))})
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
-        found = history.read(Fields({"input": [{"id": "fc_1"}, output]}), known)
+        found = history.parse_input(Fields({"input": [{"id": "fc_1"}, output]}), known)
         self.assertEqual(len(found.items), 2)
 
     def test_a_reference_to_nothing_is_not_found(self) -> None:
@@ -243,14 +239,14 @@ class ReferenceTests(SynchronousTestCase):
             self.assertEqual(fault.message, f"Item with id '{shown}' not found.")
         self.assertEqual(refused([{"type": "item_reference"}]).param, "input[0].id")
 
-    def test_only_references_are_named_each_once(self) -> None:
+    def test_references_are_listed_once(self) -> None:
         said = [{"id": "a"}, {"role": "user", "content": "x", "id": "b"}, {"id": "c"}, {"id": "a"}]
-        self.assertEqual(history.references(Fields({"input": said})), ("a", "c"))
-        self.assertEqual(history.references(Fields({"input": "a"})), ())
+        self.assertEqual(history.parse_references(Fields({"input": said})), ("a", "c"))
+        self.assertEqual(history.parse_references(Fields({"input": "a"})), ())
 
 
-class OwnTests(SynchronousTestCase):
-    """What is to be kept of a request's own input."""
+class OwnItemsTests(SynchronousTestCase):
+    """The part of an input that is stored."""
 
     def test_a_string_is_kept_as_a_user_message(self) -> None:
         text = [{"type": "input_text", "text": "hi"}]

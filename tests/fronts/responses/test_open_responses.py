@@ -1,4 +1,4 @@
-"""Every object and event of the Responses door is valid by the published Open Responses schema."""
+"""Every object and event of the Responses API is valid by the published Open Responses schema."""
 
 import re
 from collections.abc import Iterator
@@ -10,26 +10,28 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import responses
-from codexd.fronts.exchange import Stamp
-from codexd.fronts.responses import extended, kept, replay
+from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.responses import replay, stored
+from codexd.fronts.responses.tool_events import build_encoder
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
-from codexd.neutral.kept import Recalled
 from codexd.neutral.reply import Reply, fold
+from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import Turn
 from codexd.wire.json import Json, decode, encode
+from tests.parity.archive import decode as decode_archive
 from tests.support import responses_stream
 from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, ITEM, RESPONSE, violations
-from tests.support.responses_requests import SOMEONE, as_request, ask
+from tests.support.responses_requests import SOMEONE, decode_request, encode_turn
 from tests.support.responses_turns import turns
 from tests.support.sentences import broken_sentences, sentences
 
-Sentence = tuple[e.Event, ...]
+GrammarChecker = tuple[e.Event, ...]
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-STAMP = Stamp("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
-EXCHANGE = ask(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
-TALKATIVE: Sentence = (
+STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
+EXCHANGE = decode_request(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
+TALKATIVE: GrammarChecker = (
     e.Began(),
     e.ReasoningOpened(0, "rs_1"),
     e.SummaryDelta(0, 0, "a"),
@@ -75,16 +77,16 @@ MAY_MISS = UNKNOWN | {
 MAY_BE_ANYTHING = UNKNOWN | {(None, "metadata"), ("function", "parameters"), ("web_search_call", "action")}
 
 
-def stream(sentence: Sentence, queued: bool = False, tool_events: bool = False) -> list[Json]:
-    """Give the events of a sentence, with a keep-alive at its end."""
-    encoder = extended.encoder(STAMP, EXCHANGE.echo, tool_events)
+def stream(sentence: GrammarChecker, queued: bool = False, tool_events: bool = False) -> list[Json]:
+    """Return the events of a sentence, with a keep-alive at its end."""
+    encoder = build_encoder(STAMP, EXCHANGE.echo, tool_events)
     frames = encoder.queued() if queued else []
     frames += [frame for event in sentence for frame in encoder.feed(event)]
     return responses_stream.read(b"".join([*frames, encoder.keepalive()]))
 
 
 def places(node: Json) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give every member of every object in a value."""
+    """Yield every member of every object in a value."""
     if isinstance(node, dict):
         yield from ((node, name) for name in node)
     for one in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
@@ -92,13 +94,16 @@ def places(node: Json) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def recorded() -> Iterator[tuple[str, list[Json], Json]]:
-    """Give the events and the body of each recorded answer; a mark in a time's place is read as a time."""
-    for page in sorted(FIXTURES.glob("responses-*/*.response.http")):
-        head, _, body = re.sub(rb'"<time[^"]*>"', b"1700000000", page.read_bytes()).partition(b"\n\n")
-        if b"event-stream" in head:
-            yield page.parent.name, responses_stream.read(body), None
-        elif head.startswith(b"HTTP/1.1 200") and "output" in (answer := decode(body)):
-            yield page.parent.name, [], answer
+    """Return the events and the body of each recorded response, with times in place of their marks."""
+    for page in sorted(FIXTURES.glob("*/responses/*.txt")):
+        for name, section in decode_archive(page.read_bytes()).items():
+            head, _, body = re.sub(rb'"<time[^"]*>"', b"1700000000", section).partition(b"\n\n")
+            if not name.endswith(".http"):
+                continue
+            if b"event-stream" in head:
+                yield page.name, [one for one in responses_stream.read(body) if one is not None], None  # comments
+            elif head.startswith(b"HTTP/1.1 200") and "output" in (answer := decode(body)):
+                yield page.name, [], answer
 
 
 class AnswerTests(SynchronousTestCase):
@@ -106,50 +111,50 @@ class AnswerTests(SynchronousTestCase):
         for event in events:
             self.assertEqual(violations(EVENT, event), [], about)
 
-    def test_every_recorded_answer_is_valid(self) -> None:
+    def test_every_recorded_response_is_valid(self) -> None:
         answers = list(recorded())
         self.assertGreater(len(answers), 60)
         for name, events, body in answers:
             self.assert_events(events, name)
-            if not events:
+            if body is not None:
                 self.assertEqual(violations(RESPONSE, body), [], name)
 
     @given(sentences() | broken_sentences(), st.booleans(), st.booleans())
     def test_every_event_of_any_answer_is_valid(
-        self, sentence: Sentence, queued: bool, tool_events: bool
+        self, sentence: GrammarChecker, queued: bool, tool_events: bool
     ) -> None:
         self.assert_events(stream(sentence, queued, tool_events))
 
     @given(sentences())
-    def test_any_whole_answer_is_valid(self, sentence: Sentence) -> None:
+    def test_any_whole_response_is_valid(self, sentence: GrammarChecker) -> None:
         self.assertEqual(violations(RESPONSE, decode(EXCHANGE.render((fold(sentence),), STAMP))), [])
 
     @given(turns())
-    def test_whatever_was_asked_is_repeated_validly(self, turn: Turn) -> None:
-        exchange = responses.decode(encode(as_request(turn)), SOMEONE)
-        self.assertEqual(violations(RESPONSE, decode(exchange.render((fold(TALKATIVE),), STAMP))), [])
+    def test_any_request_is_repeated_validly(self, turn: Turn) -> None:
+        decoded = responses.decode_stateless(encode(encode_turn(turn)), SOMEONE)
+        self.assertEqual(violations(RESPONSE, decode(decoded.render((fold(TALKATIVE),), STAMP))), [])
 
     @given(turns(), sentences() | broken_sentences())
-    def test_what_is_kept_is_shown_validly(self, turn: Turn, sentence: Sentence) -> None:
-        keeping = responses.read(encode(as_request(turn)), SOMEONE).complete(Recalled()).keeping
-        assert keeping is not None
-        over, queued = keeping.write(fold(sentence), STAMP), keeping.write(Reply(), STAMP, "queued")
-        for answer in (over, queued, kept.lost(queued)):
-            self.assertEqual(violations(RESPONSE, decode(kept.shown(answer))), [])
+    def test_stored_responses_are_shown_validly(self, turn: Turn, sentence: GrammarChecker) -> None:
+        storage = responses.decode_pending(encode(encode_turn(turn)), SOMEONE).complete(LoadedHistory()).storage
+        assert storage is not None
+        over, queued = storage.encode(fold(sentence), STAMP), storage.encode(Reply(), STAMP, "queued")
+        for answer in (over, queued, stored.mark_interrupted(queued)):
+            self.assertEqual(violations(RESPONSE, decode(stored.render_stored(answer))), [])
         for item in over.input:
-            self.assertEqual(violations(ITEM, decode(kept.item(item))), [])
-        self.assert_events(responses_stream.read(b"".join(replay.closing(over))))
+            self.assertEqual(violations(ITEM, decode(stored.render_item(item))), [])
+        self.assert_events(responses_stream.read(b"".join(replay.render_final_stream(over))))
 
     def test_codex_word_for_no_summary_is_repeated_as_null(self) -> None:
-        exchange = ask(reasoning={"effort": "low", "summary": "none"})
-        whole = decode(exchange.render((fold(TALKATIVE),), STAMP))
+        decoded = decode_request(reasoning={"effort": "low", "summary": "none"})
+        whole = decode(decoded.render((fold(TALKATIVE),), STAMP))
         self.assertEqual(whole["reasoning"], {"effort": "low", "summary": None})
 
 
 class CheckerTests(SynchronousTestCase):
-    """The tables object to what is missing or of another type, wherever it stands."""
+    """The tables reject missing members and wrong types at any position."""
 
-    def test_three_answers_have_every_event_of_the_schema_but_those_openai_has_not(self) -> None:
+    def test_three_responses_have_every_event_of_the_schema_that_openai_has(self) -> None:
         broken = (e.Began(), e.Failed(fault("stream_cut")))
         answers = (stream(TALKATIVE, queued=True), stream((e.Began(), e.Ended("length"))), stream(broken))
         kinds = {event["type"] for answer in answers for event in answer}
@@ -157,7 +162,7 @@ class CheckerTests(SynchronousTestCase):
         self.assertEqual(set(EVENTS) - kinds, never)
         self.assertLessEqual(kinds - set(EVENTS), set(BEYOND_EVENTS))
 
-    def test_nothing_that_must_be_there_can_be_left_out_or_be_of_no_type(self) -> None:
+    def test_every_required_member_and_type_is_checked(self) -> None:
         for event in stream(TALKATIVE, queued=True, tool_events=True):
             for node, name in list(places(event)):
                 place = (node.get("type"), name)

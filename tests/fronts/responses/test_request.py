@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts import reading, responses
-from codexd.fronts.exchange import Terms
+from codexd.fronts import json_fields, responses
+from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.responses.request import KNOWN
-from codexd.neutral.fault import Refused
-from codexd.neutral.kept import Recalled
+from codexd.neutral.fault import FaultError
+from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import (
-    Format,
     Message,
     Reasoning,
+    ReasoningOptions,
+    ResponseFormat,
     Sampling,
     TextPart,
-    Thinking,
     Tool,
     ToolCall,
     ToolResult,
@@ -26,22 +26,22 @@ from codexd.neutral.turn import (
 )
 from codexd.wire.json import decode, encode
 from tests.support import responses_turns
-from tests.support.responses_requests import SOMEONE, as_request, ask, fault_of, turn_of
+from tests.support.responses_requests import SOMEONE, decode_fault, decode_request, decode_turn, encode_turn
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 
 
 class RoundTripTests(SynchronousTestCase):
-    """Law 5, on the subset that a Responses request can say."""
+    """Law 5, on the subset that a Responses request can express."""
 
     @given(responses_turns.turns())
-    def test_a_turn_said_as_a_request_is_read_as_the_same_turn(self, asked: Turn) -> None:
-        heard = responses.decode(encode(as_request(asked)), Terms(asked.principal)).turn
+    def test_a_turn_encoded_as_a_request_is_decoded_to_the_same_turn(self, asked: Turn) -> None:
+        heard = responses.decode_stateless(encode(encode_turn(asked)), RequestOptions(asked.principal)).turn
         self.assertEqual(heard, asked)
 
 
 class FuzzTests(SynchronousTestCase):
-    """Nothing a client sends raises anything but a Refused that names the field."""
+    """Any body is decoded, or raises FaultError with the name of the field."""
 
     values = st.recursive(
         st.none() | st.booleans() | st.integers(-9, 2**40) | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -51,8 +51,8 @@ class FuzzTests(SynchronousTestCase):
 
     def refused_or_read(self, body: bytes) -> None:
         try:
-            responses.read(body, SOMEONE).complete(Recalled(None))
-        except Refused as refused:
+            responses.decode_pending(body, SOMEONE).complete(LoadedHistory(None))
+        except FaultError as refused:
             self.assertIn(refused.fault.status, (400, 404))
 
     @given(st.binary(max_size=60))
@@ -65,7 +65,7 @@ class FuzzTests(SynchronousTestCase):
 
     @given(responses_turns.turns(), st.data())
     def test_any_value_anywhere_in_a_good_request(self, asked: Turn, data: st.DataObject) -> None:
-        body = as_request(asked)
+        body = encode_turn(asked)
         node: Any = body
         while True:
             places = list(node) if isinstance(node, dict) else list(range(len(node)))
@@ -79,7 +79,7 @@ class FuzzTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """A bad request is a 400 that names the field."""
+    """An invalid request is a 400 that names the field."""
 
     table = (
         ("missing", "model", {"model": None}),
@@ -130,27 +130,27 @@ class RefusalTests(SynchronousTestCase):
         ("wrong_type", "stream", {"stream": "yes"}),
     )
 
-    def test_every_complaint_names_its_field(self) -> None:
+    def test_every_error_names_its_field(self) -> None:
         for kind, param, fields in self.table:
-            fault = fault_of({"model": "m", "input": [], **fields})
+            fault = decode_fault({"model": "m", "input": [], **fields})
             self.assertEqual((fault.kind, fault.param, fault.status), (kind, param, 400), fields)
 
-    def test_what_is_no_json_object_is_refused(self) -> None:
-        self.assertEqual(fault_of(b"{").kind, "malformed_json")
-        self.assertEqual(fault_of([]).kind, "wrong_type")
+    def test_a_body_that_is_not_a_json_object_is_rejected(self) -> None:
+        self.assertEqual(decode_fault(b"{").kind, "malformed_json")
+        self.assertEqual(decode_fault([]).kind, "wrong_type")
 
 
 class ParameterTests(SynchronousTestCase):
-    """Parameters are taken over; what has no effect is named."""
+    """Parameters are passed on; those without effect are listed."""
 
-    def test_the_shape_and_length_of_the_answer(self) -> None:
+    def test_output_format_and_length(self) -> None:
         form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
-        asked = turn_of(text={"format": form, "verbosity": "low"}, max_output_tokens=1, service_tier="flex")
-        self.assertEqual(asked.format, Format("json_schema", '{"type":"object"}', "n", True))
+        asked = decode_turn(text={"format": form, "verbosity": "low"}, max_output_tokens=1, service_tier="flex")
+        self.assertEqual(asked.format, ResponseFormat("json_schema", '{"type":"object"}', "n", True))
         self.assertEqual((asked.verbosity, asked.sampling.max_tokens, asked.service_tier), ("low", 1, "flex"))
 
-    def test_the_rest_of_what_is_asked(self) -> None:
-        asked = turn_of(
+    def test_other_parameters(self) -> None:
+        asked = decode_turn(
             instructions="be brief",
             parallel_tool_calls=False,
             temperature=0.5,
@@ -159,11 +159,11 @@ class ParameterTests(SynchronousTestCase):
         )
         self.assertEqual((asked.instructions, asked.parallel_tool_calls), ("be brief", False))
         self.assertEqual((asked.sampling.temperature, asked.sampling.top_p), (0.5, 0.25))
-        self.assertEqual(asked.thinking, Thinking("high", "auto"))
+        self.assertEqual(asked.reasoning, ReasoningOptions("high", "auto"))
         self.assertEqual(asked.principal, "someone")
 
-    def test_unknown_fields_and_idle_ones_are_named(self) -> None:
-        asked = turn_of(
+    def test_unknown_fields_and_those_without_effect_are_listed(self) -> None:
+        asked = decode_turn(
             store=True,
             truncation="auto",
             top_logprobs=2,
@@ -175,20 +175,18 @@ class ParameterTests(SynchronousTestCase):
         self.assertEqual(asked.ignored, named)
         self.assertEqual(asked.extra, '{"frobnicate":{}}')
 
-    def test_what_is_said_of_the_user_and_the_cache_is_for_providers_too(self) -> None:
+    def test_user_and_cache_fields_are_forwarded_to_providers(self) -> None:
         names = {"user": "a", "safety_identifier": "b", "prompt_cache_key": "c"}
-        asked = turn_of(**names, metadata={"a": "b"}, client_metadata={})
+        asked = decode_turn(**names, metadata={"a": "b"}, client_metadata={})
         self.assertEqual((decode(asked.extra), asked.ignored), (names, ()))
 
-    def test_what_only_some_models_can_do_is_asked_of_them_all(self) -> None:
-        asked = turn_of(truncation="auto", top_logprobs=2, include=["message.output_text.logprobs"])
-        self.assertEqual(
-            (asked.truncation, asked.sampling), ("auto", Sampling(logprobs=True, top_logprobs=2))
-        )
+    def test_parameters_of_some_models_are_accepted_for_all(self) -> None:
+        asked = decode_turn(truncation="auto", top_logprobs=2, include=["message.output_text.logprobs"])
+        self.assertEqual((asked.truncation, asked.sampling), ("auto", Sampling(logprobs=True, top_logprobs=2)))
         self.assertEqual(asked.ignored, ())
 
-    def test_labels_and_empty_things_are_no_news(self) -> None:
-        asked = turn_of(
+    def test_labels_and_empty_values_are_not_listed(self) -> None:
+        asked = decode_turn(
             user="u",
             safety_identifier="s",
             prompt_cache_key="k",
@@ -204,21 +202,21 @@ class ParameterTests(SynchronousTestCase):
         )
         self.assertEqual(asked.ignored, ())
 
-    def test_the_names_of_ignored_fields_are_few(self) -> None:
-        asked = turn_of(input=[{"type": "other"}] * 100)
-        self.assertEqual(len(asked.ignored), reading.MAX_IGNORED)
+    def test_the_number_of_ignored_fields_is_limited(self) -> None:
+        asked = decode_turn(input=[{"type": "other"}] * 100)
+        self.assertEqual(len(asked.ignored), json_fields.MAX_IGNORED)
 
-    def test_streaming_is_asked_and_there_is_one_choice(self) -> None:
-        self.assertEqual([ask().stream, ask(stream=True).stream], [False, True])
-        self.assertEqual(ask().turns, (ask().turn,))
+    def test_streams_are_supported_and_there_is_one_choice(self) -> None:
+        self.assertEqual([decode_request().stream, decode_request(stream=True).stream], [False, True])
+        self.assertEqual(decode_request().turns, (decode_request().turn,))
 
 
 class CodexTests(SynchronousTestCase):
-    """Codex's own request (CLI 0.169, as recorded) is understood whole."""
+    """Codex's own request (CLI 0.169, as recorded) is decoded completely."""
 
-    def test_its_shape_is_read_without_loss(self) -> None:
+    def test_its_shape_is_decoded_without_loss(self) -> None:
         shell = {"type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]}
-        answer = ask(
+        answer = decode_request(
             stream=True,
             store=False,
             include=["reasoning.encrypted_content"],
@@ -277,10 +275,10 @@ class CodexTests(SynchronousTestCase):
                     Tool("exec_command", "d", parameters, False),
                     Tool("find", parameters=parameters, namespace="mcp__docs", namespace_description="Docs."),
                 ),
-                thinking=Thinking("medium", "auto"),
+                reasoning=ReasoningOptions("medium", "auto"),
                 principal="someone",
                 web_search=WebSearch(live=False),
                 extra='{"prompt_cache_key":"0199-thread"}',
             ),
         )
-        self.assertEqual((answer.stream, answer.echo.sealed), (True, True))
+        self.assertEqual((answer.stream, answer.echo.include_encrypted), (True, True))

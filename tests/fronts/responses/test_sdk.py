@@ -1,4 +1,4 @@
-"""The Responses door as the real `openai` package sees it: its types, its stream helper, its client."""
+"""The Responses API as the real `openai` package sees it: its types, its stream helper, its client."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,36 +10,36 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.exchange import Stamp
-from codexd.fronts.responses import answer
+from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.responses import objects
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
-from tests.support.responses_requests import ask
+from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
-Sentence = tuple[e.Event, ...]
+GrammarChecker = tuple[e.Event, ...]
 
-STAMP = Stamp("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
-EXCHANGE = ask(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
+STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
+EXCHANGE = decode_request(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 # What Codex gives a meaning to and the package's list of codes does not have.
 BEYOND_THE_PACKAGE = ("context_length_exceeded", "insufficient_quota")
 
 
-def frames(sentence: Sentence) -> list[bytes]:
-    """Give the stream of a sentence, with a keep-alive after its beginning."""
-    encoder = EXCHANGE.encoder(STAMP)
+def frames(sentence: GrammarChecker) -> list[bytes]:
+    """Return the stream of a sentence, with a keep-alive after its beginning."""
+    encoder = EXCHANGE.build_encoder(STAMP)
     first = encoder.feed(sentence[0])
     calm = [encoder.keepalive()] if isinstance(sentence[0], e.Began) else []
     return [*first, *calm, *(frame for event in sentence[1:] for frame in encoder.feed(event))]
 
 
 def client(body: bytes, kind: str = "text/event-stream") -> OpenAI:
-    """Make the package's client, which gets this body whatever it asks."""
+    """Build the package's client, which gets this body for every request."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, headers={"content-type": kind}, content=body)
@@ -52,7 +52,7 @@ def client(body: bytes, kind: str = "text/event-stream") -> OpenAI:
 
 
 def bare(dumped: Json) -> Json:
-    """Leave out what the package adds for itself."""
+    """Remove the members that the package adds."""
     if isinstance(dumped, list):
         return [bare(one) for one in dumped]
     if isinstance(dumped, dict):
@@ -62,11 +62,11 @@ def bare(dumped: Json) -> Json:
 
 
 class PackageTests(SynchronousTestCase):
-    """The package accepts every answer, strictly, and adds it up to the same one."""
+    """The package accepts every response, strictly, and accumulates it to the same one."""
 
     @settings(deadline=None)
     @given(sentences() | broken_sentences())
-    def test_every_event_is_valid_by_its_types(self, sentence: Sentence) -> None:
+    def test_every_event_is_valid_by_its_types(self, sentence: GrammarChecker) -> None:
         for event in responses_stream.read(b"".join(frames(sentence))):
             if event["type"] == "keepalive":
                 continue
@@ -78,13 +78,13 @@ class PackageTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(sentences())
-    def test_a_whole_answer_is_valid_by_its_types(self, sentence: Sentence) -> None:
+    def test_a_whole_response_is_valid_by_its_types(self, sentence: GrammarChecker) -> None:
         whole = decode(EXCHANGE.render((fold(sentence),), STAMP))
         self.assertEqual(bare(Response.model_validate(whole, strict=True).to_dict()), whole)
 
     @settings(deadline=None)
     @given(sentences())
-    def test_its_stream_helper_ends_with_the_whole_answer(self, sentence: Sentence) -> None:
+    def test_its_stream_helper_ends_with_the_complete_response(self, sentence: GrammarChecker) -> None:
         with client(b"".join(frames(sentence))).responses.stream(model="m", input="hi") as stream:
             events = list(stream)
         whole = decode(EXCHANGE.render((fold(sentence),), STAMP))
@@ -94,7 +94,7 @@ class PackageTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(broken_sentences())
-    def test_its_stream_helper_shows_a_failure(self, sentence: Sentence) -> None:
+    def test_its_stream_helper_shows_a_failure(self, sentence: GrammarChecker) -> None:
         with client(b"".join(frames(sentence))).responses.stream(model="m", input="hi") as stream:
             last: Any = list(stream)[-1]
         failed = sentence[-1]
@@ -104,13 +104,13 @@ class PackageTests(SynchronousTestCase):
             self.assertIsNone(last.response.error)
         else:
             self.assertEqual((last.type, last.response.status), ("response.failed", "failed"))
-            self.assertEqual(last.response.error.to_dict(), answer.error(failed.fault))
+            self.assertEqual(last.response.error.to_dict(), objects.build_error(failed.fault))
 
 
 class ClientTests(SynchronousTestCase):
     """A user's code, as written in the package's manual."""
 
-    sentence: Sentence = (
+    sentence: GrammarChecker = (
         e.Began(),
         e.MessageOpened(0, "msg_1"),
         e.TextDelta(0, "Hel"),
@@ -120,7 +120,7 @@ class ClientTests(SynchronousTestCase):
         e.Ended("stop"),
     )
 
-    def deltas(self, sentence: Sentence) -> Iterator[str]:
+    def deltas(self, sentence: GrammarChecker) -> Iterator[str]:
         """Stream without the helper."""
         for event in client(b"".join(frames(sentence))).responses.create(model="m", input="hi", stream=True):
             if event.type == "response.output_text.delta":
@@ -129,14 +129,12 @@ class ClientTests(SynchronousTestCase):
     def test_a_plain_stream(self) -> None:
         self.assertEqual(list(self.deltas(self.sentence)), ["Hel", "lo"])
 
-    def test_a_whole_answer(self) -> None:
+    def test_a_complete_response(self) -> None:
         body = EXCHANGE.render((fold(self.sentence),), STAMP)
         response = client(body, "application/json").responses.create(model="m", input="hi")
         self.assertEqual((response.output_text, response.status), ("Hello", "completed"))
         assert response.usage is not None
-        self.assertEqual(
-            (response.usage.total_tokens, response.usage.input_tokens_details.cached_tokens), (9, 1)
-        )
+        self.assertEqual((response.usage.total_tokens, response.usage.input_tokens_details.cached_tokens), (9, 1))
 
     def test_a_failure_in_the_middle_is_an_event_and_not_a_normal_end(self) -> None:
         broken = (*self.sentence[:3], e.Failed(fault("child_died")))

@@ -7,71 +7,69 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.exchange import Stamp
+from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
-from codexd.wire.sse import Reader
+from codexd.wire.sse import SseDecoder
 from tests.support import responses_stream
-from tests.support.responses_requests import ask
+from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
-Sentence = tuple[e.Event, ...]
+GrammarChecker = tuple[e.Event, ...]
 
-STAMP = Stamp("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
-SEALED = ask(include=["reasoning.encrypted_content"], instructions="be brief")
-PLAIN = ask()
+STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
+SEALED = decode_request(include=["reasoning.encrypted_content"], instructions="be brief")
+PLAIN = decode_request()
 USAGE = e.UsageReported(e.Usage(1, 0, 0, 2))
 
 EXCHANGES = st.sampled_from((PLAIN, SEALED))
 
 
-def streamed(events: Iterable[e.Event], exchange: Any = PLAIN) -> list[bytes]:
-    """Give the frames of a sentence."""
-    encoder = exchange.encoder(STAMP)
+def streamed(events: Iterable[e.Event], decoded: Any = PLAIN) -> list[bytes]:
+    """Return the frames of a sentence."""
+    encoder = decoded.build_encoder(STAMP)
     return [frame for event in events for frame in encoder.feed(event)]
 
 
 def heard(*events: e.Event) -> list[Json]:
-    """Give the stream events of an answer that begins, does this, is counted and ends."""
+    """Return the stream events of a response with these events, between its beginning and its end."""
     return responses_stream.read(b"".join(streamed((e.Began(), *events, USAGE, e.Ended("stop")))))
 
 
 def outline(events: list[Json]) -> list[str]:
-    """Give the stream's types without the common beginning and end."""
+    """Return the event types without the common beginning and end."""
     return [event["type"].removeprefix("response.") for event in events[2:-1]]
 
 
 class LawTests(SynchronousTestCase):
-    """What holds for every answer."""
+    """Laws of every response."""
 
     @given(sentences(), EXCHANGES)
-    def test_the_stream_adds_up_to_the_whole_answer(self, sentence: Sentence, exchange: Any) -> None:
-        events = responses_stream.read(b"".join(streamed(sentence, exchange)))
-        whole = decode(exchange.render((fold(sentence),), STAMP))
+    def test_the_stream_accumulates_to_the_complete_response(self, sentence: GrammarChecker, decoded: Any) -> None:
+        events = responses_stream.read(b"".join(streamed(sentence, decoded)))
+        whole = decode(decoded.render((fold(sentence),), STAMP))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(broken_sentences(), EXCHANGES)
-    def test_a_broken_stream_adds_up_to_what_was_said(self, sentence: Sentence, exchange: Any) -> None:
-        events = responses_stream.read(b"".join(streamed(sentence, exchange)))
-        whole = decode(exchange.render((fold(sentence),), STAMP))
+    def test_a_broken_stream_accumulates_to_the_content_so_far(self, sentence: GrammarChecker, decoded: Any) -> None:
+        events = responses_stream.read(b"".join(streamed(sentence, decoded)))
+        whole = decode(decoded.render((fold(sentence),), STAMP))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(sentences() | broken_sentences(), EXCHANGES)
-    def test_events_come_in_the_order_of_the_contract(self, sentence: Sentence, exchange: Any) -> None:
-        responses_stream.check(responses_stream.read(b"".join(streamed(sentence, exchange))))
+    def test_events_come_in_the_order_of_the_contract(self, sentence: GrammarChecker, decoded: Any) -> None:
+        responses_stream.check(responses_stream.read(b"".join(streamed(sentence, decoded))))
 
     @given(sentences() | broken_sentences())
-    def test_every_element_is_one_whole_event(self, sentence: Sentence) -> None:
+    def test_every_element_is_one_whole_event(self, sentence: GrammarChecker) -> None:
         for frame in streamed(sentence):
-            self.assertEqual((len(Reader().receive(frame)), frame[-2:], frame.count(b"\n")), (1, b"\n\n", 3))
+            self.assertEqual((len(SseDecoder().receive(frame)), frame[-2:], frame.count(b"\n")), (1, b"\n\n", 3))
 
     @given(sentences() | broken_sentences(begun=True), st.data())
-    def test_keepalives_are_numbered_and_change_nothing(
-        self, sentence: Sentence, data: st.DataObject
-    ) -> None:
-        encoder = PLAIN.encoder(STAMP)
+    def test_keepalives_are_numbered_and_change_nothing(self, sentence: GrammarChecker, data: st.DataObject) -> None:
+        encoder = PLAIN.build_encoder(STAMP)
         frames: list[bytes] = []
         for event in sentence:
             frames += [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
@@ -89,7 +87,7 @@ class QueuedTests(SynchronousTestCase):
     """A stream that begins before the model does."""
 
     def stages(self, *events: e.Event) -> list[tuple[str, str]]:
-        encoder = ask(background=True).encoder(STAMP)
+        encoder = decode_request(background=True).build_encoder(STAMP)
         frames = [*encoder.queued(), *(frame for event in events for frame in encoder.feed(event))]
         read = responses_stream.read(b"".join(frames))
         self.assertEqual([event["sequence_number"] for event in read], list(range(len(read))))
@@ -97,14 +95,14 @@ class QueuedTests(SynchronousTestCase):
 
     begun = (("created", "queued"), ("queued", "queued"))
 
-    def test_the_answer_waits_is_in_progress_and_ends(self) -> None:
+    def test_the_response_is_queued_then_in_progress_then_ends(self) -> None:
         stages = self.stages(e.Began(), USAGE, e.Ended("stop"))
         self.assertEqual(stages, [*self.begun, ("in_progress", "in_progress"), ("completed", "completed")])
 
-    def test_what_fails_while_it_waits_was_never_in_progress(self) -> None:
+    def test_a_response_that_fails_in_the_queue_was_never_in_progress(self) -> None:
         self.assertEqual(self.stages(e.Failed(fault("busy"))), [*self.begun, ("failed", "failed")])
 
-    def test_a_cancelled_answer_ends_incomplete_as_openai_has_no_other_event_for_it(self) -> None:
+    def test_a_cancelled_response_ends_incomplete_as_openai_has_no_other_event_for_it(self) -> None:
         stages = self.stages(e.Began(), e.Failed(fault("cancelled")))
         self.assertEqual(stages[-1], ("incomplete", "cancelled"))
 
@@ -112,7 +110,7 @@ class QueuedTests(SynchronousTestCase):
 class OrderTests(SynchronousTestCase):
     """Each kind of item, written out once."""
 
-    def test_an_answer_begins_and_ends(self) -> None:
+    def test_a_response_begins_and_ends(self) -> None:
         events = heard()
         kinds = ["response.created", "response.in_progress", "response.completed"]
         self.assertEqual([event["type"] for event in events], kinds)
@@ -150,7 +148,7 @@ class OrderTests(SynchronousTestCase):
         numbered = [event | {"sequence_number": number} for number, event in enumerate(expected, 2)]
         self.assertEqual(events[2:-1], numbered)
 
-    def test_a_message_without_a_word_has_one_empty_part(self) -> None:
+    def test_an_empty_message_has_one_empty_part(self) -> None:
         events = heard(e.MessageOpened(0, "msg_1"), e.MessageClosed(0))
         framed = ["content_part.added", "output_text.done", "content_part.done"]
         self.assertEqual(outline(events), ["output_item.added", *framed, "output_item.done"])
@@ -163,7 +161,7 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(outline(events), ["output_item.added", *text, *refused, "output_item.done"])
         self.assertEqual([event.get("content_index") for event in events[3:12]], [0] * 4 + [1] * 5)
 
-    def test_reasoning_has_several_summary_parts_and_its_seal_when_asked_for(self) -> None:
+    def test_reasoning_has_several_summary_parts_and_encrypted_content_on_request(self) -> None:
         said = (
             e.ReasoningOpened(0, "rs_1"),
             e.SummaryDelta(0, 0, "a"),
@@ -181,15 +179,13 @@ class OrderTests(SynchronousTestCase):
         whole = [*part, *part[:2], *thought[:2], *part[2:], *thought[2:]]
         self.assertEqual(outline(heard(*said)), ["output_item.added", *whole, "output_item.done"])
         frames = streamed((e.Began(), *said), SEALED)
-        self.assertEqual(decode(Reader().receive(frames[-1])[0].data)["item"]["encrypted_content"], "sealed")
+        self.assertEqual(decode(SseDecoder().receive(frames[-1])[0].data)["item"]["encrypted_content"], "sealed")
 
-    def test_a_search_tells_its_stages_and_what_it_did(self) -> None:
+    def test_a_search_has_its_stages_and_its_action(self) -> None:
         events = heard(e.SearchOpened(0, "ws_1"), e.SearchClosed(0, '{"type":"open_page","url":"u"}'))
         stages = [f"web_search_call.{stage}" for stage in ("in_progress", "searching", "completed")]
         self.assertEqual(outline(events), ["output_item.added", *stages, "output_item.done"])
-        self.assertEqual(
-            [(event["item_id"], event["output_index"]) for event in events[3:6]], [("ws_1", 0)] * 3
-        )
+        self.assertEqual([(event["item_id"], event["output_index"]) for event in events[3:6]], [("ws_1", 0)] * 3)
         item = {
             "id": "ws_1",
             "type": "web_search_call",
@@ -200,7 +196,7 @@ class OrderTests(SynchronousTestCase):
         done = {"status": "completed", "action": {"type": "open_page", "url": "u"}}
         self.assertEqual(events[6]["item"], item | done)
 
-    def test_a_search_that_was_cut_is_never_completed(self) -> None:
+    def test_an_incomplete_search_is_never_completed(self) -> None:
         events = heard(e.SearchOpened(0, "ws_1"), e.SearchClosed(0, complete=False))
         stages = [f"web_search_call.{stage}" for stage in ("in_progress", "searching")]
         self.assertEqual(outline(events), ["output_item.added", *stages, "output_item.done"])
@@ -217,7 +213,7 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(events[6], second | {"annotation": {"n": 2}, "sequence_number": 6})
         self.assertEqual(events[8]["part"]["annotations"], [{"n": 1}, {"n": 2}])
 
-    def test_log_probabilities_are_told_with_their_piece_and_in_the_whole(self) -> None:
+    def test_log_probabilities_are_in_the_delta_and_in_the_complete_part(self) -> None:
         said = (e.TextDelta(0, "a", '[{"token":"a"}]'), e.TextDelta(0, "b"), e.TextDelta(0, "c", "[1]"))
         events = heard(e.MessageOpened(0, "msg_1"), *said, e.MessageClosed(0))
         told = [event["logprobs"] for event in events if event["type"].endswith("output_text.delta")]
@@ -225,7 +221,7 @@ class OrderTests(SynchronousTestCase):
         for whole in (events[7], events[8]["part"], events[9]["item"]["content"][0]):
             self.assertEqual((whole["text"], whole["logprobs"]), ("abc", [{"token": "a"}, 1]))
 
-    def test_a_function_call_names_itself_when_its_arguments_are_done(self) -> None:
+    def test_the_arguments_done_event_has_the_functions_name(self) -> None:
         opened = e.CallOpened(0, "fc_1", "call_1", "f", namespace="n")
         events = heard(opened, e.CallDelta(0, "{"), e.CallDelta(0, "}"), e.CallClosed(0))
         kinds = ["function_call_arguments.delta"] * 2 + ["function_call_arguments.done"]
@@ -236,37 +232,35 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(events[2]["item"]["namespace"], "n")
 
     def test_a_custom_call_has_raw_input(self) -> None:
-        events = heard(
-            e.CallOpened(0, "ctc_1", "call_1", "f", "custom"), e.CallDelta(0, "*** Begin"), e.CallClosed(0)
-        )
+        events = heard(e.CallOpened(0, "ctc_1", "call_1", "f", "custom"), e.CallDelta(0, "*** Begin"), e.CallClosed(0))
         kinds = ["custom_tool_call_input.delta", "custom_tool_call_input.done"]
         self.assertEqual(outline(events), ["output_item.added", *kinds, "output_item.done"])
         self.assertEqual(events[4]["input"], "*** Begin")
 
 
 class EndTests(SynchronousTestCase):
-    """Exactly one honest terminal event."""
+    """Exactly one terminal event, with the true status."""
 
     def last(self, *events: e.Event) -> Json:
-        """Give the terminal event of an answer that says `hal` and then this."""
+        """Return the terminal event of a response with the text `hal` and then these events."""
         said = (e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, "hal"), *events)
         return responses_stream.read(b"".join(streamed(said)))[-1]
 
-    def test_an_answer_cut_by_its_limit_is_incomplete_and_so_is_its_message(self) -> None:
+    def test_a_response_at_its_limit_is_incomplete_and_so_is_its_message(self) -> None:
         last = self.last(e.MessageClosed(0, complete=False), USAGE, e.Ended("length"))
         self.assertEqual(last["type"], "response.incomplete")
         self.assertEqual(last["response"]["incomplete_details"], {"reason": "max_output_tokens"})
         self.assertEqual(last["response"]["output"][0]["status"], "incomplete")
 
-    def test_a_filtered_answer_is_incomplete(self) -> None:
+    def test_a_filtered_response_is_incomplete(self) -> None:
         last = self.last(e.MessageClosed(0), e.Ended("content_filter"))
         self.assertEqual(last["type"], "response.incomplete")
         self.assertEqual(last["response"]["incomplete_details"], {"reason": "content_filter"})
 
-    def test_an_answer_that_ends_in_tool_calls_is_completed(self) -> None:
+    def test_a_response_that_ends_in_tool_calls_is_completed(self) -> None:
         self.assertEqual(self.last(e.MessageClosed(0), e.Ended("tool_calls"))["type"], "response.completed")
 
-    def test_a_failure_shows_its_error_and_what_was_said(self) -> None:
+    def test_a_failure_shows_its_error_and_the_content_so_far(self) -> None:
         last = self.last(e.Failed(fault("child_died")))
         self.assertEqual((last["type"], last["response"]["status"]), ("response.failed", "failed"))
         message = fault("child_died").message
@@ -276,8 +270,8 @@ class EndTests(SynchronousTestCase):
         self.assertEqual((item["status"], item["content"][0]["text"]), ("incomplete", "hal"))
         self.assertNotIn("error", last)
 
-    def test_a_failure_after_mere_comments_is_still_a_whole_stream(self) -> None:
-        encoder = PLAIN.encoder(STAMP)
+    def test_a_failure_after_comments_only_is_a_complete_stream(self) -> None:
+        encoder = PLAIN.build_encoder(STAMP)
         frames = [encoder.keepalive(), *encoder.feed(e.Failed(fault("no_first_event")))]
         self.assertEqual(frames[0], b": keep-alive\n\n")
         events = responses_stream.read(b"".join(frames))
@@ -285,8 +279,8 @@ class EndTests(SynchronousTestCase):
         statuses = [event["response"]["status"] for event in events]
         self.assertEqual(statuses, ["in_progress", "in_progress", "failed"])
 
-    def test_a_keepalive_is_an_event_once_the_answer_has_begun(self) -> None:
-        encoder = PLAIN.encoder(STAMP)
+    def test_a_keepalive_is_an_event_once_the_response_has_begun(self) -> None:
+        encoder = PLAIN.build_encoder(STAMP)
         encoder.feed(e.Began())
         expected = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":2}\n\n'
         self.assertEqual(encoder.keepalive(), expected)

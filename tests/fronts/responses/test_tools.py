@@ -1,14 +1,14 @@
-"""codexd.fronts.responses.tools: what the client offers."""
+"""codexd.fronts.responses.tools: the tools of a request."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import responses
-from codexd.fronts.exchange import Terms
-from codexd.fronts.reading import Fields
-from codexd.fronts.responses.tools import read as tools_of
+from codexd.fronts.dialect import RequestOptions
+from codexd.fronts.json_fields import Fields
+from codexd.fronts.responses.tools import parse_tools
 from codexd.neutral.turn import Tool, ToolChoice, WebSearch
 from codexd.wire.json import encode
-from tests.support.responses_requests import fault_of, turn_of
+from tests.support.responses_requests import decode_fault, decode_turn
 
 
 class ToolTests(SynchronousTestCase):
@@ -17,7 +17,7 @@ class ToolTests(SynchronousTestCase):
     def test_functions_may_be_flat_or_nested_and_custom_tools_keep_their_grammar(self) -> None:
         schema = {"type": "object", "properties": {"b": {}, "a": {}}}
         grammar = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}
-        asked = turn_of(
+        asked = decode_turn(
             tools=[
                 {"type": "function", "name": "f", "description": "d", "parameters": schema, "strict": True},
                 {"type": "function", "function": {"name": "g"}},
@@ -35,25 +35,25 @@ class ToolTests(SynchronousTestCase):
 
     def test_a_namespace_gives_its_tools_its_name_and_description(self) -> None:
         inner = [{"type": "function", "name": "f"}, {"type": "web_search"}]
-        asked = turn_of(tools=[{"type": "namespace", "name": "mcp", "description": "d", "tools": inner}])
+        asked = decode_turn(tools=[{"type": "namespace", "name": "mcp", "description": "d", "tools": inner}])
         self.assertEqual(asked.tools, (Tool("f", namespace="mcp", namespace_description="d"),))
         self.assertEqual(asked.web_search, WebSearch())
 
-    def test_a_hosted_tool_is_refused_where_it_stands_or_dropped_by_name(self) -> None:
+    def test_a_hosted_tool_is_rejected_by_its_path_or_dropped(self) -> None:
         inner = [{"type": "function", "name": "f"}, {"type": "mcp"}]
         offered = [{"type": "file_search"}, {"type": "namespace", "name": "n", "tools": inner}]
         for tools, param in ((offered, "tools[0].type"), (offered[1:], "tools[0].tools[1].type")):
-            fault = fault_of({"model": "m", "input": "hi", "tools": tools})
+            fault = decode_fault({"model": "m", "input": "hi", "tools": tools})
             self.assertEqual((fault.kind, fault.param), ("hosted_tool", param))
         asked = Fields({"tools": offered, "tool_choice": {"type": "file_search"}})
-        box = tools_of(asked, drop_hosted=True)
+        box = parse_tools(asked, drop_hosted=True)
         self.assertEqual((box.tools, box.choice), ((Tool("f", namespace="n"),), ToolChoice()))
         ignored = ("tools[0] (file_search)", "tools[1].tools[1] (mcp)", "tool_choice (file_search)")
         self.assertEqual(box.ignored, ignored)
 
-    def test_whether_they_are_dropped_is_said_by_the_terms(self) -> None:
+    def test_the_request_options_decide_whether_they_are_dropped(self) -> None:
         body = encode({"model": "m", "input": "hi", "tools": [{"type": "file_search"}]})
-        asked = responses.decode(body, Terms("someone", drop_hosted=True)).turn
+        asked = responses.decode_stateless(body, RequestOptions("someone", drop_hosted=True)).turn
         self.assertEqual(asked.ignored, ("tools[0] (file_search)",))
 
     def test_each_form_of_tool_choice(self) -> None:
@@ -67,4 +67,4 @@ class ToolTests(SynchronousTestCase):
             (tools[1], ToolChoice("required", ("g",))),
             (allowed, ToolChoice("required", ("f", "g"))),
         ):
-            self.assertEqual(turn_of(tools=tools, tool_choice=said).tool_choice, meant)
+            self.assertEqual(decode_turn(tools=tools, tool_choice=said).tool_choice, meant)

@@ -44,9 +44,7 @@ _EVENTS: Final = (
     Scenario(
         "tool-events-failed-streamed",
         "the additional final event of a failed response",
-        _with_modes(
-            "tool-events", responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True)
-        ),
+        _with_modes("tool-events", responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True)),
     ),
     Scenario(
         "tool-events-background-streamed",
@@ -119,11 +117,7 @@ _FILES: Final = (
         "error-uploads",
         "files given by id",
         post(RESPONSES, model=MODEL, input=[user_message([{"type": "input_file", "file_id": "file-1"}])]),
-        (
-            post(
-                CHAT, model=MODEL, messages=[user_message([{"type": "file", "file": {"file_id": "file-1"}}])]
-            ),
-        ),
+        (post(CHAT, model=MODEL, messages=[user_message([{"type": "file", "file": {"file_id": "file-1"}}])]),),
     ),
 )
 

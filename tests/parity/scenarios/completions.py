@@ -21,9 +21,7 @@ _BOTH_WAYS: Final = (
         completions("shape: chars\nsay: before the EN END after", stop="END"),
     ),
     Scenario("length", "a token limit", completions("long: 40", max_tokens=4)),
-    Scenario(
-        "filter", "the provider stops for its content filter", completions("incomplete: content_filter I was")
-    ),
+    Scenario("filter", "the provider stops for its content filter", completions("incomplete: content_filter I was")),
     Scenario("reasoning", "reasoning is not shown", completions("think: Let me see.")),
     Scenario(
         "logprobs",
@@ -53,16 +51,12 @@ _NOT_VARIED: Final = (
     Scenario(
         "usage-streamed",
         "token usage at the end of a stream",
-        completions(
-            "usage: 1200,200,34,5\nsay: counted", stream=True, stream_options={"include_usage": True}
-        ),
+        completions("usage: 1200,200,34,5\nsay: counted", stream=True, stream_options={"include_usage": True}),
     ),
 )
 
 _REJECTED: Final = (
-    *with_streamed(
-        Scenario("unknown-model", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no"))
-    ),
+    *with_streamed(Scenario("unknown-model", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no"))),
     Scenario(
         "error-unsupported",
         "invalid and unsupported parameters of legacy completions",

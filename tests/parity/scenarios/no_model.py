@@ -37,18 +37,14 @@ SCENARIOS: Final = (
         "an unknown content encoding",
         evolve(_PLAIN, headers=(("Content-Encoding", "rot13"),)),
     ),
-    Scenario(
-        "error-json", "a body that is not JSON", ScenarioRequest(path=CHAT, body=b'{"model": "scripted", ')
-    ),
+    Scenario("error-json", "a body that is not JSON", ScenarioRequest(path=CHAT, body=b'{"model": "scripted", ')),
     Scenario(
         "error-json",
         "a body that is not JSON",
         ScenarioRequest(path=RESPONSES, body=b'{"model": "scripted", '),
     ),
     Scenario("error-object", "a body that is not an object", ScenarioRequest(path=CHAT, body=b"[]")),
-    Scenario(
-        "error-missing", "a body without messages", ScenarioRequest.with_json(CHAT, {"model": "scripted"})
-    ),
+    Scenario("error-missing", "a body without messages", ScenarioRequest.with_json(CHAT, {"model": "scripted"})),
     Scenario(
         "error-missing",
         "a body without an input",

@@ -148,11 +148,7 @@ _CASES: Final = (
     ResponsesCase(
         "image",
         "an image beside a text",
-        [
-            user_message(
-                [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": PIXEL}]
-            )
-        ],
+        [user_message([{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": PIXEL}])],
         {},
     ),
     ResponsesCase(

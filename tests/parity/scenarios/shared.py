@@ -88,9 +88,7 @@ _ANSWERS: Final = (
         chat={"max_completion_tokens": 16},
         responses={"max_output_tokens": 16},
     ),
-    SharedCase(
-        "incomplete", "the provider stops at its token limit", "incomplete: max_output_tokens Half an ans"
-    ),
+    SharedCase("incomplete", "the provider stops at its token limit", "incomplete: max_output_tokens Half an ans"),
     SharedCase(
         "content-filter",
         "the provider stops for its content filter",
@@ -142,9 +140,7 @@ _FAILURES: Final = (
         "a response fails after some text: rate_limit_exceeded",
         "preface: So far so good.\nfail: rate_limit_exceeded",
     ),
-    SharedCase(
-        "cut", "the provider's connection closes in the middle of a text", "cut: This sentence is not"
-    ),
+    SharedCase("cut", "the provider's connection closes in the middle of a text", "cut: This sentence is not"),
 )
 
 _REJECTED: Final = (

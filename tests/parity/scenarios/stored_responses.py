@@ -210,9 +210,7 @@ _REJECTED: Final = (
             as_other_client(post(f"{_RESPONSE}/cancel")),
             as_other_client(delete(_RESPONSE)),
             as_other_client(continue_from("say: no")),
-            as_other_client(
-                post(RESPONSES, model=MODEL, input=[{"type": "item_reference", "id": "{1.output.0.id}"}])
-            ),
+            as_other_client(post(RESPONSES, model=MODEL, input=[{"type": "item_reference", "id": "{1.output.0.id}"}])),
             get(_RESPONSE),
         ),
     ),

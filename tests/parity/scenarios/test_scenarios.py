@@ -219,8 +219,6 @@ class ScenariosTests(SynchronousTestCase):
 
     def test_a_name_ends_in_streamed_where_a_request_asks_for_a_stream(self) -> None:
         for scenario in SCENARIOS:
-            requests = [
-                step for step in (scenario.first, *scenario.then) if isinstance(step, ScenarioRequest)
-            ]
+            requests = [step for step in (scenario.first, *scenario.then) if isinstance(step, ScenarioRequest)]
             streamed = any(b'"stream":true' in request.body for request in requests)
             self.assertEqual(streamed, scenario.name.endswith("-streamed"), scenario.id)

@@ -71,9 +71,7 @@ _READ: Final = (
         "two text blocks that the model wrote become tool calls",
         responses(_WRITTEN, tools=responses_tools(WEATHER, CLOCK)),
     ),
-    Scenario(
-        "blocks-unknown", "a block of a tool that is not offered stays text", chat(_UNKNOWN, tools=_TOOLS)
-    ),
+    Scenario("blocks-unknown", "a block of a tool that is not offered stays text", chat(_UNKNOWN, tools=_TOOLS)),
 )
 
 _WITHOUT_TOOLS: Final = (

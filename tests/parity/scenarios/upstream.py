@@ -124,9 +124,7 @@ _REQUESTS: Final = (
 )
 
 _FAILURES: Final = (
-    SharedCase(
-        "invalid-json", "the upstream sends invalid JSON in the middle of a text", "garble: So far so good."
-    ),
+    SharedCase("invalid-json", "the upstream sends invalid JSON in the middle of a text", "garble: So far so good."),
     SharedCase("invalid-json-first", "the upstream sends invalid JSON first", "garble: "),
     SharedCase("cut-first", "the connection closes before the first event", "cut: "),
     SharedCase(
@@ -141,9 +139,7 @@ _FAILURES: Final = (
         "cut: So far",
         **_both(model="patient/scripted"),
     ),
-    SharedCase(
-        "unreachable", "the upstream refuses the connection", "say: no", **_both(model="down/scripted")
-    ),
+    SharedCase("unreachable", "the upstream refuses the connection", "say: no", **_both(model="down/scripted")),
     SharedCase(
         "fallback",
         "the upstream refuses the connection, and a fallback answers",
@@ -215,9 +211,7 @@ _ALONE: Final = (
     ),
 )
 
-_ALL: Final = {
-    f"{one.endpoint}/{one.name}": one for one in chain.from_iterable(table.SCENARIOS for table in _TABLES)
-}
+_ALL: Final = {f"{one.endpoint}/{one.name}": one for one in chain.from_iterable(table.SCENARIOS for table in _TABLES)}
 _REPEATED_SCENARIOS: Final = tuple(_ALL[name] for name in _REPEATED.split())
 
 SCENARIOS: Final = tuple(in_place("upstream", *_REPEATED_SCENARIOS, *expand(*_REQUESTS, *_FAILURES), *_ALONE))

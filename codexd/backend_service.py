@@ -1,0 +1,113 @@
+"""The Twisted service of the back ends: Codex processes, upstreams and the router in front of them."""
+
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+
+from codexd.child.children import Children
+from codexd.child.launch import LaunchConfig
+from codexd.codex_home import choose_provider, find_codex_binary, find_codex_home, state_directory
+from codexd.interfaces import IEmbedder, IModelBackend
+from codexd.observe.metrics import Metrics
+from codexd.policy.fallback import CODEX
+from codexd.routing.router import BackendEntry, ModelRouter
+from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
+from codexd.scripted.server import ScriptedModel, build_site
+from codexd.settings import Settings
+from codexd.upstream.service import Upstreams
+
+
+class BackendService(MultiService):
+    """Starts and stops all back ends of a daemon.
+
+    Args:
+        settings: all settings.
+        environ: the source of CODEX_HOME, upstream keys and the variables passed to the Codex processes.
+        reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
+        metrics: the daemon's metrics.
+        model: the scripted model to serve instead of a new one, when the scripted model is used.
+
+    Attributes:
+        provider: whose models Codex serves; `none` when Codex does not run.
+        codex_home: the CODEX_HOME of the Codex processes.
+        upstreams: the upstream servers.
+        backend: runs turns on any of them.
+        embedder: requests embeddings from upstreams.
+
+    Raises:
+        ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        reactor: Any,
+        metrics: Metrics,
+        model: ScriptedModel | None = None,
+    ) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._model = model
+        self._port: IListeningPort | None = None
+        self.codex_home = find_codex_home(settings.codex, environ)
+        self.provider = choose_provider(settings.codex, self.codex_home, has_upstreams=bool(settings.upstream))
+        self.upstreams = Upstreams(settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics)
+        self.upstreams.setServiceParent(self)
+        codex = []
+        if self.provider != "none":
+            codex.append(BackendEntry(CODEX, self._start_codex(settings, environ, metrics)))
+        aliases = {alias.name: alias for alias in settings.models.alias}
+        board = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
+        self.embedder: IEmbedder = board
+        self.backend: IModelBackend = ToolTextBackend(board, settings.tools, metrics.count)
+
+    def stopService(self) -> "Deferred[None]":
+        """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await maybeDeferred(super().stopService)
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+
+    def _start_codex(self, settings: Settings, environ: Mapping[str, str], metrics: Metrics) -> IModelBackend:
+        how = LaunchConfig(
+            binary=find_codex_binary(settings.codex),
+            home=self.codex_home,
+            state=state_directory(environ),
+            environ=environ,
+            codex=settings.codex,
+            provider=self._serve_scripted_model() if self.provider == "scripted" else None,
+        )
+        children = Children(settings, how, self._reactor, random.random, metrics)
+        children.setServiceParent(self)
+        return children.backend
+
+    def _upstream_entries(self, settings: Settings, metrics: Metrics) -> list[BackendEntry]:
+        backends = zip(settings.upstream, self.upstreams.backends, strict=True)
+        return [
+            BackendEntry(
+                upstream.name,
+                backend if upstream.tools else PromptedToolsBackend(backend, metrics.count),
+                upstream.prefix,
+                backend,
+            )
+            for upstream, backend in backends
+        ]
+
+    def _serve_scripted_model(self) -> str:
+        """Serve the scripted model on a free loopback port and return its base URL."""
+        site = build_site(self._reactor, self._model)
+        self._port = port = self._reactor.listenTCP(0, site, interface="127.0.0.1")
+        return f"http://127.0.0.1:{port.getHost().port}/v1"
+
+
+def _read_text(path: str) -> str:
+    return Path(path).expanduser().read_text(encoding="utf-8")

@@ -1,0 +1,95 @@
+"""Builds the child's model catalog: Codex's own catalog without Codex's own tools.
+
+The catalog (`codex debug models`) gives newer models a code-execution tool, a clock and sub-agents that no
+configuration of a thread removes, and truncates long tool results. The start flag `model_catalog_json` names
+another catalog, which this module builds. The models keep their names, context windows and efforts.
+"""
+
+from typing import Final
+
+from codexd.wire import json
+from codexd.wire.json import Json
+
+# Measured on the pinned binary: docs/app-server.md lists what each of these adds to a request.
+PLAIN_OVERRIDES: Final[dict[str, Json]] = {
+    "tool_mode": None,
+    "multi_agent_version": None,
+    "multi_agent_reasoning_effort": None,
+    "experimental_supported_tools": [],
+    "default_verbosity": None,
+    "default_service_tier": None,
+    # Codex would cut the middle out of a tool result over 10,000 tokens; the context window is limit enough.
+    "truncation_policy": {"mode": "tokens", "limit": 100_000_000},
+    "node_repl_auto_review_required": False,
+    "include_skills_usage_instructions": False,
+    "include_plugin_usage_instructions": False,
+    "include_apps_usage_instructions": False,
+}
+
+SCRIPTED: Final = "scripted"
+"""The name of the embedded model."""
+
+
+class CatalogError(ValueError):
+    """The text is not a model catalog in a form this codexd supports."""
+
+
+def build_plain_catalog(catalog: bytes) -> bytes:
+    """Remove Codex's own tools from every model.
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    return json.encode({"models": [_remove_tools(model) for model in _decode_models(catalog)]})
+
+
+def build_scripted_catalog(catalog: bytes) -> bytes:
+    """Build a catalog with the embedded model only.
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    model = _remove_tools(_decode_models(catalog)[0]) | {
+        "slug": SCRIPTED,
+        "display_name": "Scripted model",
+        "description": "Answers by a script; needs no account.",
+        "visibility": "list",
+        "use_responses_lite": False,
+        "upgrade": None,
+        "availability_nux": None,
+        "service_tiers": [],
+        "additional_speed_tiers": [],
+    }
+    return json.encode({"models": [model]})
+
+
+def read_context_windows(catalog: bytes) -> dict[str, int]:
+    """Return the usable context window of each model, in tokens.
+
+    The child uses `effective_context_window_percent` of the window.
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    windows = ((model.get("slug"), _usable_window(model)) for model in _decode_models(catalog))
+    return {slug: window for slug, window in windows if isinstance(slug, str) and window > 0}
+
+
+def _usable_window(model: dict[str, Json]) -> int:
+    window, percent = model.get("context_window"), model.get("effective_context_window_percent", 100)
+    return window * percent // 100 if isinstance(window, int) and isinstance(percent, int) else 0
+
+
+def _remove_tools(model: dict[str, Json]) -> dict[str, Json]:
+    return model | {name: value for name, value in PLAIN_OVERRIDES.items() if name in model}
+
+
+def _decode_models(catalog: bytes) -> list[dict[str, Json]]:
+    try:
+        document = json.decode(catalog)
+    except json.JsonError as error:
+        raise CatalogError(str(error)) from None
+    models = document.get("models") if isinstance(document, dict) else None
+    if not models or not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
+        raise CatalogError("no models in it")
+    return models

@@ -1,0 +1,154 @@
+"""One turn that a child is running: the handle for the front end, its event sink, and its deadlines."""
+
+from typing import Final, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from codexd.backs.output_limiter import OutputLimiter
+from codexd.interfaces import IEventSink, ITurnHandle
+from codexd.neutral.event import Began, Ended, Event, Failed, Usage
+from codexd.neutral.fault import Fault, fault
+from codexd.neutral.reply import Fold, Reply
+from codexd.neutral.turn import Turn
+from codexd.policy import estimate
+from codexd.policy.affinity import TurnFingerprints
+from codexd.settings import Turns
+
+QUIET_SECONDS: Final = 5.0
+"""Silence after which a response that looks complete is taken as complete: its last event can get lost."""
+
+
+class TurnController(Protocol):
+    """What the handle of a turn controls: the session of its thread."""
+
+    def cancel(self) -> None:
+        """Stop the model: the client has left."""
+
+    def pause(self, turn: "ActiveTurn") -> None:
+        """Stop reading from the child for this turn's client."""
+
+    def resume(self, turn: "ActiveTurn") -> None:
+        """Undo this turn's `pause`."""
+
+
+@implementer(ITurnHandle)
+class ActiveTurn:
+    """Passes the events of one turn to its sink, up to the one that ends it.
+
+    Attributes:
+        request: the turn as it was requested.
+        keys: fingerprints by which a later request finds the thread.
+        over: the last event was passed on, or the turn was cancelled.
+        ignored: request fields that this back end does not support.
+    """
+
+    def __init__(
+        self, request: Turn, keys: TurnFingerprints, sink: IEventSink, controller: TurnController, clock: IReactorTime
+    ) -> None:
+        self.request = request
+        self.keys = keys
+        self.over = False
+        self.ignored = request.ignored + _unsupported(request)
+        self._sink = sink
+        self._controller = controller
+        self._clock = clock
+        self._fold = Fold()
+        self._began = False
+        self._unsettled = False
+        self._started_at = self._active_at = clock.seconds()
+        self._limits = (
+            OutputLimiter(request.sampling, self._estimate) if OutputLimiter.is_needed(request.sampling) else None
+        )
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit (`stop`, `max_tokens`) ended the response before the model did."""
+        return self._limits is not None and self._limits.reached
+
+    @property
+    def reply(self) -> Reply:
+        """The response so far."""
+        return self._fold.build_reply()
+
+    def receive(self, event: Event) -> None:
+        """Pass an event to the sink, cut to the limits of the request."""
+        if self._limits is None:
+            self._pass_on(event)
+            return
+        for limited in self._limits.feed(event):
+            self._pass_on(limited)
+
+    def note_activity(self) -> None:
+        """Restart the idle deadline: the model has sent something."""
+        self._active_at = self._clock.seconds()
+
+    def settle(self) -> None:
+        """Have the sink act on the events it has received, if there were any; see IEventSink."""
+        if self._unsettled:
+            self._unsettled = False
+            self._sink.settle()
+
+    def find_missed_deadline(self, limits: Turns) -> tuple[str, Fault] | None:
+        """Return the metrics counter and the fault of a deadline that has passed, or None."""
+        now = self._clock.seconds()
+        if now - self._started_at > limits.total_seconds:
+            return "watchdog_too_long", fault("too_long")
+        if not self._began and now - self._started_at > limits.first_event_seconds:
+            return "watchdog_no_first_event", fault("no_first_event")
+        if self._began and now - self._active_at > limits.idle_seconds:
+            return "watchdog_idle", fault("idle")
+        return None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing has come for so long that the response may be complete; see QUIET_SECONDS."""
+        return self._clock.seconds() - self._active_at > QUIET_SECONDS
+
+    def cancel(self) -> None:
+        """Stop the model (ITurnHandle)."""
+        if not self.over:
+            self.over = True
+            self._unsettled = False
+            self._controller.cancel()
+
+    def pause(self) -> None:
+        """Stop reading from the child (ITurnHandle)."""
+        self._controller.pause(self)
+
+    def resume(self) -> None:
+        """Continue to read from the child (ITurnHandle)."""
+        self._controller.resume(self)
+
+    def _pass_on(self, event: Event) -> None:
+        if self.over:
+            return
+        kind = type(event)
+        if kind is Began:
+            self._began = True
+        elif kind is Ended or kind is Failed:
+            self.over = True
+        self._fold.feed(event)
+        self._unsettled = True
+        self._sink.receive(event)
+
+    def _estimate(self, output_bytes: int) -> Usage:
+        return estimate.usage(self.request, output_bytes)
+
+
+def _unsupported(turn: Turn) -> tuple[str, ...]:
+    """List the sampling parameters of a request that the app-server's protocol does not have."""
+    values = {name: getattr(turn.sampling, name) for name in _UNSUPPORTED}
+    return tuple(name for name, value in values.items() if value is not None and value is not False)
+
+
+_UNSUPPORTED: Final = (
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+)

@@ -1,0 +1,143 @@
+"""Threads that wait for another request: suspended turns, and idle threads of finished conversations."""
+
+from collections.abc import Mapping
+
+from twisted.internet.interfaces import IReactorTime
+
+from codexd.backs.profile import build_requirements
+from codexd.backs.thread import DEFAULT_WINDOW_TOKENS
+from codexd.child.active_turn import ActiveTurn
+from codexd.child.session import Session, ThreadHost
+from codexd.neutral.turn import Item, ToolResult, Turn
+from codexd.observe.metrics import Metrics
+from codexd.policy import estimate
+from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_extended
+from codexd.policy.expiring_cache import ExpiringCache
+from codexd.settings import Turns
+
+MAX_WINDOWS = 256
+"""Models whose context windows are remembered at most; clients may choose the names."""
+
+Continuation = tuple[Session, tuple[Item, ...]]
+"""The session that a request continues, and the items of its history that the thread has not seen."""
+
+
+class IdleThreads:
+    """Bounded caches of suspended and idle sessions, found by the history they have seen.
+
+    A suspended turn is continued by exactly the tool results it waits for. An idle thread is continued by a
+    request whose history begins with the thread's. Sessions that are too old, or too many, are closed.
+    """
+
+    def __init__(self, turns: Turns, clock: IReactorTime, metrics: Metrics) -> None:
+        self._turns = turns
+        self._clock = clock
+        self._metrics = metrics
+        self._suspended: ExpiringCache[Session] = ExpiringCache(turns.suspend_limit, turns.suspend_seconds)
+        self._idle: ExpiringCache[Session] = ExpiringCache(
+            turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
+        )
+        self._windows: dict[str, int] = {}
+        metrics.watch("turns_waiting", lambda: len(self._suspended))
+        metrics.watch("threads_warm", lambda: len(self._idle))
+
+    def context_window(self, model: str) -> int:
+        """Return a model's context window in tokens; if unknown, a number below every real one."""
+        return self._windows.get(model, DEFAULT_WINDOW_TOKENS)
+
+    def history_budget(self, turn: Turn) -> int | None:
+        """Return how many tokens the turn's history may have; None if the model's window is unknown."""
+        window = self._windows.get(turn.model)
+        return None if window is None else estimate.history_budget(turn, window, self._turns.context_share)
+
+    def add_windows(self, windows: Mapping[str, int]) -> None:
+        """Add context windows from the model catalog; windows reported by threads take precedence."""
+        self._windows = {**windows, **self._windows}
+
+    def take(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
+        """Find the session that this request continues, and remove it from its cache."""
+        if turn.items and isinstance(turn.items[-1], ToolResult):
+            found = self._take_suspended(turn, keys)
+            self._metrics.count("turn_replayed" if found is None else "turn_resumed")
+            if found is not None:
+                return found
+        if not self._turns.affinity:
+            return None
+        found = self._take_idle(turn, keys)
+        self._metrics.count("affinity_miss" if found is None else "affinity_hit")
+        return found
+
+    def add(self, session: Session, turn: ActiveTurn) -> bool:
+        """Add the session of a turn that has ended; return False if the thread is to be unloaded instead."""
+        thread, reply, now = session.thread, turn.reply, self._clock.seconds()
+        if thread.window != DEFAULT_WINDOW_TOKENS and len(self._windows) < MAX_WINDOWS:
+            self._windows[turn.request.model] = thread.window
+        digest = fingerprint_extended(turn.keys.prefixes, turn.request.items, reply.items)
+        if thread.state == "suspended" and thread.pending_call_ids:
+            self._metrics.count("turn_suspended")
+            self._close_all(self._suspended.put((turn.keys.turn, digest), session, now), "turn_expired")
+        elif thread.state == "idle" and self._turns.affinity and not build_requirements(turn.request):
+            self._close_all(self._idle.put((turn.keys.thread, digest), session, now), "affinity_evicted")
+        else:
+            return False
+        return True
+
+    def close_expired(self) -> None:
+        """Close sessions that have waited too long."""
+        now = self._clock.seconds()
+        self._close_all(self._suspended.expire(now), "turn_expired")
+        self._close_all(self._idle.expire(now), "affinity_evicted")
+
+    def close_idle(self) -> None:
+        """Close every idle thread, to free memory in the children. Suspended turns stay."""
+        self._close_all(self._idle.discard(lambda _: True), "affinity_evicted")
+
+    def drop_host(self, host: ThreadHost) -> None:
+        """Forget the sessions of a child that has exited."""
+        for cache in (self._suspended, self._idle):
+            cache.discard(lambda session: session.host is host)
+
+    def _take_suspended(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
+        """Find the suspended turn that waits for exactly these results."""
+        for prefix in reversed(keys.prefixes):
+            rest = turn.items[prefix.count :]
+            answers = as_tool_results(rest)
+            if rest and answers is None:
+                return None
+            session = self._pop(self._suspended, (keys.turn, prefix.digest)) if answers else None
+            if session is None:
+                continue
+            given = [answer.call_id for answer in answers or ()]
+            if sorted(given) == sorted(session.thread.pending_call_ids) and self._can_continue(session, rest):
+                return session, rest
+            session.close()
+            return None
+        return None
+
+    def _take_idle(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
+        """Find the idle thread that has seen the longest prefix of this history."""
+        for prefix in reversed(keys.prefixes[:-1]):
+            session = self._pop(self._idle, (keys.thread, prefix.digest))
+            if session is None:
+                continue
+            rest = turn.items[prefix.count :]
+            if self._can_continue(session, rest) and not session.host.full:
+                return session, rest
+            session.close()
+            return None
+        return None
+
+    def _pop(self, cache: ExpiringCache[Session], key: tuple[bytes, bytes]) -> Session | None:
+        return cache.take(key, self._clock.seconds())
+
+    def _can_continue(self, session: Session, rest: tuple[Item, ...]) -> bool:
+        """Return whether the thread still has its whole history, and room for the rest."""
+        thread = session.thread
+        alive = thread.state in ("suspended", "idle")
+        fill = thread.window_share + estimate.history_tokens(rest) / thread.window
+        return alive and not thread.compacted and fill < self._turns.context_share
+
+    def _close_all(self, sessions: list[Session], counter: str) -> None:
+        for session in sessions:
+            self._metrics.count(counter)
+            session.close()

@@ -1,0 +1,58 @@
+"""Logs a child's stderr without quoting prompts.
+
+Lines may contain parts of a prompt. Before the first turn there is no prompt, so lines are logged in full and
+show why a child cannot start. After that only the level and the module in Codex's code are logged, unless
+`codex.log_stderr` is set.
+"""
+
+import re
+from typing import Final
+
+from twisted.logger import Logger, LogLevel
+
+MAX_CHARS: Final = 500
+"""Longest part of a line that is logged."""
+
+_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
+# Matches modules of Codex's own code only: a prompt may contain lines that look like log lines.
+_LOG_LINE: Final = re.compile(r"\S+Z\s+(TRACE|DEBUG|INFO|WARN|ERROR)\s+(codex_\w{1,60}(?:::\w{1,60}){0,6}): ", re.ASCII)
+_LEVELS: Final = {
+    "TRACE": LogLevel.debug,
+    "DEBUG": LogLevel.debug,
+    "INFO": LogLevel.debug,
+    "WARN": LogLevel.info,
+    "ERROR": LogLevel.warn,
+}
+
+
+class StderrLog:
+    """Logs the stderr lines of one child.
+
+    Args:
+        name: the worker's name, for the log lines.
+        in_full: log whole lines even when they may contain prompts.
+    """
+
+    _log = Logger()
+
+    def __init__(self, name: str, in_full: bool) -> None:
+        self._name = name
+        self._in_full = in_full
+        self._redacting = False
+
+    def redact(self) -> None:
+        """Stop logging the text of lines, unless they are always logged in full."""
+        self._redacting = not self._in_full
+
+    def write_line(self, line: bytes) -> None:
+        """Log one line."""
+        text = _ESCAPES.sub("", line.decode(errors="replace"))
+        match = _LOG_LINE.match(text)
+        level = _LEVELS[match.group(1)] if match else LogLevel.info
+        if not self._redacting:
+            said = text[:MAX_CHARS]
+        elif match:
+            said = f"a message from {match.group(2)}"
+        else:
+            said = "a message of no known form"
+        self._log.emit(level, "{worker}: {said}", worker=self._name, said=said, bytes=len(line))

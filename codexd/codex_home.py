@@ -1,0 +1,149 @@
+"""Finds the Codex binary and CODEX_HOME, and checks whether that home contains a login.
+
+A login is what Codex itself uses: `auth.json`, a credential store outside the home, or another model provider
+in `config.toml` (openai/codex, docs/config.md).
+"""
+
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from codexd.configuration import ConfigurationError
+from codexd.settings import Codex
+
+Provider = Literal["account", "scripted", "none"]
+"""Whose models Codex serves: the account's, the scripted model, or none because Codex does not run."""
+
+
+def find_codex_binary(codex: Codex) -> Path:
+    """Return the configured Codex program, else the pinned one that is installed with codexd.
+
+    Raises:
+        ConfigurationError: when the program does not exist or is not executable.
+    """
+    if codex.binary is None:
+        return _find_pinned_binary()
+    found = shutil.which(os.path.expanduser(codex.binary))
+    if found is None:
+        raise ConfigurationError(f"codex.binary: {codex.binary!r} is not a program that can be run")
+    return Path(found).absolute()
+
+
+def find_codex_home(codex: Codex, environ: Mapping[str, str]) -> Path:
+    """Return CODEX_HOME: the setting, else `$CODEX_HOME`, else `~/.codex` with a login, else codexd's own.
+
+    With `model = "scripted"` neither `$CODEX_HOME` nor `~/.codex` is used. Only codexd's own directory is
+    created, with mode 700; a configured directory must exist, as Codex itself requires.
+
+    Raises:
+        ConfigurationError: when a configured home is not a directory, or codexd's own cannot be created.
+    """
+    if codex.home is not None:
+        return _check_directory("codex.home", codex.home)
+    if codex.model == "scripted":
+        return _create_directory(own_codex_home(environ))
+    if configured := environ.get("CODEX_HOME"):
+        return _check_directory("CODEX_HOME", configured)
+    personal = _user_home(environ) / ".codex"
+    return personal if has_login(personal) else _create_directory(own_codex_home(environ))
+
+
+def own_codex_home(environ: Mapping[str, str]) -> Path:
+    """Return the path of codexd's own CODEX_HOME, which may not exist yet."""
+    return state_directory(environ) / "codex-home"
+
+
+def state_directory(environ: Mapping[str, str]) -> Path:
+    """Return the path of codexd's state directory: `$STATE_DIRECTORY` (systemd), else the XDG one."""
+    if configured := environ.get("STATE_DIRECTORY"):
+        return Path(configured.partition(":")[0])
+    xdg_state_home = environ.get("XDG_STATE_HOME")
+    base = Path(xdg_state_home) if xdg_state_home else _user_home(environ) / ".local" / "state"
+    return base / "codexd"
+
+
+def has_login(home: Path) -> bool:
+    """Return whether Codex, started with this home, has a login or another model provider."""
+    try:
+        if (home / "auth.json").stat().st_size > 0:
+            return True
+    except OSError:
+        pass
+    config = _read_config(home)
+    return config.get("cli_auth_credentials_store") == "keyring" or _model_provider(config) != "openai"
+
+
+def choose_provider(codex: Codex, home: Path, has_upstreams: bool = False) -> Provider:
+    """Choose whose models Codex serves.
+
+    Args:
+        codex: the settings.
+        home: CODEX_HOME.
+        has_upstreams: whether upstreams are configured; then `auto` without a login needs no scripted model.
+
+    Raises:
+        ConfigurationError: when an account is required and the home contains no login.
+    """
+    if codex.model == "auto":
+        without_login: Provider = "none" if has_upstreams else "scripted"
+        return "account" if has_login(home) else without_login
+    if codex.model == "account" and not has_login(home):
+        raise ConfigurationError(f'codex.model: "account", but {home} holds no login; `codexd login` makes one')
+    return codex.model
+
+
+def is_temporary(home: Path) -> bool:
+    """Return whether the home is in the temporary directory, where Codex runs without its helper programs."""
+    return home.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+
+
+def _find_pinned_binary() -> Path:
+    try:
+        from codex_cli_bin import bundled_codex_path
+
+        return Path(bundled_codex_path())
+    except (ImportError, FileNotFoundError) as error:
+        raise ConfigurationError(
+            "codex.binary: the Codex program that belongs to codexd is not installed; "
+            "`pip install codexd` brings it, or name another with --codex"
+        ) from error
+
+
+def _check_directory(name: str, path: str) -> Path:
+    home = Path(path).expanduser().absolute()
+    if not home.is_dir():
+        raise ConfigurationError(f"{name}: {home} is not a directory; make it first, for its user alone (mode 700)")
+    return home
+
+
+def _create_directory(home: Path) -> Path:
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"codex.home: {home} cannot be made: {error.strerror}") from error
+    return home.absolute()
+
+
+def _user_home(environ: Mapping[str, str]) -> Path:
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def _read_config(home: Path) -> dict[str, Any]:
+    """Return Codex's configuration, empty when the file is missing or invalid; Codex reports that itself."""
+    try:
+        return tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _model_provider(config: Mapping[str, Any]) -> object:
+    """Return the model provider of the selected profile, else the general one."""
+    profiles = config.get("profiles", {})
+    profile = profiles.get(config.get("profile"), {}) if isinstance(profiles, dict) else {}
+    selected = profile.get("model_provider") if isinstance(profile, dict) else None
+    return selected or config.get("model_provider", "openai")

@@ -1,0 +1,33 @@
+"""A decoded Chat request and how its response is written."""
+
+from attrs import field, frozen
+
+from codexd.fronts.chat.objects import ChatOutputOptions, render_completion
+from codexd.fronts.chat.stream import ChatEncoder
+from codexd.fronts.dialect import ResponseIdentity, turn_for_choice
+from codexd.neutral.reply import Reply
+from codexd.neutral.turn import Turn
+
+
+@frozen
+class DecodedChatRequest:
+    """A decoded Chat Completions request (`codexd.fronts.dialect.DecodedRequest`)."""
+
+    turn: Turn
+    output_options: ChatOutputOptions
+    choices: int = field(default=1, kw_only=True)
+    stream: bool = field(default=False, kw_only=True)
+    storage: None = field(default=None, kw_only=True)
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The one turn, for each choice."""
+        return tuple(turn_for_choice(self.turn, index) for index in range(self.choices))
+
+    def build_encoder(self, identity: ResponseIdentity) -> ChatEncoder:
+        """Build the encoder of a streamed response."""
+        return ChatEncoder(self.choices, self.output_options, identity)
+
+    def render(self, replies: tuple[Reply, ...], identity: ResponseIdentity) -> bytes:
+        """Render the complete response as one JSON body; none of the replies may have a fault."""
+        return render_completion(replies, self.output_options, identity)

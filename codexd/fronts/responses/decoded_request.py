@@ -1,0 +1,39 @@
+"""A decoded Responses request and how its response is written."""
+
+from attrs import frozen
+
+from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.responses import objects
+from codexd.fronts.responses.objects import Echo
+from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
+from codexd.fronts.responses.stream import ResponsesEncoder
+from codexd.fronts.responses.tool_events import build_encoder
+from codexd.neutral.reply import Reply
+from codexd.neutral.turn import Turn
+
+
+@frozen(kw_only=True)
+class DecodedResponsesRequest:
+    """A decoded Responses request (`codexd.fronts.dialect.DecodedRequest`); it has one choice.
+
+    With `tool_events` streams have the additional events of compatibility mode `tool-events`.
+    """
+
+    turn: Turn
+    stream: bool
+    echo: Echo
+    storage: ResponsesStorageEncoder | None = None
+    tool_events: bool = False
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turn of the one choice."""
+        return (self.turn,)
+
+    def build_encoder(self, identity: ResponseIdentity) -> ResponsesEncoder:
+        """Build the encoder of a streamed response."""
+        return build_encoder(identity, self.echo, self.tool_events)
+
+    def render(self, replies: tuple[Reply, ...], identity: ResponseIdentity) -> bytes:
+        """Render the complete Response object."""
+        return objects.render_response(replies[0], identity, self.echo)

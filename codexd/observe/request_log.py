@@ -1,0 +1,52 @@
+"""Logs and counts finished requests and internal errors."""
+
+from attrs import frozen
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.observe.log import AccessLog, format_failure
+from codexd.observe.metrics import Metrics
+from codexd.observe.request_record import RequestRecord
+
+
+@frozen
+class RequestLogger:
+    """Writes requests to the access log and to the metrics.
+
+    Attributes:
+        metrics: counts and times the requests.
+        requests: writes one line per request.
+    """
+
+    _log = Logger()
+
+    metrics: Metrics
+    requests: AccessLog
+
+    def log_request(self, record: RequestRecord) -> None:
+        """Log and count a finished request."""
+        self.metrics.count_request(record)
+        self.requests.write(record)
+
+    def log_background_response(self, record: RequestRecord) -> None:
+        """Log and count a finished background response; its `record.method` is `background`."""
+        self.metrics.count_background_response(record)
+        self.requests.write(record)
+
+    def count_malformed_request(self) -> None:
+        """Count bytes that were not an HTTP request."""
+        self.metrics.count("malformed_request")
+
+    def log_save_failure(self, failure: Failure) -> Fault:
+        """Return the fault for a response that was not saved; log the failure unless the store did."""
+        if isinstance(failure.value, FaultError):
+            return failure.value.fault
+        self.metrics.count("internal_error")
+        self._log.error("keeping an answer broke: {where}", where=format_failure(failure))
+        return fault("internal")
+
+    def log_internal_error(self, record: RequestRecord, failure: Failure) -> None:
+        """Log and count an exception of codexd's own during a request, without the exception's message."""
+        self.metrics.count("internal_error")
+        self._log.error("request {id} broke: {where}", id=record.id, where=format_failure(failure))

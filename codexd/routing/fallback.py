@@ -1,0 +1,139 @@
+"""Tries several back ends for one response, in order, until one of them sends its first event."""
+
+from collections.abc import Callable
+
+from zope.interface import implementer
+
+from codexd.interfaces import IEventSink, ITurnHandle
+from codexd.neutral.event import Event, Failed
+from codexd.neutral.fault import Fault, FaultError
+from codexd.policy.fallback import allows_fallback
+from codexd.routing.internal_error import internal_failure
+
+Attempt = Callable[[IEventSink], ITurnHandle]
+"""Starts the response with one back end; raises FaultError."""
+
+
+@implementer(IEventSink)
+class _AttemptSink:
+    """Receives the events of one attempt; the runner drops them once the attempt was given up."""
+
+    def __init__(self, runner: "FallbackRunner") -> None:
+        self._runner = runner
+        self.has_events = False
+
+    def receive(self, event: Event) -> None:
+        """Pass the next event to the runner (IEventSink)."""
+        self._runner.receive_from(self, event)
+
+    def settle(self) -> None:
+        """Report the end of the reactor turn to the runner (IEventSink)."""
+        self._runner.settle_from(self)
+
+
+@implementer(ITurnHandle)
+class FallbackRunner:
+    """Runs the attempts of one response one after another.
+
+    Starts the next attempt only before the first event; after that the client has seen part of the response.
+
+    Args:
+        attempts: the attempts in order; at least one.
+        sink: receives the events of the response.
+        count: called with `fallback_taken` and `internal_error`.
+    """
+
+    def __init__(self, attempts: tuple[Attempt, ...], sink: IEventSink, count: Callable[[str], None]) -> None:
+        self._attempts = list(attempts)
+        self._sink = sink
+        self._count = count
+        self._handle: ITurnHandle | None = None
+        self._current = _AttemptSink(self)
+        self._failed = False
+        self._over = self._paused = False
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The request fields that the current back end ignored (ITurnHandle)."""
+        return () if self._handle is None else tuple(self._handle.ignored)
+
+    def begin(self) -> None:
+        """Start the first attempt that is neither refused nor fails at once.
+
+        Raises:
+            FaultError: the refusal of the last attempt.
+        """
+        self._start_next()
+        while self._failed and self._attempts:
+            self._start_next()
+
+    def _start_next(self) -> None:
+        attempt = self._attempts.pop(0)
+        self._failed, self._current = False, _AttemptSink(self)
+        try:
+            self._handle = attempt(self._current)
+        except FaultError as refused:
+            if not self._give_up_attempt(refused.fault):
+                raise
+        if self._paused and self._handle is not None:
+            self._handle.pause()
+
+    def _give_up_attempt(self, fault: Fault) -> bool:
+        """Mark the attempt as failed and return True, if another attempt can be made after this fault."""
+        if not self._attempts or not allows_fallback(fault):
+            return False
+        self._failed, self._handle = True, None
+        self._count("fallback_taken")
+        return True
+
+    # Events from the back ends.
+
+    def receive_from(self, source: _AttemptSink, event: Event) -> None:
+        """Pass on an event of the current attempt; drop those of earlier ones."""
+        if source is not self._current or self._over or self._failed:
+            return
+        if isinstance(event, Failed) and not source.has_events and self._give_up_attempt(event.fault):
+            return
+        source.has_events = True
+        self._sink.receive(event)
+
+    def settle_from(self, source: _AttemptSink) -> None:
+        """Start the next attempt if the current one has failed, then let the sink act on its events."""
+        if source is not self._current or self._over:
+            return
+        while self._failed:
+            self._start_next_late()
+        self._sink.settle()
+
+    def _start_next_late(self) -> None:
+        """Start the next attempt after `begin` has returned: a refusal becomes a failure of the response."""
+        try:
+            self._start_next()
+        except FaultError as refused:
+            self._fail(Failed(refused.fault))
+        except Exception:
+            self._fail(internal_failure(self._count))
+
+    def _fail(self, failed: Failed) -> None:
+        self._failed, self._handle = False, None
+        self._sink.receive(failed)
+
+    # Commands from the front end (ITurnHandle).
+
+    def cancel(self) -> None:
+        """Cancel the current attempt and start no other."""
+        self._over = True
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def pause(self) -> None:
+        """Pause the current attempt and every later one."""
+        self._paused = True
+        if self._handle is not None:
+            self._handle.pause()
+
+    def resume(self) -> None:
+        """Resume the current attempt."""
+        self._paused = False
+        if self._handle is not None:
+            self._handle.resume()

@@ -1,0 +1,24 @@
+"""Turns an unexpected exception in routing into an `internal` failure of that one response."""
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from codexd.neutral.event import Failed
+from codexd.neutral.fault import fault
+from codexd.observe.log import format_failure
+
+_LOG: Final = Logger()
+
+
+def internal_failure(count: Callable[[str], None]) -> Failed:
+    """Log and count the exception that is being handled, and return the event that ends its response.
+
+    Args:
+        count: called with `internal_error`.
+    """
+    count("internal_error")
+    _LOG.error("An answer could not be brought over: {where}", where=format_failure(Failure()))
+    return Failed(fault("internal"))

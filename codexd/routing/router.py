@@ -1,0 +1,145 @@
+"""Routes each turn to the back end that has its model; presents all back ends as one."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from codexd.fronts import embeddings
+from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.turn import Turn
+from codexd.policy.fallback import CODEX, RouteCandidate, RoutedAlias, list_candidates
+from codexd.routing.fallback import Attempt, FallbackRunner
+
+_UNKNOWN: Final = "unknown_model"
+
+
+@frozen
+class BackendEntry:
+    """One back end of the router.
+
+    Attributes:
+        name: the name that aliases refer to.
+        backend: the back end.
+        prefix: the beginning of all its model names; aliases omit it.
+        embedder: the embeddings of this back end, if it has any.
+    """
+
+    name: str
+    backend: IModelBackend
+    prefix: str = ""
+    embedder: IEmbedder | None = None
+
+
+@implementer(IModelBackend, IEmbedder)
+class ModelRouter:
+    """Sends each turn and each embeddings request to the back end of its model.
+
+    Args:
+        entries: the back ends, in the order in which they are tried for a model that none of them lists;
+            those whose prefix the model name has are tried first.
+        aliases: the aliases by name.
+        count: called with `fallback_taken`.
+    """
+
+    def __init__(
+        self, entries: Iterable[BackendEntry], aliases: Mapping[str, RoutedAlias], count: Callable[[str], None]
+    ) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        self._aliases = dict(aliases)
+        self._count = count
+
+    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Start a response (IModelBackend)."""
+        attempts = tuple(self._attempt(candidate) for candidate in list_candidates(turn, self._aliases))
+        if len(attempts) == 1:
+            return attempts[0](sink)
+        runner = FallbackRunner(attempts, sink, self._count)
+        runner.begin()
+        return runner
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """Return the models of all back ends; of equal names the first back end's counts (IModelBackend)."""
+        reachable = (alias for alias in self._aliases.values() if (alias.upstream or CODEX) in self._entries)
+        cards = {alias.name: ModelCard(alias.name) for alias in reachable}
+        for entry in self._entries.values():
+            for card in entry.backend.models():
+                known = cards.get(card.id)
+                if known is None or known == ModelCard(card.id):
+                    cards[card.id] = card
+        return tuple(cards.values())
+
+    def ready(self) -> bool:
+        """Return whether any back end is ready (IModelBackend)."""
+        return any(entry.backend.ready() for entry in self._entries.values())
+
+    def embed(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+        """Request embeddings from the back end of the model (IEmbedder).
+
+        There is no fallback: the vectors of another model are not comparable.
+        """
+        alias = self._aliases.get(model)
+        entry = self._find_listing(model) if alias is None else self._entries.get(alias.upstream or CODEX)
+        if entry is None:
+            return self._embed_unlisted(model, encode_body)
+        if entry.embedder is None:
+            raise FaultError(embeddings.embeddings_unsupported())
+        own_name = model if alias is None else entry.prefix + (alias.model or alias.name)
+        return entry.embedder.embed(own_name, encode_body)
+
+    def _embed_unlisted(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+        refusal = FaultError(fault(_UNKNOWN, param="model"))
+        for entry in self._prefix_matches_first(model):
+            try:
+                if entry.embedder is not None:
+                    return entry.embedder.embed(model, encode_body)
+            except FaultError as refused:
+                refusal = refused
+        raise refusal
+
+    def _attempt(self, candidate: RouteCandidate) -> Attempt:
+        entry = None if candidate.backend is None else self._entries.get(candidate.backend)
+        if entry is None:
+            return lambda sink: self._begin_by_model(candidate.turn, sink)
+        turn = evolve(candidate.turn, model=entry.prefix + candidate.turn.model)
+        return lambda sink: entry.backend.begin(turn, sink)
+
+    def _begin_by_model(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        """Start the response with the back end that lists the model, else with the first that accepts it.
+
+        Raises:
+            FaultError: the refusal of that back end. If no back end accepts the model: `not_ready` if one of
+                them may have it but has not listed its models yet, else `unknown_model`.
+        """
+        listing = self._find_listing(turn.model)
+        if listing is not None:
+            return listing.backend.begin(turn, sink)
+        refusal = FaultError(fault(_UNKNOWN, param="model"))
+        for entry in self._prefix_matches_first(turn.model):
+            try:
+                return entry.backend.begin(turn, sink)
+            except FaultError as refused:
+                if not _can_skip(entry, refused.fault):
+                    raise
+                if refusal.fault.kind == _UNKNOWN:
+                    refusal = refused
+        raise refusal
+
+    def _prefix_matches_first(self, model: str) -> list[BackendEntry]:
+        """Return all back ends, those first whose prefix the model name has."""
+        return sorted(self._entries.values(), key=lambda entry: not (entry.prefix and model.startswith(entry.prefix)))
+
+    def _find_listing(self, model: str) -> BackendEntry | None:
+        entries = self._entries.values()
+        return next((entry for entry in entries if any(card.id == model for card in entry.backend.models())), None)
+
+
+def _can_skip(entry: BackendEntry, refused: Fault) -> bool:
+    """Return whether the next back end is tried after this one refused a model that no back end lists.
+
+    An upstream that has not listed its models yet may be down for long, so it does not block the others.
+    """
+    return refused.kind == _UNKNOWN or (refused.kind == "not_ready" and entry.name != CODEX)

@@ -1,0 +1,51 @@
+"""Renders the log lines at the start: whose models are served, and a curl command to try."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from twisted.internet.endpoints import _parse as parse_endpoint
+
+from codexd import __version__
+from codexd.settings import Settings
+
+# The interface of an endpoint that names none, and the loopback address that reaches a wildcard interface.
+_DEFAULT_INTERFACES: Final = {"tcp": "0.0.0.0", "tcp6": "::"}  # noqa: S104
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+_BODY: Final = '{"model":"scripted","messages":[{"role":"user","content":"say: hello from codexd"}]}'
+
+
+def render_startup_banner(
+    settings: Settings, provider: Literal["scripted", "account", "none"], home: Path
+) -> tuple[str, ...]:
+    """Return the lines to log at the start."""
+    http = settings.http
+    url = next((url for endpoint in http.listen if (url := _base_url(endpoint))), None)
+    key = " -H 'authorization: Bearer YOUR-KEY'" if http.api_keys else ""
+    command = f"curl {url}/v1/models{key}"
+    if provider == "scripted":
+        command = f"curl {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{_BODY}'"
+    summary = f"codexd {__version__} answers with {' and '.join(_sources(settings, provider, home))}"
+    return (summary, f"Try: {command}") if url else (summary,)
+
+
+def _sources(settings: Settings, provider: str, home: Path) -> Iterator[str]:
+    if provider == "account":
+        yield f"the models of the Codex account in {home}"
+    if provider == "scripted":
+        yield f"the embedded scripted model (no Codex login in {home})"
+    for upstream in settings.upstream:
+        yield f"those of {upstream.name}"
+    if provider == "none" and not settings.upstream:
+        yield "nothing: there is neither Codex nor an upstream"
+
+
+def _base_url(endpoint: str) -> str | None:
+    """Return the URL at which this machine can reach a TCP endpoint, None when its port is not known."""
+    (kind, *arguments), options = parse_endpoint(endpoint)
+    port = options.get("port", next(iter(arguments), "0"))
+    if kind not in _DEFAULT_INTERFACES or port == "0":
+        return None
+    host = options.get("interface") or _DEFAULT_INTERFACES[kind]
+    host = _LOOPBACK.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

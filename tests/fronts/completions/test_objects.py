@@ -1,0 +1,105 @@
+"""Bodies of legacy responses that are not streamed."""
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.fronts.completions.objects import CompletionsOutputOptions, render_completion
+from codexd.fronts.dialect import ResponseIdentity
+from codexd.neutral.event import Usage
+from codexd.neutral.reply import Reply
+from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart
+from codexd.wire import json
+
+STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
+
+
+def said(*texts: str) -> tuple[Message, ...]:
+    """Build an assistant message with this text."""
+    return tuple(Message("assistant", (TextPart(text),)) for text in texts)
+
+
+def body(*replies: Reply, echoed: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Render and parse."""
+    output_options = CompletionsOutputOptions(echoed or ("",) * len(replies))
+    found: dict[str, Any] = json.decode(render_completion(replies, output_options, STAMP))
+    return found
+
+
+def text(reply: Reply) -> str:
+    """Return only the text."""
+    found: str = body(reply)["choices"][0]["text"]
+    return found
+
+
+class ObjectsTests(SynchronousTestCase):
+    def test_a_response_has_every_member_of_the_contract(self) -> None:
+        self.assertEqual(
+            body(Reply(said("hi"), "length", Usage(10, 4, 3, 6, 2))),
+            {
+                "id": "cmpl-00ff",
+                "object": "text_completion",
+                "created": 1700000000,
+                "model": "some-model",
+                "system_fingerprint": None,
+                "choices": [{"text": "hi", "index": 0, "logprobs": None, "finish_reason": "length"}],
+                "usage": {
+                    "prompt_tokens": 10,
+                    "completion_tokens": 6,
+                    "total_tokens": 16,
+                    "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0, "cache_write_tokens": 3},
+                    "completion_tokens_details": {
+                        "reasoning_tokens": 2,
+                        "audio_tokens": 0,
+                        "accepted_prediction_tokens": 0,
+                        "rejected_prediction_tokens": 0,
+                    },
+                },
+            },
+        )
+
+    def test_messages_are_in_sequence_and_reasoning_is_not_shown(self) -> None:
+        reply = Reply((*said("a"), Reasoning(("hm",)), *said("b")), "stop", reasoning=("hm",))
+        self.assertEqual(text(reply), "ab")
+
+    def test_a_refusal_is_text_as_it_has_no_member(self) -> None:
+        refused = Message("assistant", (TextPart("well, "), RefusalPart("no")))
+        self.assertEqual(text(Reply((refused,), "stop")), "well, no")
+
+    def test_each_choice_begins_with_its_echo(self) -> None:
+        answer = body(Reply(said("b")), Reply(said("d")), echoed=("a", "c"))
+        self.assertEqual([choice["text"] for choice in answer["choices"]], ["ab", "cd"])
+        self.assertEqual([choice["index"] for choice in answer["choices"]], [0, 1])
+
+    def test_every_finish_reason_is_one_of_the_dialect(self) -> None:
+        for finish, shown in (
+            ("stop", "stop"),
+            ("length", "length"),
+            ("content_filter", "content_filter"),
+            ("tool_calls", "stop"),
+        ):
+            reply = Reply(said("a"), finish)  # type: ignore[arg-type]
+            self.assertEqual(body(reply)["choices"][0]["finish_reason"], shown)
+
+    def test_log_probabilities_are_four_lists_and_offsets_include_the_echo(self) -> None:
+        first = '[{"token":"h","logprob":-0.5,"bytes":[104],"top_logprobs":[{"token":"H","logprob":-2.0}]}]'
+        second = '[{"token":"\\u00e9!","logprob":-1.0},{"token":"?","logprob":-3.0,"top_logprobs":null}]'
+        messages = (
+            Message("assistant", (TextPart("h", logprobs=first),)),
+            Message("assistant", (TextPart("unweighed"),)),
+            Message("assistant", (TextPart("é!?", logprobs=second),)),
+        )
+        (choice,) = body(Reply(messages, "stop"), echoed=("ab",))["choices"]
+        self.assertEqual(
+            choice["logprobs"],
+            {
+                "tokens": ["h", "é!", "?"],
+                "token_logprobs": [-0.5, -1.0, -3.0],
+                "top_logprobs": [{"H": -2.0, "h": -0.5}, {"é!": -1.0}, {"?": -3.0}],
+                "text_offset": [2, 3, 5],
+            },
+        )
+
+    def test_usage_is_of_all_choices(self) -> None:
+        answer = body(Reply((), "stop", Usage(5, 1, 1, 2, 1)), Reply((), "stop", Usage(6, 0, 0, 3, 0)))
+        self.assertEqual(answer["usage"]["total_tokens"], 16)

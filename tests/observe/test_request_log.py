@@ -1,0 +1,32 @@
+from twisted.logger import LogEvent, Logger
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.observe.metrics import Metrics
+from codexd.observe.request_log import RequestLogger
+from codexd.observe.request_record import RequestRecord
+from tests.support.in_memory_server import MemoryLog, metric
+
+
+class RequestLoggerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.metrics, self.log = Metrics(), MemoryLog()
+        self.logger = RequestLogger(self.metrics, self.log)
+
+    def test_a_finished_request_is_counted_and_logged(self) -> None:
+        record = RequestRecord(id="req_1", route="a", status=200)
+        self.logger.log_request(record)
+        self.assertEqual(self.log.records, [record])
+        self.assertEqual(metric(self.metrics, "codexd_request_seconds_count", route="a"), 1)
+
+    def test_a_malformed_request_is_counted(self) -> None:
+        self.logger.count_malformed_request()
+        self.assertEqual(metric(self.metrics, "codexd_malformed_request_total"), 1)
+
+    def test_an_internal_error_is_counted_and_logged_with_the_request_id(self) -> None:
+        said: list[LogEvent] = []
+        self.patch(RequestLogger, "_log", Logger(observer=said.append))
+        self.logger.log_internal_error(RequestRecord(id="req_1"), Failure(ValueError("the secret prompt")))
+        self.assertEqual(metric(self.metrics, "codexd_internal_error_total"), 1)
+        self.assertEqual(said[0]["id"], "req_1")
+        self.assertNotIn("secret", said[0]["where"])

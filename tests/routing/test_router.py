@@ -1,0 +1,112 @@
+"""Tests of codexd.routing.router."""
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from codexd.interfaces import IModelBackend, ModelCard
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.turn import Turn
+from codexd.routing.router import BackendEntry, ModelRouter
+from codexd.settings import ModelAlias
+from tests.routing.test_fallback import EventRecorder
+from tests.support.fake_backend import FakeBackend
+
+UNKNOWN = fault("unknown_model", param="model")
+
+
+class ModelRouterTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.codex, self.local = FakeBackend(), FakeBackend()
+        self.codex.cards = (ModelCard("gpt-5"), ModelCard("both"))
+        self.local.cards = (ModelCard("local/llama", 7), ModelCard("both"))
+        aliases = {
+            "small": ModelAlias("small", model="llama", upstream="local", fallback=("gpt-5",)),
+            "gpt-5": ModelAlias("gpt-5", effort="low"),
+        }
+        entries = (BackendEntry("codex", self.codex), BackendEntry("local", self.local, "local/", self.local))
+        self.counted: list[str] = []
+        self.router = ModelRouter(entries, aliases, self.counted.append)
+
+    def route(self, model: str) -> tuple[list[str], list[str]]:
+        self.router.begin(Turn(model, ()), EventRecorder())
+        return [turn.turn.model for turn in self.codex.turns], [turn.turn.model for turn in self.local.turns]
+
+    def test_it_implements_the_back_end_interface(self) -> None:
+        self.assertTrue(verifyObject(IModelBackend, self.router))
+
+    def test_a_listed_model_is_routed_to_the_back_end_that_lists_it(self) -> None:
+        self.assertEqual(self.route("local/llama"), ([], ["local/llama"]))
+
+    def test_a_model_listed_twice_is_routed_to_the_first_back_end(self) -> None:
+        self.assertEqual(self.route("both"), (["both"], []))
+
+    def test_an_unlisted_model_is_routed_to_the_first_back_end_that_accepts_it(self) -> None:
+        self.codex.begin_errors = [UNKNOWN]
+        self.assertEqual(self.route("new"), ([], ["new"]))
+
+    def test_an_unlisted_model_with_a_prefix_is_routed_to_that_back_end_first(self) -> None:
+        self.codex.begin_errors = [fault("not_ready")]
+        self.assertEqual(self.route("local/new"), ([], ["local/new"]))
+        self.router.embed("local/new", str.encode)
+        self.assertEqual(self.local.embedding[0][0], "local/new")
+
+    def test_a_model_that_no_back_end_accepts_is_unknown(self) -> None:
+        self.codex.begin_errors, self.local.begin_errors = [UNKNOWN], [UNKNOWN]
+        self.assertEqual(self.refusal("what"), UNKNOWN)
+
+    def test_an_upstream_that_is_not_ready_is_skipped_and_its_refusal_raised_last(
+        self,
+    ) -> None:
+        unlisted, accepting = FakeBackend(), FakeBackend()
+        router = ModelRouter(
+            (BackendEntry("unlisted", unlisted), BackendEntry("accepting", accepting)),
+            {},
+            self.counted.append,
+        )
+        unlisted.begin_errors = [fault("not_ready"), fault("not_ready")]
+        router.begin(Turn("new", ()), EventRecorder())
+        self.assertEqual(len(accepting.turns), 1)
+        accepting.begin_errors = [UNKNOWN]
+        refused = self.assertRaises(FaultError, router.begin, Turn("new", ()), EventRecorder()).fault
+        self.assertEqual(refused, fault("not_ready"))
+
+    def test_any_other_refusal_is_raised_at_once(self) -> None:
+        self.codex.begin_errors = [fault("not_ready")]
+        self.assertEqual(self.refusal("gpt-5-high"), fault("not_ready"))
+
+    def refusal(self, model: str) -> Fault:
+        return self.assertRaises(FaultError, self.router.begin, Turn(model, ()), EventRecorder()).fault
+
+    def test_an_alias_is_routed_to_its_upstream_with_the_upstreams_model_name(self) -> None:
+        self.assertEqual(self.route("small"), ([], ["local/llama"]))
+
+    def test_the_fallback_of_an_alias_is_tried_after_a_refusal(self) -> None:
+        self.local.begin_errors = [fault("not_ready")]
+        self.assertEqual(self.route("small"), (["gpt-5"], []))
+        self.assertEqual(self.counted, ["fallback_taken"])
+
+    def test_the_list_contains_every_model_once(self) -> None:
+        self.assertEqual([card.id for card in self.router.models()], ["small", "gpt-5", "both", "local/llama"])
+        self.assertEqual(self.router.models()[-1].created, 7)
+
+    def test_embeddings_are_routed_to_the_upstream_of_the_model_with_its_own_name(self) -> None:
+        for model in ("local/llama", "small"):
+            self.router.embed(model, str.encode)
+        self.assertEqual([model for model, _ in self.local.embedding], ["local/llama", "local/llama"])
+
+    def test_codex_has_no_embeddings(self) -> None:
+        for model in ("gpt-5", "both"):
+            refused = self.assertRaises(FaultError, self.router.embed, model, str.encode).fault
+            self.assertEqual((refused.kind, refused.param), ("unsupported", "model"))
+
+    def test_embeddings_of_an_unlisted_model_are_routed_to_the_first_upstream_that_accepts_it(self) -> None:
+        self.router.embed("local/new", str.encode)
+        self.assertEqual(self.local.embedding[0][0], "local/new")
+        self.local.begin_errors = [UNKNOWN]
+        self.assertEqual(self.assertRaises(FaultError, self.router.embed, "what", str.encode).fault, UNKNOWN)
+
+    def test_it_is_ready_if_any_back_end_is(self) -> None:
+        self.codex.is_ready = False
+        self.assertTrue(self.router.ready())
+        self.local.is_ready = False
+        self.assertFalse(self.router.ready())

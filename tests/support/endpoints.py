@@ -1,0 +1,104 @@
+"""The answering endpoints from a client's side: their requests, and how a client merges their streams."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from attrs import frozen
+
+from codexd.fronts import chat, completions, responses
+from codexd.fronts.compatibility import HEADER, TOOL_EVENTS
+from codexd.fronts.dialect import DecodedRequest, RequestOptions, ResponseIdentity
+from codexd.neutral.event import Event
+from codexd.neutral.reply import fold
+from codexd.wire import json
+from codexd.wire.json import Json
+from codexd.wire.sse import SseDecoder
+from tests.support import chat_stream, responses_stream
+from tests.support import completions_client as legacy
+
+STAMP: Final = ResponseIdentity("00ff", 1700000000, "m1")
+_ASKED: Final = {"model": "m1", "stream_options": {"include_usage": True}}
+
+
+@frozen
+class Endpoint:
+    """One endpoint, with or without a compatibility mode.
+
+    Attributes:
+        body: the request body, without `stream` and tools.
+        decode: decodes the body.
+        merge: merges a stream into the body of the JSON answer.
+        error: returns the error message of a stream.
+        headers: of the request.
+        modes: the compatibility modes that the headers turn on.
+    """
+
+    name: str
+    path: str
+    body: dict[str, Json]
+    decode: Callable[[bytes, RequestOptions], DecodedRequest]
+    merge: Callable[[bytes], Json]
+    error: Callable[[bytes], str]
+    headers: dict[str, str]
+    modes: frozenset[str] = frozenset()
+
+    @property
+    def exchange(self) -> DecodedRequest:
+        """The decoded request."""
+        return self.decode(json.encode(self.body | {"stream": True}), RequestOptions("p", modes=self.modes))
+
+    def stream(self, events: Iterable[Event]) -> bytes:
+        """Return the stream of an answer."""
+        encoder = self.exchange.build_encoder(STAMP)
+        return b"".join(frame for event in events for frame in encoder.feed(event))
+
+    def body_of(self, events: Iterable[Event]) -> bytes:
+        """Return the JSON body of an answer."""
+        return self.exchange.render((fold(events),), STAMP)
+
+
+def _chat_error(stream: bytes) -> str:
+    error = chat_stream.read(stream).error
+    assert error is not None
+    return str(error["message"])
+
+
+def _response_error(stream: bytes) -> str:
+    return str(responses_stream.read(stream)[-1]["response"]["error"]["message"])
+
+
+def _chunks(stream: bytes) -> list[dict[str, Any]]:
+    data = [frame.data for frame in SseDecoder().receive(stream)]
+    assert data.pop() == b"[DONE]"
+    return [json.decode(one) for one in data]
+
+
+_RESPONSES: Final = (
+    "/v1/responses",
+    {"model": "m1", "input": "hi", "include": ["reasoning.encrypted_content"]},
+    responses.decode_stateless,
+    lambda stream: responses_stream.accumulate(responses_stream.read(stream)),
+    _response_error,
+)
+ENDPOINTS: Final = (
+    Endpoint(
+        "chat",
+        "/v1/chat/completions",
+        _ASKED | {"messages": [{"role": "user", "content": "hi"}]},
+        chat.decode,
+        lambda stream: chat_stream.merge(chat_stream.read(stream).chunks),
+        _chat_error,
+        {},
+    ),
+    Endpoint("responses", *_RESPONSES, {}),
+    Endpoint("tool events", *_RESPONSES, {HEADER: TOOL_EVENTS}, frozenset((TOOL_EVENTS,))),
+    Endpoint(
+        "completions",
+        "/v1/completions",
+        _ASKED | {"prompt": "hi", "echo": True},
+        completions.decode,
+        lambda stream: legacy.merge(_chunks(stream)),
+        _chat_error,
+        {},
+    ),
+)

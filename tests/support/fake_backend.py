@@ -1,0 +1,122 @@
+"""A verified fake of `IModelBackend` and `IEmbedder`: tests emit the events of its turns."""
+
+from collections.abc import Callable, Iterator
+
+from attrs import Factory, define
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.neutral import event as e
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.turn import Turn
+
+
+@implementer(ITurnHandle)
+@define(eq=False)
+class FakeTurn:
+    """A turn that was begun on a fake back end.
+
+    Attributes:
+        actions: the calls of the handle, in order: `pause`, `resume` and `cancel`.
+    """
+
+    turn: Turn
+    sink: IEventSink
+    ignored: tuple[str, ...] = ()
+    actions: list[str] = Factory(list)
+
+    def cancel(self) -> None:
+        self.actions.append("cancel")
+
+    def pause(self) -> None:
+        self.actions.append("pause")
+
+    def resume(self) -> None:
+        self.actions.append("resume")
+
+    @property
+    def cancelled(self) -> bool:
+        return "cancel" in self.actions
+
+    def emit_unsettled(self, *events: e.Event) -> None:
+        """Emit events without ending the reactor turn."""
+        for event in events:
+            self.sink.receive(event)
+
+    def emit(self, *events: e.Event) -> None:
+        """Emit events and end the reactor turn, as one read from a child does."""
+        self.emit_unsettled(*events)
+        self.sink.settle()
+
+
+@implementer(IModelBackend, IEmbedder)
+class FakeBackend:
+    """Begins every turn, except as `begin_errors` says.
+
+    Attributes:
+        turns: the turns begun so far.
+        begin_errors: one entry for each of the next `begin` and `embed` calls: raise this Fault or exception;
+            None begins.
+        immediate_events: emitted inside `begin`.
+        ignored: the parameters that every handle reports as ignored, besides the turn's own.
+        cards: the models.
+        is_ready: the result of `ready`.
+        embedding: the embedding requests: the model, and the body with the upstream's model name.
+        embedded: the result of `embed`.
+    """
+
+    def __init__(self) -> None:
+        self.turns: list[FakeTurn] = []
+        self.begin_errors: list[Fault | Exception | None] = []
+        self.immediate_events: tuple[e.Event, ...] = ()
+        self.ignored: tuple[str, ...] = ()
+        self.cards: tuple[ModelCard, ...] = (
+            ModelCard("gpt-5", 1700000000),
+            ModelCard("org/m:7b", 1700000001),
+        )
+        self.is_ready = True
+        self.embedding: list[tuple[str, bytes]] = []
+        self.embedded: Deferred[bytes] = Deferred()
+
+    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+        verifyObject(IEventSink, sink)
+        refusal = self.begin_errors.pop(0) if self.begin_errors else None
+        if isinstance(refusal, Fault):
+            raise FaultError(refusal)
+        if refusal is not None:
+            raise refusal
+        begun = FakeTurn(turn, sink, turn.ignored + self.ignored)
+        self.turns.append(begun)
+        begun.emit_unsettled(*self.immediate_events)
+        return begun
+
+    def embed(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+        if self.begin_errors and isinstance(refusal := self.begin_errors.pop(0), Fault):
+            raise FaultError(refusal)
+        self.embedding.append((model, encode_body("its-own-name")))
+        return self.embedded
+
+    def models(self) -> tuple[ModelCard, ...]:
+        return self.cards
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+
+def text_answer(*pieces: str) -> tuple[e.Event, ...]:
+    """Return the events of a whole answer with one message."""
+    return (e.Began(), *message(*pieces), e.UsageReported(USAGE), e.Ended("stop"))
+
+
+def message(*pieces: str, index: int = 0) -> Iterator[e.Event]:
+    """Yield the events of one message."""
+    yield e.MessageOpened(index, f"msg_{index}")
+    for piece in pieces or ("Hel", "lo"):
+        yield e.TextDelta(index, piece)
+    yield e.MessageClosed(index)
+
+
+USAGE = e.Usage(input_tokens=7, cached_tokens=3, output_tokens=2, reasoning_tokens=1)
+MODEL_FAILED = fault("model_failed")

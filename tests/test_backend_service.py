@@ -1,0 +1,67 @@
+"""Tests of codexd.backend_service: the back ends built from the settings."""
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from codexd.backend_service import BackendService
+from codexd.configuration import ConfigurationError
+from codexd.interfaces import IEmbedder, IModelBackend
+from codexd.neutral.fault import FaultError
+from codexd.neutral.turn import Turn
+from codexd.observe.metrics import Metrics
+from codexd.settings import Codex, ModelAlias, Models, Settings, Upstream
+from tests.routing.test_fallback import Notes
+from tests.test_service import DaemonReactor
+
+LOCAL = Upstream("local", "http://127.0.0.1:1/v1", prefix="local/", models=("small", "embedder"))
+
+SHELL = Codex(binary="/bin/sh")
+
+
+class BackendServiceTests(SynchronousTestCase):
+    def build(self, *upstreams: Upstream, codex: Codex = SHELL, **rest: Any) -> BackendService:
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        self.reactor = DaemonReactor()
+        settings = Settings(codex=codex, upstream=upstreams, **rest)
+        return BackendService(settings, {"HOME": str(home)}, self.reactor, Metrics())
+
+    def names(self, service: BackendService) -> list[str]:
+        return [card.id for card in service.backend.models()]
+
+    def test_without_login_and_upstreams_codex_uses_the_scripted_model(self) -> None:
+        service = self.build()
+        self.assertEqual((service.provider, len(self.reactor.tcpServers)), ("scripted", 1))
+        self.assertTrue(verifyObject(IModelBackend, service.backend))
+        self.assertTrue(verifyObject(IEmbedder, service.embedder))
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.reactor.closed, [0])
+
+    def test_with_upstreams_and_no_login_codex_is_not_started(self) -> None:
+        service = self.build(LOCAL, codex=Codex(binary="/no/such/program"))
+        self.assertEqual((service.provider, self.reactor.tcpServers), ("none", []))
+        self.assertEqual(self.names(service), ["local/small", "local/embedder"])
+        service.startService()
+        self.successResultOf(service.stopService())
+
+    def test_an_alias_of_a_codex_model_is_not_offered_without_codex(self) -> None:
+        aliases = (ModelAlias("mine", model="small", upstream="local"), ModelAlias("codexs", model="gpt-5"))
+        service = self.build(LOCAL, models=Models(alias=aliases))
+        self.assertEqual(self.names(service), ["mine", "local/small", "local/embedder"])
+        refused = self.assertRaises(FaultError, service.backend.begin, Turn("codexs", ()), Notes()).fault
+        self.assertEqual(refused.kind, "unknown_model")
+
+    def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:
+        broken = Upstream("local", "https://127.0.0.1:1/v1", ca_file="/no/such/file.pem")
+        error = self.assertRaises(ConfigurationError, self.build, broken)
+        self.assertIn("upstream 'local': ca_file", str(error))
+
+    def test_the_key_file_of_an_upstream_must_hold_one_line(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text("two\nlines\n")
+        error = self.assertRaises(ConfigurationError, self.build, Upstream("a", "http://b/v1", key_file=str(path)))
+        self.assertIn("holds no key, or more than one line", str(error))
+        self.assertNotIn("two", str(error))

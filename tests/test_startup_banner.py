@@ -1,0 +1,71 @@
+"""Tests of the log lines at the start."""
+
+import shlex
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd import __version__
+from codexd.settings import Http, Settings, Upstream
+from codexd.startup_banner import render_startup_banner
+from codexd.wire import json
+
+HOME = Path("/home/me/.codex")
+
+
+class StartupBannerTests(SynchronousTestCase):
+    def url(self, *listen: str) -> str | None:
+        """Return the URL of the suggested command, None if there is none."""
+        lines = render_startup_banner(Settings(Http(listen=listen)), "account", HOME)
+        return lines[1].removeprefix("Try: curl ").removesuffix("/v1/models") if len(lines) == 2 else None
+
+    def test_the_first_line_names_the_models(self) -> None:
+        for provider, whose in (("account", "the Codex account in"), ("scripted", "no Codex login in")):
+            lines = render_startup_banner(Settings(), provider, HOME)[0]  # type: ignore[arg-type]
+            self.assertIn(whose, lines)
+            self.assertIn(__version__, lines)
+            self.assertTrue(lines.rstrip(")").endswith("/home/me/.codex"), lines)
+
+    def test_upstreams_are_named_with_or_without_codex(self) -> None:
+        upstreams = Upstream("local", "http://127.0.0.1:1/v1"), Upstream("cloud", "https://c/v1")
+        alone = render_startup_banner(Settings(upstream=upstreams), "none", HOME)[0]
+        self.assertTrue(alone.endswith("answers with those of local and those of cloud"), alone)
+        beside = render_startup_banner(Settings(upstream=upstreams), "account", HOME)[0]
+        self.assertIn("account in /home/me/.codex and those of local", beside)
+        self.assertIn("neither Codex nor an upstream", render_startup_banner(Settings(), "none", HOME)[0])
+
+    def test_the_suggested_command_is_valid_in_a_shell(self) -> None:
+        words = shlex.split(render_startup_banner(Settings(), "scripted", HOME)[1].removeprefix("Try: "))
+        self.assertEqual(words[:2], ["curl", "http://127.0.0.1:11435/v1/chat/completions"])
+        self.assertEqual(words[2:5], ["-H", "content-type: application/json", "-d"])
+        self.assertEqual(json.decode(words[5])["model"], "scripted")
+
+    def test_with_an_account_the_suggested_command_lists_models(self) -> None:
+        words = shlex.split(render_startup_banner(Settings(), "account", HOME)[1].removeprefix("Try: "))
+        self.assertEqual(words, ["curl", "http://127.0.0.1:11435/v1/models"])
+
+    def test_with_keys_the_command_has_a_placeholder(self) -> None:
+        for provider in ("account", "scripted"):
+            lines = " ".join(render_startup_banner(Settings(Http(api_keys=("sk-secret",))), provider, HOME))  # type: ignore[arg-type]
+            self.assertIn("-H 'authorization: Bearer YOUR-KEY'", lines)
+            self.assertNotIn("sk-secret", lines)
+
+    def test_the_url_is_reachable_from_this_machine(self) -> None:
+        urls = {
+            "tcp:8080": "http://127.0.0.1:8080",
+            "tcp:8080:interface=192.168.1.5": "http://192.168.1.5:8080",
+            "tcp:8080:interface=0.0.0.0": "http://127.0.0.1:8080",
+            r"tcp:8080:interface=\:\:1": "http://[::1]:8080",
+            r"tcp:8080:interface=\:\:": "http://[::1]:8080",
+            "tcp:port=8080": "http://127.0.0.1:8080",
+            "tcp6:8080": "http://[::1]:8080",
+        }
+        for endpoint, url in urls.items():
+            self.assertEqual(self.url(endpoint), url, endpoint)
+
+    def test_the_first_tcp_endpoint_is_used(self) -> None:
+        self.assertEqual(self.url("unix:/run/codexd.sock", "tcp:1", "tcp:2"), "http://127.0.0.1:1")
+
+    def test_without_a_known_url_no_command_is_suggested(self) -> None:
+        for endpoint in ("unix:/run/codexd.sock", "systemd:domain=INET:index=0", "tcp:0", "ssl:443"):
+            self.assertIsNone(self.url(endpoint), endpoint)
