@@ -16,18 +16,18 @@ from bench.store import measure_store
 from bench.upstream import measure_upstream
 
 SECTIONS: Final[dict[str, tuple[str, Callable[[Path, int], list[Figure]]]]] = {
-    "child": ("over a child that answers at once", measure_instant_child),
-    "codex": ("over the real Codex app-server", measure_real_child),
-    "upstream": ("over an upstream that answers at once", measure_upstream),
-    "store": ("with a store that grows, over the same upstream", measure_store),
+    "child": ("With a child that answers at once", measure_instant_child),
+    "codex": ("With the real Codex app-server", measure_real_child),
+    "upstream": ("With an upstream that answers at once", measure_upstream),
+    "store": ("With a growing store and the same upstream", measure_store),
 }
 
 
 def main() -> int:
     """Run the sections and print their figures."""
-    parser = argparse.ArgumentParser("bench", description="Measure what codexd adds.")
-    parser.add_argument("--turns", type=int, default=1000, help="short requests for each figure")
-    parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS), help="all, unless some are named")
+    parser = argparse.ArgumentParser("bench", description="Measure the CPU time and memory of codexd.")
+    parser.add_argument("--turns", type=int, default=1000, help="number of short requests per figure")
+    parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS), help="the sections to run (default: all)")
     options = parser.parse_args()
     if unknown := set(options.sections) - SECTIONS.keys():
         parser.error(f"no such section: {', '.join(sorted(unknown))}")

@@ -80,7 +80,7 @@ class DirectChild:
             if isinstance(message, jsonrpc.RpcResponse) and message.id == id:
                 return message.result
             if isinstance(message, jsonrpc.RpcErrorResponse):
-                raise SystemExit(f"the child refused: {message.message}")
+                raise SystemExit(f"the child returned an error: {message.message}")
 
     def _wait_for(self, method: str) -> None:
         while True:

@@ -105,5 +105,5 @@ def request_many(port: int, endpoint: Endpoint, request: bytes, count: int, clie
     for thread in threads:
         thread.join()
     if len(deltas) < clients:
-        raise SystemExit("a client was not answered")
+        raise SystemExit("a client received no answer")
     return sum(deltas)

@@ -95,4 +95,4 @@ def _wait_until_ready(port: int, path: str) -> None:
         except OSError:
             pass
         time.sleep(0.1)
-    raise SystemExit(f"nothing answers {path}; see build/bench.log")
+    raise SystemExit(f"no response from {path}; see build/bench.log")

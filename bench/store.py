@@ -32,10 +32,10 @@ def measure_store(state: Path, turns: int) -> list[Figure]:
         (late,) = large.resident_bytes()
         few, many = _measure_continuations(small, large)
     return [
-        request_figure(f"CPU of going on from one of {FEW:,}", few),
-        request_figure(f"CPU of going on from one of {MANY:,}", many, "1.2 x", format_ratio(many, few, f"of {FEW:,}")),
+        request_figure(f"CPU of continuing one of {FEW:,}", few),
+        request_figure(f"CPU of continuing one of {MANY:,}", many, "1.2 x", format_ratio(many, few, f"of {FEW:,}")),
         memory_figure("memory of the daemon", late),
-        memory_figure(f"growth from {MANY // 5:,} to {MANY:,} answers", late - early),
+        memory_figure(f"growth from {MANY // 5:,} to {MANY:,} stored responses", late - early),
     ]
 
 

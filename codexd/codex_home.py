@@ -29,7 +29,7 @@ def find_codex_binary(codex: Codex) -> Path:
         return _find_pinned_binary()
     found = shutil.which(os.path.expanduser(codex.binary))
     if found is None:
-        raise ConfigurationError(f"codex.binary: {codex.binary!r} is not a program that can be run")
+        raise ConfigurationError(f"codex.binary: {codex.binary!r} is not an executable program")
     return Path(found).absolute()
 
 
@@ -92,7 +92,7 @@ def choose_provider(codex: Codex, home: Path, has_upstreams: bool = False) -> Pr
         without_login: Provider = "none" if has_upstreams else "scripted"
         return "account" if has_login(home) else without_login
     if codex.model == "account" and not has_login(home):
-        raise ConfigurationError(f'codex.model: "account", but {home} holds no login; `codexd login` makes one')
+        raise ConfigurationError(f'codex.model: "account", but {home} contains no login; log in with `codexd login`')
     return codex.model
 
 
@@ -108,15 +108,15 @@ def _find_pinned_binary() -> Path:
         return Path(bundled_codex_path())
     except (ImportError, FileNotFoundError) as error:
         raise ConfigurationError(
-            "codex.binary: the Codex program that belongs to codexd is not installed; "
-            "`pip install codexd` brings it, or name another with --codex"
+            "codex.binary: the pinned Codex program is not installed; "
+            "reinstall codexd, or set another program with --codex"
         ) from error
 
 
 def _check_directory(name: str, path: str) -> Path:
     home = Path(path).expanduser().absolute()
     if not home.is_dir():
-        raise ConfigurationError(f"{name}: {home} is not a directory; make it first, for its user alone (mode 700)")
+        raise ConfigurationError(f"{name}: {home} is not a directory; create it first, with mode 700")
     return home
 
 
@@ -125,7 +125,7 @@ def _create_directory(home: Path) -> Path:
         home.parent.mkdir(parents=True, exist_ok=True)
         home.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"codex.home: {home} cannot be made: {error.strerror}") from error
+        raise ConfigurationError(f"codex.home: {home} cannot be created: {error.strerror}") from error
     return home.absolute()
 
 

@@ -28,13 +28,13 @@ _USAGE: Final = """\
 Usage: codexd COMMAND [options]
 
   serve [options]         run the daemon in the foreground: twistd --nodaemon codexd
-  check-config [options]  print the settings in force, or what is wrong with them (takes serve's options)
+  check-config [options]  check the settings and print them (same options as serve)
   settings [--markdown]   print a configuration file that explains every setting, or the manual's tables
-  new-key                 print a fresh API key
-  login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` shows who
-  logout [options]        log it out there
-  version                 print the versions of codexd and what it stands on
-  scripted [options]      run the scripted model by itself
+  new-key                 print a new API key
+  login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
+  logout [options]        log Codex out there
+  version                 print the versions of codexd, Codex, Twisted and Python
+  scripted [options]      run the scripted model on its own
   parity [options]        record and compare golden transcripts
 
 `codexd serve --help` lists the options.
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         return 0
     command = _COMMANDS.get({"--version": "version"}.get(name, name))
     if command is None:
-        print(f"codexd: no command {name!r}\n\n{_USAGE}" if name else _USAGE, end="", file=sys.stderr)
+        print(f"codexd: unknown command {name!r}\n\n{_USAGE}" if name else _USAGE, end="", file=sys.stderr)
         return 2
     try:
         return command(rest, context or ProcessContext()) or 0
@@ -137,7 +137,7 @@ def _codex_version(codex: Codex) -> str:
             check=True,
         )
     except (ConfigurationError, OSError, subprocess.SubprocessError) as error:
-        return f"codex-cli not usable: {error}"
+        return f"codex-cli cannot be run: {error}"
     return run.stdout.strip()
 
 

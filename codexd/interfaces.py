@@ -1,11 +1,13 @@
 """The zope interfaces between HTTP, back ends and the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
 from zope.interface import Attribute, Interface
 
 from codexd.neutral.event import Event
+from codexd.neutral.fault import Fault
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
@@ -73,6 +75,48 @@ class IEmbedder(Interface):
 
         Raises:
             FaultError: `unknown_model`, or `unsupported` for a model without embeddings.
+        """
+
+
+class IBodyWriter(Interface):
+    """Writes one response that is a single body, over one transport."""
+
+    def send(body: bytes, ignored: tuple[str, ...]) -> None:
+        """Send a whole response.
+
+        Args:
+            ignored: the request's fields without effect.
+        """
+
+    def refuse(fault: Fault) -> None:
+        """Send an error in the dialect of the request, in place of a response."""
+
+    def abort() -> None:
+        """Break the connection off, so that the client does not take a part for the whole."""
+
+
+class IStreamWriter(IBodyWriter):
+    """Writes one streamed response: `open`, any number of `write`, `finish`; or `refuse` instead of them all."""
+
+    def open(producer: IPushProducer, ignored: tuple[str, ...]) -> None:
+        """Begin the stream; from here on it cannot be refused.
+
+        Args:
+            producer: paused while the transport is full.
+            ignored: the request's fields without effect.
+        """
+
+    def write(events: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send events (`codexd.fronts.dialect.StreamEvent`), in one write."""
+
+    def keep_alive() -> None:
+        """Send the transport's own sign of life, such as an SSE comment or a WebSocket ping."""
+
+    def finish(events: Sequence[tuple[bytes, bytes]], complete: bool) -> None:
+        """Send the last events and end the stream.
+
+        Args:
+            complete: it ends as the model ended it, and not with a failure.
         """
 
 

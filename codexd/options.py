@@ -22,18 +22,18 @@ _SINGLE_VALUE_FLAGS: Final = {
 }
 
 _HELP: Final = """
-Settings: a flag wins over its CODEXD_* variable, that over the --config file, that over the default.
-Every setting http.max_body_bytes has a variable CODEXD_HTTP_MAX_BODY_BYTES; short forms are
-CODEXD_LISTEN, CODEXD_API_KEYS, CODEXD_CODEX and CODEXD_CONFIG. `codexd settings` prints a
-configuration file that explains them all, `codexd check-config` what is in force.
+Settings: a flag takes precedence over its CODEXD_* variable, the variable over the --config file, the
+file over the default. The variable of the setting http.max_body_bytes is CODEXD_HTTP_MAX_BODY_BYTES, and
+so on; short forms are CODEXD_LISTEN, CODEXD_API_KEYS, CODEXD_CODEX and CODEXD_CONFIG. `codexd settings`
+prints a configuration file that explains all settings, `codexd check-config` the settings in effect.
 
 Examples:
   twistd --nodaemon codexd
-      On 127.0.0.1:11435; your Codex login if there is one, else the scripted model.
+      Listen on 127.0.0.1:11435; use your Codex login if there is one, else the scripted model.
   twistd --nodaemon codexd --model scripted --listen tcp:8080:interface=127.0.0.1
-      The scripted model on another port: no account, no internet.
+      Serve the scripted model on another port, without account and internet.
   twistd --nodaemon codexd --listen tcp:11435 --api-key "$(codexd new-key)"
-      Open to other machines, which takes a key.
+      Listen for other machines, which requires an API key.
   twistd --nodaemon codexd --config /etc/codexd/codexd.toml --workers 2
 """
 
@@ -47,21 +47,21 @@ class Options(usage.Options):
     """
 
     synopsis = "[options]"
-    longdesc = "Lets every OpenAI client talk to Codex."
+    longdesc = "An OpenAI-compatible HTTP API for Codex."
     optParameters = [
         ["config", "c", None, "TOML file with settings (CODEXD_CONFIG)."],
-        ["codex", None, None, "Codex program to run instead of the pinned one (CODEXD_CODEX)."],
-        ["codex-home", None, None, "CODEX_HOME; its config.toml and login are used as they are."],
-        ["workers", None, None, "How many Codex processes to run; one unless told otherwise."],
+        ["codex", None, None, "Codex program, instead of the pinned one (CODEXD_CODEX)."],
+        ["codex-home", None, None, "CODEX_HOME; its config.toml and login are used unchanged."],
+        ["workers", None, None, "Number of Codex processes, 1 by default."],
         [
             "model",
             None,
             None,
-            "auto: the account's models if there is a login, else the scripted model; "
-            "account or scripted: insist on one.",
+            "auto: the account's models if there is a login, else the scripted model, "
+            "or no Codex with upstreams; account, scripted or none choose one.",
         ],
     ]
-    optFlags = [["check", None, "Print the settings in force and exit."]]
+    optFlags = [["check", None, "Print the settings in effect and exit."]]
 
     loaded: LoadedSettings
 
@@ -77,12 +77,12 @@ class Options(usage.Options):
         return self.loaded.settings
 
     def opt_listen(self, endpoint: str) -> None:
-        """Twisted endpoint to listen on; repeatable (CODEXD_LISTEN)."""
+        """Twisted endpoint to listen on; can be repeated (CODEXD_LISTEN)."""
         self["listen"].append(endpoint)
 
     def opt_api_key(self, key: str) -> None:
-        """Key that clients must send; repeatable. Others on this machine can read it in the process list:
-        CODEXD_API_KEYS or http.api_keys_file keep it private."""
+        """API key that clients must send; can be repeated. It is visible in the process list; use
+        CODEXD_API_KEYS or http.api_keys_file to keep it private."""
         self["api-key"].append(key)
 
     def opt_version(self) -> None:
@@ -129,7 +129,7 @@ class Options(usage.Options):
         program = None if provider == "none" else find_codex_binary(codex)
         lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {provider}"]
         if is_temporary(home):
-            lines.append("# warning: CODEX_HOME lies under the temporary directory; Codex wants it elsewhere")
+            lines.append("# warning: CODEX_HOME is in the temporary directory, where Codex has no helper programs")
         return "\n".join([*lines, "", render_effective(self.loaded)])
 
     def _overrides(self) -> list[Override]:
@@ -147,7 +147,7 @@ def _check_endpoints(listen: Iterable[str]) -> None:
             if not endpoint.startswith("systemd:"):
                 serverFromString(None, endpoint)
         except (ValueError, TypeError, LookupError, OSError) as error:
-            raise ConfigurationError(f"http.listen: {endpoint!r} cannot be listened on: {error}") from error
+            raise ConfigurationError(f"http.listen: {endpoint!r} is not a valid endpoint: {error}") from error
 
 
 def _read_text(path: str) -> str:

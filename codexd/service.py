@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from codexd.backend_service import BackendService
 from codexd.codex_home import state_directory
 from codexd.configuration import ConfigurationError
-from codexd.http.front import Front
+from codexd.http.server import HttpServer
 from codexd.observe.log import AccessLog, build_observer
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
@@ -87,7 +87,7 @@ class Daemon(MultiService):
         self._connect = connect
         self._metrics = Metrics()
         self._store: Store | None = None
-        self._front: Front | None = None
+        self._server: HttpServer | None = None
         self._ports: list[IListeningPort] = []
 
     def setServiceParent(self, parent: Any) -> None:
@@ -105,25 +105,25 @@ class Daemon(MultiService):
         settings = self._settings
         self._store = store = self._open_store()
         backends = self._build_backends()
-        self._front = Front.built(
-            backends.backend,
-            backends.embedder,
-            store,
-            settings,
-            RequestLogger(self._metrics, AccessLog()),
-            self._reactor,
-            time.time,
+        self._server = HttpServer.build(
+            backend=backends.backend,
+            embedder=backends.embedder,
+            store=store,
+            settings=settings,
+            request_log=RequestLogger(self._metrics, AccessLog()),
+            clock=self._reactor,
+            now=time.time,
         )
         for description in settings.http.listen:
-            self._listen(description, self._front.site)
+            self._listen(description, self._server.site)
         backends.setServiceParent(self)
         super().startService()
         for line in render_startup_banner(settings, backends.provider, backends.codex_home):
             self._log.info("{line}", line=line)
 
     async def _stop(self) -> None:
-        if self._front is not None:
-            await self._front.doorman.close()
+        if self._server is not None:
+            await self._server.active.drain()
         await maybeDeferred(super().stopService)
         for port in self._ports:
             await maybeDeferred(port.stopListening)

@@ -25,7 +25,7 @@ def render_startup_banner(
     command = f"curl {url}/v1/models{key}"
     if provider == "scripted":
         command = f"curl {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{_BODY}'"
-    summary = f"codexd {__version__} answers with {' and '.join(_sources(settings, provider, home))}"
+    summary = f"codexd {__version__} serves {' and '.join(_sources(settings, provider, home))}"
     return (summary, f"Try: {command}") if url else (summary,)
 
 
@@ -35,9 +35,9 @@ def _sources(settings: Settings, provider: str, home: Path) -> Iterator[str]:
     if provider == "scripted":
         yield f"the embedded scripted model (no Codex login in {home})"
     for upstream in settings.upstream:
-        yield f"those of {upstream.name}"
+        yield f"the models of {upstream.name}"
     if provider == "none" and not settings.upstream:
-        yield "nothing: there is neither Codex nor an upstream"
+        yield "no models: there is neither Codex nor an upstream"
 
 
 def _base_url(endpoint: str) -> str | None:

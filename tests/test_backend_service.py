@@ -13,7 +13,7 @@ from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.settings import Codex, ModelAlias, Models, Settings, Upstream
-from tests.routing.test_fallback import Notes
+from tests.routing.test_fallback import EventRecorder
 from tests.test_service import DaemonReactor
 
 LOCAL = Upstream("local", "http://127.0.0.1:1/v1", prefix="local/", models=("small", "embedder"))
@@ -51,7 +51,7 @@ class BackendServiceTests(SynchronousTestCase):
         aliases = (ModelAlias("mine", model="small", upstream="local"), ModelAlias("codexs", model="gpt-5"))
         service = self.build(LOCAL, models=Models(alias=aliases))
         self.assertEqual(self.names(service), ["mine", "local/small", "local/embedder"])
-        refused = self.assertRaises(FaultError, service.backend.begin, Turn("codexs", ()), Notes()).fault
+        refused = self.assertRaises(FaultError, service.backend.begin, Turn("codexs", ()), EventRecorder()).fault
         self.assertEqual(refused.kind, "unknown_model")
 
     def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:
@@ -63,5 +63,5 @@ class BackendServiceTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_text("two\nlines\n")
         error = self.assertRaises(ConfigurationError, self.build, Upstream("a", "http://b/v1", key_file=str(path)))
-        self.assertIn("holds no key, or more than one line", str(error))
+        self.assertIn("must contain one line of visible ASCII", str(error))
         self.assertNotIn("two", str(error))

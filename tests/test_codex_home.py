@@ -45,7 +45,7 @@ class FindCodexBinaryTests(HomeTestCase):
 
         self.patch(codex_cli_bin, "bundled_codex_path", gone)
         error = self.assertRaises(ConfigurationError, find_codex_binary, Codex())
-        self.assertIn("codex.binary: the Codex program that belongs to codexd is not installed", str(error))
+        self.assertIn("codex.binary: the pinned Codex program is not installed", str(error))
 
     def test_a_configured_program_is_found_by_path(self) -> None:
         program = self.root / "codex"
@@ -57,7 +57,7 @@ class FindCodexBinaryTests(HomeTestCase):
         self.directory("bin", codex="not executable")
         for path in (self.root / "gone", self.root / "bin" / "codex", self.root):
             error = self.assertRaises(ConfigurationError, find_codex_binary, Codex(binary=str(path)))
-            self.assertEqual(str(error), f"codex.binary: {str(path)!r} is not a program that can be run")
+            self.assertEqual(str(error), f"codex.binary: {str(path)!r} is not an executable program")
 
 
 class FindCodexHomeTests(HomeTestCase):

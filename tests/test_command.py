@@ -45,7 +45,7 @@ class CommandTests(SynchronousTestCase):
             result = self.run_command(*argv)
             self.assertEqual((result.status, result.out), (2, ""))
             self.assertIn("Usage: codexd COMMAND", result.err)
-        self.assertIn("no command 'bogus'", result.err)
+        self.assertIn("unknown command 'bogus'", result.err)
 
     def test_help_shows_the_usage(self) -> None:
         for name in ("help", "--help", "-h"):
@@ -67,7 +67,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(result.err, "codexd: codex.workers: must be at least 1, not 0 (CODEXD_CODEX_WORKERS)\n")
         result = self.run_command("check-config", "--model", "account")
         self.assertEqual(result.status, 1)
-        self.assertIn("holds no login", result.err)
+        self.assertIn("contains no login", result.err)
 
     def test_serve_executes_twistd(self) -> None:
         result = self.run_command("serve", "--workers", "2")
@@ -106,7 +106,7 @@ class CommandTests(SynchronousTestCase):
     def test_version_reports_a_missing_codex(self) -> None:
         result = self.run_command("version", CODEXD_CODEX="/gone")
         self.assertEqual(result.status, 0)
-        self.assertIn("codex-cli not usable: codex.binary: '/gone'", result.out)
+        self.assertIn("codex-cli cannot be run: codex.binary: '/gone'", result.out)
 
     def test_settings_prints_the_example_file_or_the_tables(self) -> None:
         self.assertEqual(self.run_command("settings").out, render_example())

@@ -61,7 +61,7 @@ class OptionsTests(SynchronousTestCase):
             self.error("--model", "gpt"),
             "codex.model: must be one of auto, account, scripted, none (--model)",
         )
-        self.assertIn("other machines may reach 'tcp:80'", self.error("--listen", "tcp:80"))
+        self.assertIn("'tcp:80' is reachable from other machines", self.error("--listen", "tcp:80"))
         self.assertIn("gone.toml: cannot be read: No such file", self.error("--config", "gone.toml"))
 
     def test_an_invalid_endpoint_is_an_error(self) -> None:
@@ -72,7 +72,7 @@ class OptionsTests(SynchronousTestCase):
             ("ssl:443:privateKey=/gone.pem", "No such file"),
         ):
             problem = self.error("--api-key", "k", "--listen", endpoint)
-            self.assertIn(f"http.listen: {endpoint!r} cannot be listened on: ", problem)
+            self.assertIn(f"http.listen: {endpoint!r} is not a valid endpoint: ", problem)
             self.assertIn(reason, problem)
 
     def test_systemd_endpoints_are_not_checked(self) -> None:
@@ -81,7 +81,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_help_explains_the_flags_the_precedence_and_shows_examples(self) -> None:
         shown = Options({}).getUsage()
-        for part in ("--api-key=", "a flag wins over", "CODEXD_HTTP_MAX_BODY_BYTES", "Examples:"):
+        for part in ("--api-key=", "a flag takes precedence over", "CODEXD_HTTP_MAX_BODY_BYTES", "Examples:"):
             self.assertIn(part, shown)
 
     def test_check_prints_the_settings_in_effect_and_exits(self) -> None:
@@ -120,5 +120,5 @@ class OptionsTests(SynchronousTestCase):
     def test_a_home_in_the_temporary_directory_is_a_warning(self) -> None:
         with TemporaryDirectory() as home:
             shown = self.parsed("--codex-home", home).summary()
-        self.assertIn("# warning: CODEX_HOME lies under the temporary directory", shown)
+        self.assertIn("# warning: CODEX_HOME is in the temporary directory", shown)
         self.assertNotIn("# warning", self.parsed("--codex-home", "/").summary())

@@ -30,7 +30,7 @@ class PluginTests(SynchronousTestCase):
         twistd = Path(sysconfig.get_path("scripts")) / "twistd"
         for command in ([str(twistd), "--help"], [sys.executable, "-m", "twisted", "--help"]):
             shown = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=True).stdout
-            self.assertRegex(shown, r"(?m)^\s+codexd\s+Lets every OpenAI client talk to Codex")
+            self.assertRegex(shown, r"(?m)^\s+codexd\s+An OpenAI-compatible HTTP API for Codex")
 
 
 class ScriptTests(SynchronousTestCase):

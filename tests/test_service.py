@@ -253,7 +253,7 @@ class StoreTests(DaemonTestCase):
         first, self.reactor = self.reactor, DaemonReactor()
         with self.assertRaises(SystemExit) as ended:
             self.make().startService()
-        self.assertRegex(str(ended.exception), r"^codexd: responses\.store: .* is in use by another codexd")
+        self.assertRegex(str(ended.exception), r"^codexd: responses\.database: .* is in use by another codexd")
         self.assertEqual((self.reactor.tcpServers, self.reactor.processes), ([], []))
         self.reactor = first
         self.stop()

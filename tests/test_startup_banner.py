@@ -29,9 +29,9 @@ class StartupBannerTests(SynchronousTestCase):
     def test_upstreams_are_named_with_or_without_codex(self) -> None:
         upstreams = Upstream("local", "http://127.0.0.1:1/v1"), Upstream("cloud", "https://c/v1")
         alone = render_startup_banner(Settings(upstream=upstreams), "none", HOME)[0]
-        self.assertTrue(alone.endswith("answers with those of local and those of cloud"), alone)
+        self.assertTrue(alone.endswith("serves the models of local and the models of cloud"), alone)
         beside = render_startup_banner(Settings(upstream=upstreams), "account", HOME)[0]
-        self.assertIn("account in /home/me/.codex and those of local", beside)
+        self.assertIn("account in /home/me/.codex and the models of local", beside)
         self.assertIn("neither Codex nor an upstream", render_startup_banner(Settings(), "none", HOME)[0])
 
     def test_the_suggested_command_is_valid_in_a_shell(self) -> None:

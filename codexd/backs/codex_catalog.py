@@ -52,7 +52,7 @@ def build_scripted_catalog(catalog: bytes) -> bytes:
     model = _remove_tools(_decode_models(catalog)[0]) | {
         "slug": SCRIPTED,
         "display_name": "Scripted model",
-        "description": "Answers by a script; needs no account.",
+        "description": "Responds according to a script; needs no account.",
         "visibility": "list",
         "use_responses_lite": False,
         "upgrade": None,
@@ -91,5 +91,5 @@ def _decode_models(catalog: bytes) -> list[dict[str, Json]]:
         raise CatalogError(str(error)) from None
     models = document.get("models") if isinstance(document, dict) else None
     if not models or not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-        raise CatalogError("no models in it")
+        raise CatalogError("it contains no list of models")
     return models

@@ -77,7 +77,7 @@ def translate_rejection(message: str) -> Fault:
     if "not found" in message:
         # The child has unloaded the thread without notice. The client is not at fault, and a retry gets a
         # new thread.
-        return fault("child_died", "The model's thread was lost.")
+        return fault("child_died", "The model's thread no longer exists; send the request again.")
     return fault("invalid_prompt", message)
 
 

@@ -11,7 +11,7 @@ from codexd.wire.json import Json
 METHOD_NOT_FOUND: Final = -32601
 """The JSON-RPC 2.0 error code for an unknown method."""
 
-_DENIED: Final = {"denied": {"rejection": "Nobody is there to approve it."}}
+_DENIED: Final = {"denied": {"rejection": "No user is present to approve it."}}
 
 FIXED_REPLIES: Final[dict[str, Json]] = {
     "item/commandExecution/requestApproval": {"decision": "decline"},

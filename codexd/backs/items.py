@@ -40,7 +40,10 @@ CUSTOM_SCHEMA: Final = json.encode(
     {
         "type": "object",
         "properties": {
-            INPUT_ARGUMENT: {"type": "string", "description": "The raw input, exactly as the tool takes it."}
+            INPUT_ARGUMENT: {
+                "type": "string",
+                "description": "The raw input, exactly as the tool expects it.",
+            }
         },
         "required": [INPUT_ARGUMENT],
         "additionalProperties": False,
@@ -151,12 +154,14 @@ def render_file(part: FilePart) -> str:
     """
     head, _, body = part.data.partition(",")
     if not head.startswith(("data:text/", "data:application/json")):
-        message = "Only text files that are sent inline can be shown to this model."
+        message = "This model supports only text files that are sent inline (file_data)."
         raise FaultError(fault("unsupported", message, param="input_file"))
     try:
         text = _decode_base64(body) if head.endswith(";base64") else unquote(body, errors="strict")
     except (binascii.Error, UnicodeDecodeError):
-        raise FaultError(fault("wrong_value", "The file is not base64 of UTF-8 text.", param="input_file")) from None
+        raise FaultError(
+            fault("wrong_value", "The file is not valid base64 or not UTF-8 text.", param="input_file")
+        ) from None
     return f"File {part.filename}:\n{text}" if part.filename else text
 
 
@@ -190,7 +195,7 @@ def encode_dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
         namespace, _ = to_child_name(tool.namespace, tool.name)
         group = ungrouped if namespace is None else groups.setdefault(namespace, [])
         group.append(_encode_tool(tool))
-        descriptions.setdefault(namespace or "", tool.namespace_description or "Tools of the client's.")
+        descriptions.setdefault(namespace or "", tool.namespace_description or "The client's tools.")
     return (
         *ungrouped,
         *(

@@ -243,7 +243,7 @@ class Thread:
             arguments = json.encode(call.arguments).decode()
         except (b.UnexpectedShapeError, json.JsonError):
             self.malformed_count += 1
-            return [SendError(request.id, METHOD_NOT_FOUND, "not understood")]
+            return [SendError(request.id, METHOD_NOT_FOUND, "invalid params")]
         if call.turnId != self._turn_id or self.state not in ("running", "suspended"):
             return [SendError(request.id, METHOD_NOT_FOUND, "no such turn")]
         return self._on_tool_call(request.id, call, arguments)

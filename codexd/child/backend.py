@@ -1,4 +1,4 @@
-"""ModelAlias back end for the app-server: chooses a child and a new or idle thread for each turn."""
+"""ModelAlias back end over child processes: chooses a child and a new or idle thread for each turn."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,11 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from codexd.backs.profile import Profile
-from codexd.backs.thread import Thread
 from codexd.child.active_turn import ActiveTurn
 from codexd.child.idle_threads import IdleThreads
 from codexd.child.pool import Pool
+from codexd.child.protocol import ThreadSetup, ThreadTranslator
 from codexd.child.session import Session
 from codexd.child.worker import Worker
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
@@ -57,7 +56,7 @@ class AppServerBackend:
         clock: IReactorTime,
         metrics: Metrics,
     ) -> None:
-        self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unknown=settings.models.any)
+        self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unknown=settings.models.pass_unlisted)
         self._aliases: dict[str | None, ModelAlias] = {alias.name: alias for alias in settings.models.alias}
         self._settings = settings
         self._pools = pools
@@ -116,7 +115,7 @@ class AppServerBackend:
         self._idle_threads.close_idle()
 
     async def refresh_models(self) -> None:
-        """Read the account's models again (raises FaultError, UnexpectedShapeError)."""
+        """Read the account's models again (raises FaultError, ValueError)."""
         worker = next((worker for worker in self._pools["plain"].workers if worker.ready), None)
         if worker is not None:
             self.catalog = evolve(self.catalog, models=await worker.list_models())
@@ -125,7 +124,7 @@ class AppServerBackend:
 
     def turn_ended(self, session: Session, turn: ActiveTurn) -> bool:
         """Keep the thread of a turn that has ended, if it can be continued."""
-        self._warn_of_sources(session.thread.instruction_sources)
+        self._warn_of_files(session.translator.added_files)
         return self._idle_threads.add(session, turn)
 
     def count(self, name: str) -> None:
@@ -142,7 +141,7 @@ class AppServerBackend:
         active = ActiveTurn(turn, key, sink, session, self._clock)
         answers = as_tool_results(rest)
         try:
-            if session.thread.state == "suspended" and answers is not None:
+            if session.translator.state == "suspended" and answers is not None:
                 session.submit_results(active, answers)
             else:
                 session.extend(active, rest)
@@ -153,8 +152,7 @@ class AppServerBackend:
 
     def _open_thread(self, turn: Turn, alias: ModelAlias, key: TurnFingerprints, sink: IEventSink) -> ActiveTurn:
         worker = self._pools[alias.profile].choose_worker()
-        thread = Thread(self._profile(alias, worker), self._idle_threads.context_window(turn.model))
-        session = Session(thread, worker, self, self._clock)
+        session = Session(self._make_translator(turn, alias, worker), worker, self, self._clock)
         active = ActiveTurn(turn, key, sink, session, self._clock)
         session.open(active)
         worker.add_session(session)
@@ -167,20 +165,29 @@ class AppServerBackend:
             self._metrics.count("turn_truncated")
         return short
 
-    def _profile(self, alias: ModelAlias, worker: Worker) -> Profile:
-        if alias.profile == "agent":
-            assert alias.workspace is not None
-            return Profile(True, alias.workspace, alias.sandbox)
-        info = worker.server_info
-        if info is None:
-            return Profile(False, self._workspace)
-        return Profile(False, self._workspace, mcp_servers=info.mcp_servers, home_verbosity=info.home_verbosity)
+    def _make_translator(self, turn: Turn, alias: ModelAlias, worker: Worker) -> ThreadTranslator:
+        assert worker.server_info is not None
+        agent = alias.profile == "agent"
+        workspace = alias.workspace if agent else self._workspace
+        assert workspace is not None
+        return worker.protocol.translator(
+            ThreadSetup(
+                agent=agent,
+                workspace=workspace,
+                sandbox=alias.sandbox if agent else None,
+                window_tokens=self._idle_threads.context_window(turn.model),
+                server_info=worker.server_info,
+            )
+        )
 
-    def _warn_of_sources(self, sources: tuple[str, ...]) -> None:
-        for source in sources:
-            if source not in self._warned and len(self._warned) < _MAX_WARNINGS:
-                self._warned.add(source)
-                self._log.warn("Codex shows the model {source}, which no client asked for", source=source)
+    def _warn_of_files(self, files: tuple[str, ...]) -> None:
+        for file in files:
+            if file not in self._warned and len(self._warned) < _MAX_WARNINGS:
+                self._warned.add(file)
+                self._log.warn(
+                    "Codex adds the file {file} to the model's prompt, which no client asked for",
+                    file=file,
+                )
 
 
 def _apply_route(turn: Turn, route: ResolvedModel) -> Turn:

@@ -9,13 +9,14 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults, mayb
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from codexd.backs.bindings import UnexpectedShapeError
 from codexd.backs.codex_catalog import read_context_windows
+from codexd.child.app_server import AppServerProtocol
 from codexd.child.backend import AppServerBackend
 from codexd.child.launch import LaunchConfig, prepare_catalog
 from codexd.child.memory import resident_bytes
 from codexd.child.pool import Pool
 from codexd.child.process import ChildProcess, launch
+from codexd.child.protocol import ChildProtocol
 from codexd.child.worker import Worker
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
@@ -36,6 +37,7 @@ class Children(Service):
         random: returns a number from 0 to 1.
         metrics: counters and gauges.
         measure_memory: returns a process's resident memory in bytes.
+        protocol: the protocol that the children speak.
 
     Attributes:
         backend: answers turns.
@@ -51,6 +53,7 @@ class Children(Service):
         random: Callable[[], float],
         metrics: Metrics,
         measure_memory: Callable[[int], int] = resident_bytes,
+        protocol: ChildProtocol | None = None,
     ) -> None:
         self._settings = settings
         self._launch_config = launch_config
@@ -58,6 +61,7 @@ class Children(Service):
         self._random = random
         self._metrics = metrics
         self._measure_memory = measure_memory
+        self._protocol: ChildProtocol = protocol or AppServerProtocol()
         self._catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._pools = self._make_pools()
@@ -123,6 +127,7 @@ class Children(Service):
         return Worker(
             name=f"{profile}-{number}",
             spawn=spawn,
+            protocol=self._protocol,
             clock=self._reactor,
             supervision=_supervision(self._settings.codex),
             random=self._random,
@@ -136,14 +141,17 @@ class Children(Service):
         workers = (worker for pool in self._pools.values() for worker in pool.workers)
         sizes = [self._measure_memory(pid) for worker in workers if (pid := worker.supervisor.pid) is not None]
         self._metrics.set("children_resident_bytes", sum(sizes))
-        if max(sizes, default=0) > self._settings.turns.affinity_child_bytes:
+        if max(sizes, default=0) > self._settings.turns.affinity_memory_bytes:
             self.backend.free_memory()
 
     async def _refresh_models(self) -> None:
         try:
             await self.backend.refresh_models()
-        except (FaultError, UnexpectedShapeError) as error:
-            self._log.warn("The list of models could not be read again ({why})", why=type(error).__name__)
+        except (FaultError, ValueError) as error:
+            self._log.warn(
+                "The model list could not be refreshed ({error}); the previous list is used",
+                error=type(error).__name__,
+            )
 
     def _refresh(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._refresh_models())
@@ -153,7 +161,7 @@ class Children(Service):
         return maybeDeferred(work).addErrback(self._log_failure)
 
     def _log_failure(self, failure: Any) -> None:
-        self._log.failure("The children's service has a defect", failure)
+        self._log.failure("Internal error in the service of the Codex processes", failure)
 
 
 def _supervision(codex: Codex) -> Supervision:
@@ -161,9 +169,9 @@ def _supervision(codex: Codex) -> Supervision:
         handshake_seconds=codex.handshake_seconds,
         grace_seconds=codex.grace_seconds,
         restart=RestartPolicy(
-            first_seconds=codex.backoff_first_seconds,
-            cap_seconds=codex.backoff_cap_seconds,
-            stable_seconds=codex.stable_seconds,
+            first_seconds=codex.backoff_initial_seconds,
+            cap_seconds=codex.backoff_max_seconds,
+            backoff_reset_seconds=codex.backoff_reset_seconds,
             limit=codex.restart_limit,
             window_seconds=codex.restart_window_seconds,
         ),

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.backs.profile import build_requirements
-from codexd.backs.thread import DEFAULT_WINDOW_TOKENS
 from codexd.child.active_turn import ActiveTurn
 from codexd.child.session import Session, ThreadHost
 from codexd.neutral.turn import Item, ToolResult, Turn
@@ -38,12 +36,12 @@ class IdleThreads:
             turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
         )
         self._windows: dict[str, int] = {}
-        metrics.watch("turns_waiting", lambda: len(self._suspended))
-        metrics.watch("threads_warm", lambda: len(self._idle))
+        metrics.watch("turns_suspended", lambda: len(self._suspended))
+        metrics.watch("threads_idle", lambda: len(self._idle))
 
-    def context_window(self, model: str) -> int:
-        """Return a model's context window in tokens; if unknown, a number below every real one."""
-        return self._windows.get(model, DEFAULT_WINDOW_TOKENS)
+    def context_window(self, model: str) -> int | None:
+        """Return a model's context window in tokens, if it is known."""
+        return self._windows.get(model)
 
     def history_budget(self, turn: Turn) -> int | None:
         """Return how many tokens the turn's history may have; None if the model's window is unknown."""
@@ -69,14 +67,15 @@ class IdleThreads:
 
     def add(self, session: Session, turn: ActiveTurn) -> bool:
         """Add the session of a turn that has ended; return False if the thread is to be unloaded instead."""
-        thread, reply, now = session.thread, turn.reply, self._clock.seconds()
-        if thread.window != DEFAULT_WINDOW_TOKENS and len(self._windows) < MAX_WINDOWS:
-            self._windows[turn.request.model] = thread.window
+        translator, reply, now = session.translator, turn.reply, self._clock.seconds()
+        window = translator.window_tokens
+        if window is not None and len(self._windows) < MAX_WINDOWS:
+            self._windows[turn.request.model] = window
         digest = fingerprint_extended(turn.keys.prefixes, turn.request.items, reply.items)
-        if thread.state == "suspended" and thread.pending_call_ids:
+        if translator.state == "suspended" and translator.pending_calls:
             self._metrics.count("turn_suspended")
             self._close_all(self._suspended.put((turn.keys.turn, digest), session, now), "turn_expired")
-        elif thread.state == "idle" and self._turns.affinity and not build_requirements(turn.request):
+        elif translator.state == "idle" and self._turns.affinity and translator.has_exact_history:
             self._close_all(self._idle.put((turn.keys.thread, digest), session, now), "affinity_evicted")
         else:
             return False
@@ -108,7 +107,7 @@ class IdleThreads:
             if session is None:
                 continue
             given = [answer.call_id for answer in answers or ()]
-            if sorted(given) == sorted(session.thread.pending_call_ids) and self._can_continue(session, rest):
+            if sorted(given) == sorted(session.translator.pending_calls) and self._can_continue(session, rest):
                 return session, rest
             session.close()
             return None
@@ -132,10 +131,10 @@ class IdleThreads:
 
     def _can_continue(self, session: Session, rest: tuple[Item, ...]) -> bool:
         """Return whether the thread still has its whole history, and room for the rest."""
-        thread = session.thread
-        alive = thread.state in ("suspended", "idle")
-        fill = thread.window_share + estimate.history_tokens(rest) / thread.window
-        return alive and not thread.compacted and fill < self._turns.context_share
+        translator = session.translator
+        alive = translator.state in ("suspended", "idle")
+        share = translator.share_with(estimate.history_tokens(rest))
+        return alive and not translator.compacted and share < self._turns.context_share
 
     def _close_all(self, sessions: list[Session], counter: str) -> None:
         for session in sessions:

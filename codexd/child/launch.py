@@ -117,9 +117,9 @@ async def prepare_catalog(config: LaunchConfig, reactor: Any) -> Path | None:
         return _save_catalog(config.state, make(await run_command(config.catalog_command(), reactor)))
     except (OSError, codex_catalog.CatalogError, TimeoutError) as error:
         _log.warn(
-            "No model catalog from {binary} ({why}): the model may be shown tools of Codex's own",
+            "{binary} printed no usable model catalog ({error}): the model may be offered Codex's own tools",
             binary=config.binary.name,
-            why=str(error),
+            error=str(error),
         )
         return None
 
@@ -146,7 +146,7 @@ def run_command(command: Command, reactor: Any) -> "Deferred[bytes]":
         stdout.extend(data)
         if len(stdout) > MAX_OUTPUT_BYTES and not result.called:
             child.send_signal("KILL")
-            result.errback(TimeoutError("it wrote too much"))
+            result.errback(TimeoutError(f"more than {MAX_OUTPUT_BYTES} bytes of output"))
 
     def ended() -> None:
         if not result.called:
@@ -163,4 +163,4 @@ def run_command(command: Command, reactor: Any) -> "Deferred[bytes]":
 
 
 def _raise_timeout() -> bytes:
-    raise TimeoutError("it took too long")
+    raise TimeoutError(f"no end within {CATALOG_SECONDS:g} s")

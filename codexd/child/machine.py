@@ -80,7 +80,7 @@ def _start(lifecycle: SlotLifecycle, slot: Slot) -> HandshakeAttempt:
     attempt = HandshakeAttempt(
         slot.clock.callLater(seconds, lifecycle.handshake_failed, f"no handshake within {seconds:g} s")
     )
-    reason = "nothing was launched"
+    reason = "no process was started"
     try:
         slot.spawn(child)
     except Exception as error:
@@ -90,7 +90,7 @@ def _start(lifecycle: SlotLifecycle, slot: Slot) -> HandshakeAttempt:
         if child.pid is not None:
             attempt.handshake = _begin_handshake(lifecycle, slot, child, attempt)
     if not child.launched:
-        lifecycle.exited(f"could not be started, {reason}")
+        lifecycle.exited(f"could not be started: {reason}")
     return attempt
 
 
@@ -129,7 +129,7 @@ def _back_off(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> IDelayedCall
 def _give_up(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
     slot.state = "Down"
     seconds = slot.supervision.restart.window_seconds
-    slot.log.error("Too many restarts: no child for {seconds} s", seconds=seconds)
+    slot.log.error("Too many restarts: the next start is in {seconds:g} s", seconds=seconds)
     return slot.clock.callLater(seconds, lifecycle.restart_now)
 
 
@@ -216,7 +216,7 @@ def _stop_waiting(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> 
 
 @_Stopping.upon(SlotLifecycle.grace_elapsed).loop()
 def _kill_stopping(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
-    slot.log.warn("Child {pid} had its time to stop: killing it", pid=slot.child.pid)
+    slot.log.warn("Child {pid} did not exit within the grace period: killing it", pid=slot.child.pid)
     slot.child.send_signal("KILL")
 
 

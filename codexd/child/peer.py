@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from codexd.backs import bindings
 from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
 from codexd.wire import jsonrpc
@@ -35,6 +34,7 @@ class Peer:
 
     Args:
         write: writes bytes to the child's stdin.
+        encode_call: returns the method and the params of a call; see `ChildProtocol`.
         on_message: called with every notification and request, and with replies that came too late.
         clock: for deadlines; `sweep` must be called regularly.
         call_seconds: how long the child may take to answer a call.
@@ -43,12 +43,14 @@ class Peer:
     def __init__(
         self,
         write: Callable[[bytes], None],
+        encode_call: Callable[[AttrsInstance], tuple[str, dict[str, Json]]],
         on_message: Callable[[Incoming], None],
         clock: IReactorTime,
         call_seconds: float,
         metrics: Metrics,
     ) -> None:
         self._write = write
+        self._encode_call = encode_call
         self._on_message = on_message
         self._clock = clock
         self._call_seconds = call_seconds
@@ -61,8 +63,7 @@ class Peer:
         """Send a call; `on_outcome` is called exactly once."""
         self._last_id += 1
         self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
-        method = bindings.METHODS[type(params)]
-        self._write(jsonrpc.encode_request(self._last_id, method, bindings.encode(params)))
+        self._write(jsonrpc.encode_request(self._last_id, *self._encode_call(params)))
 
     def call(self, params: AttrsInstance) -> "Deferred[Json]":
         """Send a call; the Deferred fires with its result or fails with FaultError(`not_ready`)."""
@@ -112,7 +113,7 @@ class Peer:
             first = next(iter(self._pending))
             if self._pending[first].deadline > now:
                 return
-            self._metrics.count("child_call_late")
+            self._metrics.count("child_call_timeout")
             self._pending.pop(first).on_outcome(None)
 
     def close(self) -> None:

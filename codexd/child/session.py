@@ -1,7 +1,7 @@
-"""One app-server thread on one child, from its start to its unloading, over one or more turns.
+"""One thread on one child, from its start to its unloading, over one or more turns.
 
-A session sends the commands of its `Thread` to the child and passes the thread's events to the active turn.
-Its owner decides what happens to the thread after a turn: idle, suspended or unloaded.
+A session sends the commands of its translator to the child and passes the events to the active turn. Its
+owner decides what happens to the thread after a turn: idle, suspended or unloaded.
 """
 
 from functools import partial
@@ -11,9 +11,21 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from codexd.backs import thread as t
 from codexd.child.active_turn import ActiveTurn
 from codexd.child.peer import Outcome, Peer
+from codexd.child.protocol import (
+    COMMANDS,
+    CallFailed,
+    CallMethod,
+    CallSucceeded,
+    CallTag,
+    ChildProtocol,
+    Command,
+    Input,
+    Output,
+    SendResult,
+    ThreadTranslator,
+)
 from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult
@@ -21,18 +33,22 @@ from codexd.observe.log import format_failure
 from codexd.settings import Turns
 from codexd.wire import jsonrpc
 
-_COMMANDS = frozenset((t.CallMethod, t.SendResult, t.SendError))
-
 
 class ThreadHost(Protocol):
     """The child that a session's thread is on.
 
     Attributes:
+        peer: the JSON-RPC connection.
         running: number of active turns; sessions count theirs.
     """
 
     peer: Peer
     running: int
+
+    @property
+    def protocol(self) -> ChildProtocol:
+        """The protocol of the child."""
+        ...
 
     @property
     def full(self) -> bool:
@@ -70,53 +86,59 @@ class Session:
     """A thread and its active turn, if there is one.
 
     Attributes:
-        thread: the translator of the thread.
+        translator: the translator of the thread.
         host: the child it is on.
         active: the turn that runs now.
     """
 
     _log = Logger()
 
-    def __init__(self, thread: t.Thread, host: ThreadHost, owner: SessionOwner, clock: IReactorTime) -> None:
-        self.thread = thread
+    def __init__(
+        self, translator: ThreadTranslator, host: ThreadHost, owner: SessionOwner, clock: IReactorTime
+    ) -> None:
+        self.translator = translator
         self.host = host
         self.active: ActiveTurn | None = None
         self._owner = owner
         self._clock = clock
         self._pausing = False
+        self._registered = False
+        self._idle_notifications = host.protocol.idle_notifications
 
     def open(self, turn: ActiveTurn) -> None:
-        """Start the thread with the turn's whole history; raises FaultError as `Thread.open`."""
-        self._start(turn, self.thread.open(turn.request))
+        """Start the thread with the turn's whole history; raises FaultError as `ThreadTranslator.open`."""
+        self._start(turn, self.translator.open(turn.request))
 
     def extend(self, turn: ActiveTurn, rest: tuple[Item, ...]) -> None:
-        """Continue an idle thread with the rest of a longer history; raises FaultError as `Thread.extend`."""
-        self._start(turn, self.thread.extend(turn.request, rest))
+        """Continue an idle thread with the rest of a longer history; raises FaultError."""
+        self._start(turn, self.translator.extend(turn.request, rest))
 
     def submit_results(self, turn: ActiveTurn, results: tuple[ToolResult, ...]) -> None:
-        """Continue a suspended turn with the results of its tool calls; raises FaultError as `Thread.resume`."""
-        self._start(turn, self.thread.resume(turn.request, results))
+        """Continue a suspended turn with the results of its tool calls; raises FaultError."""
+        self._start(turn, self.translator.submit_results(turn.request, results))
 
-    def receive(self, message: t.Input) -> None:
+    def receive(self, message: Input) -> None:
         """Process a message of this thread. This is the hot path."""
         turn = self.active
-        if turn is not None and not (type(message) is jsonrpc.RpcNotification and message.method == "error"):
+        if turn is not None and not (
+            type(message) is jsonrpc.RpcNotification and message.method in self._idle_notifications
+        ):
             turn.note_activity()
         self._translate(message)
 
     def cancel(self) -> None:
         """Stop the model and unload the thread: the client has left."""
         self._detach_turn()
-        self._perform(self.thread.abort())
+        self._perform(self.translator.abort())
 
     def close(self) -> None:
         """Unload a thread that is idle or suspended."""
-        self._perform(self.thread.abort())
+        self._perform(self.translator.abort())
 
     def child_lost(self, why: Fault) -> None:
         """Fail the active turn: the child has exited."""
         turn = self.active
-        self._perform(self.thread.child_lost(why))
+        self._perform(self.translator.disconnect(why))
         if turn is not None and not turn.over:
             # Its events were ready but not passed on yet (see _start).
             self._emit(turn, Failed(why))
@@ -131,7 +153,7 @@ class Session:
             self._owner.count(missed[0])
             self._fail(missed[1])
         elif turn.quiet:
-            self._perform(self.thread.end_if_complete())
+            self._perform(self.translator.complete_if_whole())
 
     def pause(self, turn: ActiveTurn) -> None:
         """Stop reading from the child for this turn's client."""
@@ -145,43 +167,43 @@ class Session:
             self._pausing = False
             self.host.resume(self)
 
-    def _start(self, turn: ActiveTurn, outputs: list[t.Output]) -> None:
+    def _start(self, turn: ActiveTurn, outputs: list[Output]) -> None:
         self.active = turn
         self.host.running += 1
-        commands = [output for output in outputs if type(output) in _COMMANDS]
-        events = [output for output in outputs if type(output) not in _COMMANDS]
+        commands = [output for output in outputs if type(output) in COMMANDS]
+        events = [output for output in outputs if type(output) not in COMMANDS]
         self._perform(commands)
         if events:
             # The caller gets the handle before the first event, even when events are ready at once.
             self._clock.callLater(0, self._emit_ready, turn, events)
 
-    def _emit_ready(self, turn: ActiveTurn, events: list[t.Output]) -> None:
+    def _emit_ready(self, turn: ActiveTurn, events: list[Output]) -> None:
         if turn is self.active:
             self._perform(events)
             turn.settle()
 
-    def _translate(self, message: t.Input) -> None:
+    def _translate(self, message: Input) -> None:
         try:
-            self._perform(self.thread.receive(message))
+            self._perform(self.translator.receive(message))
         except Exception:
             # A defect of codexd fails this turn, not the others on the same pipe.
             self._owner.count("internal_error")
-            self._log.error("A message could not be taken: {where}", where=format_failure(Failure()))
+            self._log.error("A message of the child could not be processed: {where}", where=format_failure(Failure()))
             self._fail(fault("internal"))
 
     def _fail(self, why: Fault) -> None:
-        self._perform([*self.thread.fail(why), *self.thread.abort()])
+        self._perform([*self.translator.fail(why), *self.translator.abort()])
 
-    def _perform(self, outputs: list[t.Output]) -> None:
+    def _perform(self, outputs: list[Output]) -> None:
         turn = self.active
         for output in outputs:
-            if type(output) in _COMMANDS:
+            if type(output) in COMMANDS:
                 self._send(output)  # type: ignore[arg-type]
             elif turn is not None:
                 self._emit(turn, output)  # type: ignore[arg-type]
         if turn is not None and turn.over:
             self._end_turn(turn)
-        if self.thread.state == "closed":
+        if self.translator.state == "closed":
             self._detach_turn()
             self.host.remove_session(self)
 
@@ -189,31 +211,32 @@ class Session:
         turn.receive(event)
         self.host.schedule_settle(turn)
 
-    def _send(self, command: t.Command) -> None:
+    def _send(self, command: Command) -> None:
         peer = self.host.peer
-        if isinstance(command, t.CallMethod):
+        if isinstance(command, CallMethod):
             if command.tag == "interrupt":
                 self._owner.count("turn_interrupted")
             peer.send_request(command.params, partial(self._receive_outcome, command.tag))
-        elif isinstance(command, t.SendResult):
+        elif isinstance(command, SendResult):
             peer.reply(command.request, command.result)
         else:
             peer.reply_error(command.request, command.code, command.message)
 
-    def _receive_outcome(self, tag: t.CallTag, outcome: Outcome) -> None:
+    def _receive_outcome(self, tag: CallTag, outcome: Outcome) -> None:
         if isinstance(outcome, jsonrpc.RpcResponse):
-            self._translate(t.CallSucceeded(tag, outcome.result))
-            if tag == "thread" and self.thread.id is not None:
+            self._translate(CallSucceeded(tag, outcome.result))
+            if not self._registered and self.translator.thread_id is not None:
+                self._registered = True
                 self.host.register_thread(self)
         elif outcome is None:
-            self._translate(t.CallFailed(tag, "", timed_out=True))
+            self._translate(CallFailed(tag, "", timed_out=True))
         else:
-            self._translate(t.CallFailed(tag, outcome.message))
+            self._translate(CallFailed(tag, outcome.message))
 
     def _end_turn(self, turn: ActiveTurn) -> None:
         self._detach_turn()
         if turn.cut or not self._owner.turn_ended(self, turn):
-            self._perform(self.thread.abort())
+            self._perform(self.translator.abort())
 
     def _detach_turn(self) -> None:
         turn, self.active = self.active, None

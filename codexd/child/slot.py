@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from codexd.child.process import ChildProcess
-from codexd.policy.restart import RestartDecision, RestartHistory, Supervision, decide_after_exit
+from codexd.policy.restart import RestartAfter, RestartDecision, RestartHistory, Supervision, decide_after_exit
 
 Spawn = Callable[[ChildProcess], None]
 """Starts a process with the given protocol; any exception counts as an exit."""
@@ -66,7 +66,7 @@ class Slot:
         """Call `on_up`."""
         self._up_since = self.clock.seconds()
         self.log.info("Child {pid} is up", pid=self.child.pid)
-        with self.log.failuresHandled("while telling that a child is up"):
+        with self.log.failuresHandled("while reporting that a child is up"):
             self.on_up(self.child, result)
 
     def report_lost(self, reason: str) -> float:
@@ -75,7 +75,7 @@ class Slot:
         since, self._up_since = self._up_since, None
         if since is None:
             return 0.0
-        with self.log.failuresHandled("while telling that a child is lost"):
+        with self.log.failuresHandled("while reporting that a child has exited"):
             self.on_lost(reason)
         return self.clock.seconds() - since
 
@@ -83,7 +83,7 @@ class Slot:
         """Decide when to restart after an exit, and remember the exit."""
         now, random = self.clock.seconds(), self.random()
         self._history, verdict = decide_after_exit(self.supervision.restart, self._history, now, lived_seconds, random)
-        self.log.warn("The child is gone ({reason}): {verdict}", reason=self.last_exit, verdict=verdict)
+        self.log.warn("The child has exited ({reason}); {next}", reason=self.last_exit, next=_describe(verdict))
         return verdict
 
     def clear_history(self) -> None:
@@ -101,3 +101,9 @@ class Slot:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)
+
+
+def _describe(verdict: RestartDecision) -> str:
+    if isinstance(verdict, RestartAfter):
+        return f"it is restarted in {verdict.seconds:.1f} s"
+    return "it is not restarted now"

@@ -50,9 +50,9 @@ class StderrLog:
         match = _LOG_LINE.match(text)
         level = _LEVELS[match.group(1)] if match else LogLevel.info
         if not self._redacting:
-            said = text[:MAX_CHARS]
+            shown = text[:MAX_CHARS]
         elif match:
-            said = f"a message from {match.group(2)}"
+            shown = f"[redacted message of {match.group(2)}]"
         else:
-            said = "a message of no known form"
-        self._log.emit(level, "{worker}: {said}", worker=self._name, said=said, bytes=len(line))
+            shown = "[redacted line]"
+        self._log.emit(level, "{worker} stderr: {text}", worker=self._name, text=shown, bytes=len(line))

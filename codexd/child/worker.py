@@ -1,19 +1,17 @@
 """One supervised child, its JSON-RPC connection, and the sessions of the threads on it."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from codexd.backs import bindings as b
-from codexd.backs.fixed_replies import METHOD_NOT_FOUND, find_fixed_reply
 from codexd.child.active_turn import ActiveTurn
-from codexd.child.handshake import ServerInfo, list_models, perform_handshake
+from codexd.child.handshake import run_exchange
 from codexd.child.peer import Incoming, Outcome, Peer
 from codexd.child.process import ChildProcess
+from codexd.child.protocol import ChildProtocol, SendResult, ServerInfo
 from codexd.child.session import Session
 from codexd.child.stderr_log import StderrLog
 from codexd.child.supervisor import Supervisor
@@ -23,7 +21,7 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.catalog import AccountModel
 from codexd.policy.restart import Supervision
 from codexd.settings import Codex, Turns
-from codexd.wire.jsonrpc import RpcNotification, RpcRequest, RpcResponse
+from codexd.wire import jsonrpc
 
 
 class Worker:
@@ -31,7 +29,8 @@ class Worker:
 
     Args:
         name: for log lines.
-        spawn: starts a process with the given protocol.
+        spawn: starts a process with the given process protocol.
+        protocol: the protocol that the child speaks.
         clock: for timers.
         supervision: the restart settings.
         random: returns a number from 0 to 1.
@@ -40,6 +39,7 @@ class Worker:
         on_change: called with this worker when its child came up or exited.
 
     Attributes:
+        protocol: the protocol that the child speaks.
         peer: the JSON-RPC connection; a new one for each child.
         server_info: result of the handshake; None unless the child is up.
         running: number of active turns.
@@ -52,6 +52,7 @@ class Worker:
         *,
         name: str,
         spawn: Callable[[ChildProcess], None],
+        protocol: ChildProtocol,
         clock: IReactorTime,
         supervision: Supervision,
         random: Callable[[], float],
@@ -60,6 +61,9 @@ class Worker:
         on_change: Callable[["Worker"], None],
     ) -> None:
         self.name = name
+        self.protocol = protocol
+        self._route = protocol.route
+        self._known_notifications = protocol.known_notifications
         self.server_info: ServerInfo | None = None
         self._clock = clock
         self._codex = codex
@@ -108,15 +112,16 @@ class Worker:
         self._settle()
 
     async def list_models(self) -> tuple[AccountModel, ...]:
-        """Read the account's models (raises FaultError, UnexpectedShapeError)."""
-        return await list_models(self.peer)
+        """Read the account's models (raises as `run_exchange`)."""
+        return await run_exchange(self.peer, self.protocol.list_models())
 
     # For sessions (codexd.child.session.ThreadHost).
 
     def register_thread(self, session: Session) -> None:
         """ResolvedModel the messages of the session's thread to it."""
-        if session.thread.id is not None and session in self._sessions:
-            self._sessions_by_thread[session.thread.id] = session
+        thread_id = session.translator.thread_id
+        if thread_id is not None and session in self._sessions:
+            self._sessions_by_thread[thread_id] = session
 
     def schedule_settle(self, turn: ActiveTurn) -> None:
         """Call the turn's `settle` once the current chunk of input is processed."""
@@ -125,8 +130,9 @@ class Worker:
     def remove_session(self, session: Session) -> None:
         """Forget a session whose thread is closed."""
         self._sessions.pop(session, None)
-        if session.thread.id is not None:
-            self._sessions_by_thread.pop(session.thread.id, None)
+        thread_id = session.translator.thread_id
+        if thread_id is not None:
+            self._sessions_by_thread.pop(thread_id, None)
 
     def pause(self, holder: object) -> None:
         """Stop reading from the child until the holder calls `resume`."""
@@ -139,7 +145,14 @@ class Worker:
     # For the child.
 
     def _make_peer(self, child: ChildProcess) -> Peer:
-        return Peer(child.write, self._dispatch, self._clock, self._codex.call_seconds, self._metrics)
+        return Peer(
+            child.write,
+            self.protocol.encode_call,
+            self._dispatch,
+            self._clock,
+            self._codex.call_seconds,
+            self._metrics,
+        )
 
     def _begin_handshake(self, child: ChildProcess) -> "Deferred[object]":
         self._metrics.count("child_started")
@@ -151,7 +164,7 @@ class Worker:
         return Deferred.fromCoroutine(self._perform_handshake())
 
     async def _perform_handshake(self) -> object:
-        return await perform_handshake(self.peer)
+        return await run_exchange(self.peer, self.protocol.handshake())
 
     def _child_up(self, child: ChildProcess, server_info: object) -> None:
         assert isinstance(server_info, ServerInfo)
@@ -167,8 +180,8 @@ class Worker:
         self.peer.close()
         self._settle()
         if self.supervisor.running:
-            self._metrics.count("child_ended")
-            self._log.warn("{worker} is down: {reason}", worker=self.name, reason=reason)
+            self._metrics.count("child_exited")
+            self._log.warn("{worker} is down ({reason})", worker=self.name, reason=reason)
         self._on_change(self)
 
     def _receive(self, data: bytes) -> None:
@@ -183,46 +196,38 @@ class Worker:
             except Exception:
                 # A defect in one sink ends its turn, not the others on the same pipe.
                 self._metrics.count("internal_error")
-                self._log.error("An answer could not be passed on: {where}", where=format_failure(Failure()))
+                self._log.error("The sink of a turn failed: {where}", where=format_failure(Failure()))
                 turn.cancel()
 
     def _dispatch(self, message: Incoming) -> None:
-        if isinstance(message, RpcResponse):
-            self._unload_late_thread(message)
+        if isinstance(message, jsonrpc.RpcResponse):
+            self._clean_up(message)
             return
-        thread_id = message.params.get("threadId")
-        session = self._sessions_by_thread.get(thread_id) if type(thread_id) is str else None
-        if type(message) is RpcNotification:
-            if message.method not in b.NOTIFICATIONS:
+        thread_id = self._route(message)
+        session = None if thread_id is None else self._sessions_by_thread.get(thread_id)
+        if type(message) is jsonrpc.RpcNotification:
+            if message.method not in self._known_notifications:
                 self._metrics.count("child_notification_ignored")
-            if session is not None:
-                session.receive(message)
-            elif message.method == "turn/started":
-                self._interrupt_late_turn(message)
-        elif session is not None and message.method == b.TOOL_CALL:
+            if session is None:
+                self._clean_up(message)
+                return
+        if session is not None:
             session.receive(message)
         else:
             self._decline(message)  # type: ignore[arg-type]
 
-    def _unload_late_thread(self, late: RpcResponse) -> None:
-        """Unload a thread whose `thread/start` was answered after its deadline."""
-        with suppress(b.UnexpectedShapeError):
-            thread = b.structure(late.result, b.ThreadStartResult).thread
-            self.peer.send_request(b.Unsubscribe(thread.id), _ignore_outcome)
+    def _clean_up(self, message: jsonrpc.RpcNotification | jsonrpc.RpcResponse) -> None:
+        """End what began after its session was closed."""
+        for params in self.protocol.clean_up(message):
+            self.peer.send_request(params, _ignore_outcome)
 
-    def _interrupt_late_turn(self, late: RpcNotification) -> None:
-        """Interrupt a turn that began after its session was closed."""
-        with suppress(b.UnexpectedShapeError):
-            started = b.structure(late.params, b.TurnStarted)
-            self.peer.send_request(b.TurnInterrupt(started.threadId, started.turn.id), _ignore_outcome)
-
-    def _decline(self, request: RpcRequest) -> None:
+    def _decline(self, request: jsonrpc.RpcRequest) -> None:
         self._metrics.count("child_request_declined")
-        result = find_fixed_reply(request.method)
-        if result is None:
-            self.peer.reply_error(request.id, METHOD_NOT_FOUND, "not supported by codexd")
+        reply = self.protocol.reply_to(request)
+        if isinstance(reply, SendResult):
+            self.peer.reply(reply.request, reply.result)
         else:
-            self.peer.reply(request.id, result)
+            self.peer.reply_error(reply.request, reply.code, reply.message)
 
 
 def _ignore_outcome(outcome: Outcome) -> None:

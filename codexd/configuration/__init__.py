@@ -83,5 +83,5 @@ def _add_keys_of_file(settings: Settings, read: ReadFile) -> Settings:
     lines = (line.strip() for line in _read_text(read, path).splitlines())
     keys = tuple(line for line in lines if line and not line.startswith("#"))
     if not keys:
-        raise ConfigurationError(f"http.api_keys_file: {path} holds no key")
+        raise ConfigurationError(f"http.api_keys_file: {path} contains no key")
     return evolve(settings, http=evolve(settings.http, api_keys=settings.http.api_keys + keys))

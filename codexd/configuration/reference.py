@@ -19,8 +19,8 @@ _REDACTED = "***"
 def render_example() -> str:
     """Render a configuration file that explains every setting, with the defaults commented out."""
     lines = [
-        "# codexd: every setting, with its default. Take the # off what you change.",
-        "# Flags win over CODEXD_* variables, those over this file; `codexd check-config` shows the result.",
+        "# codexd: all settings with their defaults. To change one, remove its comment sign.",
+        "# Precedence: flags, CODEXD_* variables, this file. `codexd check-config` prints the result.",
     ]
     for table, group in _tables():
         lines += ["", f"[{table}]"] if table else []
@@ -103,7 +103,7 @@ def _default(setting: Setting) -> str:
 
 
 def _markdown_table(rows: Iterable[Setting]) -> str:
-    lines = [("Key", "Default", "Takes", "Meaning"), ("---",) * 4, *map(_render_cells, rows)]
+    lines = [("Key", "Default", "Type", "Description"), ("---",) * 4, *map(_render_cells, rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

@@ -40,10 +40,10 @@ def _is_loopback_host(interface: str) -> bool:
 
 def _check_listen(settings: Settings) -> Iterator[str]:
     if not settings.http.listen:
-        yield f"http.listen: nothing to listen on; for example {_EXAMPLE}"
+        yield f"http.listen: must not be empty; for example {_EXAMPLE}"
     for endpoint in settings.http.listen:
         if not re.match(r"[A-Za-z][A-Za-z0-9_-]*:", endpoint):
-            yield f"http.listen: {endpoint!r} is not an endpoint; for example {_EXAMPLE}"
+            yield f"http.listen: {endpoint!r} is not a Twisted endpoint string; for example {_EXAMPLE}"
 
 
 def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
@@ -52,37 +52,37 @@ def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
     for endpoint in settings.http.listen:
         if not is_loopback_endpoint(endpoint):
             yield (
-                f"http.listen: other machines may reach {endpoint!r} and no API key is set; set one "
-                "(`codexd new-key` makes it, --api-key or CODEXD_API_KEYS takes it) or listen on loopback "
-                f"only, for example {_EXAMPLE}"
+                f"http.listen: {endpoint!r} is reachable from other machines, but no API key is set; create "
+                "one with `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, or listen on "
+                f"loopback, for example {_EXAMPLE}"
             )
 
 
 def _check_keys(settings: Settings) -> Iterator[str]:
     if not all(re.fullmatch(r"[!-~]+", key) for key in settings.http.api_keys):
-        yield "http.api_keys: a key is empty or not visible ASCII, which an HTTP header cannot carry"
+        yield "http.api_keys: a key must not be empty and may contain only visible ASCII characters"
 
 
 def _check_backoff(settings: Settings) -> Iterator[str]:
     codex = settings.codex
-    if codex.backoff_first_seconds > codex.backoff_cap_seconds:
-        yield "codex.backoff_first_seconds: must not be above codex.backoff_cap_seconds"
+    if codex.backoff_initial_seconds > codex.backoff_max_seconds:
+        yield "codex.backoff_initial_seconds: must not exceed codex.backoff_max_seconds"
 
 
 def _check_alias_names(settings: Settings) -> Iterator[str]:
     for name, count in Counter(alias.name for alias in settings.models.alias).items():
         if not name.strip():
-            yield "models.alias: an alias has an empty name"
+            yield "models.alias: name must not be empty"
         elif count > 1:
-            yield f"models.alias: {count} aliases are named {name!r}; names must differ"
+            yield f"models.alias: {count} aliases have the name {name!r}; names must be unique"
 
 
 def _check_agent_workspaces(settings: Settings) -> Iterator[str]:
     for alias in settings.models.alias:
         if alias.profile == "agent" and not alias.workspace:
-            yield f'models.alias {alias.name!r}: profile = "agent" needs workspace, the agent\'s directory'
+            yield f'models.alias {alias.name!r}: profile = "agent" requires workspace, its working directory'
         if alias.profile == "plain" and alias.workspace:
-            yield f'models.alias {alias.name!r}: workspace is for profile = "agent"; a plain model has none'
+            yield f'models.alias {alias.name!r}: workspace requires profile = "agent"'
 
 
 def _check_alias_targets(settings: Settings) -> Iterator[str]:
@@ -92,30 +92,30 @@ def _check_alias_targets(settings: Settings) -> Iterator[str]:
         if alias.upstream is not None and alias.upstream not in upstreams:
             yield f"{where}: there is no upstream named {alias.upstream!r}"
         if alias.upstream is not None and alias.profile == "agent":
-            yield f"{where}: profile = \"agent\" is Codex's; an upstream's model has no workspace"
+            yield f'{where}: profile = "agent" requires Codex and cannot be combined with upstream'
         if alias.name in alias.fallback:
-            yield f"{where}: it is its own fallback"
+            yield f"{where}: fallback must not contain the alias itself"
 
 
 def _check_upstream_names(settings: Settings) -> Iterator[str]:
     for name, count in Counter(upstream.name for upstream in settings.upstream).items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-            yield f"upstream: {name!r} is no name; take up to 64 letters, digits, '.', '_' and '-'"
+            yield f"upstream: {name!r} is not a valid name; use up to 64 letters, digits, '.', '_' and '-'"
         elif count > 1:
-            yield f"upstream: {count} are named {name!r}; names must differ"
+            yield f"upstream: {count} upstreams have the name {name!r}; names must be unique"
 
 
 def _check_upstream_addresses(settings: Settings) -> Iterator[str]:
     for upstream in settings.upstream:
         where = f"upstream {upstream.name!r}"
         if not _ADDRESS.fullmatch(upstream.base_url):
-            yield f"{where}: base_url must be http://HOST/PATH or https://HOST/PATH without key or query"
+            yield f"{where}: base_url must be http://HOST/PATH or https://HOST/PATH without user or query"
         if upstream.proxy is not None and not _PROXY.fullmatch(upstream.proxy):
             yield f"{where}: proxy must be http://HOST:PORT"
         if upstream.key_env is not None and upstream.key_file is not None:
-            yield f"{where}: key_env and key_file both give its key; keep one"
-        if upstream.retry_first_seconds > upstream.retry_cap_seconds:
-            yield f"{where}: retry_first_seconds must not be above retry_cap_seconds"
+            yield f"{where}: key_env and key_file are both set; remove one"
+        if upstream.retry_initial_seconds > upstream.retry_max_seconds:
+            yield f"{where}: retry_initial_seconds must not exceed retry_max_seconds"
 
 
 def _check_key_output_modes(settings: Settings) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _check_key_output_modes(settings: Settings) -> Iterator[str]:
             )
     for id, count in Counter(entry.partition("=")[0] for entry in entries).items():
         if count > 1 and _KEYED_MODE.fullmatch(f"{id}=openai-json"):
-            yield f"tools.key_output_modes: {count} entries are for {id}; keep one"
+            yield f"tools.key_output_modes: {count} entries have the ID {id}; keep one"
 
 
 _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (

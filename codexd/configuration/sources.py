@@ -54,7 +54,7 @@ def parse_toml(text: str, name: str) -> Iterator[Override]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: not TOML: {error}") from error
+        raise ConfigurationError(f"{name}: not valid TOML: {error}") from error
     if problems := [*_find_misplaced(document, name)]:
         raise ConfigurationError(*problems)
     for table, content in document.items():
@@ -140,4 +140,4 @@ def _find_duplicates(names: Iterable[str], known: Mapping[str, Setting]) -> list
     for name in names:
         if name in known:
             by_key.setdefault(known[name].key, []).append(name)
-    return [f"{' and '.join(twice)}: both set {key}; keep one" for key, twice in by_key.items() if len(twice) > 1]
+    return [f"{' and '.join(twice)}: both set {key}; remove one" for key, twice in by_key.items() if len(twice) > 1]

@@ -33,6 +33,6 @@ def choose_modes(header: str | None, default: frozenset[str]) -> frozenset[str]:
         return frozenset()
     if not named <= set(MODES):
         allowed = ", ".join(f"'{mode}'" for mode in MODES)
-        message = f"Invalid value for the header '{HEADER}': expected '{_NONE}' or some of {allowed}."
+        message = f"Invalid value for the header '{HEADER}': expected '{_NONE}' or one or more of {allowed}."
         raise FaultError(fault("wrong_value", message, param=HEADER))
     return frozenset(named)

@@ -143,7 +143,7 @@ def _file_url(file: Fields) -> str:
 
 def _reject_file_id(part: Fields, instead: str) -> None:
     if part.has("file_id"):
-        message = f"There is no Files API here, and no uploaded file; send the content inline, {instead}."
+        message = f"This server has no Files API; send the content inline, {instead}."
         raise_unsupported(part.at("file_id"), message)
 
 

@@ -1,7 +1,8 @@
 """Contracts between the dialects and `http`: a request body becomes a PendingRequest, then a DecodedRequest.
 
 A pending request names the stored history it continues. With that history loaded it completes to a decoded
-request, which encodes its own response, also for the store.
+request, which encodes its own response, also for the store. Streams are encoded to named JSON events; how
+they are framed (server-sent events, WebSocket messages) is up to the writer.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,19 @@ from typing import Protocol
 from attrs import evolve, field, frozen
 
 from codexd.neutral.event import Event
+from codexd.neutral.fault import Fault
 from codexd.neutral.reply import Reply
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, ResponseState, StoredResponse
 from codexd.neutral.turn import Turn
+
+StreamEvent = tuple[bytes, bytes]
+"""The name and the JSON data of one event of a stream.
+
+Events of Chat and legacy Completions have no names: b"". A tuple, not a class, as there is one per delta.
+"""
+
+Headers = tuple[tuple[bytes, bytes], ...]
+"""Names and values of HTTP headers."""
 
 
 @frozen
@@ -70,22 +81,26 @@ class ResponseIdentity:
 
 
 class Encoder(Protocol):
-    """Encodes one streamed response as SSE frames."""
+    """Encodes one streamed response."""
 
-    def feed(self, event: Event, choice: int = 0) -> list[bytes]:
-        """Return the frames of this event; possibly none."""
+    def feed(self, event: Event, choice: int = 0) -> list[StreamEvent]:
+        """Return the stream events of this event; possibly none."""
         ...
 
-    def keepalive(self) -> bytes:
-        """Return a frame that resets the client's idle timer and has no other effect."""
+    def keepalive(self) -> StreamEvent | None:
+        """Return an event that resets the client's idle timer and has no other effect.
+
+        None if the dialect has none (yet): the writer then uses the keep-alive of its transport, such as an
+        SSE comment or a WebSocket ping.
+        """
         ...
 
 
 class QueuedEncoder(Encoder, Protocol):
     """An encoder whose stream can begin before the model does."""
 
-    def queued(self) -> list[bytes]:
-        """Return the frames that announce an accepted response; call it before the first `feed` only."""
+    def queued(self) -> list[StreamEvent]:
+        """Return the events that announce an accepted response; call it before the first `feed` only."""
         ...
 
 
@@ -116,7 +131,7 @@ class DecodedRequest(Protocol):
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turn of each choice."""
+        """The turn of each choice, computed once."""
         ...
 
     @property
@@ -170,3 +185,34 @@ class StandaloneRequest:
     def complete(self, loaded: LoadedHistory) -> DecodedRequest:
         """Return the decoded request."""
         return self.decoded
+
+
+def decode_nothing(body: bytes, options: RequestOptions) -> PendingRequest:
+    """Reject the call: this dialect has no model endpoint.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    raise NotImplementedError("this dialect has no model endpoint")
+
+
+@frozen(kw_only=True)
+class Dialect:
+    """What distinguishes the clients of one API: request bodies, errors and headers.
+
+    Attributes:
+        name: for the log.
+        decode: decodes a request body; raises FaultError. Endpoints without a model call have no use for it.
+        render_error: renders the body of an HTTP error.
+        error_headers: returns the response headers of an HTTP error.
+        headers: the constant headers of every response.
+        done: the last SSE data of a stream, sent unnamed after all choices have ended, and not after a
+            failure; b"" for none.
+    """
+
+    name: str
+    decode: Callable[[bytes, RequestOptions], PendingRequest] = decode_nothing
+    render_error: Callable[[Fault], bytes]
+    error_headers: Callable[[Fault], Headers]
+    headers: Headers = ()
+    done: bytes = b""

@@ -45,7 +45,7 @@ def decode(body: bytes) -> EmbeddingsRequest:
 
 def embeddings_unsupported() -> Fault:
     """Return the fault for a listed model that has no upstream: Codex has no embeddings."""
-    message = "This model gives no embeddings; ask for one of an upstream that has them."
+    message = "This model does not support embeddings; use a model of an upstream that does."
     return fault("unsupported", message, param="model")
 
 
@@ -56,6 +56,6 @@ def _check_input(fields: Fields) -> None:
     if not isinstance(value, str | list):
         json_fields.raise_wrong_type("input", "a string or an array", value)
     if not value:
-        json_fields.raise_wrong_value("input", "expected something to embed")
+        json_fields.raise_wrong_value("input", "expected a value that is not empty")
     if isinstance(value, list) and len(value) > MAX_INPUTS:
         json_fields.raise_wrong_value("input", f"expected at most {MAX_INPUTS} elements")

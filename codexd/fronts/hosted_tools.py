@@ -87,18 +87,17 @@ class HostedTools:
 
     def _drop_or_reject(self, tool: Fields) -> None:
         kind = tool.required_text("type")
-        named = f"'{kind}' " if _PLAIN.fullmatch(kind) else ""
+        named = f" '{kind}'" if _PLAIN.fullmatch(kind) else ""
         if not self.drop:
-            message = _FORCED if _is_search(tool) else f"The tool {named}cannot be run here. {_INSTEAD}"
+            message = _FORCED if _is_search(tool) else f"This server cannot run the tool{named}. {_INSTEAD}"
             raise FaultError(fault("hosted_tool", message, param=tool.at("type")))
         self.ignored.append(f"{tool.path} ({kind})" if named else tool.path)
 
 
 _INSTEAD: Final = (
-    "Offer functions or custom tools instead; a server whose setting responses.hosted_tools is 'drop' leaves "
-    "such tools out."
+    "Use functions or custom tools instead, or set responses.hosted_tools to 'drop' on the server to ignore such tools."
 )
-_FORCED: Final = "A web search cannot be forced here. Offer it in 'tools', and the model may use it."
+_FORCED: Final = "A web search cannot be forced; offer it in 'tools', and the model may use it."
 
 
 def _is_search(tool: Fields) -> bool:

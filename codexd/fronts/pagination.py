@@ -67,5 +67,5 @@ def render_list(items: Sequence[StoredItem], include: Sequence[str] = (), has_mo
 def _index_of(items: Sequence[StoredItem], id: str) -> int:
     found = next((index for index, item in enumerate(items) if item.id == id), None)
     if found is None:
-        raise_wrong_value("after", "no item of this id is in the list")
+        raise_wrong_value("after", "no item in the list has this id")
     return found

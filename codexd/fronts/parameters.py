@@ -198,5 +198,5 @@ def parse_metadata(fields: Fields) -> tuple[tuple[str, str], ...]:
         if not isinstance(text, str):
             raise_wrong_type("metadata", "an object of strings", text)
         if len(key) > 64 or len(text) > 512:
-            raise_wrong_value("metadata", "keys hold at most 64 and values at most 512 characters")
+            raise_wrong_value("metadata", "keys can have at most 64 and values at most 512 characters")
     return tuple(value.items())

@@ -26,7 +26,7 @@ class Query:
         """Return a parameter that may occur once; an empty one is None."""
         values = self._values.get(name, [])
         if len(values) > 1:
-            raise_wrong_value(name, "expected it once")
+            raise_wrong_value(name, "expected a single value")
         return values[0] if values and values[0] else None
 
     def integer(self, name: str, low: int, high: int) -> int | None:

@@ -1,17 +1,17 @@
-"""One path for every spelling of it that clients send."""
+"""Canonical paths: clients spell the same path in several ways."""
 
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _PREFIXES: Final = ("v1", "api")
-_OUR_OWN: Final = ("livez", "readyz", "healthz", "metrics")
+_UNVERSIONED: Final = ("livez", "readyz", "healthz", "metrics")
 
 
 def canonical(target: bytes) -> str:
-    """Give the path that the route table knows.
+    """Return the path that the route table knows.
 
     `/v1/x`, `/x`, `/v1/v1/x`, `/api/v1/x`, trailing and doubled slashes all mean `/v1/x`; the probes have no
-    `/v1`. Percent signs are read (RFC 3986), so a model's name may hold an encoded slash.
+    `/v1`. Percent-encoding is decoded (RFC 3986), so a model's name may contain an encoded slash.
 
     Args:
         target: the request target without its query; absolute (`http://host/x`, RFC 9112, 3.2.2) or not.
@@ -21,6 +21,6 @@ def canonical(target: bytes) -> str:
         text = text.partition("://")[2].partition("/")[2]
     segments = [segment for segment in text.split("/") if segment]
     first = next((at for at, segment in enumerate(segments) if segment not in _PREFIXES), len(segments))
-    if segments[first:] and segments[first] in _OUR_OWN:
+    if segments[first:] and segments[first] in _UNVERSIONED:
         return "/" + "/".join(segments[first:])
     return "/".join(("/v1", *segments[first:]))

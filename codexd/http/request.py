@@ -1,4 +1,4 @@
-"""One request: its body counted as it comes and kept in memory, its failures said in JSON."""
+"""One request: its body is counted as it arrives and kept in memory, its errors are sent as JSON."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -8,72 +8,77 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.python.failure import Failure
 from twisted.web import http, server
 
-from codexd.fronts import errors
+from codexd.context import CLIENT_DISCONNECTED, OK, RequestContext, RequestRecord
+from codexd.fronts.dialect import Dialect
+from codexd.fronts.openai import OPENAI
 from codexd.http.channel import Channel
-from codexd.http.identity import request_id
 from codexd.http.path import canonical
+from codexd.http.request_id import request_id
 from codexd.neutral.fault import Fault, fault
-from codexd.observe.request_record import CLIENT_GONE, OK, RequestRecord
 from codexd.policy.auth import Principal
 
 if TYPE_CHECKING:
     from codexd.http.site import Site
 
 JSON: Final = b"application/json"
-_RENAMED: Final = {413: "Content Too Large"}
+_REASON_PHRASES: Final = {413: "Content Too Large"}
 """RFC 9110's reason phrases, where older Pythons have another."""
 
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 
 class Request(server.Request):
-    """One request as the routes see it.
+    """One request as the handlers see it.
 
     Attributes:
-        record: what is remembered of it.
-        principal: who asks; None for nobody known.
-        oversized: its body was too large and is not here.
+        record: what is reported of it.
+        principal: who asks; None for an unknown caller.
+        context: set once the caller is authenticated.
+        dialect: of its route; the shape of its errors.
+        oversized: its body was too large and was dropped.
     """
 
     channel: Channel
     site: "Site"
     content: BytesIO
+    context: RequestContext
+    dialect: Dialect = OPENAI
     defaultContentType = JSON
     principal: Principal | None = None
     oversized = False
-    _room_bytes = 0
+    _body_bytes_left = 0
     _arrived = False
 
     def __init__(self, channel: Channel, *args: Any) -> None:
         super().__init__(channel, *args)
         self.record = RequestRecord()
 
-    # Its coming.
+    # Its arrival.
 
     def gotLength(self, length: int | None) -> None:
-        """Make room for the body, in memory and never on a disk; None: its length is not announced."""
+        """Prepare for the body, in memory and never on disk; None: its length is not announced."""
         self.content = BytesIO()
-        self._room_bytes = self.channel.site.guard.welcome(self)
-        if length is not None and length > self._room_bytes:
-            self.requestHeaders.removeHeader(b"expect")  # nobody is asked to go on
-            self._overflow()
+        self._body_bytes_left = self.channel.site.authenticator.identify(self)
+        if length is not None and length > self._body_bytes_left:
+            self.requestHeaders.removeHeader(b"expect")  # the client is not asked to continue
+            self._drop_body()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Keep a piece of the body while there is room."""
-        self._room_bytes -= len(data)
-        if self._room_bytes >= 0:
+        """Keep a chunk of the body, up to the limit."""
+        self._body_bytes_left -= len(data)
+        if self._body_bytes_left >= 0:
             self.content.write(data)
         elif not self.oversized:
-            self._overflow()
+            self._drop_body()
 
-    def _overflow(self) -> None:
+    def _drop_body(self) -> None:
         self.oversized = True
         self.content = BytesIO()
         self.setHeader(b"connection", b"close")
         self.channel.drop_rest()
 
     def process(self) -> None:
-        """Answer: the body is here, or is known to be too large."""
+        """Handle the request: its body is complete, or is known to be too large."""
         self.site, self._arrived = self.channel.site, True
         record = self.record
         record.id = request_id(self.getHeader(b"x-request-id"))
@@ -94,20 +99,15 @@ class Request(server.Request):
             self.processingFailed(Failure())
 
     def getRequestHostname(self) -> bytes:
-        """Give one name for all: routes do not depend on the Host header, which may hold anything."""
+        """Return one name for all: routes do not depend on the Host header, which may contain anything."""
         return b"codexd"
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """Give the parameters of the URL's query, each with its values in order."""
-        return {_text(name): [_text(value) for value in values] for name, values in self.args.items()}
+        """The parameters of the URL's query, each with its values in order."""
+        return {_decode(name): [_decode(value) for value in values] for name, values in self.args.items()}
 
-    def at(self, route: str) -> "Request":
-        """Note which route it took, for the journal."""
-        self.record.route = route
-        return self
-
-    # Its answer.
+    # Its response.
 
     def set_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Set headers of the response."""
@@ -115,51 +115,51 @@ class Request(server.Request):
             self.setHeader(name, value)
 
     def send(self, status: int, body: bytes, content_type: bytes = JSON) -> bytes:
-        """Set the head of a response that is this one body, and give the body back for Klein to write."""
-        self.setResponseCode(status, (_RENAMED.get(status) or HTTPStatus(status).phrase).encode())
+        """Set the head of a response that is this one body, and return the body for Klein to write."""
+        self.setResponseCode(status, (_REASON_PHRASES.get(status) or HTTPStatus(status).phrase).encode())
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
         return body
 
-    def refuse(self, wrong: Fault) -> bytes:
-        """Set the head of an error response, and give its body back for Klein to write."""
-        self.record.outcome, self.record.note = wrong.kind, wrong.note or ""
-        self.set_headers(errors.error_headers(wrong))
-        return self.send(wrong.status, errors.render_error(wrong))
+    def refuse(self, fault: Fault) -> bytes:
+        """Set the head of an error response in the request's dialect, and return its body for Klein to write."""
+        self.record.outcome, self.record.note = fault.kind, fault.note or ""
+        self.set_headers(self.dialect.error_headers(fault))
+        return self.send(fault.status, self.dialect.render_error(fault))
 
-    def broke(self, failure: Failure) -> bytes:
-        """Refuse with `internal`, for an exception of our own, and tell the log where it was."""
-        self.site.journal.log_internal_error(self.record, failure)
+    def refuse_defect(self, failure: Failure) -> bytes:
+        """Refuse with `internal`, for an unexpected exception, and log where it was raised."""
+        self.site.request_log.log_internal_error(self.record, failure)
         return self.refuse(fault("internal"))
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Tell the client that we failed, where Klein could not."""
+        """Report a failure to the client that did not reach Klein's error handler."""
         if self.startedWriting:
-            self.site.journal.log_internal_error(self.record, reason)
+            self.site.request_log.log_internal_error(self.record, reason)
             self.hang_up()
         else:
-            self.write(self.broke(reason))
+            self.write(self.refuse_defect(reason))
             self.finish()
         return reason
 
     def hang_up(self) -> None:
-        """Break the connection off: the client must not take what it has for a whole answer."""
+        """Break the connection off, so that the client does not take what it has for the whole."""
         self.channel.transport.abortConnection()
 
     def milliseconds(self) -> int:
-        """Give the time since it came."""
+        """Return the time since its arrival."""
         return int((self.site.clock.seconds() - self.record.began) * 1000)
 
     # Its end.
 
     def connectionLost(self, reason: Failure) -> None:
-        """Write down a request whose client left before its answer was whole."""
+        """Log a request whose client left before the response was whole."""
         super().connectionLost(reason)
         if self._arrived:
             if self.record.outcome == OK:
-                self.record.outcome = CLIENT_GONE
-            self.site.close(self)
+                self.record.outcome = CLIENT_DISCONNECTED
+            self.site.log_request(self)
 
 
-def _text(part: bytes) -> str:
-    return part.decode("utf-8", "replace")
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The site: channels and requests of our kinds, and one journal entry for every request."""
+"""The site: makes channels and requests of codexd's classes, and logs every request once."""
 
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,16 @@ from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
 
 if TYPE_CHECKING:
-    from codexd.http.guard import Guard
+    from codexd.http.auth import Authenticator
 
 
 class Site(server.Site):
-    """Makes the channels and requests of whoever connects.
+    """The HTTP server factory.
 
     Attributes:
-        guard: sees every request by its headers.
-        journal: takes every request last.
-        clock: for time-outs and durations.
+        authenticator: identifies callers as soon as their headers are here.
+        request_log: logs every request at its end.
+        clock: for timeouts and durations.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -28,32 +28,37 @@ class Site(server.Site):
     noisy = False
 
     def __init__(
-        self, gate: IResource, guard: "Guard", journal: RequestLogger, clock: IReactorTime, idle_seconds: float
+        self,
+        root: IResource,
+        authenticator: "Authenticator",
+        request_log: RequestLogger,
+        clock: IReactorTime,
+        idle_seconds: float,
     ) -> None:
-        super().__init__(gate, timeout=idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
-        self.guard = guard
-        self.journal = journal
+        super().__init__(root, timeout=idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
+        self.authenticator = authenticator
+        self.request_log = request_log
         self.clock = clock
 
     def startFactory(self) -> None:
-        """Open no access log: the journal is one."""
+        """Open no access log: the request log is one."""
 
     def stopFactory(self) -> None:
-        """Close none."""
+        """Close no access log."""
 
     def acceptableProtocols(self) -> list[bytes]:
-        """Offer HTTP/1.1 alone where TLS asks (RFC 7301)."""
+        """Offer only HTTP/1.1 over TLS (RFC 7301)."""
         return [b"http/1.1"]
 
     def log(self, request: http.Request) -> None:
-        """Write down a request that was answered; Twisted calls this when it is."""
+        """Log a request whose response is complete; called by Twisted."""
         assert isinstance(request, Request)
-        self.close(request)
+        self.log_request(request)
 
-    def close(self, request: Request) -> None:
-        """Write down a request that is over."""
+    def log_request(self, request: Request) -> None:
+        """Log a request that is over."""
         record = request.record
         if request.startedWriting:
             record.status = request.code
         record.seconds = self.clock.seconds() - record.began
-        self.journal.log_request(record)
+        self.request_log.log_request(record)

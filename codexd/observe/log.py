@@ -20,13 +20,13 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
-from codexd.observe.request_record import OK, RequestRecord
+from codexd.context import OK, RequestRecord
 from codexd.settings import Log
 from codexd.wire import json
 
 _REQUEST: Final = (
     "{method} {route} {status} {outcome} {milliseconds}ms id={id} principal={principal} "
-    "front={front} model={model} tokens={input_tokens}+{output_tokens}"
+    "dialect={dialect} model={model} tokens={input_tokens}+{output_tokens}"
 )
 _REQUEST_WITH_NOTE: Final = _REQUEST + " note={note}"
 _FIELDS: Final = (
@@ -34,7 +34,7 @@ _FIELDS: Final = (
     "method",
     "route",
     "status",
-    "front",
+    "dialect",
     "model",
     "principal",
     "stream",

@@ -9,64 +9,64 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from codexd.observe.request_record import RequestRecord
+from codexd.context import RequestRecord
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
 COUNTERS: Final = {
-    "client_gone": "Answers given up because their client left.",
-    "reader_cut": "Streams cut because their client did not read.",
-    "reader_held": "Times a model was held for a slow reader.",
-    "background_started": "Answers begun in the background.",
+    "client_disconnected": "Responses cancelled because their client disconnected.",
+    "client_dropped": "Clients disconnected because they read too slowly.",
+    "client_paused": "Times a model's output was paused for a slow client.",
+    "background_started": "Background responses started.",
     "malformed_request": "Requests that were not valid HTTP.",
-    "internal_error": "Exceptions of the daemon's own making.",
-    "affinity_hit": "Requests continued on a warm thread.",
-    "affinity_miss": "Requests that found no warm thread to continue.",
-    "affinity_evicted": "Warm threads let go for age, count or memory.",
-    "fallback_taken": "Answers asked of another back end, as the one before could not begin.",
-    "turn_suspended": "Turns suspended until their tools' results come.",
-    "turn_resumed": "Suspended turns continued by their tools' results.",
-    "turn_replayed": "Tool results whose turn was gone: history replayed on a new thread.",
-    "turn_truncated": "Histories that were too long, and of which the beginning was left out as asked.",
-    "turn_expired": "Suspended turns given up at their deadline or for room.",
-    "turn_interrupted": "Turns interrupted in the child.",
-    "watchdog_no_first_event": "Turns failed because the model did not begin in time.",
-    "watchdog_idle": "Turns failed because the model stopped answering.",
-    "watchdog_too_long": "Turns failed because they took too long.",
-    "upstream_repeated": "Requests to an upstream made again after they failed.",
-    "upstream_left_alone": "Requests not made because an upstream keeps failing.",
-    "child_started": "Children started.",
-    "child_ended": "Children that ended unasked.",
-    "child_line_malformed": "Lines from a child that were not JSON-RPC.",
-    "child_notification_ignored": "Notifications from a child that codexd does not know or has no use for.",
-    "child_request_declined": "Requests of a child that were declined or not known.",
-    "child_call_late": "Calls to a child that missed their deadline.",
-    "tool_buffer_started": "Tool calls that models began to write into their text.",
-    "tool_buffer_flushed": "Tool calls in a model's text that were whole.",
-    "tool_buffer_aborted": "Tool calls in a model's text that were broken or too long, and so were text.",
-    "store_writes": "Changes to what is kept that were made safe.",
-    "store_failures": "Calls to the store that failed, as on a full disk.",
-    "responses_pruned": "Kept answers deleted for age or count.",
+    "internal_error": "Unexpected exceptions in codexd.",
+    "affinity_hit": "Requests continued on an idle thread.",
+    "affinity_miss": "Requests for which there was no matching idle thread.",
+    "affinity_evicted": "Idle threads closed because of age, number or memory.",
+    "fallback_used": "Requests passed to a fallback because the model before it could not respond.",
+    "turn_suspended": "Turns suspended to wait for tool results.",
+    "turn_resumed": "Suspended turns resumed with their tool results.",
+    "turn_replayed": "Tool results whose turn no longer existed; history replayed on a new thread.",
+    "turn_truncated": "Histories shortened because the request asked for truncation.",
+    "turn_expired": "Suspended turns ended at their deadline or to make room for others.",
+    "turn_interrupted": "Turns interrupted in a Codex process.",
+    "watchdog_no_first_event": "Turns failed because the model did not start to respond in time.",
+    "watchdog_idle": "Turns failed because the model stopped sending events.",
+    "watchdog_too_long": "Turns failed because they exceeded the maximum duration.",
+    "upstream_retried": "Requests to an upstream retried after a failure.",
+    "upstream_breaker_open": "Requests refused because an upstream's circuit breaker was open.",
+    "child_started": "Codex processes started.",
+    "child_exited": "Codex processes that exited unexpectedly.",
+    "child_line_malformed": "Lines from a Codex process that were not JSON-RPC.",
+    "child_notification_ignored": "Notifications from a Codex process that codexd does not use.",
+    "child_request_declined": "Requests from a Codex process that were declined or unknown.",
+    "child_call_timeout": "Calls to a Codex process that timed out.",
+    "tool_block_started": "Tool call blocks started in a model's text.",
+    "tool_block_parsed": "Tool call blocks in a model's text that were complete.",
+    "tool_block_rejected": "Tool call blocks in a model's text that were invalid or too long.",
+    "store_writes": "Changes committed to the store.",
+    "store_failures": "Store calls that failed, for example on a full disk.",
+    "responses_pruned": "Stored responses deleted because of age or number.",
 }
 """The counters: name to help text; exported as `codexd_<name>_total`."""
 
 GAUGES: Final = {
-    "requests_running": "Answers under way, in the background too, and streams of those being read.",
-    "background_running": "Answers running in the background.",
-    "turns_running": "Turns running in children.",
-    "turns_waiting": "Turns suspended for their tools' results.",
-    "threads_warm": "Threads kept warm for their conversation's next request.",
-    "children_up": "Children that are up.",
-    "children_resident_bytes": "Resident memory of all children.",
-    "responses_kept": "Answers that are kept.",
+    "requests_running": "Running responses, background responses included, and replayed streams.",
+    "background_running": "Running background responses.",
+    "turns_running": "Turns running in Codex processes.",
+    "turns_suspended": "Turns that wait for tool results.",
+    "threads_idle": "Idle threads kept for the next request of their conversation.",
+    "children_up": "Codex processes that are ready.",
+    "children_resident_bytes": "Resident memory of all Codex processes.",
+    "responses_stored": "Stored responses.",
 }
 """The gauges: name to help text; exported as `codexd_<name>`."""
 
 LABELLED: Final = {
-    "requests": ("Requests answered.", ("route", "status", "outcome")),
-    "background_ended": ("Answers in the background that are over.", ("outcome",)),
+    "requests": ("HTTP requests.", ("route", "status", "outcome")),
+    "background_finished": ("Background responses that have ended.", ("outcome",)),
     "upstream_requests": (
-        "Answers and embeddings that were asked of an upstream and are over.",
+        "Requests to upstreams that have ended.",
         ("upstream", "outcome"),
     ),
     "tokens": ("Tokens used.", ("kind",)),
@@ -75,8 +75,8 @@ LABELLED: Final = {
 """The counters with labels: name to help text and labels."""
 
 TIMES: Final = {
-    "request_seconds": "From a request's coming to its end.",
-    "first_event_seconds": "From a request's coming to the model's first event.",
+    "request_duration_seconds": "Time from a request's arrival to its end.",
+    "first_event_seconds": "Time from a request's arrival to the model's first event.",
 }
 """The histograms of seconds by route: name to help text."""
 
@@ -110,7 +110,7 @@ class Metrics:
         }
         self._upstreams_up = Gauge(
             "codexd_upstream_up",
-            "Whether an upstream is ready: it has listed its models and is not left alone.",
+            "Whether an upstream is ready: its models are listed and its circuit breaker is closed.",
             ("upstream",),
             registry=registry,
         )
@@ -142,14 +142,14 @@ class Metrics:
     def count_request(self, record: RequestRecord) -> None:
         """Count and time a finished request."""
         self._labelled["requests"].labels(record.route, str(record.status), record.outcome).inc()
-        self._times["request_seconds"].labels(record.route).observe(record.seconds)
+        self._times["request_duration_seconds"].labels(record.route).observe(record.seconds)
         if record.first_event_seconds is not None:
             self._times["first_event_seconds"].labels(record.route).observe(record.first_event_seconds)
         self._count_usage(record)
 
     def count_background_response(self, record: RequestRecord) -> None:
         """Count a finished background response."""
-        self._labelled["background_ended"].labels(record.outcome).inc()
+        self._labelled["background_finished"].labels(record.outcome).inc()
         self._count_usage(record)
 
     def count_upstream_request(self, name: str, outcome: str) -> None:

@@ -4,10 +4,10 @@ from attrs import frozen
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from codexd.context import RequestRecord
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.observe.log import AccessLog, format_failure
 from codexd.observe.metrics import Metrics
-from codexd.observe.request_record import RequestRecord
 
 
 @frozen
@@ -43,10 +43,12 @@ class RequestLogger:
         if isinstance(failure.value, FaultError):
             return failure.value.fault
         self.metrics.count("internal_error")
-        self._log.error("keeping an answer broke: {where}", where=format_failure(failure))
+        self._log.error("saving a response failed with an internal error: {where}", where=format_failure(failure))
         return fault("internal")
 
     def log_internal_error(self, record: RequestRecord, failure: Failure) -> None:
         """Log and count an exception of codexd's own during a request, without the exception's message."""
         self.metrics.count("internal_error")
-        self._log.error("request {id} broke: {where}", id=record.id, where=format_failure(failure))
+        self._log.error(
+            "request {id} failed with an internal error: {where}", id=record.id, where=format_failure(failure)
+        )

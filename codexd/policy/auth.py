@@ -38,7 +38,7 @@ ANONYMOUS = Principal("anonymous")
 
 def _not_empty(_: object, attribute: "Attribute[tuple[str, ...]]", keys: tuple[str, ...]) -> None:
     if not all(key.strip() for key in keys):
-        raise ValueError("an API key is empty")
+        raise ValueError("an API key must not be empty")
 
 
 @frozen

@@ -19,12 +19,12 @@ class FlowLimits:
     Attributes:
         queue_bytes: above this size the model is paused; at half of it, it is resumed.
         pause_seconds: how long the model may be paused for one client.
-        stall_seconds: how long the client may read nothing while its queue is not empty.
+        write_timeout_seconds: how long the client may read nothing while its queue is not empty.
     """
 
     queue_bytes: int
     pause_seconds: float
-    stall_seconds: float
+    write_timeout_seconds: float
 
 
 @frozen
@@ -80,7 +80,7 @@ def drop_deadline(flow: ClientFlow, limits: FlowLimits) -> float | None:
     deadlines = [
         since + seconds
         for since, seconds in (
-            (flow.waiting_since, limits.stall_seconds),
+            (flow.waiting_since, limits.write_timeout_seconds),
             (flow.paused_since, limits.pause_seconds),
         )
         if since is not None

@@ -12,7 +12,7 @@ class RestartPolicy:
         factor: the growth of each further delay, before jitter.
         cap_seconds: the maximum delay, including jitter.
         jitter: the fraction of a delay that is randomly added, so that children do not start simultaneously.
-        stable_seconds: a child that ran this long ends the series: the next delay is `first_seconds`.
+        backoff_reset_seconds: a child that ran this long ends the series: the next delay is `first_seconds`.
         limit: the maximum number of restarts in one window; at the next exit the child is given up.
         window_seconds: the length of the window, and for how long a given-up child is not restarted.
     """
@@ -21,7 +21,7 @@ class RestartPolicy:
     factor: float = 2.0
     cap_seconds: float = 30.0
     jitter: float = 0.2
-    stable_seconds: float = 30.0
+    backoff_reset_seconds: float = 30.0
     limit: int = 20
     window_seconds: float = 600.0
 
@@ -86,7 +86,7 @@ def decide_after_exit(
     recent = tuple(at for at in history.restarts if at > now - policy.window_seconds)
     if len(recent) >= policy.limit:
         return evolve(history, restarts=recent), GiveUp()
-    if lived_seconds >= policy.stable_seconds:
+    if lived_seconds >= policy.backoff_reset_seconds:
         history = RestartHistory()
     step = history.step_seconds * policy.factor or policy.first_seconds
     wait = min(step * (1 + policy.jitter * chance), policy.cap_seconds)

@@ -40,7 +40,7 @@ class FallbackRunner:
     Args:
         attempts: the attempts in order; at least one.
         sink: receives the events of the response.
-        count: called with `fallback_taken` and `internal_error`.
+        count: called with `fallback_used` and `internal_error`.
     """
 
     def __init__(self, attempts: tuple[Attempt, ...], sink: IEventSink, count: Callable[[str], None]) -> None:
@@ -83,7 +83,7 @@ class FallbackRunner:
         if not self._attempts or not allows_fallback(fault):
             return False
         self._failed, self._handle = True, None
-        self._count("fallback_taken")
+        self._count("fallback_used")
         return True
 
     # Events from the back ends.

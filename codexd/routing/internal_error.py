@@ -20,5 +20,5 @@ def internal_failure(count: Callable[[str], None]) -> Failed:
         count: called with `internal_error`.
     """
     count("internal_error")
-    _LOG.error("An answer could not be brought over: {where}", where=format_failure(Failure()))
+    _LOG.error("Unexpected error while a response was routed: {where}", where=format_failure(Failure()))
     return Failed(fault("internal"))

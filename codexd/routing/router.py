@@ -42,7 +42,7 @@ class ModelRouter:
         entries: the back ends, in the order in which they are tried for a model that none of them lists;
             those whose prefix the model name has are tried first.
         aliases: the aliases by name.
-        count: called with `fallback_taken`.
+        count: called with `fallback_used`.
     """
 
     def __init__(

@@ -32,10 +32,12 @@ class ToolTextBackend:
     def __init__(self, backend: IModelBackend, tools: Tools, count: Callable[[str], None]) -> None:
         self._backend = backend
         self._count = count
-        self._limits = CallLimits(tools.block_max, tools.stop_after, tools.suppress_tail, tools.buffer_characters)
-        self._scan = ScanOptions(DEFAULT_PATTERNS, tools.buffer_characters, count)
-        self._delimiter = tools.delimiter
-        self._read_blocks = tools.read_blocks
+        self._limits = CallLimits(
+            tools.max_calls, tools.stop_after, tools.drop_trailing_text, tools.max_call_characters
+        )
+        self._scan = ScanOptions(DEFAULT_PATTERNS, tools.max_call_characters, count)
+        self._delimiter = tools.block_delimiter
+        self._read_blocks = tools.parse_blocks
 
     def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""

@@ -31,10 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m codexd.scripted",
-        description="A deterministic model provider: the last user message says what to answer.",
+        description="A deterministic model provider: the last user message determines the answer.",
     )
-    parser.add_argument("--listen", metavar="HOST", default="127.0.0.1", help="address (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    parser.add_argument(
+        "--listen", metavar="HOST", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     return parser
 
 

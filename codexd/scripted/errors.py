@@ -69,11 +69,11 @@ def error_for_status(status: int) -> ErrorEnvelope:
     """Return the error of `fail: STATUS`."""
     server = ("server_error", None)
     type, code = _BY_STATUS.get(status, server if status >= 500 else ("invalid_request_error", None))
-    message = _RATE_LIMIT_MESSAGE if status == 429 else f"The script asked for status {status}."
+    message = _RATE_LIMIT_MESSAGE if status == 429 else f"The script requested status {status}."
     return ErrorEnvelope(status, message, type, code)
 
 
 def error_for_code(code: str) -> ErrorEnvelope:
     """Return the error of `fail: CODE`. Its status is used for answers that are not streamed."""
-    status, type, message = _BY_CODE.get(code, (500, "server_error", f"The script asked for the error {code}."))
+    status, type, message = _BY_CODE.get(code, (500, "server_error", f"The script requested the error {code}."))
     return ErrorEnvelope(status, message, type, code)

@@ -47,7 +47,7 @@ def parse(body: bytes) -> dict[str, Json]:
     try:
         value = decode(body)
     except JsonError as error:
-        raise RequestRejectedError(ErrorEnvelope(400, f"The body is not JSON: {error}")) from None
+        raise RequestRejectedError(ErrorEnvelope(400, f"The body is not valid JSON: {error}")) from None
     if not isinstance(value, dict):
         raise RequestRejectedError(ErrorEnvelope(400, "The body is not a JSON object."))
     return value

@@ -105,7 +105,7 @@ class ScriptedModel(Resource):
         except RequestRejectedError as error:
             _send_error(request, error.error)
         except JsonError as error:
-            _send_error(request, ErrorEnvelope(400, f"The body cannot be repeated: {error}"))
+            _send_error(request, ErrorEnvelope(400, f"The body cannot be encoded again: {error}"))
         return NOT_DONE_YET
 
     def _route(self, request: Request) -> None:
@@ -115,7 +115,7 @@ class ScriptedModel(Resource):
             return _send(request, 200, document)
         dialect = _DIALECTS.get(request.path)
         if dialect is None:
-            raise RequestRejectedError(ErrorEnvelope(404, "There is nothing here.", code="unknown_url"))
+            raise RequestRejectedError(ErrorEnvelope(404, "Unknown request URL.", code="unknown_url"))
         _require_method(request, b"POST")
         raw = request_body.read(request)
         body = request_body.parse(raw)
@@ -193,7 +193,7 @@ def _require_method(request: Request, method: bytes) -> None:
     if request.method != method:
         name = method.decode()
         raise RequestRejectedError(
-            ErrorEnvelope(405, f"Only {name} is understood here.", code="method_not_allowed", allow=name)
+            ErrorEnvelope(405, f"Only {name} is allowed for this URL.", code="method_not_allowed", allow=name)
         )
 
 

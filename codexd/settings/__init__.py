@@ -42,8 +42,8 @@ class Log:
     """The log, which never contains prompts, outputs or keys.
 
     Attributes:
-        format: lines for a person, or one JSON object a line.
-        level: the least severe level that is written.
+        format: `text` lines, or one `json` object per line.
+        level: the lowest level that is logged.
     """
 
     format: Literal["text", "json"] = "text"
@@ -55,7 +55,7 @@ class Settings:
     """All settings.
 
     Attributes:
-        upstream: servers that speak Chat Completions: tables `[[upstream]]`, as many as you like.
+        upstream: servers with a Chat Completions API: tables `[[upstream]]`, any number.
     """
 
     http: Http = Http()

@@ -12,25 +12,27 @@ class Codex:
     """The Codex processes: program, CODEX_HOME, number, restarts.
 
     Attributes:
-        binary: the Codex program; left out, the pinned one that was installed with codexd.
-        home: CODEX_HOME; its config.toml and login are used as they are. Left out: `$CODEX_HOME`, else
-            `~/.codex` if it holds a login, else a directory of codexd's own.
-        model: `auto` uses the account's models if there is a login, else the upstreams alone, and if there
-            are none the scripted model; `account`, `scripted` and `none` (no Codex at all) insist on one.
-        workers: how many Codex processes.
-        turns_per_worker: how many turns one of them runs at once; more are answered 429.
-        pass_environment: names of variables Codex may see beside the built-in allow-list.
-        config: further `key=value` overrides of Codex's own configuration (its `-c` flag).
-        log_stderr: log what Codex writes on stderr in full; it may quote prompts.
-        handshake_seconds: how long a new Codex process may take to answer `initialize`.
-        call_seconds: how long it may take to answer any other JSON-RPC call.
-        grace_seconds: time between TERM and KILL when it is stopped.
-        backoff_first_seconds: wait before the first restart; each further one doubles it.
-        backoff_cap_seconds: longest wait before a restart.
-        stable_seconds: a process that lived this long is restarted with the first wait again.
-        restart_limit: after more restarts than this within the window the process stays down.
-        restart_window_seconds: how long a restart is remembered.
-        drain_seconds: how long running answers may take to finish when the daemon stops.
+        binary: the Codex program. Default: the pinned version that is installed with codexd.
+        home: CODEX_HOME; its config.toml and login are used unchanged. Default: `$CODEX_HOME`, else
+            `~/.codex` if it contains a login, else a directory of codexd's own.
+        model: whose models Codex serves. `auto`: the account's if there is a login, else no Codex if there
+            are upstreams, else the scripted model. `account`, `scripted` and `none` (do not run Codex) choose
+            one.
+        workers: the number of Codex processes.
+        turns_per_worker: the maximum number of turns that one Codex process runs at once; further requests
+            get status 429.
+        pass_environment: environment variables that Codex gets in addition to the built-in list.
+        config: additional `key=value` overrides of Codex's configuration (its `-c` flag).
+        log_stderr: log everything that Codex writes to stderr; it may contain prompts.
+        handshake_seconds: the timeout of `initialize`, the first call to a new Codex process.
+        call_seconds: the timeout of any other JSON-RPC call.
+        grace_seconds: the time between SIGTERM and SIGKILL when a process is stopped.
+        backoff_initial_seconds: the delay before the first restart; it doubles with each further restart.
+        backoff_max_seconds: the maximum delay before a restart.
+        backoff_reset_seconds: the delay starts again at its initial value after a process has run this long.
+        restart_limit: the maximum number of restarts within the window; after that the process stays down.
+        restart_window_seconds: the length of that window.
+        drain_seconds: how long running responses may take to finish when the daemon stops.
     """
 
     binary: str | None = None
@@ -44,9 +46,9 @@ class Codex:
     handshake_seconds: Seconds = 15.0
     call_seconds: Seconds = 30.0
     grace_seconds: Seconds = 5.0
-    backoff_first_seconds: Seconds = 0.5
-    backoff_cap_seconds: Seconds = 30.0
-    stable_seconds: Seconds = 30.0
+    backoff_initial_seconds: Seconds = 0.5
+    backoff_max_seconds: Seconds = 30.0
+    backoff_reset_seconds: Seconds = 30.0
     restart_limit: Limit = 20
     restart_window_seconds: Seconds = 600.0
     drain_seconds: Seconds = 10.0
@@ -57,17 +59,18 @@ class Turns:
     """Time limits of responses, and what is kept between requests.
 
     Attributes:
-        first_event_seconds: longest wait until the model begins to answer.
-        idle_seconds: longest silence within a running answer.
-        total_seconds: longest time for one answer.
-        suspend_seconds: how long a turn waits for its tools' results.
-        suspend_limit: how many turns may wait for them; 0 for none.
-        affinity: keep a finished conversation's thread for its next request.
-        affinity_seconds: how long such a thread is kept.
-        affinity_limit: how many are kept.
-        affinity_child_bytes: resident memory of a Codex process beyond which none is kept.
-        context_share: share of the model's context window beyond which a thread is not continued (Codex would
-            compact it silently); its history is replayed on a new one instead.
+        first_event_seconds: the maximum time until the model starts to respond.
+        idle_seconds: the maximum time between two events of a running response.
+        total_seconds: the maximum duration of a response.
+        suspend_seconds: how long a turn waits for the results of its tool calls.
+        suspend_limit: the maximum number of turns that wait for tool results; 0 disables waiting.
+        affinity: keep the thread of a finished conversation open for its next request.
+        affinity_seconds: how long such an idle thread is kept.
+        affinity_limit: the maximum number of idle threads.
+        affinity_memory_bytes: no idle threads are kept while a Codex process uses more resident memory than
+            this.
+        context_share: the share of the model's context window up to which a thread is continued. Beyond it
+            the history is replayed on a new thread, because Codex would compact the old one without notice.
     """
 
     first_event_seconds: Seconds = 300.0
@@ -78,5 +81,5 @@ class Turns:
     affinity: bool = True
     affinity_seconds: Seconds = 300.0
     affinity_limit: Limit = 12
-    affinity_child_bytes: Bytes = 2**30
+    affinity_memory_bytes: Bytes = 2**30
     context_share: Share = 0.8

@@ -12,15 +12,15 @@ class ModelAlias:
     """An alias: a model name that clients may request, and the model it means.
 
     Attributes:
-        name: what clients ask for.
-        model: the model it stands for, as the account or the upstream calls it; left out, the same name.
-        effort: default reasoning effort.
-        upstream: the upstream that has it; left out, Codex.
-        fallback: names to try in its place, in order, when it cannot answer.
-        instructions: what the model is told where a request tells it nothing.
-        max_output_tokens: the most output tokens of an answer.
-        profile: `plain` is the bare model; `agent` is Codex with its own prompt, shell and workspace.
-        workspace: the agent's directory (agent only).
+        name: the model name in requests.
+        model: the model it means, by its name at the account or the upstream. Default: the same name.
+        effort: the default reasoning effort.
+        upstream: the upstream that serves the model. Default: Codex.
+        fallback: model names to try in this order when the model cannot respond.
+        instructions: the instructions for requests that have none.
+        max_output_tokens: the maximum number of output tokens of a response.
+        profile: `plain` is the model alone; `agent` is Codex with its own prompt, shell and workspace.
+        workspace: the agent's working directory (agent only).
         sandbox: what the agent may do there (agent only).
     """
 
@@ -41,11 +41,11 @@ class Models:
     """The offered models.
 
     Attributes:
-        alias: the aliases: tables `[[models.alias]]`, as many as you like.
-        refresh_seconds: how often the account's list is read again.
-        any: pass unknown model names on instead of answering 404.
+        alias: model aliases: tables `[[models.alias]]`, any number.
+        refresh_seconds: how often the account's list of models is refreshed.
+        pass_unlisted: pass model names that are not listed to Codex instead of returning status 404.
     """
 
     alias: tuple[ModelAlias, ...] = ()
     refresh_seconds: Seconds = 300.0
-    any: bool = False
+    pass_unlisted: bool = False

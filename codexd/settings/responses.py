@@ -12,28 +12,30 @@ class Responses:
     """Storage and dialect of /v1/responses and /v1/conversations.
 
     Attributes:
-        store: the SQLite file that keeps answers and conversations; `:memory:` forgets them at the end. Left
-            out: `responses.sqlite3` in codexd's state directory.
-        keep_seconds: how long an answer or an unused conversation is kept.
-        keep_limit: how many answers, and how many conversations, are kept; the oldest make room.
-        history_bytes: the largest history that can be gone on from.
-        file_bytes: how large the file may become. When it is nearly full a tenth of the answers makes room at
-            each pruning; when it is full, answers that cannot be kept fail.
-        prune_seconds: how often what is too old or too much is deleted.
-        sync: wait for the disk with every answer, so that it survives a power cut as well as a crash.
-        background_limit: how many answers may run in the background at once.
-        hosted_tools: a hosted tool that Codex cannot run is an error, or is dropped with a note.
-        compatibility: further habits for clients that need them: `tool-events` adds
-            `response.output_tool_call.*` and `response.done` to streams, `tool-messages` reads input messages
-            of role `tool`. A request's `x-codexd-compatibility` header chooses for itself.
+        database: the SQLite file for responses and conversations; `:memory:` stores them until the daemon
+            stops. Default: `responses.sqlite3` in codexd's state directory.
+        retention_seconds: how long a response, or a conversation since its last use, is stored.
+        retention_limit: the maximum number of stored responses, and of conversations; the oldest are deleted
+            first.
+        history_bytes: the maximum size of a history that a request can continue.
+        database_bytes: the maximum size of the file. When it is nearly full, each pruning deletes a tenth of
+            the responses; when it is full, responses that cannot be stored fail.
+        prune_interval_seconds: how often old and excess responses and conversations are deleted.
+        sync: wait for the disk at every commit, so that stored responses also survive a power failure.
+        background_limit: the maximum number of background responses that run at once.
+        hosted_tools: what happens to a hosted tool that Codex cannot run: `refuse` returns an error, `drop`
+            removes the tool and lists it in `x-codexd-ignored`.
+        compatibility: extensions for clients that need them: `tool-events` adds `response.output_tool_call.*`
+            and `response.done` events to streams, `tool-messages` accepts input messages with role `tool`.
+            The request header `x-codexd-compatibility` overrides this.
     """
 
-    store: str | None = None
-    keep_seconds: Seconds = 30 * 86400.0
-    keep_limit: Count = 100_000
+    database: str | None = None
+    retention_seconds: Seconds = 30 * 86400.0
+    retention_limit: Count = 100_000
     history_bytes: Bytes = 64 * 2**20
-    file_bytes: Bytes = 16 * 2**30
-    prune_seconds: Seconds = 300.0
+    database_bytes: Bytes = 16 * 2**30
+    prune_interval_seconds: Seconds = 300.0
     sync: bool = False
     background_limit: Count = 32
     hosted_tools: Literal["refuse", "drop"] = "refuse"

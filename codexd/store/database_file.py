@@ -27,14 +27,14 @@ def locate_database(responses: Responses, state: Path) -> str:
         ConfigurationError: when the configured file's directory does not exist, or the state directory cannot
             be created.
     """
-    if responses.store == IN_MEMORY:
+    if responses.database == IN_MEMORY:
         return IN_MEMORY
-    if responses.store is None:
+    if responses.database is None:
         return str(_create_directory(state) / NAME)
     # Two names of one file must lead to the same lock file.
-    path = Path(responses.store).expanduser().resolve()
+    path = Path(responses.database).expanduser().resolve()
     if not path.parent.is_dir():
-        raise ConfigurationError(f"responses.store: {path.parent} is not a directory")
+        raise ConfigurationError(f"responses.database: {path.parent} is not a directory")
     return str(path)
 
 
@@ -42,7 +42,7 @@ def _create_directory(state: Path) -> Path:
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"responses.store: {state} cannot be made: {error.strerror}") from error
+        raise ConfigurationError(f"responses.database: {state} cannot be created: {error.strerror}") from error
     return state.resolve()
 
 
@@ -81,13 +81,13 @@ def _lock_file(path: str) -> int:
     try:
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, _MODE)
     except OSError as error:
-        raise ConfigurationError(f"responses.store: {path}.lock cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"responses.database: {path}.lock cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
         raise ConfigurationError(
-            f"responses.store: {path} is in use by another codexd; give each daemon a file of its own"
+            f"responses.database: {path} is in use by another codexd; each daemon needs its own file"
         ) from error
     return lock
 
@@ -102,11 +102,11 @@ def _check_database(path: str) -> None:
             purge_unreferenced(connection)
             connection.execute("COMMIT")
     except OSError as error:
-        raise ConfigurationError(f"responses.store: {path} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"responses.database: {path} cannot be written: {error.strerror}") from error
     except UnusableFileError as error:
-        raise ConfigurationError(f"responses.store: {path} {error}") from error
+        raise ConfigurationError(f"responses.database: {path} {error}") from error
     except sqlite3.Error as error:
-        raise ConfigurationError(f"responses.store: {path} cannot be used: {error}") from error
+        raise ConfigurationError(f"responses.database: {path} cannot be used: {error}") from error
 
 
 def _make_private(path: str) -> None:

@@ -96,5 +96,5 @@ class CallQueue:
         why = getattr(error, "sqlite_errorname", type(error).__name__)
         # The traceback locates a defect of codexd; the message is left out, it may quote stored content.
         frames = () if isinstance(error, sqlite3.Error) else format_tb(getattr(error, "__traceback__", None))
-        self._log.error("The store failed: {call}: {why} {frames}", call=call.name, why=why, frames=frames)
+        self._log.error("store call {call} failed: {why} {frames}", call=call.name, why=why, frames=frames)
         return FaultError(fault("store_failed"))

@@ -7,6 +7,11 @@ the schema is a further script.
 import sqlite3
 from typing import Final
 
+from zstandard import ZstdCompressor, ZstdDecompressor
+
+from codexd.wire.event_log import encode_events
+from codexd.wire.sse import SseDecoder
+
 APPLICATION_ID: Final = 0x63647864
 """The `PRAGMA application_id` of store files: `cdxd`."""
 
@@ -82,7 +87,10 @@ CREATE INDEX response_conversation ON response (conversation_number) WHERE conve
 ALTER TABLE frames RENAME TO stream;
 """
 
-SCRIPTS: Final = (_FIRST, _PLAIN_NAMES)
+# Streams were stored as SSE text.
+_EVENTS: Final = "UPDATE stream SET body = sse_to_events(body);"
+
+SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS)
 """One script a version."""
 
 
@@ -98,10 +106,12 @@ def check_file(connection: sqlite3.Connection, scripts: tuple[str, ...] = SCRIPT
         sqlite3.DatabaseError: when the file is not a database.
     """
     if _pragma(connection, "application_id") != APPLICATION_ID and not _is_empty(connection):
-        raise UnusableFileError("is a database of another program")
+        raise UnusableFileError("is the database of another program")
     version = _pragma(connection, "user_version")
     if version > len(scripts):
-        raise UnusableFileError(f"was written by a newer codexd (version {version}, this one knows {len(scripts)})")
+        raise UnusableFileError(
+            f"was written by a newer codexd (schema version {version}, this codexd supports {len(scripts)})"
+        )
 
 
 def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...] = SCRIPTS) -> None:
@@ -111,6 +121,7 @@ def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...] = SCRIPTS) 
         sqlite3.Error: when a script fails; its changes are rolled back.
     """
     version = _pragma(connection, "user_version")
+    connection.create_function("sse_to_events", 1, _sse_to_events, deterministic=True)
     for number, script in enumerate(scripts[version:], version + 1):
         _run_script(connection, number, script)
 
@@ -123,6 +134,12 @@ def _run_script(connection: sqlite3.Connection, number: int, script: str) -> Non
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _sse_to_events(compressed: bytes) -> bytes:
+    """Convert a compressed stream from SSE text to `codexd.wire.event_log`."""
+    frames = SseDecoder().receive(ZstdDecompressor().decompress(compressed))
+    return ZstdCompressor().compress(encode_events((frame.event or b"", frame.data) for frame in frames))
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

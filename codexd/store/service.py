@@ -64,7 +64,7 @@ class Store(Service):
         self._queue: CallQueue | None = None
         self._lock: DatabaseLock | None = None
         self._stored = 0
-        metrics.watch("responses_kept", lambda: self._stored)
+        metrics.watch("responses_stored", lambda: self._stored)
         self._pruning = LoopingCall(self._prune_periodically)
         self._pruning.clock = reactor
 
@@ -80,11 +80,11 @@ class Store(Service):
         executor = self._connect(self._path, self._settings.sync, self._reactor)
         self._queue, self._stored = CallQueue(executor, self._metrics.count), 0
         super().startService()
-        limit = partial(limit_size, max_bytes=self._settings.file_bytes)
+        limit = partial(limit_size, max_bytes=self._settings.database_bytes)
         self._submit(StoreCall("limit_size", limit)).addErrback(_ignore_logged)
         count = StoreCall("count_responses", responses.count_responses, on_result=self._add_to_count)
         self._submit(count).addErrback(_ignore_logged)
-        self._pruning.start(self._settings.prune_seconds)
+        self._pruning.start(self._settings.prune_interval_seconds)
 
     def stopService(self) -> "Deferred[None]":
         """Run the submitted calls, close the file and release its lock."""
@@ -194,8 +194,8 @@ class Store(Service):
         return Deferred.fromCoroutine(self._prune_by_settings()).addErrback(_ignore_logged)
 
     async def _prune_by_settings(self) -> None:
-        before = self._now() - self._settings.keep_seconds
-        allowed = partial(pruning.allowed_responses, most=self._settings.keep_limit)
+        before = self._now() - self._settings.retention_seconds
+        allowed = partial(pruning.allowed_responses, most=self._settings.retention_limit)
         await self._prune(before, await self._read("allowed_responses", allowed))
 
     # Calls and counts.

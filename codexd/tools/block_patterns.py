@@ -54,10 +54,12 @@ USE_TOOL: Final = BlockPattern(name="use_tool", opening=OPENING, closing=CLOSING
 def _check_unambiguous(_: object, __: object, patterns: tuple[BlockPattern, ...]) -> None:
     for pattern in patterns:
         if not pattern.opening or not pattern.closing or pattern.opening.find(pattern.closing) > 0:
-            raise ValueError(f"the marks of {pattern.name} do not tell a block's beginning from its end")
+            rule = "its marks must not be empty, and its opening may contain its closing only at the start"
+            raise ValueError(f"pattern {pattern.name!r}: {rule}")
         for other in patterns:
             if other is not pattern and pattern.hides(other):
-                raise ValueError(f"the opening of {other.name} contains that of {pattern.name}")
+                names = f"{pattern.name!r} and {other.name!r}"
+                raise ValueError(f"patterns {names} are ambiguous: the second opening contains the first")
 
 
 @frozen(slots=False)

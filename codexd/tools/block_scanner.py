@@ -21,9 +21,9 @@ from codexd.tools.block_patterns import DEFAULT_PATTERNS, BlockPattern, BlockPat
 Count = Callable[[str], None]
 """Counts an entry of `codexd.observe.metrics.COUNTERS`."""
 
-BLOCK_STARTED: Final = "tool_buffer_started"
-BLOCK_PARSED: Final = "tool_buffer_flushed"
-BLOCK_REJECTED: Final = "tool_buffer_aborted"
+BLOCK_STARTED: Final = "tool_block_started"
+BLOCK_PARSED: Final = "tool_block_parsed"
+BLOCK_REJECTED: Final = "tool_block_rejected"
 
 
 @frozen

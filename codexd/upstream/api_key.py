@@ -22,11 +22,12 @@ def load_api_key(settings: Upstream, environ: Mapping[str, str], read: Callable[
     if settings.key_env is not None:
         key, source = environ.get(settings.key_env, "").strip(), f"the variable {settings.key_env}"
     elif settings.key_file is not None:
-        key, source = _read_key_file(settings.key_file, read, where).strip(), settings.key_file
+        key, source = _read_key_file(settings.key_file, read, where).strip(), f"key_file {settings.key_file}"
     else:
         return None
     if not re.fullmatch(r"[!-~]+", key):
-        raise ConfigurationError(f"{where}: {source} holds no key, or more than one line of visible ASCII")
+        problem = "contains no API key" if not key else "must contain one line of visible ASCII characters"
+        raise ConfigurationError(f"{where}: {source} {problem}")
     return key
 
 

@@ -15,11 +15,11 @@ from codexd.backs.chat import model_list
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.failures import MALFORMED
 from codexd.backs.chat.translator import ChatTranslator
+from codexd.context import OK
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
-from codexd.observe.request_record import OK
 from codexd.policy import breaker, estimate, retry
 from codexd.policy.breaker import BreakerPolicy, Circuit, Permit
 from codexd.policy.retry import RetryPolicy
@@ -74,7 +74,7 @@ class UpstreamBackend:
         self.upstream_models = UpstreamModels(
             allowed=parse_allow_list(settings.models),
             prefix=settings.prefix,
-            passes_unknown=settings.any,
+            passes_unknown=settings.pass_unlisted,
             is_loaded=False,
         )
         self.deadlines = Deadlines(settings.first_event_seconds, settings.idle_seconds, settings.total_seconds)
@@ -83,7 +83,7 @@ class UpstreamBackend:
         self._settings = settings
         self._capabilities = build_capabilities(settings)
         self._retry = RetryPolicy(
-            limit=settings.retries, first_seconds=settings.retry_first_seconds, cap_seconds=settings.retry_cap_seconds
+            limit=settings.retries, first_seconds=settings.retry_initial_seconds, cap_seconds=settings.retry_max_seconds
         )
         self._breaker = BreakerPolicy(settings.breaker_failures, settings.breaker_seconds)
         self._circuit = Circuit()
@@ -102,9 +102,9 @@ class UpstreamBackend:
         return len(self._turns)
 
     @property
-    def max_answer_bytes(self) -> int:
+    def max_response_bytes(self) -> int:
         """The largest accepted response body (turn.UpstreamContext)."""
-        return self._settings.max_answer_bytes
+        return self._settings.max_response_bytes
 
     # IModelBackend
 
@@ -171,7 +171,7 @@ class UpstreamBackend:
             FaultError: if the request fails, or the response is not JSON.
         """
         request = self._client.request(method, path, body)
-        limit = self._settings.max_answer_bytes
+        limit = self._settings.max_response_bytes
         response = await fetch(request, limit, self._settings.first_event_seconds, self._clock)
         document = response.successful_body(self.now())
         if not json.is_valid(document):
@@ -200,7 +200,7 @@ class UpstreamBackend:
                 self.upstream_models = evolve(self.upstream_models, is_loaded=True)
             if not self._listing_failed:
                 self._log.warn(
-                    "Upstream {name} does not list its models: {kind}",
+                    "Could not read the model list of upstream {name}: {kind}",
                     name=self.name,
                     kind=refused.fault.note or refused.fault.kind,
                 )
@@ -229,7 +229,7 @@ class UpstreamBackend:
         """Request a permit from the breaker; None while it is open."""
         self._circuit, permit = breaker.acquire(self._breaker, self._circuit, self._clock.seconds())
         if permit is None:
-            self._metrics.count("upstream_left_alone")
+            self._metrics.count("upstream_breaker_open")
         return permit
 
     def return_permit(self, permit: Permit, kind: str | None) -> None:
@@ -237,8 +237,8 @@ class UpstreamBackend:
         before, now = self._circuit, self._clock.seconds()
         self._circuit = breaker.release(self._breaker, before, permit, breaker.classify(kind), now)
         if (self._circuit.opened is None) != (before.opened is None):
-            told = "works again" if self._circuit.opened is None else "keeps failing and is left alone"
-            self._log.warn("Upstream {name} {told}", name=self.name, told=told, kind=kind)
+            state = "closed" if self._circuit.opened is None else "open"
+            self._log.warn("Circuit breaker of upstream {name} is {state}", name=self.name, state=state, kind=kind)
 
     def wait_seconds(self, retries: int, failed: Fault, retry_after: float) -> float | None:
         """Return the delay before the next attempt; None if there is none."""
@@ -257,13 +257,13 @@ class UpstreamBackend:
 def build_capabilities(settings: Upstream) -> ServerCapabilities:
     """Build the capabilities of an upstream from its settings: the Chat Completions features it supports."""
     return ServerCapabilities(
-        token_limit=settings.token_limit,
+        token_limit=settings.token_limit_field,
         developer_role=settings.developer_role,
         custom_tools=settings.custom_tools,
-        reasoning=settings.reasoning,
+        reasoning=settings.reasoning_field,
         images=settings.images,
         audio=settings.audio,
         files=settings.files,
-        pass_unknown=settings.pass_unknown,
-        omit=settings.omit,
+        pass_unknown=settings.pass_unknown_fields,
+        omit=settings.omit_fields,
     )

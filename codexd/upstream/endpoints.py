@@ -123,5 +123,5 @@ def _trust_root(ca_certificates: bytes | None) -> Any:
         return None
     certificates = [Certificate.loadPEM(pem) for pem in _CERTIFICATE.findall(ca_certificates)]
     if not certificates:
-        raise ValueError("no certificate in it")
+        raise ValueError("it contains no certificate")
     return trustRootFromCertificates(certificates)

@@ -86,4 +86,5 @@ def _build_client(
         return UpstreamClient.from_settings(settings, key, ca_certificates, reactor)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(f"upstream {settings.name!r}: ca_file cannot be used: {reason}") from None
+        path = settings.ca_file
+        raise ConfigurationError(f"upstream {settings.name!r}: ca_file {path} cannot be used: {reason}") from None

@@ -50,7 +50,7 @@ class _TunnelProtocol(ProtocolWrapper):
             if rest:
                 self.wrappedProtocol.dataReceived(rest)
         elif end or len(self._head) > _MAX_HEAD_BYTES:
-            self.opened.errback(ConnectError(string="the proxy opened no tunnel"))
+            self.opened.errback(ConnectError(string="the proxy did not open a tunnel"))
             self.abortConnection()
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008

@@ -40,7 +40,7 @@ class UpstreamContext(Protocol):
         ...
 
     @property
-    def max_answer_bytes(self) -> int:
+    def max_response_bytes(self) -> int:
         """The largest accepted response body."""
         ...
 
@@ -183,7 +183,7 @@ class UpstreamTurn:
         self._received_bytes += len(data)
         try:
             events = self._translator.receive(data)
-            if self._received_bytes > self._upstream.max_answer_bytes:
+            if self._received_bytes > self._upstream.max_response_bytes:
                 events += self._translator.close(TOO_LARGE)
         except Exception:
             self._fail_internally(Failure())
@@ -229,7 +229,7 @@ class UpstreamTurn:
         # The retries of one request count as one failure in the breaker: the request itself may be the cause.
         self._return_permit(failed.kind if failed.kind == "unreachable" else "cancelled")
         self._abort_attempt()
-        self._upstream.count("upstream_repeated")
+        self._upstream.count("upstream_retried")
         self._retries += 1
         self._translator = self._translator.new_attempt()
         self._deadline.start_attempt()
@@ -251,7 +251,7 @@ class UpstreamTurn:
 
     def _fail_internally(self, failure: Failure) -> None:
         """Log an unexpected exception and fail this response with `internal`."""
-        self._log.error("An answer could not be taken: {where}", where=format_failure(failure))
+        self._log.error("Unexpected error in the response of an upstream: {where}", where=format_failure(failure))
         self._upstream.count("internal_error")
         if not self.over:
             self._send_events([Failed(fault("internal"))])

@@ -44,7 +44,7 @@ class _LimitedBuffer:
     def write(self, piece: bytes) -> None:
         self.remaining_bytes -= len(piece)
         if self.remaining_bytes < 0:
-            raise BodyTooLargeError("the decoded body is over the limit")
+            raise BodyTooLargeError("the decoded body exceeds the limit")
         self._bytes.write(piece)
 
     def content(self) -> bytes:
@@ -74,17 +74,17 @@ def inflate(encodings: str, body: bytes, limit_bytes: int) -> bytes:
         try:
             decode(body, buffer)
         except (zlib.error, brotli.error, zstandard.ZstdError):
-            raise CorruptBodyError("the body is not what its encoding says") from None
+            raise CorruptBodyError("the body does not match its encoding") from None
         body = buffer.content()
     if len(body) > limit_bytes:
-        raise BodyTooLargeError("the body is over the limit")
+        raise BodyTooLargeError("the body exceeds the limit")
     return body
 
 
 def _decoder(name: str) -> Callable[[bytes, _LimitedBuffer], None]:
     decode = _DECODERS.get(name)
     if decode is None:
-        raise UnsupportedEncodingError("the encoding is none of gzip, deflate, br, zstd")
+        raise UnsupportedEncodingError("the encoding is not supported (gzip, deflate, br, zstd)")
     return decode
 
 
@@ -114,7 +114,7 @@ def _zlib_members(body: bytes, buffer: _LimitedBuffer, wbits: int, members_max: 
     while not decoder.eof:  # the last step may have left output that needs no more input
         piece = decoder.decompress(b"", _STEP_BYTES)
         if not piece and not decoder.eof:
-            raise CorruptBodyError("the body is cut short")
+            raise CorruptBodyError("the body is truncated")
         buffer.write(piece)
 
 
@@ -129,7 +129,7 @@ def _zstd(body: bytes, buffer: _LimitedBuffer) -> None:
             buffer.write(decoder.decompress(data))
             data = decoder.unused_data if decoder.eof else b""
     if not decoder.eof:
-        raise CorruptBodyError("the body is cut short")
+        raise CorruptBodyError("the body is truncated")
 
 
 def _brotli(body: bytes, buffer: _LimitedBuffer) -> None:
@@ -141,12 +141,12 @@ def _brotli(body: bytes, buffer: _LimitedBuffer) -> None:
             piece = decoder.process(b"", output_buffer_limit=_STEP_BYTES)
             buffer.write(piece)
     if not decoder.is_finished():
-        raise CorruptBodyError("the body is cut short")
+        raise CorruptBodyError("the body is truncated")
 
 
 def _check_members(members: int, members_max: int) -> None:
     if members > members_max:
-        raise CorruptBodyError("the body goes on after its end")
+        raise CorruptBodyError("the body has data after its end")
 
 
 _DECODERS: dict[str, Callable[[bytes, _LimitedBuffer], None]] = {

@@ -66,7 +66,7 @@ def decode(line: bytes) -> RpcMessage:
     """
     message = json.decode(line)
     if type(message) is not dict:
-        raise JsonError("a message is an object")
+        raise JsonError("a message must be an object")
     method = message.get("method")
     if method is None:
         return _decode_response(message)
@@ -74,7 +74,7 @@ def decode(line: bytes) -> RpcMessage:
     if params is None:
         params = {}
     if type(method) is not str or type(params) is not dict:
-        raise JsonError("method is a string, params an object")
+        raise JsonError("method must be a string, params an object")
     if "id" not in message:
         return RpcNotification(method, params)
     return RpcRequest(_id(message), method, params)
@@ -84,13 +84,13 @@ def _decode_response(message: dict[str, Json]) -> RpcResponse | RpcErrorResponse
     error = message.get("error")
     if error is None:
         if "result" not in message:
-            raise JsonError("a message has a method, a result or an error")
+            raise JsonError("a message must have a method, a result or an error")
         return RpcResponse(_id(message), message["result"])
     if type(error) is not dict:
-        raise JsonError("an error is an object")
+        raise JsonError("an error must be an object")
     code, text = error.get("code"), error.get("message")
     if type(code) is not int or type(text) is not str:
-        raise JsonError("an error has a number for a code and a message")
+        raise JsonError("an error must have an integer code and a string message")
     return RpcErrorResponse(_id(message), code, text, error.get("data"))
 
 
@@ -98,7 +98,7 @@ def _id(message: dict[str, Json]) -> RpcId:
     id = message.get("id")
     if type(id) is int or type(id) is str:
         return id
-    raise JsonError("an id is an integer or a string")
+    raise JsonError("an id must be an integer or a string")
 
 
 def encode_request(id: RpcId, method: str, params: Json = None) -> bytes:

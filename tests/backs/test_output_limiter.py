@@ -164,7 +164,7 @@ class TokenLimitTests(SynchronousTestCase):
 
 
 class GrammarTests(SynchronousTestCase):
-    @settings(max_examples=300)
+    @settings.get_profile("many")
     @given(sentences() | broken_sentences(begun=True), TIGHT)
     def test_limited_events_are_grammatical(self, events: tuple[e.Event, ...], sampling: Sampling) -> None:
         sentence = GrammarChecker()

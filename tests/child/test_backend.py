@@ -96,7 +96,7 @@ class ModelNameTests(BackendTestCase):
         self.codex.server.ignored_methods = {"model/list"}
         self.codex.reactor.pump([1.0] * 640)
         self.assertIn("scripted", [card.id for card in self.backend.models()])
-        self.assertEqual(self.codex.metric("child_call_late"), 2)
+        self.assertEqual(self.codex.metric("child_call_timeout"), 2)
 
     def test_the_models_are_read_again_after_the_child_has_died(self) -> None:
         self.codex.server.ignored_methods = {"model/list"}
@@ -116,7 +116,7 @@ class ModelNameTests(BackendTestCase):
 
 
 class AnyNameTests(BackendTestCase):
-    settings = Settings(models=Models(any=True))
+    settings = Settings(models=Models(pass_unlisted=True))
 
     def test_unknown_names_are_passed_on_if_allowed(self) -> None:
         self.codex.ask(turn("say: hi", model="anything"))
@@ -238,8 +238,8 @@ class SourceTests(BackendTestCase):
         warned: list[str] = []
 
         class Log:
-            def warn(self, form: str, source: str) -> None:
-                warned.append(source)
+            def warn(self, form: str, file: str) -> None:
+                warned.append(file)
 
         self.patch(AppServerBackend, "_log", Log())
         for _ in range(2):

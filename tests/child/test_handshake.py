@@ -1,11 +1,12 @@
-"""The handshake with a new child."""
+"""The handshake with a new app-server, run as an exchange of its protocol."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs import bindings as b
-from codexd.child.handshake import MAX_PAGES, ServerInfo, list_models, perform_handshake
+from codexd.child.app_server import MAX_PAGES, AppServerInfo, AppServerProtocol
+from codexd.child.handshake import run_exchange
 from codexd.child.peer import Peer
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
@@ -21,14 +22,15 @@ class HandshakeTests(SynchronousTestCase):
         self.server = FakeAppServer()
         self.lines = LineSplitter()
         self.clock = Clock()
-        self.peer = Peer(self.deliver, lambda message: None, self.clock, 30, Metrics())
+        self.protocol = AppServerProtocol()
+        self.peer = Peer(self.deliver, self.protocol.encode_call, lambda message: None, self.clock, 30, Metrics())
 
     def deliver(self, data: bytes) -> None:
         for line in self.lines.receive(data):
             self.clock.callLater(0, self.peer.receive, b"".join(self.server.receive(line)))
 
-    def begin_handshake(self) -> "Deferred[ServerInfo]":
-        result = Deferred.fromCoroutine(perform_handshake(self.peer))
+    def begin_handshake(self) -> "Deferred[AppServerInfo]":
+        result = Deferred.fromCoroutine(run_exchange(self.peer, self.protocol.handshake()))
         self.clock.advance(0)
         return result
 
@@ -58,7 +60,7 @@ class HandshakeTests(SynchronousTestCase):
         self.server.models = (ListedModel("a", ("low", "high")), ListedModel("b", (), hidden=True))
         info = self.successResultOf(self.begin_handshake())
         self.assertEqual(
-            info, ServerInfo((AccountModel("a", ("low", "high")), AccountModel("b", (), True)), ("docs", "mail"))
+            info, AppServerInfo((AccountModel("a", ("low", "high")), AccountModel("b", (), True)), ("docs", "mail"))
         )
 
     def test_a_verbosity_in_the_home_is_reported(self) -> None:
@@ -74,7 +76,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_the_number_of_pages_is_limited(self) -> None:
         self.answer_with("model/list", {"data": [], "nextCursor": "again"})
-        found = Deferred.fromCoroutine(list_models(self.peer))
+        found = Deferred.fromCoroutine(run_exchange(self.peer, self.protocol.list_models()))
         self.clock.advance(0)
         self.assertEqual(self.successResultOf(found), ())
         self.assertEqual(self.peer._last_id, MAX_PAGES)

@@ -21,7 +21,7 @@ class IdleThreadsTests(IdleThreadsTestCase):
         self.assertAnswer(self.codex.ask(continued(second, "say: three")), "three", 1)
         injected = [len(asked["items"]) for asked in self.codex.server.calls_to("thread/inject_items")]
         self.assertEqual(injected, [1, 1, 1])
-        self.assertEqual(self.figures("affinity_hit", "affinity_miss", "threads_warm"), [2, 1, 1])
+        self.assertEqual(self.figures("affinity_hit", "affinity_miss", "threads_idle"), [2, 1, 1])
 
     def test_the_model_sees_the_same_as_on_a_new_thread(self) -> None:
         cold = InMemoryCodex.started(Path(self.mktemp()), Settings(turns=Turns(affinity=False)))
@@ -84,7 +84,7 @@ class IdleThreadsTests(IdleThreadsTestCase):
     def test_a_thread_whose_response_was_cut_is_unloaded(self) -> None:
         self.codex.ask(turn("say: one two", sampling=Sampling(stop=("two",))))
         self.codex.reactor.advance(0)
-        self.assertEqual(self.figures("threads_warm"), [0])
+        self.assertEqual(self.figures("threads_idle"), [0])
         self.wait(31)
         self.assertEqual(self.codex.threads, 0)
 
@@ -93,12 +93,12 @@ class IdleThreadsTests(IdleThreadsTestCase):
         asked = self.codex.ask(turn("say: abcdx", sampling=Sampling(stop=("xy",), max_tokens=1)))
         self.codex.reactor.advance(0)
         self.assertEqual((asked.kind, asked.reply.text), ("length", "abcd"))
-        self.assertEqual((self.figures("threads_warm"), self.codex.threads), ([0], 0))
+        self.assertEqual((self.figures("threads_idle"), self.codex.threads), ([0], 0))
 
     def test_a_thread_is_closed_after_its_time(self) -> None:
         first = self.codex.ask(turn("say: one"))
         self.wait(301)
-        self.assertEqual(self.figures("affinity_evicted", "threads_warm"), [1, 0])
+        self.assertEqual(self.figures("affinity_evicted", "threads_idle"), [1, 0])
         self.assertEqual(self.codex.threads, 0)
         self.assertAnswer(self.codex.ask(continued(first, "say: two")), "two", 2)
 
@@ -106,17 +106,17 @@ class IdleThreadsTests(IdleThreadsTestCase):
         for number in range(15):
             self.codex.ask(turn(f"say: {number}"))
         self.codex.reactor.advance(0)
-        self.assertEqual(self.figures("threads_warm", "affinity_evicted"), [12, 3])
+        self.assertEqual(self.figures("threads_idle", "affinity_evicted"), [12, 3])
         self.assertEqual(self.codex.threads, 12)
 
     def test_all_are_closed_when_a_child_uses_too_much_memory(self) -> None:
         self.codex.ask(turn("say: one"))
         self.codex.resident = 2**30
         self.wait(2)
-        self.assertEqual(self.figures("threads_warm", "children_resident_bytes"), [1, 2**30])
+        self.assertEqual(self.figures("threads_idle", "children_resident_bytes"), [1, 2**30])
         self.codex.resident += 1
         self.wait(1)
-        self.assertEqual(self.figures("threads_warm", "affinity_evicted"), [0, 1])
+        self.assertEqual(self.figures("threads_idle", "affinity_evicted"), [0, 1])
         self.codex.reactor.advance(0)
         self.assertEqual(self.codex.threads, 0)
 

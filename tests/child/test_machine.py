@@ -16,7 +16,7 @@ from codexd.policy.restart import RestartPolicy, Supervision
 from tests.support.fake_process import FakeProcess, ProcessBehaviour, ProcessReactor
 from tests.support.supervisor_harness import SupervisorHarness
 
-POLICY = RestartPolicy(stable_seconds=1e9, limit=6, window_seconds=300)
+POLICY = RestartPolicy(backoff_reset_seconds=1e9, limit=6, window_seconds=300)
 LIVING = {"Stopped": 0, "Starting": 1, "Up": 1, "Killing": 1, "BackingOff": 0, "Down": 0, "Stopping": 1}
 TIMERS = {"Stopped": 0, "Starting": 1, "Up": 0, "Killing": 0, "BackingOff": 1, "Down": 1, "Stopping": 1}
 

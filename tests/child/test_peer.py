@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs import bindings as b
+from codexd.child.app_server import AppServerProtocol
 from codexd.child.peer import Outcome, Peer
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
@@ -25,7 +26,14 @@ class PeerRecorder:
         self.written = b""
         self.incoming: list[jsonrpc.RpcMessage] = []
         self.outcomes: list[tuple[str, Outcome]] = []
-        self.peer = Peer(self._write, self.incoming.append, self.clock, SECONDS, self.metrics)
+        self.peer = Peer(
+            self._write,
+            AppServerProtocol().encode_call,
+            self.incoming.append,
+            self.clock,
+            SECONDS,
+            self.metrics,
+        )
 
     def _write(self, data: bytes) -> None:
         self.written += data
@@ -90,7 +98,7 @@ class PeerTests(SynchronousTestCase):
         self.recorder.clock.advance(10)
         self.recorder.peer.sweep()
         self.assertEqual(self.recorder.outcomes, [("a", None), ("b", None)])
-        self.assertEqual(self.recorder.count("child_call_late"), 2)
+        self.assertEqual(self.recorder.count("child_call_timeout"), 2)
 
     def test_close_ends_every_call_once(self) -> None:
         self.recorder.ask("a")
@@ -98,7 +106,7 @@ class PeerTests(SynchronousTestCase):
         self.recorder.peer.close()
         self.recorder.peer.close()
         self.assertEqual(self.recorder.outcomes, [("a", None), ("b", None)])
-        self.assertEqual(self.recorder.count("child_call_late"), 0)
+        self.assertEqual(self.recorder.count("child_call_timeout"), 0)
 
     def test_a_deferred_call_fires_with_the_result_or_fails(self) -> None:
         good, bad, lost = (self.recorder.peer.call(b.ConfigRead()) for _ in range(3))

@@ -107,7 +107,7 @@ class DeadlineTests(SessionTestCase):
         codex.server.ignored_methods = {"turn/start"}
         asked = codex.ask(turn("say: hi"))
         codex.reactor.pump([1.0] * (CALL_SECONDS + 1))
-        self.assertEqual((asked.kind, codex.metric("child_call_late")), ("model_failed", 1))
+        self.assertEqual((asked.kind, codex.metric("child_call_timeout")), ("model_failed", 1))
         self.assertEqual(codex.threads, 0)
 
 

@@ -36,7 +36,7 @@ class StderrLogTests(SynchronousTestCase):
 
     def test_lines_before_the_first_turn_are_logged_in_full(self) -> None:
         self.stderr_log.write_line(b"Error: no such file")
-        self.assertEqual(self.log.lines, ["plain-0: Error: no such file"])
+        self.assertEqual(self.log.lines, ["plain-0 stderr: Error: no such file"])
 
     def test_escape_sequences_are_removed_and_levels_are_mapped(self) -> None:
         self.stderr_log.write_line(LOG_LINE)
@@ -54,7 +54,7 @@ class StderrLogTests(SynchronousTestCase):
 
     def test_a_long_line_is_cut(self) -> None:
         self.stderr_log.write_line(b"x" * 10_000)
-        self.assertEqual(len(self.log.lines[0]), len("plain-0: ") + MAX_CHARS)
+        self.assertEqual(len(self.log.lines[0]), len("plain-0 stderr: ") + MAX_CHARS)
 
     def test_after_the_first_turn_only_the_module_is_logged(self) -> None:
         self.stderr_log.redact()
@@ -62,14 +62,14 @@ class StderrLogTests(SynchronousTestCase):
         self.stderr_log.write_line(b"the secret, on a line of its own")
         self.assertEqual(
             self.log.lines,
-            ["plain-0: a message from codex_core::client", "plain-0: a message of no known form"],
+            ["plain-0 stderr: [redacted message of codex_core::client]", "plain-0 stderr: [redacted line]"],
         )
         self.assertEqual(self.log[0]["log_level"], LogLevel.warn)
 
     def test_a_prompt_that_looks_like_a_log_line_is_not_logged(self) -> None:
         self.stderr_log.redact()
         self.stderr_log.write_line(b"2026-01-02T03:04:05Z ERROR the_secret_word: it said")
-        self.assertEqual(self.log.lines, ["plain-0: a message of no known form"])
+        self.assertEqual(self.log.lines, ["plain-0 stderr: [redacted line]"])
 
     def test_everything_is_logged_if_the_setting_says_so(self) -> None:
         stderr_log = self.make(in_full=True)
@@ -84,7 +84,7 @@ class StderrLogTests(SynchronousTestCase):
         self.stderr_log.write_line(head + b"MARK" + text + b"MARK")
         (line,) = self.log.lines
         self.assertNotIn("MARK", line)
-        self.assertIn(line.removeprefix("plain-0: "), ALLOWED)
+        self.assertIn(line.removeprefix("plain-0 stderr: "), ALLOWED)
 
 
-ALLOWED = ("a message of no known form", "a message from codex_core::client")
+ALLOWED = ("[redacted line]", "[redacted message of codex_core::client]")

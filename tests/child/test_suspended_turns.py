@@ -91,7 +91,7 @@ class SuspendedTests(IdleThreadsTestCase):
     def test_an_expired_turn_is_interrupted_and_its_results_are_replayed(self) -> None:
         asked = self.codex.ask(PARALLEL)
         self.wait(601)
-        self.assertEqual(self.figures("turn_expired", "turn_interrupted", "turns_waiting"), [1, 1, 0])
+        self.assertEqual(self.figures("turn_expired", "turn_interrupted", "turns_suspended"), [1, 1, 0])
         self.assertEqual((self.codex.threads, self.codex.server.turns), (0, {}))
         self.assertAnswer(self.codex.ask(with_results(asked, "1", "2")), "tool said: 1 | 2", 2)
         self.assertEqual(self.figures("turn_replayed"), [1])
@@ -111,7 +111,7 @@ class SuspendedTests(IdleThreadsTestCase):
             self.codex.ask(evolve(PARALLEL, items=items))
             self.codex.reactor.advance(0)
             self.assertEqual(self.starts(), before + 2, change)
-            self.assertEqual((self.codex.metric("turns_waiting"), self.codex.threads), (0, threads), change)
+            self.assertEqual((self.codex.metric("turns_suspended"), self.codex.threads), (0, threads), change)
 
     def test_results_followed_by_a_message_are_replayed(self) -> None:
         asked = self.codex.ask(turn("call: f {}", tools=(TOOL,)))
@@ -158,7 +158,7 @@ class SuspendLimitTests(IdleThreadsTestCase):
     def test_the_oldest_turn_is_closed_above_the_limit(self) -> None:
         asked = [self.codex.ask(turn(f"call: f {{}}\nthen: say: {number}", tools=(TOOL,))) for number in range(3)]
         self.codex.reactor.advance(0)
-        self.assertEqual(self.figures("turn_expired", "turns_waiting"), [1, 2])
+        self.assertEqual(self.figures("turn_expired", "turns_suspended"), [1, 2])
         self.assertEqual((self.codex.threads, self.starts()), (2, 3))
         for number, starts in ((2, 3), (1, 3), (0, 4)):
             self.assertAnswer(self.codex.ask(with_results(asked[number], "x")), str(number), starts)

@@ -106,8 +106,13 @@ class MessageTests(WorkerTestCase):
             raise ValueError("a secret")
 
         session = next(iter(self.worker._sessions_by_thread.values()))
-        session.thread.receive = broken  # type: ignore[assignment]
-        delta = {"threadId": session.thread.id, "turnId": "turn-000002", "itemId": "m", "delta": "more"}
+        session.translator.receive = broken  # type: ignore[method-assign]
+        delta = {
+            "threadId": session.translator.thread_id,
+            "turnId": "turn-000002",
+            "itemId": "m",
+            "delta": "more",
+        }
         self.codex.process.write_lines(jsonrpc.encode_notification("item/agentMessage/delta", delta))
         self.assertEqual((first.kind, second.kind), ("internal", None))
         self.assertEqual(self.codex.metric("internal_error"), 1)
@@ -142,22 +147,22 @@ class LostChildTests(WorkerTestCase):
     def test_suspended_and_idle_threads_are_lost_with_the_child(self) -> None:
         warm = self.codex.ask(turn("say: hi"))
         self.codex.ask(turn("call: f {}", tools=(TOOL,)))
-        self.assertEqual((self.codex.metric("threads_warm"), self.codex.metric("turns_waiting")), (1, 1))
+        self.assertEqual((self.codex.metric("threads_idle"), self.codex.metric("turns_suspended")), (1, 1))
         self.codex.process.exit(1)
-        self.assertEqual((self.codex.metric("threads_warm"), self.codex.metric("turns_waiting")), (0, 0))
+        self.assertEqual((self.codex.metric("threads_idle"), self.codex.metric("turns_suspended")), (0, 0))
         self.codex.reactor.advance(1)
         self.assertEqual(self.codex.ask(continued(warm, "say: again")).reply.text, "again")
         self.assertEqual(self.codex.metric("affinity_hit"), 0)
 
     def test_an_exit_is_counted_unless_it_was_requested(self) -> None:
         self.codex.process.exit(1)
-        self.assertEqual(self.codex.metric("child_ended"), 1)
+        self.assertEqual(self.codex.metric("child_exited"), 1)
         self.codex.reactor.advance(1)
         self.assertEqual(self.codex.metric("child_started"), 2)
         stopped = self.codex.children.stopService()
         self.codex.reactor.advance(0)
         self.successResultOf(stopped)
-        self.assertEqual(self.codex.metric("child_ended"), 1)
+        self.assertEqual(self.codex.metric("child_exited"), 1)
 
     def test_late_output_of_an_old_child_is_ignored(self) -> None:
         self.codex.process.holds_output = True
@@ -174,7 +179,7 @@ class LostChildTests(WorkerTestCase):
         self.codex.process.exit(1)
         self.codex.reactor.advance(0.5)
         self.codex.process.exit(1)
-        self.assertEqual(self.codex.metric("child_ended"), 1)
+        self.assertEqual(self.codex.metric("child_exited"), 1)
         self.assertFalse(self.codex.backend.ready())
 
 

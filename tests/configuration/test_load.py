@@ -14,7 +14,7 @@ from codexd.settings import Codex, Http, Log, Settings, Turns
 SECONDS = floats(0, exclude_min=True, allow_infinity=False)
 SETTINGS = builds(
     Settings,
-    http=builds(Http, max_body_bytes=integers(1), hold_seconds=SECONDS, reasoning_content=booleans()),
+    http=builds(Http, max_body_bytes=integers(1), pause_seconds=SECONDS, reasoning_content=booleans()),
     codex=builds(Codex, home=text(min_size=1), config=lists(text()).map(tuple), workers=integers(1, 99)),
     turns=builds(Turns, total_seconds=SECONDS, affinity_limit=integers(0, 99)),
     log=builds(Log, level=sampled_from(("debug", "info", "warn", "error"))),
@@ -93,4 +93,4 @@ class KeyFileTests(SynchronousTestCase):
 
     def test_a_file_without_keys_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, load_text, self.FILE, keys="# none yet\n")
-        self.assertEqual(str(error), "http.api_keys_file: keys holds no key")
+        self.assertEqual(str(error), "http.api_keys_file: keys contains no key")

@@ -29,7 +29,7 @@ class RegistryTests(SynchronousTestCase):
 
     def test_descriptions_of_several_lines_are_joined(self) -> None:
         description = next(setting.description for setting in list_settings() if setting.key == "turns.context_share")
-        self.assertIn("continued (Codex would compact it silently);", description)
+        self.assertIn("up to which a thread is continued.", description)
 
     def test_only_api_keys_are_secret(self) -> None:
         self.assertEqual([setting.key for setting in list_settings() if setting.secret], ["http.api_keys"])

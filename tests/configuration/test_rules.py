@@ -57,18 +57,18 @@ class RuleTests(SynchronousTestCase):
     def test_a_remote_endpoint_requires_a_key(self) -> None:
         http = Http(listen=("tcp:1:interface=127.0.0.1", "tcp:80"))
         problem = self.only_problem(Settings(http=http))
-        self.assertRegex(problem, r"^http\.listen: other machines may reach 'tcp:80' and no API key is set")
+        self.assertRegex(problem, r"^http\.listen: 'tcp:80' is reachable from other machines, but no API key is set")
         self.assertIn("codexd new-key", problem)
 
     def test_with_a_key_any_endpoint_is_valid(self) -> None:
         self.assertEqual(find_problems(Settings(http=Http(listen=("tcp:80",), api_keys=("k",)))), ())
 
     def test_an_empty_listen_is_an_error(self) -> None:
-        self.assertIn("http.listen: nothing to listen on", self.only_problem(Settings(http=Http(listen=()))))
+        self.assertIn("http.listen: must not be empty", self.only_problem(Settings(http=Http(listen=()))))
 
     def test_a_bare_port_is_an_error_with_an_example(self) -> None:
         problem = self.only_problem(Settings(http=Http(listen=("8080",), api_keys=("k",))))
-        self.assertIn("'8080' is not an endpoint; for example tcp:11435:interface=127.0.0.1", problem)
+        self.assertIn("'8080' is not a Twisted endpoint string; for example tcp:11435:interface=127.0.0.1", problem)
 
     def test_a_key_that_a_header_cannot_carry_is_an_error_without_the_key(self) -> None:
         for key in ("", "se cret", "sécret"):
@@ -77,19 +77,19 @@ class RuleTests(SynchronousTestCase):
             self.assertNotIn("cret", problem)
 
     def test_the_first_backoff_must_not_exceed_the_longest(self) -> None:
-        codex = Codex(backoff_first_seconds=2, backoff_cap_seconds=1)
-        self.assertTrue(self.only_problem(Settings(codex=codex)).startswith("codex.backoff_first_seconds: "))
+        codex = Codex(backoff_initial_seconds=2, backoff_max_seconds=1)
+        self.assertTrue(self.only_problem(Settings(codex=codex)).startswith("codex.backoff_initial_seconds: "))
 
     def test_alias_names_are_unique_and_not_empty(self) -> None:
         self.assertIn(
-            "2 aliases are named 'a'",
+            "2 aliases have the name 'a'",
             self.only_problem(with_aliases(ModelAlias("a"), ModelAlias("a"), ModelAlias("b"))),
         )
-        self.assertIn("empty name", self.only_problem(with_aliases(ModelAlias(" "))))
+        self.assertIn("must not be empty", self.only_problem(with_aliases(ModelAlias(" "))))
 
     def test_an_agent_needs_a_workspace_and_a_plain_model_has_none(self) -> None:
-        self.assertIn("needs workspace", self.only_problem(with_aliases(ModelAlias("a", profile="agent"))))
-        self.assertIn('is for profile = "agent"', self.only_problem(with_aliases(ModelAlias("a", workspace="/w"))))
+        self.assertIn("requires workspace", self.only_problem(with_aliases(ModelAlias("a", profile="agent"))))
+        self.assertIn('requires profile = "agent"', self.only_problem(with_aliases(ModelAlias("a", workspace="/w"))))
         self.assertEqual(find_problems(with_aliases(ModelAlias("a", profile="agent", workspace="/w"))), ())
 
     def test_an_alias_needs_a_known_upstream_and_another_fallback(self) -> None:
@@ -102,9 +102,9 @@ class RuleTests(SynchronousTestCase):
             (ModelAlias("a", upstream="gone"), "there is no upstream named 'gone'"),
             (
                 ModelAlias("a", upstream="local", profile="agent", workspace="/w"),
-                "an upstream's model has no workspace",
+                "cannot be combined with upstream",
             ),
-            (ModelAlias("a", fallback=("b", "a")), "it is its own fallback"),
+            (ModelAlias("a", fallback=("b", "a")), "fallback must not contain the alias itself"),
         ):
             [problem] = find(wrong)
             self.assertIn(expected, problem)
@@ -123,8 +123,11 @@ class RuleTests(SynchronousTestCase):
 
     def test_upstream_names_are_unique_and_valid(self) -> None:
         twice = Settings(upstream=(Upstream("a", "http://x/v1"), Upstream("a", "http://y/v1")))
-        self.assertEqual(self.only_problem(twice), "upstream: 2 are named 'a'; names must differ")
-        self.assertIn("'a b' is no name", self.only_problem(Settings(upstream=(Upstream("a b", "http://x/v1"),))))
+        self.assertEqual(self.only_problem(twice), "upstream: 2 upstreams have the name 'a'; names must be unique")
+        self.assertIn(
+            "'a b' is not a valid name",
+            self.only_problem(Settings(upstream=(Upstream("a b", "http://x/v1"),))),
+        )
 
     def test_an_upstreams_address_is_an_http_url_without_key(self) -> None:
         for address in ("http://localhost:11434/v1", "https://api.example.org", "HTTP://[::1]:8080/v1/"):
@@ -140,5 +143,5 @@ class RuleTests(SynchronousTestCase):
     def test_an_upstream_has_one_key_and_growing_waits(self) -> None:
         two_keys = Upstream("a", "http://x/v1", key_env="KEY", key_file="/key")
         self.assertIn("key_env and key_file", self.only_problem(Settings(upstream=(two_keys,))))
-        shrinking = Upstream("a", "http://x/v1", retry_first_seconds=5, retry_cap_seconds=1)
-        self.assertIn("retry_first_seconds", self.only_problem(Settings(upstream=(shrinking,))))
+        shrinking = Upstream("a", "http://x/v1", retry_initial_seconds=5, retry_max_seconds=1)
+        self.assertIn("retry_initial_seconds", self.only_problem(Settings(upstream=(shrinking,))))

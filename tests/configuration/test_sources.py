@@ -31,7 +31,7 @@ class ParseTomlTests(SynchronousTestCase):
 
     def test_invalid_toml_is_an_error_with_its_line(self) -> None:
         error = self.assertRaises(ConfigurationError, list, parse_toml("[http\n", "a.toml"))
-        self.assertRegex(str(error), r"^a\.toml: not TOML: .*line 1")
+        self.assertRegex(str(error), r"^a\.toml: not valid TOML: .*line 1")
 
     def test_an_unknown_table_is_an_error_even_when_empty(self) -> None:
         error = self.assertRaises(ConfigurationError, list, parse_toml("[htp]\n", "a.toml"))
@@ -74,7 +74,7 @@ class ParseEnvironTests(SynchronousTestCase):
     def test_two_variables_of_one_setting_are_an_error(self) -> None:
         environ = {"CODEXD_LISTEN": "tcp:1", "CODEXD_HTTP_LISTEN": "tcp:2"}
         error = self.assertRaises(ConfigurationError, list, parse_environ(environ))
-        self.assertEqual(str(error), "CODEXD_HTTP_LISTEN and CODEXD_LISTEN: both set http.listen; keep one")
+        self.assertEqual(str(error), "CODEXD_HTTP_LISTEN and CODEXD_LISTEN: both set http.listen; remove one")
 
     def test_an_empty_variable_counts_as_not_set(self) -> None:
         self.assertEqual(list(parse_environ({"CODEXD_API_KEYS": "", "CODEXD_BOGUS": ""})), [])

@@ -50,7 +50,7 @@ class HostedToolTests(SynchronousTestCase):
                 (fault.kind, fault.status, fault.code, fault.param),
                 ("hosted_tool", 400, "unsupported_tool", "tools[0].type"),
             )
-            self.assertTrue(fault.message.startswith(f"The tool '{kind}' cannot be run here."))
+            self.assertTrue(fault.message.startswith(f"This server cannot run the tool '{kind}'."))
             self.assertIn("responses.hosted_tools", fault.message)
 
     def test_each_is_dropped_with_a_note_where_the_server_says_so(self) -> None:
@@ -61,7 +61,7 @@ class HostedToolTests(SynchronousTestCase):
 
     def test_a_name_that_is_not_plain_is_not_repeated(self) -> None:
         for kind in ("a\r\nb: c", "tell me a secret", "x" * 65, ""):
-            self.assertTrue(refused([{"type": kind}]).message.startswith("The tool cannot be run here."))
+            self.assertTrue(refused([{"type": kind}]).message.startswith("This server cannot run the tool."))
             self.assertEqual(taken([{"type": kind}], drop=True)[0].ignored, ["tools[0]"])
 
     def test_a_choice_of_one_is_rejected_like_its_declaration(self) -> None:

@@ -1,7 +1,7 @@
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.http.gate import Gate
+from codexd.http.cors_resource import CorsResource
 from codexd.http.request import Request
 from codexd.settings import Http
 from codexd.wire.json import encode
@@ -62,17 +62,17 @@ class TestRequest(SynchronousTestCase):
         self.assertEqual(self.server.log.records, [])
 
     def test_an_exception_before_the_routes_is_json_too(self) -> None:
-        self.patch(Gate, "render", lambda gate, request: 1 / 0)
+        self.patch(CorsResource, "render", lambda resource, request: 1 / 0)
         response = self.server.request("GET", "/livez")
         self.assertEqual((response.status, response.error["code"]), (500, "internal"))
         self.assertEqual(self.server.metric("codexd_internal_error_total"), 1)
 
     def test_an_exception_in_the_middle_of_a_response_breaks_the_connection_off(self) -> None:
-        def render(gate: Gate, request: Request) -> None:
+        def render(gate: CorsResource, request: Request) -> None:
             request.write(b"half")
             request.processingFailed(Failure(ZeroDivisionError()))
 
-        self.patch(Gate, "render", render)
+        self.patch(CorsResource, "render", render)
         connection = self.server.connect()
         connection.request("GET", "/livez")
         self.assertTrue(connection.transport.aborted)

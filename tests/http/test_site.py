@@ -24,4 +24,4 @@ class TestSite(SynchronousTestCase):
         self.server.backend.turns[0].emit(*text_answer())
         (record,) = self.server.log.records
         self.assertEqual((record.status, record.seconds, record.outcome), (200, 2.5, "ok"))
-        self.assertEqual(self.server.metric("codexd_request_seconds_sum", route="/v1/chat/completions"), 2.5)
+        self.assertEqual(self.server.metric("codexd_request_duration_seconds_sum", route="/v1/chat/completions"), 2.5)

@@ -68,4 +68,4 @@ class CodexExecTests(LiveTestCase):
     def test_a_failure_is_reported(self) -> None:
         run = self.run_codex("fail: 400")
         self.assertEqual(run.returncode, 1)
-        self.assertIn("The script asked for status 400.", run.stderr + run.stdout)
+        self.assertIn("The script requested status 400.", run.stderr + run.stdout)

@@ -139,7 +139,7 @@ class FakeAppServerTests(TestCase):
 
     async def test_an_earlier_search_is_injected(self) -> None:
         self.setup = setup(self.how.workspace, web_search=WebSearch())
-        hiscenario = (
+        history = (
             WebSearchCall("ws_1", '{"type":"search","query":"a","queries":["a"]}'),
             WebSearchCall("ws_2", '{"type":"open_page","url":"https://a.org"}'),
             WebSearchCall("ws_3"),
@@ -147,7 +147,7 @@ class FakeAppServerTests(TestCase):
         )
 
         async def scenario(client: AppServerClient, setup: Json) -> None:
-            items = json.decode(json.encode(encode_items(hiscenario)))
+            items = json.decode(json.encode(encode_items(history)))
             client.turn(await client.start(**setup), user("search: a"), *items, user("say: fine"))
             await client.done()
 
@@ -182,9 +182,9 @@ class FakeAppServerTests(TestCase):
 
         await self.compare(scenario)
 
-    async def test_a_whole_hiscenario_is_injected(self) -> None:
+    async def test_a_whole_history_is_injected(self) -> None:
         async def scenario(client: AppServerClient, setup: Json) -> None:
-            hiscenario = (
+            history = (
                 message("system", "dropped"),
                 message("developer", "kept"),
                 user("call: f {}"),
@@ -195,7 +195,7 @@ class FakeAppServerTests(TestCase):
                 message("assistant", "so"),
                 user("say: fine"),
             )
-            client.turn(await client.start(**setup), *hiscenario)
+            client.turn(await client.start(**setup), *history)
             await client.done()
 
         await self.compare(scenario)

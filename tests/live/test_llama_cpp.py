@@ -21,7 +21,7 @@ model = "none"
 name = "llama"
 base_url = "http://127.0.0.1:{port}/v1"
 key_file = "{folder}/home/key"
-reasoning = "reasoning_content"
+reasoning_field = "reasoning_content"
 retries = 0
 """
 

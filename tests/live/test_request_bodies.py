@@ -82,7 +82,7 @@ class RequestBodyTests(LiveTestCase):
         (message,) = provider_requests.items(self.daemon.last_provider_request)
         arrived = message["content"][1]["image_url"]
         self.assertEqual(sha256(arrived.encode()).digest(), sha256(image.encode()).digest())
-        self.assertEqual(self.daemon.metric("codexd_child_ended_total"), 0)
+        self.assertEqual(self.daemon.metric("codexd_child_exited_total"), 0)
         self.assertEqual(self.daemon.chat_text("say: all well"), "all well")
 
     def test_a_long_line_from_the_model_arrives(self) -> None:

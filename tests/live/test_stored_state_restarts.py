@@ -139,7 +139,7 @@ class StoreLockTests(StoredResponsesTestCase):
     def test_a_second_daemon_on_the_same_store_does_not_start(self) -> None:
         store = self.daemon.folder / "state" / "codexd" / "responses.sqlite3"
         self.assertTrue(store.exists())
-        second = self.new_daemon(DaemonSetup(settings=f'[responses]\nstore = "{store}"\n')).start()
+        second = self.new_daemon(DaemonSetup(settings=f'[responses]\ndatabase = "{store}"\n')).start()
         self.assertNotEqual(second.end(), 0)
         self.assertIn("in use by another codexd", second.log)
         self.assertTrue(self.daemon.ready)

@@ -59,14 +59,14 @@ class SuspensionTests(SuspensionTestCase):
 
     def test_results_resume_the_suspended_turn(self) -> None:
         daemon = self.daemon
-        waiting = daemon.metric("codexd_turns_waiting")
+        waiting = daemon.metric("codexd_turns_suspended")
         # A unique prompt: a suspended turn of another test must not match it.
         history = self.begin(daemon, 'call: look {"at":"shore"}\ncall: look {"at":"sand"}')
-        self.assertEqual(daemon.metric("codexd_turns_waiting"), waiting + 1)
+        self.assertEqual(daemon.metric("codexd_turns_suspended"), waiting + 1)
         before = daemon.last_provider_request
         answer, way = self.continue_response(daemon, history)
         self.assertEqual((answer.message["content"], way), (ANSWER, "resumed"))
-        self.assertEqual(daemon.metric("codexd_turns_waiting"), waiting)
+        self.assertEqual(daemon.metric("codexd_turns_suspended"), waiting)
         after = daemon.last_provider_request
         self.assertEqual(after["prompt_cache_key"], before["prompt_cache_key"])
         self.assertEqual([item["type"] for item in provider_requests.items(after)][-2:], ["function_call_output"] * 2)
@@ -156,7 +156,7 @@ class ExpiryTests(SuspensionTestCase):
         resumed, _ = self.continue_response(daemon, self.begin(daemon))
         before, history = self.expired(), self.begin(daemon)
         wait_until(lambda: self.expired() == before + 1, "expired")
-        self.assertEqual(daemon.metric("codexd_turns_waiting"), 0)
+        self.assertEqual(daemon.metric("codexd_turns_suspended"), 0)
         self.assertEqual(self.continue_response(daemon, history), (resumed, "replayed"))
 
     def test_the_oldest_suspended_turn_is_dropped_over_the_limit(self) -> None:

@@ -62,7 +62,7 @@ class AffinityTests(AffinityTestCase):
     def test_the_number_of_idle_threads_is_limited(self) -> None:
         for number in range(14):
             self.daemon.chat_text(f"say: {number} of many")
-        self.assertEqual(self.daemon.metric("codexd_threads_warm"), 12)
+        self.assertEqual(self.daemon.metric("codexd_threads_idle"), 12)
 
 
 class AffinityOffTests(AffinityTestCase):
@@ -74,4 +74,4 @@ class AffinityOffTests(AffinityTestCase):
         self.assertEqual(way, "off")
         way, other, _ = self.ask(self.daemon, [*history, said, *user("say: two")])
         self.assertEqual((way, other == key), ("off", False))
-        self.assertEqual(self.daemon.metric("codexd_threads_warm"), 0)
+        self.assertEqual(self.daemon.metric("codexd_threads_idle"), 0)

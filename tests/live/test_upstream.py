@@ -77,7 +77,7 @@ class UpstreamTests(TestCase):
         return f"http{'s' if tls else ''}://127.0.0.1:{port}/v1"
 
     def upstream(self, base_url: str, **settings: Any) -> UpstreamBackend:
-        one = evolve(Upstream("up", base_url, any=True, key_env="KEY", retries=0), **settings)
+        one = evolve(Upstream("up", base_url, pass_unlisted=True, key_env="KEY", retries=0), **settings)
         made = Upstreams(
             (one,),
             {"KEY": KEY},

@@ -63,10 +63,10 @@ class FailureTests(UpstreamTestCase):
 
     def test_transient_errors_are_retried_and_counted(self) -> None:
         servers().faulty.failing = 2
-        repeated = self.daemon.metric("codexd_upstream_repeated_total")
+        repeated = self.daemon.metric("codexd_upstream_retried_total")
         before = len(servers().faulty.requests)
         self.assertEqual(self.ask("say: x", FAULTY + "flaky").choices[0].message.content, "at last")
-        self.assertEqual(self.daemon.metric("codexd_upstream_repeated_total"), repeated + 2)
+        self.assertEqual(self.daemon.metric("codexd_upstream_retried_total"), repeated + 2)
         asked = servers().faulty.requests[before:]
         self.assertEqual((len(asked), asked[0]), (3, asked[2]))
 
@@ -92,11 +92,11 @@ class FailureTests(UpstreamTestCase):
 
 class FallbackTests(UpstreamTestCase):
     def test_fallbacks_are_tried_for_every_kind_of_unavailability(self) -> None:
-        taken = self.daemon.metric("codexd_fallback_taken_total")
+        taken = self.daemon.metric("codexd_fallback_used_total")
         asked = len(servers().faulty.requests)
         answer = self.ask("say: safe", "safe")
         self.assertEqual((answer.choices[0].message.content, answer.model), ("safe", "safe"))
-        self.assertEqual(self.daemon.metric("codexd_fallback_taken_total"), taken + 4)
+        self.assertEqual(self.daemon.metric("codexd_fallback_used_total"), taken + 4)
         self.assertEqual(len({body["model"] for body in servers().faulty.requests[asked:]}), 3)
 
     def test_codex_is_the_fallback_of_an_upstream_at_every_endpoint(self) -> None:
@@ -109,11 +109,11 @@ class FallbackTests(UpstreamTestCase):
         self.assertEqual(client.completions.create(model="homeward", prompt="say: home").choices[0].text, "home")
 
     def test_an_invalid_request_is_not_sent_to_fallbacks(self) -> None:
-        taken = self.daemon.metric("codexd_fallback_taken_total")
+        taken = self.daemon.metric("codexd_fallback_used_total")
         error = self.assertRaises(openai.BadRequestError, self.ask, "fail: 400", "safe")
         self.assertEqual(error.status_code, 400)
         # The upstreams before it failed for other reasons.
-        self.assertEqual(self.daemon.metric("codexd_fallback_taken_total"), taken + 4)
+        self.assertEqual(self.daemon.metric("codexd_fallback_used_total"), taken + 4)
 
 
 class BreakerTests(UpstreamTestCase):

@@ -15,7 +15,7 @@ class WorkersTests(LiveTestCase):
     def test_both_start_on_a_new_home_and_share_the_load(self) -> None:
         daemon = self.new_daemon().start().await_ready()
         wait_until(lambda: daemon.metric("codexd_children_up") == 2, "both up")
-        self.assertEqual(daemon.metric("codexd_child_ended_total"), 0)
+        self.assertEqual(daemon.metric("codexd_child_exited_total"), 0)
         calls = [daemon.call(CHAT, daemon.chat_body("slow: 60", stream=True)) for _ in range(4)]
         streams = [call.frames() for call in calls]
         first = [next(stream) for stream in streams]

@@ -5,10 +5,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from codexd.context import RequestRecord
 from codexd.neutral.event import Usage
 from codexd.observe import log
 from codexd.observe.log import AccessLog, format_failure
-from codexd.observe.request_record import RequestRecord
 from codexd.settings import Log
 from codexd.wire import json
 
@@ -18,7 +18,7 @@ RECORD = RequestRecord(
     began=5.0,
     route="/v1/responses",
     status=200,
-    front="responses",
+    dialect="responses",
     model="gpt-5",
     principal="a1b2c3",
     stream=True,
@@ -77,7 +77,7 @@ class AccessLogTests(SynchronousTestCase):
                 "method": "POST",
                 "route": "/v1/responses",
                 "status": 200,
-                "front": "responses",
+                "dialect": "responses",
                 "model": "gpt-5",
                 "principal": "a1b2c3",
                 "stream": True,
@@ -98,7 +98,7 @@ class AccessLogTests(SynchronousTestCase):
     def test_a_request_is_one_line_of_text(self) -> None:
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
-        self.assertIn("principal=a1b2c3 front=responses model=gpt-5 tokens=7+2", line)
+        self.assertIn("principal=a1b2c3 dialect=responses model=gpt-5 tokens=7+2", line)
 
     def test_the_note_of_a_fault_is_logged(self) -> None:
         noted = RequestRecord(status=400, outcome="attachments", note="file-a,file-b")
@@ -107,7 +107,7 @@ class AccessLogTests(SynchronousTestCase):
         self.assertNotIn("note=", self.write(RECORD, "text"))
 
     def test_a_server_error_is_a_warning(self) -> None:
-        for status, outcome, level in ((502, "model_failed", "warn"), (404, "no_such_path", "info")):
+        for status, outcome, level in ((502, "model_failed", "warn"), (404, "unknown_url", "info")):
             line = json.decode(self.write(RequestRecord(status=status, outcome=outcome)))
             self.assertEqual(line["level"], level)
 

@@ -1,8 +1,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.context import RequestRecord
 from codexd.neutral.event import Usage
 from codexd.observe.metrics import COUNTERS, GAUGES, Metrics
-from codexd.observe.request_record import RequestRecord
 
 
 def read_metrics(metrics: Metrics) -> dict[str, float]:
@@ -36,9 +36,9 @@ class TestMetrics(SynchronousTestCase):
 
     def test_a_watched_gauge_is_read_at_every_scrape(self) -> None:
         metrics, things = Metrics(), [1, 2]
-        metrics.watch("threads_warm", lambda: len(things))
+        metrics.watch("threads_idle", lambda: len(things))
         things.append(3)
-        self.assertIn(b"\ncodexd_threads_warm 3.0\n", metrics.render())
+        self.assertIn(b"\ncodexd_threads_idle 3.0\n", metrics.render())
         with self.assertRaises(KeyError):
             metrics.watch("threads", lambda: 0)
 
@@ -70,7 +70,7 @@ class TestMetrics(SynchronousTestCase):
         self.metrics.count_request(RequestRecord(route="a", seconds=2.0, first_event_seconds=0.5))
         self.metrics.count_request(RequestRecord(route="a", seconds=3.0))
         shown = read_metrics(self.metrics)
-        self.assertEqual(shown['codexd_request_seconds_sum{route="a"}'], 5.0)
+        self.assertEqual(shown['codexd_request_duration_seconds_sum{route="a"}'], 5.0)
         self.assertEqual(shown['codexd_first_event_seconds_count{route="a"}'], 1.0)
 
     def test_tokens_of_all_choices_are_counted_by_kind(self) -> None:

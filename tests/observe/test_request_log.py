@@ -2,9 +2,9 @@ from twisted.logger import LogEvent, Logger
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.context import RequestRecord
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
-from codexd.observe.request_record import RequestRecord
 from tests.support.in_memory_server import MemoryLog, metric
 
 
@@ -17,7 +17,7 @@ class RequestLoggerTests(SynchronousTestCase):
         record = RequestRecord(id="req_1", route="a", status=200)
         self.logger.log_request(record)
         self.assertEqual(self.log.records, [record])
-        self.assertEqual(metric(self.metrics, "codexd_request_seconds_count", route="a"), 1)
+        self.assertEqual(metric(self.metrics, "codexd_request_duration_seconds_count", route="a"), 1)
 
     def test_a_malformed_request_is_counted(self) -> None:
         self.logger.count_malformed_request()

@@ -44,7 +44,7 @@ def _build_upstream(parameters: PlaceParameters) -> Settings:
 
 
 def _build_gated(parameters: PlaceParameters) -> Settings:
-    tools = Tools(output_mode="obsidian-xml", block_max=2, stop_after="burst", suppress_tail=True)
+    tools = Tools(output_mode="obsidian-xml", max_calls=2, stop_after="burst", drop_trailing_text=True)
     return evolve(_build_upstream(parameters), tools=tools)
 
 
@@ -77,16 +77,16 @@ def _build_upstreams(provider_url: str) -> tuple[Upstream, ...]:
             usual,
             name="able",
             prefix="able/",
-            pass_unknown=True,
-            token_limit="max_completion_tokens",
+            pass_unknown_fields=True,
+            token_limit_field="max_completion_tokens",
             developer_role=True,
             custom_tools=True,
-            reasoning="reasoning_content",
+            reasoning_field="reasoning_content",
             audio=True,
             files=True,
         ),
-        evolve(usual, name="poor", prefix="poor/", tools=False, images=False, omit=("seed", "stop")),
-        evolve(usual, name="patient", prefix="patient/", retries=2, retry_first_seconds=0.001),
+        evolve(usual, name="poor", prefix="poor/", tools=False, images=False, omit_fields=("seed", "stop")),
+        evolve(usual, name="patient", prefix="patient/", retries=2, retry_initial_seconds=0.001),
         evolve(usual, name="tired", prefix="tired/", breaker_failures=1, breaker_seconds=_VERY_LONG_SECONDS),
         evolve(usual, name="down", prefix="down/", base_url=_CLOSED_PORT, models=("scripted",)),
     )

@@ -106,5 +106,5 @@ class ExpiringCacheMachine(RuleBasedStateMachine):
 class ExpiringCacheLawTests(SynchronousTestCase):
     def test_every_value_is_returned_exactly_once(self) -> None:
         run_state_machine_as_test(
-            ExpiringCacheMachine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+            ExpiringCacheMachine, settings=settings(settings.get_profile("few"), stateful_step_count=30)
         )

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.policy import flow
 from codexd.policy.flow import ClientFlow, FlowLimits
 
-LIMITS = FlowLimits(queue_bytes=100, pause_seconds=1.0, stall_seconds=30.0)
+LIMITS = FlowLimits(queue_bytes=100, pause_seconds=1.0, write_timeout_seconds=30.0)
 
 
 def waiting(size_bytes: int, now: float = 0.0) -> ClientFlow:
@@ -105,4 +105,4 @@ class TestAnyClient(SynchronousTestCase):
             if paused_at is not None and action != "pause":
                 self.assertLess(now, paused_at + limits.pause_seconds)
             if client.waiting_bytes and action == "continue":
-                self.assertLess(now, read_at + limits.stall_seconds)
+                self.assertLess(now, read_at + limits.write_timeout_seconds)

@@ -21,7 +21,7 @@ POLICIES = st.builds(
     factor=st.floats(1, 10),
     cap_seconds=st.floats(1, 1000),
     jitter=st.floats(0, 5),
-    stable_seconds=st.just(30.0),
+    backoff_reset_seconds=st.just(30.0),
     limit=st.just(1000),
 )
 

@@ -205,8 +205,8 @@ class BackendMachine(RuleBasedStateMachine):
 
     @invariant()
     def suspended_turns_and_idle_threads_are_bounded(self) -> None:
-        assert self.codex.metric("turns_waiting") <= SETTINGS.turns.suspend_limit
-        assert self.codex.metric("threads_warm") <= SETTINGS.turns.affinity_limit
+        assert self.codex.metric("turns_suspended") <= SETTINGS.turns.suspend_limit
+        assert self.codex.metric("threads_idle") <= SETTINGS.turns.affinity_limit
 
     @invariant()
     def no_internal_error(self) -> None:
@@ -283,5 +283,5 @@ def _summary(asked: StartedTurn) -> object:
 class AppServerTests(SynchronousTestCase):
     def test_every_answer_ends_once_and_nothing_leaks_whatever_happens(self) -> None:
         run_state_machine_as_test(
-            BackendMachine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
+            BackendMachine, settings=settings(settings.get_profile("machines"), stateful_step_count=40)
         )

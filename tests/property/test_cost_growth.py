@@ -81,7 +81,7 @@ def filled_server(count: int) -> Iterator[tuple[InMemoryServer, InlineExecutor]]
         return executors[0]
 
     path = str(Path(directory, "responses.sqlite3"))
-    store = Store(Responses(keep_seconds=1e12), path, Clock(), Metrics(), connect=connect)
+    store = Store(Responses(retention_seconds=1e12), path, Clock(), Metrics(), connect=connect)
     store.startService()
     for number in range(count):
         before = f"r{number - 1}" if number % 10 else None

@@ -32,8 +32,8 @@ CONVERSIONS = st.sampled_from(("none", "text to calls", "calls to text"))
 TOOLS = st.builds(
     Tools,
     stop_after=st.sampled_from(("never", "never", "burst", "first")),
-    block_max=st.sampled_from((0, 0, 1, 2)),
-    suppress_tail=st.booleans(),
+    max_calls=st.sampled_from((0, 0, 1, 2)),
+    drop_trailing_text=st.booleans(),
 )
 
 
@@ -55,7 +55,7 @@ class FoldTests(SynchronousTestCase):
     def stored(self, routed: RoutedServer) -> Any:
         return routed.server.request("GET", f"/v1/responses/resp_{TOKEN}?include[]=reasoning.encrypted_content").json
 
-    @settings(max_examples=60, deadline=None)
+    @settings.get_profile("few")
     @given(st.sampled_from(ENDPOINTS), CONVERSIONS, TOOLS, sentences() | sentences_with_blocks())
     def test_stream_json_and_stored_response_are_equal(
         self, endpoint: Endpoint, conversion: str, tools: Tools, events: tuple[e.Event, ...]
@@ -67,7 +67,7 @@ class FoldTests(SynchronousTestCase):
         if endpoint.path == "/v1/responses":
             self.assertEqual((self.stored(routed), self.stored(other)), (whole.json, whole.json))
 
-    @settings(max_examples=60, deadline=None)
+    @settings.get_profile("few")
     @given(st.sampled_from(ENDPOINTS), CONVERSIONS, broken_sentences())
     def test_a_failed_answer_reports_the_same_error_streamed_or_not(
         self, endpoint: Endpoint, conversion: str, events: tuple[e.Event, ...]

@@ -114,8 +114,8 @@ class RoutingMachine(RuleBasedStateMachine):
         tools=st.builds(
             Tools,
             stop_after=st.sampled_from(("never", "burst", "first")),
-            block_max=st.integers(0, 2),
-            suppress_tail=st.booleans(),
+            max_calls=st.integers(0, 2),
+            drop_trailing_text=st.booleans(),
         )
     )
     def start(self, tools: Tools) -> None:
@@ -223,5 +223,5 @@ class RoutingMachine(RuleBasedStateMachine):
 class RoutingEndTests(SynchronousTestCase):
     def test_an_answer_ends_once_and_no_model_is_left_running_whatever_happens(self) -> None:
         run_state_machine_as_test(
-            RoutingMachine, settings=settings(max_examples=200, stateful_step_count=30, deadline=None)
+            RoutingMachine, settings=settings(settings.get_profile("machines"), stateful_step_count=30)
         )

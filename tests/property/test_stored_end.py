@@ -13,7 +13,7 @@ from tests.support.http_cases import RESPONSES
 from tests.support.in_memory_server import Connection, InMemoryServer, Response, parse
 from tests.support.sentences import broken_sentences, sentences
 
-SETTINGS = Http(max_queue_bytes=500, hold_seconds=1.0, stall_seconds=3.0, keepalive_seconds=5.0)
+SETTINGS = Http(max_buffer_bytes=500, pause_seconds=1.0, write_timeout_seconds=3.0, keepalive_seconds=5.0)
 
 ACTS = st.sampled_from(
     (
@@ -91,7 +91,7 @@ class StoredResponseRun:
         self.server.clock.advance(size / 4)
 
     def _stop(self, size: int) -> None:
-        self.server.doorman.close()
+        self.server.active.drain()
 
     def _stop_reading(self, size: int) -> None:
         transport = (self.followers or [self.client])[-1].transport

@@ -299,5 +299,5 @@ class StoredStateMachine(RuleBasedStateMachine):
 class StoredStateTests(SynchronousTestCase):
     def test_stored_state_equals_the_reference_whatever_happens(self) -> None:
         run_state_machine_as_test(
-            StoredStateMachine, settings=settings(max_examples=25, stateful_step_count=40, deadline=None)
+            StoredStateMachine, settings=settings(settings.get_profile("daemons"), stateful_step_count=40)
         )

@@ -118,7 +118,7 @@ TOOL_CALLS = st.builds(
 
 @st.composite
 def corrupted(draw: st.DrawFn, steps: st.SearchStrategy[SendNotification] | st.SearchStrategy[SendRequest]) -> Step:
-    """Restep one member of a message, or replace it with any JSON value."""
+    """Remove one member of a message, or replace it with any JSON value."""
     step = draw(steps)
     name = draw(st.sampled_from(sorted(step.params)))
     rest = {key: value for key, value in step.params.items() if key != name}
@@ -173,7 +173,7 @@ TURNS = st.builds(
 
 
 class ThreadGrammarTests(SynchronousTestCase):
-    @settings(max_examples=300)
+    @settings.get_profile("many")
     @given(TURNS, BEGINNINGS, STEP_LISTS)
     def test_every_answer_is_a_sentence_and_every_request_is_answered(
         self, turn: Turn, beginning: tuple[Step, ...], steps: list[Step]

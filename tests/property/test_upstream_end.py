@@ -92,7 +92,7 @@ class UpstreamRun:
 
 
 class UpstreamEndTests(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings.get_profile("many")
     @given(st.lists(MOVES, max_size=25))
     def test_an_answer_ends_once_and_nothing_leaks(self, moves: list[tuple[str, object]]) -> None:
         run = UpstreamRun()

@@ -56,7 +56,7 @@ class FallbackRunnerTests(SynchronousTestCase):
         self.runner.begin()
         self.second.turns[0].emit(*text_answer())
         self.assertEqual(self.sink.events, list(text_answer()))
-        self.assertEqual((self.begun_counts(), self.counted), ([0, 1, 0], ["fallback_taken"]))
+        self.assertEqual((self.begun_counts(), self.counted), ([0, 1, 0], ["fallback_used"]))
 
     def test_after_a_failure_before_the_first_event_the_next_one_is_tried_at_the_end_of_the_reactor_turn(
         self,
@@ -101,7 +101,7 @@ class FallbackRunnerTests(SynchronousTestCase):
         self.runner.begin()
         self.first.turns[0].emit(e.Failed(DOWN))
         self.assertEqual((self.sink.events, self.sink.settle_count), ([e.Failed(fault("internal"))], 1))
-        self.assertEqual(self.counted, ["fallback_taken", "internal_error"])
+        self.assertEqual(self.counted, ["fallback_used", "internal_error"])
 
     def test_events_of_an_attempt_that_was_given_up_are_dropped(self) -> None:
         self.runner.begin()

@@ -83,7 +83,7 @@ class ModelRouterTests(SynchronousTestCase):
     def test_the_fallback_of_an_alias_is_tried_after_a_refusal(self) -> None:
         self.local.begin_errors = [fault("not_ready")]
         self.assertEqual(self.route("small"), (["gpt-5"], []))
-        self.assertEqual(self.counted, ["fallback_taken"])
+        self.assertEqual(self.counted, ["fallback_used"])
 
     def test_the_list_contains_every_model_once(self) -> None:
         self.assertEqual([card.id for card in self.router.models()], ["small", "gpt-5", "both", "local/llama"])

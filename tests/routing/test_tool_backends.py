@@ -48,10 +48,10 @@ class ToolTextBackendTests(SynchronousTestCase):
         (call,) = self.reply.calls
         self.assertEqual((call.name, call.arguments, self.reply.finish), ("weather", '{"city":"Oslo"}', "tool_calls"))
         self.assertEqual(self.reply.usage, USAGE)
-        self.assertEqual(self.counted, ["tool_buffer_started", "tool_buffer_flushed"])
+        self.assertEqual(self.counted, ["tool_block_started", "tool_block_parsed"])
 
     def test_blocks_stay_text_if_read_blocks_is_off(self) -> None:
-        self.assertIs(self.begin(TURN, read_blocks=False).sink, self.sink)
+        self.assertIs(self.begin(TURN, parse_blocks=False).sink, self.sink)
 
     def test_a_client_that_reads_text_gets_a_call_as_a_block(self) -> None:
         turn = Turn("m", (), tools=(WEATHER,), calls_as_text=True)

@@ -24,23 +24,23 @@ class LocateDatabaseTests(SynchronousTestCase):
         self.assertEqual(S_IMODE(self.state.stat().st_mode), 0o700)
 
     def test_memory_creates_no_file(self) -> None:
-        self.assertEqual(locate_database(Responses(store=":memory:"), self.state), ":memory:")
+        self.assertEqual(locate_database(Responses(database=":memory:"), self.state), ":memory:")
         self.assertFalse(self.state.exists())
 
     def test_symbolic_links_are_resolved(self) -> None:
         self.state.mkdir()
         (self.state / "link").symlink_to(self.state / "real.db")
-        found = locate_database(Responses(store=str(self.state / "link")), self.state)
+        found = locate_database(Responses(database=str(self.state / "link")), self.state)
         self.assertEqual(found, str(self.state / "real.db"))
 
     def test_the_directory_of_a_configured_file_must_exist(self) -> None:
-        chosen = Responses(store=str(self.state / "kept.db"))
-        with self.assertRaisesRegex(ConfigurationError, r"responses\.store: .* is not a directory"):
+        chosen = Responses(database=str(self.state / "kept.db"))
+        with self.assertRaisesRegex(ConfigurationError, r"responses\.database: .* is not a directory"):
             locate_database(chosen, self.state)
 
     def test_a_state_directory_that_cannot_be_created_is_an_error(self) -> None:
         self.state.write_text("a file")
-        with self.assertRaisesRegex(ConfigurationError, r"responses\.store: .* cannot be made"):
+        with self.assertRaisesRegex(ConfigurationError, r"responses\.database: .* cannot be created"):
             locate_database(Responses(), self.state)
 
 
@@ -56,7 +56,7 @@ class DatabaseLockTests(SynchronousTestCase):
         return lock
 
     def assert_refused(self, why: str) -> None:
-        with self.assertRaisesRegex(ConfigurationError, rf"^responses\.store: {self.path}.* {why}"):
+        with self.assertRaisesRegex(ConfigurationError, rf"^responses\.database: {self.path}.* {why}"):
             DatabaseLock.acquire(self.path)
 
     def modes(self) -> dict[str, int]:
@@ -122,7 +122,7 @@ class DatabaseLockTests(SynchronousTestCase):
         with closing(sqlite3.connect(self.path)) as connection:
             connection.execute("CREATE TABLE theirs (x)")
         before = Path(self.path).read_bytes()
-        self.assert_refused("is a database of another program")
+        self.assert_refused("is the database of another program")
         self.assertEqual(Path(self.path).read_bytes(), before)
 
     def test_a_file_of_a_newer_codexd_is_refused(self) -> None:

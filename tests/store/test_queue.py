@@ -70,7 +70,7 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(self.failed(asked), ["store_failed"])
         self.assertEqual(self.counted, ["store_failures"])
         (message,) = map(formatEvent, logged)
-        self.assertIn("call: ValueError", message)
+        self.assertIn("store call call failed: ValueError", message)
         self.assertIn("in work", message)
         self.assertNotIn("somebody said", message)
 
@@ -79,7 +79,7 @@ class QueueTests(SynchronousTestCase):
             asked = self.queue.submit(StoreCall("look", lambda connection: connection.execute("SELECT secret")))
         self.assertEqual(self.failed(asked), ["store_failed"])
         (message,) = map(formatEvent, logged)
-        self.assertIn("look: SQLITE_ERROR", message)
+        self.assertIn("store call look failed: SQLITE_ERROR", message)
         self.assertNotIn("secret", message)
 
     def test_when_connecting_fails_all_calls_fail(self) -> None:

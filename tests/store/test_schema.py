@@ -71,7 +71,7 @@ class MigrateTests(SynchronousTestCase):
         self.assertEqual(list(loaded.items), ["msg_b"])
         response = responses.load_response(self.connection, "key:1", "resp_2")
         self.assertEqual((response.previous, response.background, response.created), ("resp_1", True, 1700000001))
-        self.assertEqual(responses.load_stream(self.connection, "key:1", "resp_2"), b"data: {}\n\n")
+        self.assertEqual(responses.load_stream(self.connection, "key:1", "resp_2"), b" {}\n")
         items = history.load_conversation_items(self.connection, "key:1", "conv_1")
         self.assertEqual([item.id for item in items], ["msg_c", "msg_a", "msg_b"])
 
@@ -99,5 +99,5 @@ class CheckTests(SynchronousTestCase):
     def test_a_file_of_a_newer_codexd_is_refused(self) -> None:
         migrate(self.connection)
         self.connection.execute(f"PRAGMA user_version = {len(SCRIPTS) + 1}")
-        with self.assertRaisesRegex(UnusableFileError, r"newer codexd \(version 3, this one knows 2\)"):
+        with self.assertRaisesRegex(UnusableFileError, r"newer codexd \(schema version 4, this codexd supports 3\)"):
             check_file(self.connection)

@@ -20,7 +20,7 @@ from codexd.store.service import Store
 from tests.support.inline_executor import InlineExecutor, items, stored_response
 from tests.support.real_reactor import with_reactor
 
-SETTINGS = Responses(keep_seconds=100, keep_limit=3, prune_seconds=10)
+SETTINGS = Responses(retention_seconds=100, retention_limit=3, prune_interval_seconds=10)
 
 
 class StoreTestCase(SynchronousTestCase):
@@ -79,12 +79,12 @@ class LifeTests(StoreTestCase):
         self.successResultOf(store.stopService())
         store.startService()
         self.assertEqual(self.stored(store, "a"), ["a"])
-        self.assertEqual(self.metric("responses_kept"), 1)
+        self.assertEqual(self.metric("responses_stored"), 1)
 
     def test_a_locked_file_stops_the_start(self) -> None:
         first = self.start(path=self.path)
         second = self.build(path=self.path)
-        with self.assertRaisesRegex(ConfigurationError, r"responses\.store: .* in use"):
+        with self.assertRaisesRegex(ConfigurationError, r"responses\.database: .* in use"):
             second.startService()
         self.assertFalse(second.running)
         self.successResultOf(second.stopService())
@@ -123,7 +123,7 @@ class PruningTests(StoreTestCase):
         self.clock.pump([10] * 6)
         self.assertEqual(self.stored(store, *"abcde"), ["d", "e"])
         self.assertEqual(self.metric("responses_pruned_total"), 3)
-        self.assertEqual(self.metric("responses_kept"), 2)
+        self.assertEqual(self.metric("responses_stored"), 2)
 
     def test_pruning_runs_at_the_start(self) -> None:
         store = self.start(path=self.path)
@@ -146,7 +146,7 @@ class PruningTests(StoreTestCase):
         self.assertEqual(self.stored(store, "a"), [])
 
     def test_other_calls_run_between_batches(self) -> None:
-        store = self.start(evolve(SETTINGS, keep_limit=100_000))
+        store = self.start(evolve(SETTINGS, retention_limit=100_000))
         self.fill(1200)
         order: list[object] = []
         self.executors[0].delay_calls()
@@ -179,15 +179,15 @@ class PruningTests(StoreTestCase):
 class MetricTests(StoreTestCase):
     def test_stored_responses_and_writes_are_counted(self) -> None:
         store = self.start()
-        self.assertEqual(self.metric("responses_kept"), 0)
+        self.assertEqual(self.metric("responses_stored"), 0)
         before = self.metric("store_writes_total")
         store.save_response(stored_response("a", state="queued"))
         store.save_response(stored_response("a"))
         store.save_response(stored_response("b")).cancel()
-        self.assertEqual(self.metric("responses_kept"), 2)
+        self.assertEqual(self.metric("responses_stored"), 2)
         store.delete_response("me", "a")
         store.delete_response("me", "a")
-        self.assertEqual(self.metric("responses_kept"), 1)
+        self.assertEqual(self.metric("responses_stored"), 1)
         self.assertEqual(self.metric("store_writes_total") - before, 5)
         self.assertEqual(self.metric("store_failures_total"), 0)
 
@@ -212,10 +212,10 @@ class FailureTests(StoreTestCase):
         self.assertEqual([event["why"] for event in logged], ["SQLITE_FULL"])
         self.assertEqual(self.metric("store_failures_total"), 1)
         self.assertEqual(self.stored(self.store, "a", "b"), ["a"])
-        self.assertEqual(self.metric("responses_kept"), 1)
+        self.assertEqual(self.metric("responses_stored"), 1)
 
     def test_the_file_size_is_limited(self) -> None:
-        store = self.start(evolve(SETTINGS, file_bytes=300_000), str(self.path))
+        store = self.start(evolve(SETTINGS, database_bytes=300_000), str(self.path))
         self.successResultOf(store.save_response(stored_response("a")))
         self.assertEqual(
             self.fault_kind(store.save_response(stored_response("b", body=b"x" * 400_000))), "store_failed"
@@ -281,7 +281,7 @@ class FailureTests(StoreTestCase):
         for left in (asked[1], pruning):
             self.failureResultOf(left, CancelledError)
         self.assertEqual(self.stored(self.store, *"abc"), ["a", "b", "c"])
-        self.assertEqual(self.metric("responses_kept"), 3)
+        self.assertEqual(self.metric("responses_stored"), 3)
 
 
 class ThreadTests(SynchronousTestCase):

@@ -192,7 +192,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._both(lambda store, r=room: store.load_conversation_items(r.owner, r.id))
         ours, model = (_result(store.load_unfinished()) for store in (self.store, self.model))
         assert [evolve(found, position=None) for found in ours] == [evolve(found, position=None) for found in model]
-        assert f"codexd_responses_kept {living}.0".encode() in self.metrics.render()
+        assert f"codexd_responses_stored {living}.0".encode() in self.metrics.render()
 
     # Helpers.
 
@@ -202,7 +202,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _opened(self) -> Store:
         self.metrics = Metrics()
-        limits = Responses(keep_seconds=1e9)
+        limits = Responses(retention_seconds=1e9)
         store = Store(limits, self._path, Clock(), self.metrics, lambda: self.now, connect=self._connected)
         store.startService()
         return store
@@ -276,5 +276,5 @@ def _result(deferred: "Deferred[Any]") -> Any:
 class LawTests(SynchronousTestCase):
     def test_the_real_store_returns_what_the_fake_returns(self) -> None:
         run_state_machine_as_test(
-            StoreMachine, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
+            StoreMachine, settings=settings(settings.get_profile("machines"), stateful_step_count=40)
         )

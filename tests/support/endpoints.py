@@ -7,7 +7,8 @@ from attrs import frozen
 
 from codexd.fronts import chat, completions, responses
 from codexd.fronts.compatibility import HEADER, TOOL_EVENTS
-from codexd.fronts.dialect import DecodedRequest, RequestOptions, ResponseIdentity
+from codexd.fronts.dialect import DecodedRequest, Dialect, RequestOptions, ResponseIdentity
+from codexd.fronts.openai import CHAT, COMPLETIONS, RESPONSES
 from codexd.neutral.event import Event
 from codexd.neutral.reply import fold
 from codexd.wire import json
@@ -15,6 +16,7 @@ from codexd.wire.json import Json
 from codexd.wire.sse import SseDecoder
 from tests.support import chat_stream, responses_stream
 from tests.support import completions_client as legacy
+from tests.support.framing import encode_stream
 
 STAMP: Final = ResponseIdentity("00ff", 1700000000, "m1")
 _ASKED: Final = {"model": "m1", "stream_options": {"include_usage": True}}
@@ -31,6 +33,7 @@ class Endpoint:
         error: returns the error message of a stream.
         headers: of the request.
         modes: the compatibility modes that the headers turn on.
+        dialect: of its stream.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Endpoint:
     error: Callable[[bytes], str]
     headers: dict[str, str]
     modes: frozenset[str] = frozenset()
+    dialect: Dialect = RESPONSES
 
     @property
     def exchange(self) -> DecodedRequest:
@@ -50,7 +54,7 @@ class Endpoint:
     def stream(self, events: Iterable[Event]) -> bytes:
         """Return the stream of an answer."""
         encoder = self.exchange.build_encoder(STAMP)
-        return b"".join(frame for event in events for frame in encoder.feed(event))
+        return encode_stream(self.dialect, encoder, ((0, event) for event in events))
 
     def body_of(self, events: Iterable[Event]) -> bytes:
         """Return the JSON body of an answer."""
@@ -89,6 +93,7 @@ ENDPOINTS: Final = (
         lambda stream: chat_stream.merge(chat_stream.read(stream).chunks),
         _chat_error,
         {},
+        dialect=CHAT,
     ),
     Endpoint("responses", *_RESPONSES, {}),
     Endpoint("tool events", *_RESPONSES, {HEADER: TOOL_EVENTS}, frozenset((TOOL_EVENTS,))),
@@ -100,5 +105,6 @@ ENDPOINTS: Final = (
         lambda stream: legacy.merge(_chunks(stream)),
         _chat_error,
         {},
+        dialect=COMPLETIONS,
     ),
 )

@@ -119,7 +119,7 @@ class FakeAppServer:
         if isinstance(message, jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse):
             self.replies[message.id] = message
             for turn in self.turns.values():
-                turn.settle(message)
+                turn.record_reply(message)
         return iter(())
 
     def _called(self, request: jsonrpc.RpcRequest) -> Iterator[bytes]:

@@ -63,7 +63,7 @@ class ServerTurn:
             self.over = True
             return None
 
-    def settle(self, reply: jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse) -> None:
+    def record_reply(self, reply: jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse) -> None:
         """Record the reply to one of its requests."""
         for call_id, request in list(self.waiting.items()):
             if request == reply.id:

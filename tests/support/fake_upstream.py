@@ -25,7 +25,7 @@ from codexd.wire.json import Json, decode
 from tests.support.recording_sink import RecordingSink
 
 TURN = Turn("m", (Message("user", (TextPart("hi"),)),))
-SETTINGS = Upstream("up", "http://upstream.example/v1", any=True)
+SETTINGS = Upstream("up", "http://upstream.example/v1", pass_unlisted=True)
 
 
 class FakeConnection(StringTransport):

@@ -98,7 +98,7 @@ def _serve(reactor: Any, path: str, listening: socket.socket) -> "Deferred[None]
 
 def store_settings(path: str) -> Responses:
     """Build settings by which nothing is pruned."""
-    return Responses(path, keep_limit=MANY, background_limit=MANY)
+    return Responses(path, retention_limit=MANY, background_limit=MANY)
 
 
 @define(eq=False)

@@ -20,14 +20,14 @@ NEVER_SECONDS = 1e6
 DRAIN_SECONDS = 2.0
 SETTINGS = Settings(
     Http(keepalive_seconds=NEVER_SECONDS),
-    CodexSettings(restart_limit=1000, backoff_cap_seconds=1.0, drain_seconds=DRAIN_SECONDS),
+    CodexSettings(restart_limit=1000, backoff_max_seconds=1.0, drain_seconds=DRAIN_SECONDS),
     turns=Turns(
         first_event_seconds=NEVER_SECONDS,
         idle_seconds=NEVER_SECONDS,
         total_seconds=NEVER_SECONDS,
         affinity_limit=3,
     ),
-    responses=Responses(keep_seconds=1e9, prune_seconds=NEVER_SECONDS),
+    responses=Responses(retention_seconds=1e9, prune_interval_seconds=NEVER_SECONDS),
 )
 
 
@@ -54,7 +54,7 @@ class InMemoryDaemon:
             connect=InlineExecutor,
         )
         self._store.startService()
-        self._front = build_front(
+        self._server = build_front(
             self._codex.backend,
             FakeBackend(),
             self._store,
@@ -69,7 +69,7 @@ class InMemoryDaemon:
 
     def begin(self, method: str, path: str, body: Json = None, key: str = "") -> Connection:
         """Send a request on a new connection and run everything that does not need the model."""
-        connection = Connection(self._front.site)
+        connection = Connection(self._server.site)
         connection.request(method, path, body, x_api_key=key)
         self._codex.reactor.pump([0.0] * 4)
         return connection
@@ -117,7 +117,7 @@ class InMemoryDaemon:
 
     def stop(self) -> None:
         """Stop gracefully: running responses are given the drain time, in which they do not finish."""
-        closed = self._front.doorman.close()
+        closed = self._server.active.drain()
         self._codex.reactor.advance(DRAIN_SECONDS)
         assert closed.called, "a request is still active"
         self.kill()

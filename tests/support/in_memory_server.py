@@ -11,13 +11,13 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from zope.interface import implementer
 
-from codexd.http.front import Front
+from codexd.context import RequestRecord
+from codexd.http.server import HttpServer
 from codexd.http.site import Site
 from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
 from codexd.observe.log import AccessLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
-from codexd.observe.request_record import RequestRecord
 from codexd.settings import Codex, Http, Responses, Settings
 from codexd.wire import json
 from tests.support.fake_backend import FakeBackend
@@ -39,9 +39,17 @@ def build_front(
     log: AccessLog,
     reactor: Any,
     now: Callable[[], float],
-) -> Front:
+) -> HttpServer:
     """Build the HTTP front as the service does."""
-    return Front.built(backend, embedder, store, settings, RequestLogger(metrics, log), reactor, now)
+    return HttpServer.build(
+        backend=backend,
+        embedder=embedder,
+        store=store,
+        settings=settings,
+        request_log=RequestLogger(metrics, log),
+        clock=reactor,
+        now=now,
+    )
 
 
 @implementer(ITCPTransport)
@@ -310,7 +318,7 @@ class InMemoryServer:
             self.clock,
             self.clock.seconds,
         )
-        self.site, self.doorman = front.site, front.doorman
+        self.site, self.active = front.site, front.active
         self.site.doStart()
 
     def connect(self) -> Connection:

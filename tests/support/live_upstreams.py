@@ -24,7 +24,7 @@ model = "scripted"
 name = "near"
 base_url = "{scripted}"
 prefix = "near/"
-pass_unknown = true
+pass_unknown_fields = true
 retries = 0
 
 [[upstream]]
@@ -32,16 +32,16 @@ name = "bare"
 base_url = "{scripted}"
 prefix = "bare/"
 tools = false
-omit = ["seed"]
+omit_fields = ["seed"]
 
 [[upstream]]
 name = "faulty"
 base_url = "{faulty}"
 prefix = "faulty/"
-any = true
+pass_unlisted = true
 retries = 2
-retry_first_seconds = 0.01
-retry_cap_seconds = 1
+retry_initial_seconds = 0.01
+retry_max_seconds = 1
 breaker_failures = 1000
 first_event_seconds = 5
 idle_seconds = 0.4
@@ -50,7 +50,7 @@ idle_seconds = 0.4
 name = "frail"
 base_url = "{faulty}"
 prefix = "frail/"
-any = true
+pass_unlisted = true
 retries = 0
 breaker_failures = 2
 breaker_seconds = 1.5

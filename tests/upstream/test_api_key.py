@@ -26,9 +26,11 @@ class LoadApiKeyTests(SynchronousTestCase):
         self.assertIsNone(load_api_key(PLAIN, {"KEY": "sk-1"}, raise_not_found))
 
     def test_the_error_for_a_missing_key_names_its_source(self) -> None:
-        self.assertIn("the variable KEY holds no key", self.problem(BY_VARIABLE, {}))
+        self.assertIn("the variable KEY contains no API key", self.problem(BY_VARIABLE, {}))
         self.assertIn("key_file /key cannot be read: No such file", self.problem(BY_FILE, {}))
 
     def test_the_error_for_an_invalid_key_does_not_contain_the_key(self) -> None:
         for text in ("", "sk-1\nsk-2", "sk-ä"):
-            self.assertNotIn("sk-", self.problem(BY_FILE, {}, text))
+            message = self.problem(BY_FILE, {}, text)
+            self.assertIn("key_file /key must contain" if text else "key_file /key contains no", message)
+            self.assertNotIn("sk-", message)

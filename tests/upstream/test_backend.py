@@ -25,7 +25,7 @@ class BeginTests(SynchronousTestCase):
         return self.assertRaises(FaultError, harness.begin, turn).fault
 
     def test_the_upstream_gets_its_own_name_of_the_model(self) -> None:
-        harness = UpstreamHarness(evolve(SETTINGS, prefix="up/", models=("tiny=tiny:1b",), any=False))
+        harness = UpstreamHarness(evolve(SETTINGS, prefix="up/", models=("tiny=tiny:1b",), pass_unlisted=False))
         harness.begin(evolve(TURN, model="up/tiny"))
         self.assertEqual(harness.accept().request_json["model"], "tiny:1b")
         self.assertEqual(self.refusal(harness, evolve(TURN, model="tiny")).kind, "unknown_model")
@@ -44,7 +44,7 @@ class BeginTests(SynchronousTestCase):
         self.assertEqual((harness.backend.running, harness.connection_count), (0, 0))
 
     def test_the_handle_lists_the_fields_that_were_not_sent(self) -> None:
-        harness = UpstreamHarness(evolve(SETTINGS, omit=("temperature",)))
+        harness = UpstreamHarness(evolve(SETTINGS, omit_fields=("temperature",)))
         _, handle = harness.begin(evolve(TURN, ignored=("top_k",), sampling=evolve(TURN.sampling, temperature=1)))
         self.assertEqual(handle.ignored, ("top_k", "temperature"))
 
@@ -59,7 +59,7 @@ class BeginTests(SynchronousTestCase):
         self.assertEqual(harness.counter("turn_truncated"), 1)
 
     def test_the_capabilities_are_built_from_the_settings(self) -> None:
-        settings = Upstream("a", "http://x", developer_role=True, images=False, omit=("seed",))
+        settings = Upstream("a", "http://x", developer_role=True, images=False, omit_fields=("seed",))
         self.assertEqual(
             build_capabilities(settings), ServerCapabilities(developer_role=True, images=False, omit=("seed",))
         )
@@ -79,7 +79,7 @@ class BreakerTests(SynchronousTestCase):
         self.assertFalse(harness.backend.ready())
         refused = self.assertRaises(FaultError, harness.begin).fault
         self.assertEqual((refused.kind, refused.retry_after_seconds), ("unreachable", 30.0))
-        self.assertEqual((harness.connection_count, harness.counter("upstream_left_alone")), (2, 1.0))
+        self.assertEqual((harness.connection_count, harness.counter("upstream_breaker_open")), (2, 1.0))
 
     def test_metrics_count_the_outcomes_and_show_whether_the_upstream_is_up(self) -> None:
         harness = self.broken()
@@ -167,7 +167,7 @@ class ListTests(SynchronousTestCase):
 
     def test_it_is_not_ready_before_the_list_was_read(self) -> None:
         for status, ready in ((200, True), (404, True), (503, False)):
-            harness = UpstreamHarness(evolve(SETTINGS, any=False))
+            harness = UpstreamHarness(evolve(SETTINGS, pass_unlisted=False))
             self.assertFalse(harness.backend.ready())
             self.assertEqual(self.assertRaises(FaultError, harness.begin).fault.kind, "not_ready")
             self.refresh(harness, lambda connection, status=status: connection.send_response(LISTED, status))

@@ -62,12 +62,12 @@ class EmbedTests(EmbedTestCase):
         self.assertEqual(self.outcome("ok"), 1)
 
     def test_the_upstream_gets_its_own_name_of_the_model(self) -> None:
-        self.harness = UpstreamHarness(evolve(SETTINGS, prefix="up/", models=("small=bge:small",), any=False))
+        self.harness = UpstreamHarness(evolve(SETTINGS, prefix="up/", models=("small=bge:small",), pass_unlisted=False))
         self.embed("up/small")
         self.assertEqual(self.harness.accept().request_json, {"model": "bge:small", "input": "text"})
 
     def test_a_model_it_does_not_offer_is_refused_without_a_request(self) -> None:
-        self.harness = UpstreamHarness(evolve(SETTINGS, models=("small",), any=False))
+        self.harness = UpstreamHarness(evolve(SETTINGS, models=("small",), pass_unlisted=False))
         refused = self.assertRaises(FaultError, self.embed, "large").fault
         self.assertEqual((refused.kind, refused.param, self.harness.connection_count), ("unknown_model", "model", 0))
 
@@ -104,7 +104,7 @@ class EmbedTests(EmbedTestCase):
             self.harness.clock.advance(30)
 
     def test_a_response_over_the_limit_is_cut(self) -> None:
-        self.harness = UpstreamHarness(evolve(SETTINGS, max_answer_bytes=1000))
+        self.harness = UpstreamHarness(evolve(SETTINGS, max_response_bytes=1000))
         request = self.embed()
         connection = self.harness.accept()
         connection.send_head()

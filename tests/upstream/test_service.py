@@ -44,8 +44,8 @@ class UpstreamsTests(SynchronousTestCase):
     def test_unreadable_files_are_reported_before_anything_starts(self) -> None:
         cases = {
             "key_file /gone cannot be read": Upstream("a", "http://a/v1", key_file="/gone"),
-            "ca_file cannot be used: No such file": Upstream("a", "https://a/v1", ca_file="/gone"),
-            "ca_file cannot be used: no certificate in it": Upstream("a", "https://a/v1", ca_file="/text"),
+            "ca_file /gone cannot be used: No such file": Upstream("a", "https://a/v1", ca_file="/gone"),
+            "ca_file /text cannot be used: it contains no certificate": Upstream("a", "https://a/v1", ca_file="/text"),
         }
         for problem, settings in cases.items():
             message = str(self.assertRaises(ConfigurationError, self.build, settings))

@@ -228,7 +228,7 @@ class FailureTests(SynchronousTestCase):
             harness.clock.advance(0.01)
             self.assertEqual(harness.connection_count, wanted + 1)
         harness.refuse()
-        self.assertEqual((sink.kind, read_counter(harness, "upstream_repeated")), ("unreachable", 2.0))
+        self.assertEqual((sink.kind, read_counter(harness, "upstream_retried")), ("unreachable", 2.0))
 
     def test_the_client_sees_only_the_successful_retry(self) -> None:
         failures = (
@@ -252,7 +252,7 @@ class FailureTests(SynchronousTestCase):
         sink, _ = harness.begin()
         harness.accept().send_response(LIMITED, 429, "retry-after: 3")
         harness.clock.advance(2.9)
-        self.assertEqual(read_counter(harness, "upstream_repeated"), 1)
+        self.assertEqual(read_counter(harness, "upstream_retried"), 1)
         harness.clock.advance(0.1)
         harness.accept().send_response(LIMITED, 429, "retry-after: Wed, 21 Oct 2015 07:28:09 GMT")
         (failed,) = sink.events
@@ -287,7 +287,7 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual((sink.kind, connection.aborted), ("model_failed", True))
 
     def test_a_response_over_the_limit_fails(self) -> None:
-        harness = UpstreamHarness(evolve(SETTINGS, max_answer_bytes=1000))
+        harness = UpstreamHarness(evolve(SETTINGS, max_response_bytes=1000))
         sink, _ = harness.begin()
         connection = harness.accept()
         connection.send_head()

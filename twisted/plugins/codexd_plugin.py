@@ -2,4 +2,4 @@
 
 from twisted.application.service import ServiceMaker
 
-codexd = ServiceMaker("codexd", "codexd.service", "Lets every OpenAI client talk to Codex.", "codexd")
+codexd = ServiceMaker("codexd", "codexd.service", "An OpenAI-compatible HTTP API for Codex.", "codexd")

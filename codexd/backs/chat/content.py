@@ -64,7 +64,7 @@ def _encode_file(part: FilePart, capabilities: ServerCapabilities) -> Json:
 
 def _require(supported: bool, what: str, param: str) -> None:
     if not supported:
-        raise FaultError(fault("unsupported", f"This model takes no {what}.", param=param))
+        raise FaultError(fault("unsupported", f"This model does not support {what}.", param=param))
 
 
 _ENCODERS: Final[dict[type, Callable[[Any, ServerCapabilities], Json]]] = {

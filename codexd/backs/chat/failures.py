@@ -15,8 +15,8 @@ from codexd.neutral.fault import Fault, fault
 from codexd.wire import json
 from codexd.wire.json import Json
 
-MALFORMED: Final = fault("model_failed", "The model's provider sent something that is no answer.")
-TOO_LARGE: Final = fault("model_failed", "The model's provider sent more than this server takes.")
+MALFORMED: Final = fault("model_failed", "The model's provider sent a malformed response.")
+TOO_LARGE: Final = fault("model_failed", "The model's provider sent a larger response than this server accepts.")
 
 _MAX_MESSAGE_CHARS: Final = 2000
 """How many characters of a server's message are passed on."""

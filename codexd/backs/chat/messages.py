@@ -19,7 +19,7 @@ from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Item, Message, Part, Reasoning, ToolCall, ToolResult, Turn, WebSearchCall
 from codexd.wire.json import Json
 
-_SEE_NEXT_MESSAGE: Final = "What the tool gave back is in the next message."
+_SEE_NEXT_MESSAGE: Final = "The tool's result is in the next message."
 _FAILED: Final = "The tool failed: "
 
 
@@ -100,7 +100,7 @@ class _MessagesEncoder:
             FaultError: `orphan_tool_output`, when the history has no such call.
         """
         if item.call_id not in self._call_ids:
-            message = f"No tool call of this history has the id '{item.call_id[:64]}'."
+            message = f"The history has no tool call with the id '{item.call_id[:64]}'."
             raise FaultError(fault("orphan_tool_output", message))
         self.finish_assistant_message()
 

@@ -8,19 +8,15 @@ from typing import Final
 
 from codexd.fronts import errors
 from codexd.fronts.chat.objects import build_usage
+from codexd.fronts.dialect import StreamEvent
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
-from codexd.wire import json, sse
+from codexd.wire import json
 from codexd.wire.json import Json
-
-KEEPALIVE: Final = sse.encode_comment(b"keep-alive")
-"""A comment, which resets a client's idle timer and has no other effect."""
 
 _PLACEHOLDER_BYTE: Final = b"\0"
 PLACEHOLDER: Final = json.fragment(_PLACEHOLDER_BYTE)
 """The placeholder for a text; JSON never contains a raw NUL."""
-
-_DONE: Final = sse.encode_frame(b"[DONE]")
 
 ChunkTemplate = tuple[bytes, bytes]
 """The bytes before and after a placeholder."""
@@ -29,8 +25,8 @@ ChunkTemplate = tuple[bytes, bytes]
 class ChunkEncoder:
     """Encodes the chunks of one stream.
 
-    After a failure of any choice nothing more may be written: neither a finish nor `[DONE]`, so that no
-    client mistakes the response for a complete one.
+    After a failure of any choice nothing more may be written, not even a finish, so that no client mistakes
+    the response for a complete one.
 
     Args:
         choices: the number of choices.
@@ -48,30 +44,30 @@ class ChunkEncoder:
         self._envelope = envelope
         self._usages: list[Usage] = []
 
-    def encode(self, choices: Json, usage: Json = None) -> bytes:
+    def encode(self, choices: Json, usage: Json = None) -> StreamEvent:
         """Encode one chunk."""
         counted = {"usage": usage} if self._include_usage else {}
-        return sse.encode_frame(json.encode({**self._envelope(choices), **counted}))
+        return b"", json.encode({**self._envelope(choices), **counted})
 
     def split_template(self, choices: Json) -> ChunkTemplate:
         """Encode one chunk and split it at its placeholder."""
-        before, _, after = self.encode(choices).partition(_PLACEHOLDER_BYTE)
-        return before, after
+        _, chunk = self.encode(choices)
+        head, _, tail = chunk.partition(_PLACEHOLDER_BYTE)
+        return head, tail
 
     def add_usage(self, usage: Usage) -> None:
         """Add the usage of a choice."""
         self._usages.append(usage)
 
-    def finish_choice(self) -> list[bytes]:
-        """Return the frames after a choice's finish: with the last choice the stream is complete."""
+    def finish_choice(self) -> list[StreamEvent]:
+        """Return the events after a choice's finish: with the last choice the stream is complete."""
         self._open_choices -= 1
         if self._open_choices:
             return []
         self.ended = True
-        usage = [self.encode([], build_usage(self._usages))] if self._include_usage else []
-        return [*usage, _DONE]
+        return [self.encode([], build_usage(self._usages))] if self._include_usage else []
 
-    def fail(self, fault: Fault) -> list[bytes]:
-        """Return the frame of a failure; nothing follows it."""
+    def fail(self, fault: Fault) -> list[StreamEvent]:
+        """Return the event of a failure; nothing follows it."""
         self.ended = True
-        return [sse.encode_frame(errors.render_error(fault))]
+        return [(b"", errors.render_error(fault))]

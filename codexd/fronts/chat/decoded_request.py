@@ -18,10 +18,10 @@ class DecodedChatRequest:
     choices: int = field(default=1, kw_only=True)
     stream: bool = field(default=False, kw_only=True)
     storage: None = field(default=None, kw_only=True)
+    turns: tuple[Turn, ...] = field(init=False, eq=False, repr=False)
 
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        """The one turn, for each choice."""
+    @turns.default
+    def _turns(self) -> tuple[Turn, ...]:
         return tuple(turn_for_choice(self.turn, index) for index in range(self.choices))
 
     def build_encoder(self, identity: ResponseIdentity) -> ChatEncoder:

@@ -97,7 +97,7 @@ def _parse_tool_call(call: Fields, customs: Collection[str]) -> ToolCall:
 def _add_tool_result(history: _ChatHistory, message: Fields, position: int) -> None:
     call_id = message.required_name("tool_call_id")
     if call_id not in history.unanswered:
-        _raise_orphan(message.at("tool_call_id"), "'tool_calls'")
+        _raise_orphan(message.at("tool_call_id"), "an entry of 'tool_calls'")
     history.add_result(call_id, message)
 
 
@@ -111,7 +111,7 @@ def _add_function_result(history: _ChatHistory, message: Fields, position: int) 
 
 
 def _raise_orphan(where: str, what: str) -> None:
-    message = f"'{where}' must answer {what} of the preceding assistant message that has no answer yet."
+    message = f"'{where}' must match {what} of the preceding assistant message that has no result yet."
     raise FaultError(fault("orphan_tool_output", message, param=where))
 
 

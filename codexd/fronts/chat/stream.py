@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from codexd.fronts.chat.chunks import KEEPALIVE, PLACEHOLDER, ChunkEncoder, ChunkTemplate
+from codexd.fronts.chat.chunks import PLACEHOLDER, ChunkEncoder, ChunkTemplate
 from codexd.fronts.chat.item_serializer import ItemDelta, ItemSerializer
 from codexd.fronts.chat.objects import (
     PARAGRAPH,
@@ -13,8 +13,9 @@ from codexd.fronts.chat.objects import (
     build_envelope,
     build_logprobs,
 )
-from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.neutral import event as e
+from codexd.neutral.event import TextDelta
 from codexd.neutral.turn import JsonText
 from codexd.wire.json import Json, encode
 
@@ -72,21 +73,29 @@ class ChatEncoder:
         for choice in self._choices:
             choice.text = self._split_template(choice, {"content": PLACEHOLDER})
 
-    def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
-        """Return the frames of this event; possibly none."""
+    def feed(self, event: e.Event, choice: int = 0) -> list[StreamEvent]:
+        """Return the stream events of this event; possibly none."""
         if self._chunks.ended:
             return []
-        return _WRITES[type(event)](self, self._choices[choice], event)
+        one = self._choices[choice]
+        if type(event) is not TextDelta or event.logprobs is not None or event.index != one.messages.current:
+            return _WRITES[type(event)](self, one, event)
+        # The hot path: one encoding and one concatenation.
+        text = event.text
+        if not text:
+            return []
+        one.text_parts.append(text)
+        head, tail = one.text
+        return [(b"", head + encode(text) + tail)]
 
-    def keepalive(self) -> bytes:
-        """Return a comment."""
-        return KEEPALIVE
+    def keepalive(self) -> None:
+        """Return None: the dialect has no such event."""
 
-    # Frames.
+    # Chunks.
 
     def _delta(
         self, choice: _ChatChoice, delta: Json, finish: str | None = None, tokens: JsonText | None = None
-    ) -> bytes:
+    ) -> StreamEvent:
         return self._chunks.encode([_build_choice(choice, delta, finish, tokens)])
 
     def _split_template(self, choice: _ChatChoice, delta: Json) -> ChunkTemplate:
@@ -94,46 +103,37 @@ class ChatEncoder:
 
     # Messages.
 
-    def _began(self, choice: _ChatChoice, event: e.Began) -> list[bytes]:
+    def _began(self, choice: _ChatChoice, event: e.Began) -> list[StreamEvent]:
         """Open all choices with the first: SDKs find a choice by its position in the list of opened ones."""
         begun, self._begun = self._begun, True
         opening = {"role": "assistant", "content": ""}
         return [] if begun else [self._delta(one, opening) for one in self._choices]
 
-    def _message_opened(self, choice: _ChatChoice, event: e.MessageOpened) -> list[bytes]:
+    def _message_opened(self, choice: _ChatChoice, event: e.MessageOpened) -> list[StreamEvent]:
         choice.messages.open(event.index)
         if choice.messages.current == event.index:
             choice.switch_to(event.index)
         return []
 
-    def _write_text(self, choice: _ChatChoice, event: e.TextDelta) -> list[bytes]:
-        """Write a text delta: the hot path, one encoding and one concatenation."""
-        if event.index != choice.messages.current:
-            choice.messages.queue(event.index, event)
-            return []
-        if event.logprobs is not None:
-            return self._write_deltas(choice, [event])
-        head, tail = choice.text
-        choice.text_parts.append(event.text)
-        return [head + encode(event.text) + tail] if event.text else []
-
-    def _write_or_queue(self, choice: _ChatChoice, event: e.RefusalDelta | e.Annotated) -> list[bytes]:
+    def _write_or_queue(
+        self, choice: _ChatChoice, event: e.TextDelta | e.RefusalDelta | e.Annotated
+    ) -> list[StreamEvent]:
         if event.index != choice.messages.current:
             choice.messages.queue(event.index, event)
             return []
         return self._write_deltas(choice, [event])
 
-    def _message_closed(self, choice: _ChatChoice, event: e.MessageClosed) -> list[bytes]:
-        frames = self._write_deltas(choice, choice.messages.close(event.index))
+    def _message_closed(self, choice: _ChatChoice, event: e.MessageClosed) -> list[StreamEvent]:
+        events = self._write_deltas(choice, choice.messages.close(event.index))
         if choice.messages.current is not None:
             choice.switch_to(choice.messages.current)
-        return frames
+        return events
 
-    def _write_deltas(self, choice: _ChatChoice, due: Iterable[ItemDelta]) -> list[bytes]:
+    def _write_deltas(self, choice: _ChatChoice, due: Iterable[ItemDelta]) -> list[StreamEvent]:
         """Write deltas of the current item."""
-        return [frame for event in due for frame in self._write_delta(choice, event)]
+        return [written for event in due for written in self._write_delta(choice, event)]
 
-    def _write_delta(self, choice: _ChatChoice, event: ItemDelta) -> list[bytes]:
+    def _write_delta(self, choice: _ChatChoice, event: ItemDelta) -> list[StreamEvent]:
         """Write one delta, unless it is empty."""
         delta = _DELTAS[type(event)](choice, event)
         tokens = event.logprobs if isinstance(event, e.TextDelta) else None
@@ -141,34 +141,34 @@ class ChatEncoder:
 
     # Reasoning.
 
-    def _write_reasoning(self, choice: _ChatChoice, event: e.SummaryDelta | e.ThoughtDelta) -> list[bytes]:
+    def _write_reasoning(self, choice: _ChatChoice, event: e.SummaryDelta | e.ThoughtDelta) -> list[StreamEvent]:
         """Write a delta of one part; a part ends where the next of its kind begins, or with its item."""
         if not self._output_options.show_reasoning:
             return []
         key = (event.index, type(event), event.part)
-        frames = [] if key in choice.open_parts else self._open_part(choice, key)
+        events = [] if key in choice.open_parts else self._open_part(choice, key)
         if key != choice.parts.current:
             choice.parts.queue(key, event)
-            return frames
-        return frames + self._write_deltas(choice, [event])
+            return events
+        return events + self._write_deltas(choice, [event])
 
-    def _open_part(self, choice: _ChatChoice, key: PartKey) -> list[bytes]:
+    def _open_part(self, choice: _ChatChoice, key: PartKey) -> list[StreamEvent]:
         choice.open_parts.add(key)
         choice.parts.open(key)
         index, kind, part = key
         return self._close_part(choice, (index, kind, part - 1)) if part else []
 
-    def _close_part(self, choice: _ChatChoice, key: PartKey) -> list[bytes]:
+    def _close_part(self, choice: _ChatChoice, key: PartKey) -> list[StreamEvent]:
         choice.open_parts.remove(key)
         return self._write_deltas(choice, choice.parts.close(key))
 
-    def _reasoning_closed(self, choice: _ChatChoice, event: e.ReasoningClosed) -> list[bytes]:
+    def _reasoning_closed(self, choice: _ChatChoice, event: e.ReasoningClosed) -> list[StreamEvent]:
         over = [key for key in choice.open_parts if key[0] == event.index]
-        return [frame for key in over for frame in self._close_part(choice, key)]
+        return [written for key in over for written in self._close_part(choice, key)]
 
     # Calls.
 
-    def _call_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[bytes]:
+    def _call_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[StreamEvent]:
         number = len(choice.calls)
         if self._output_options.legacy_functions:
             return self._legacy_opened(choice, event)
@@ -180,7 +180,7 @@ class ChatEncoder:
         }
         return [self._delta(choice, {"tool_calls": [first]})]
 
-    def _legacy_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[bytes]:
+    def _legacy_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[StreamEvent]:
         """Open the deprecated `function_call`, which has no room for a second call."""
         if choice.calls:
             choice.calls[event.index] = None
@@ -188,29 +188,29 @@ class ChatEncoder:
         choice.calls[event.index] = self._split_template(choice, {"function_call": {"arguments": PLACEHOLDER}})
         return [self._delta(choice, {"function_call": {"name": event.name, "arguments": ""}})]
 
-    def _write_arguments(self, choice: _ChatChoice, event: e.CallDelta) -> list[bytes]:
+    def _write_arguments(self, choice: _ChatChoice, event: e.CallDelta) -> list[StreamEvent]:
         template = choice.calls[event.index]
         if template is None:
             return []
         head, tail = template
-        return [head + encode(event.text) + tail]
+        return [(b"", head + encode(event.text) + tail)]
 
     # Ends.
 
-    def _ignore(self, choice: _ChatChoice, event: e.Event) -> list[bytes]:
+    def _ignore(self, choice: _ChatChoice, event: e.Event) -> list[StreamEvent]:
         return []
 
-    def _add_usage(self, choice: _ChatChoice, event: e.UsageReported) -> list[bytes]:
+    def _add_usage(self, choice: _ChatChoice, event: e.UsageReported) -> list[StreamEvent]:
         self._chunks.add_usage(event.usage)
         return []
 
-    def _ended(self, choice: _ChatChoice, event: e.Ended) -> list[bytes]:
+    def _ended(self, choice: _ChatChoice, event: e.Ended) -> list[StreamEvent]:
         """Finish a choice; with the last one the stream is complete."""
         annotations = [self._delta(choice, {"annotations": choice.annotations})] if choice.annotations else []
         finish = self._delta(choice, {}, self._output_options.finish_reason(event.finish))
         return [*annotations, finish, *self._chunks.finish_choice()]
 
-    def _failed(self, choice: _ChatChoice, event: e.Failed) -> list[bytes]:
+    def _failed(self, choice: _ChatChoice, event: e.Failed) -> list[StreamEvent]:
         return self._chunks.fail(event.fault)
 
 
@@ -258,10 +258,10 @@ _DELTAS: Final[dict[type, Callable[[_ChatChoice, Any], Json]]] = {
     e.ThoughtDelta: _reasoning_delta,
 }
 
-_WRITES: Final[dict[type, Callable[[ChatEncoder, _ChatChoice, Any], list[bytes]]]] = {
+_WRITES: Final[dict[type, Callable[[ChatEncoder, _ChatChoice, Any], list[StreamEvent]]]] = {
     e.Began: ChatEncoder._began,
     e.MessageOpened: ChatEncoder._message_opened,
-    e.TextDelta: ChatEncoder._write_text,
+    e.TextDelta: ChatEncoder._write_or_queue,
     e.Annotated: ChatEncoder._write_or_queue,
     e.RefusalDelta: ChatEncoder._write_or_queue,
     e.MessageClosed: ChatEncoder._message_closed,

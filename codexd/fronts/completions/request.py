@@ -93,7 +93,9 @@ def _parse_prompts(fields: Fields) -> list[str]:
     if not value:
         json_fields.raise_wrong_value("prompt", "expected at least one string")
     if any(type(one) in (int, list) for one in value):
-        json_fields.raise_unsupported("prompt", "Token ids cannot be read here; send every prompt as a string.")
+        json_fields.raise_unsupported(
+            "prompt", "This server does not support token ids; send every prompt as a string."
+        )
     for index, one in enumerate(value):
         if not isinstance(one, str):
             json_fields.raise_wrong_type(f"prompt[{index}]", "a string", one)
@@ -104,7 +106,7 @@ def _check_choice_count(prompts: int, times: int) -> None:
     """Reject too many choices: every one is a whole turn."""
     if prompts * times > MAX_CHOICES:
         param = "prompt" if prompts > MAX_CHOICES else "n"
-        json_fields.raise_wrong_value(param, f"prompts times 'n' may be {MAX_CHOICES} choices at most")
+        json_fields.raise_wrong_value(param, f"prompts times 'n' must be at most {MAX_CHOICES}")
 
 
 def _parse_sampling(fields: Fields) -> Sampling:
@@ -116,12 +118,12 @@ def _parse_sampling(fields: Fields) -> Sampling:
 
 def _reject_suffix(fields: Fields) -> None:
     if fields.text("suffix"):
-        json_fields.raise_unsupported("suffix", "Text cannot be inserted before a suffix here; leave 'suffix' out.")
+        json_fields.raise_unsupported("suffix", "This server does not support 'suffix'; remove it.")
 
 
 def _parse_best_of(fields: Fields, times: int) -> tuple[str, ...]:
     """Parse `best_of`; it is ignored if it exceeds `n`, as each response is the only candidate."""
     candidates = fields.integer("best_of", 1, 20) or times
     if candidates < times:
-        json_fields.raise_wrong_value("best_of", "expected at least 'n'")
+        json_fields.raise_wrong_value("best_of", "expected a value of at least 'n'")
     return ("best_of",) if candidates > times else ()

@@ -88,6 +88,8 @@ def _items(
         input_history.add_stored(stored)
     for item in fields.objects("items"):
         if item_type(item) == "item_reference":
-            json_fields.raise_unsupported(item.path, "A conversation holds items, not references to them.")
+            json_fields.raise_unsupported(
+                item.path, "A conversation cannot contain item references; send the items themselves."
+            )
         input_history.add(item)
     return build_stored_items(input_history.own, token, [item.id for item in before])

@@ -8,7 +8,7 @@ from codexd.fronts.responses.pending_request import (
     decode_pending,
     decode_stateless,
 )
-from codexd.fronts.responses.replay import render_final_stream, resume_stream
+from codexd.fronts.responses.replay import render_final_stream, resume_position
 from codexd.fronts.responses.retrieval import RetrievalOptions, parse_retrieval_options
 from codexd.fronts.responses.stored import mark_interrupted, render_deleted, render_stored, response_not_found
 
@@ -27,5 +27,5 @@ __all__ = [
     "render_stored",
     "render_token_count",
     "response_not_found",
-    "resume_stream",
+    "resume_position",
 ]

@@ -26,7 +26,7 @@ def reject_attachments(fields: Fields) -> None:
     for place in _places(fields):
         held = place.raw(_NAME)
         if held:
-            message = "Attachments cannot be read here; send the files inline, as 'input_file' parts."
+            message = "This server does not support attachments; send the files inline, as 'input_file' parts."
             raise FaultError(evolve(fault("attachments", message, param=place.at(_NAME)), note=_note(held)))
 
 

@@ -1,6 +1,6 @@
 """A decoded Responses request and how its response is written."""
 
-from attrs import frozen
+from attrs import field, frozen
 
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses import objects
@@ -24,10 +24,10 @@ class DecodedResponsesRequest:
     echo: Echo
     storage: ResponsesStorageEncoder | None = None
     tool_events: bool = False
+    turns: tuple[Turn, ...] = field(init=False, eq=False, repr=False)
 
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        """The turn of the one choice."""
+    @turns.default
+    def _turns(self) -> tuple[Turn, ...]:
         return (self.turn,)
 
     def build_encoder(self, identity: ResponseIdentity) -> ResponsesEncoder:

@@ -94,7 +94,7 @@ class InputHistory:
             self._ignore(item)
             return None
         name = "tool_call_id" if tool_messages.is_tool_message(item) else "call_id"
-        message = f"No tool call of this '{name}' comes before this output."
+        message = f"No tool call with this '{name}' precedes this output."
         raise FaultError(fault("orphan_tool_output", message, param=item.at(name)))
 
     def _skip(self, item: Fields) -> None:

@@ -11,4 +11,4 @@ def render_token_count(input_tokens: int) -> bytes:
 
 def compaction_unsupported() -> Fault:
     """Return the fault of `POST /v1/responses/compact`."""
-    return fault("unsupported", "Only OpenAI's own servers can make the sealed items of a compacted history.")
+    return fault("unsupported", "This server does not support compaction, which only OpenAI's servers can do.")

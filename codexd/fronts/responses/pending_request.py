@@ -13,7 +13,7 @@ from codexd.fronts.responses.state import StateOptions
 from codexd.neutral.stored import HistoryQuery, LoadedHistory
 
 _DEFAULTS: Final = {"model": "none", "input": []}
-_STATELESS: Final = "Nothing is kept at this door: send the whole input, or ask /v1/responses."
+_STATELESS: Final = "This endpoint stores no responses; send the whole input, or use /v1/responses."
 
 
 @frozen

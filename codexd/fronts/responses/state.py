@@ -42,7 +42,7 @@ def parse_state(fields: Fields) -> StateOptions:
     """
     if fields.has("prompt"):
         json_fields.raise_unsupported(
-            "prompt", "Stored prompts are not kept here; send 'instructions' and 'input' instead."
+            "prompt", "This server does not support stored prompts; send 'instructions' and 'input' instead."
         )
     state = StateOptions(
         fields.flag("store", True),
@@ -51,11 +51,11 @@ def parse_state(fields: Fields) -> StateOptions:
         _conversation(fields),
     )
     if state.previous is not None and state.conversation is not None:
-        json_fields.raise_wrong_value("conversation", "it cannot stand beside 'previous_response_id'")
+        json_fields.raise_wrong_value("conversation", "it cannot be combined with 'previous_response_id'")
     if not state.store and state.background:
-        json_fields.raise_wrong_value("background", "a background response has to be stored")
+        json_fields.raise_wrong_value("background", "a background response must be stored")
     if not state.store and state.conversation is not None:
-        json_fields.raise_wrong_value("store", "a response of a conversation has to be stored")
+        json_fields.raise_wrong_value("store", "a response of a conversation must be stored")
     return state
 
 

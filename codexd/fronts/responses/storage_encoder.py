@@ -41,7 +41,7 @@ class ResponsesStorageEncoder:
         echo: the members repeated from the request.
         own: the request's own items, references resolved.
         taken_ids: the ids of the history before them.
-        conversation_position: the last position of the conversation when it was loaded (`LoadedHistory.seen`).
+        conversation_position: the last position of the conversation when it was loaded.
         tool_events: its stream has the additional events of mode `tool-events`.
     """
 

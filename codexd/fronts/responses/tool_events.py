@@ -7,7 +7,7 @@ for each call, `response.done` after the terminal event. All are numbered in the
 from collections.abc import Callable
 from typing import Any, Final
 
-from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.neutral import event as e
@@ -24,13 +24,13 @@ class ToolEventsEncoder(ResponsesEncoder):
         super().__init__(identity, echo)
         self._calls: dict[int, bytes] = {}
 
-    def feed(self, event: e.Event, choice: int = 0) -> list[bytes]:
-        """Return the frames of this event, one per element."""
-        frames = super().feed(event, choice)
+    def feed(self, event: e.Event, choice: int = 0) -> list[StreamEvent]:
+        """Return the stream events of this event."""
+        written = super().feed(event, choice)
         extra = _EXTRA_EVENTS.get(type(event))
-        return frames if extra is None else frames + extra(self, event)
+        return written if extra is None else written + extra(self, event)
 
-    def _begin(self, event: e.CallOpened) -> list[bytes]:
+    def _begin(self, event: e.CallOpened) -> list[StreamEvent]:
         head = {
             "response_id": f"resp_{self._identity.token}",
             "output_index": event.index,
@@ -42,10 +42,10 @@ class ToolEventsEncoder(ResponsesEncoder):
         self._calls[event.index] = b"," + encode(named)[1:-1]
         return [self._call_event(b"begin", event.index)]
 
-    def _call_delta(self, event: e.CallDelta) -> list[bytes]:
+    def _call_delta(self, event: e.CallDelta) -> list[StreamEvent]:
         return [self._call_event(b"delta", event.index, b',"delta":' + encode(event.text))]
 
-    def _end(self, event: e.CallClosed) -> list[bytes]:
+    def _end(self, event: e.CallClosed) -> list[StreamEvent]:
         # An incomplete call has no end event, so that no client runs it.
         if not event.complete:
             return []
@@ -53,14 +53,14 @@ class ToolEventsEncoder(ResponsesEncoder):
         assert isinstance(call, ToolCall), "a call is what was closed"
         return [self._call_event(b"end", event.index, b',"arguments":' + encode(call.arguments))]
 
-    def _call_event(self, stage: bytes, index: int, more: bytes = b"") -> bytes:
+    def _call_event(self, stage: bytes, index: int, more: bytes = b"") -> StreamEvent:
         return self._event(_CALL + stage, self._calls[index] + more)
 
-    def _done(self, event: e.Ended | e.Failed) -> list[bytes]:
+    def _done(self, event: e.Ended | e.Failed) -> list[StreamEvent]:
         return [self._lifecycle(b"response.done", self._fold.build_reply())]
 
 
-_EXTRA_EVENTS: Final[dict[type, Callable[[ToolEventsEncoder, Any], list[bytes]]]] = {
+_EXTRA_EVENTS: Final[dict[type, Callable[[ToolEventsEncoder, Any], list[StreamEvent]]]] = {
     e.CallOpened: ToolEventsEncoder._begin,
     e.CallDelta: ToolEventsEncoder._call_delta,
     e.CallClosed: ToolEventsEncoder._end,

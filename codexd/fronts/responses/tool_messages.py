@@ -58,8 +58,8 @@ def _text(part: Fields) -> str:
     kind = part.required_text("type")
     read = _PARTS.get(kind)
     if read is None:
-        what = f"no '{kind}'" if _PLAIN.fullmatch(kind) else "nothing else"
-        raise_unsupported(part.at("type"), f"A tool message can hold text and 'output' parts, but {what}.")
+        other = f", not '{kind}'" if _PLAIN.fullmatch(kind) else ""
+        raise_unsupported(part.at("type"), f"A tool message can only contain text and 'output' parts{other}.")
     return read(part)
 
 

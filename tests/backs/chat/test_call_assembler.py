@@ -51,7 +51,7 @@ def entry(index: int | None = None, id: str | None = None, **body: object) -> Ch
 
 
 class FragmentTests(SynchronousTestCase):
-    @settings(max_examples=300)
+    @settings.get_profile("many")
     @given(st.booleans().flatmap(calls), st.data())
     def test_any_fragmentation_gives_the_same_calls(self, spoken: list[ModelCall], data: st.DataObject) -> None:
         chunks = data.draw(fragments(spoken))

@@ -119,7 +119,7 @@ class MessageTests(SynchronousTestCase):
             ToolResult("2", TEXT),
         )
         self.assertEqual([one["role"] for one in found], ["assistant", "tool", "tool", "user"])
-        self.assertEqual(found[1]["content"], "What the tool gave back is in the next message.")
+        self.assertEqual(found[1]["content"], "The tool's result is in the next message.")
         self.assertEqual(found[3]["content"][0]["type"], "image_url")
 
     def test_reasoning_is_sent_back_in_the_servers_field(self) -> None:
@@ -148,7 +148,7 @@ class MessageTests(SynchronousTestCase):
         native = written(patch, capabilities=ServerCapabilities(custom_tools=True))[0]["tool_calls"]
         self.assertEqual(native, [{"id": "1", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}}])
 
-    @settings(max_examples=60)
+    @settings.get_profile("few")
     @given(turns())
     def test_every_tool_message_answers_a_call_of_the_preceding_assistant_message(self, turn: Turn) -> None:
         capabilities = ServerCapabilities(images=True, audio=True, files=True)

@@ -124,7 +124,7 @@ class RequestTests(SynchronousTestCase):
     def test_a_web_search_that_is_not_sent_is_reported_as_ignored(self) -> None:
         self.assertEqual(ignored(evolve(TURN, web_search=WebSearch())), ("web_search",))
 
-    @settings(max_examples=60)
+    @settings.get_profile("few")
     @given(turns())
     def test_an_encoded_request_decodes_to_the_same_turn(self, turn: Turn) -> None:
         """Law 5 for everything but the history, which test_messages covers."""

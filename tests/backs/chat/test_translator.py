@@ -12,6 +12,7 @@ from codexd.backs.chat.translator import ChatTranslator
 from codexd.fronts.chat import DecodedChatRequest
 from codexd.fronts.chat.objects import ChatOutputOptions
 from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.openai import CHAT
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import Reply, fold
@@ -19,6 +20,7 @@ from codexd.neutral.turn import Sampling, ToolChoice
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, TURN, calls, check_sentence, chunk, fragments, frames, translate
 from tests.support.chunking import chunkings
+from tests.support.framing import encode_stream
 from tests.support.sentences import broken_sentences, sentences
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}
@@ -249,7 +251,7 @@ class LawTests(SynchronousTestCase):
         """An upstream may be a codexd."""
         exchange = DecodedChatRequest(TURN, ChatOutputOptions(include_usage=True), stream=True)
         encoder = exchange.build_encoder(STAMP)
-        stream = b"".join(frame for event in answer for frame in encoder.feed(event, 0))
+        stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
         spoken, reply = fold(answer), fold(translate(stream))
         message = json.decode(exchange.render((spoken,), STAMP))["choices"][0]["message"]
         if spoken.finish in ("length", "content_filter"):
@@ -267,7 +269,7 @@ class LawTests(SynchronousTestCase):
     @given(broken_sentences())
     def test_a_failed_response_of_another_codexd_fails_here(self, answer: tuple[e.Event, ...]) -> None:
         encoder = DecodedChatRequest(TURN, ChatOutputOptions(), stream=True).build_encoder(STAMP)
-        stream = b"".join(frame for event in answer for frame in encoder.feed(event, 0))
+        stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
         self.assertTrue(failure(translate(stream)))
 
 
@@ -317,7 +319,7 @@ LINES = st.one_of(
 
 
 class GrammarTests(SynchronousTestCase):
-    @settings(max_examples=300)
+    @settings.get_profile("many")
     @given(st.lists(LINES, max_size=8), st.sampled_from((None, "idle", "stream_cut")))
     def test_any_input_gives_a_grammatical_sequence(self, lines: list[bytes], why: str | None) -> None:
         translator = ChatTranslator(TURN, ServerCapabilities(), "t")

@@ -7,43 +7,44 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.chat.objects import ChatOutputOptions
 from codexd.fronts.chat.stream import ChatEncoder
-from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.wire import json
 from tests.support.chat_stream import merge, read
+from tests.support.framing import framed
 
 STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 HEAD = (
-    b'data: {"id":"chatcmpl-00ff","object":"chat.completion.chunk","created":1700000000,'
+    b'{"id":"chatcmpl-00ff","object":"chat.completion.chunk","created":1700000000,'
     b'"model":"some-model","system_fingerprint":null,"choices":[{"index":0,"delta":'
 )
-TAIL = b',"logprobs":null,"finish_reason":null}]}\n\n'
+TAIL = b',"logprobs":null,"finish_reason":null}]}'
 STOP = e.Ended("stop")
 ROLE = b'{"role":"assistant","content":""}'
 
 
-def told(*events: e.Event, output_options: ChatOutputOptions | None = None, choices: int = 1) -> list[bytes]:
-    """Return the frames of these events of the first choice."""
+def told(*events: e.Event, output_options: ChatOutputOptions | None = None, choices: int = 1) -> list[StreamEvent]:
+    """Return the stream events of these events of the first choice."""
     encoder = ChatEncoder(choices, output_options or ChatOutputOptions(), STAMP)
-    return [frame for event in events for frame in encoder.feed(event)]
+    return [one for event in events for one in encoder.feed(event)]
 
 
 def deltas(*events: e.Event, output_options: ChatOutputOptions | None = None) -> list[dict[str, Any]]:
     """Return the deltas of these events after the one with the role."""
-    chunks = read(b"".join(told(e.Began(), *events, output_options=output_options))).chunks
+    chunks = read(framed(told(e.Began(), *events, output_options=output_options))).chunks
     return [choice["delta"] for chunk in chunks for choice in chunk["choices"]][1:]
 
 
 class TextTests(SynchronousTestCase):
     def test_the_role_is_sent_first_and_once(self) -> None:
-        frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, "b"))
+        events = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, "b"))
         self.assertEqual(
-            frames,
+            events,
             [
-                HEAD + ROLE + TAIL,
-                HEAD + b'{"content":"a"}' + TAIL,
-                HEAD + b'{"content":"b"}' + TAIL,
+                (b"", HEAD + ROLE + TAIL),
+                (b"", HEAD + b'{"content":"a"}' + TAIL),
+                (b"", HEAD + b'{"content":"b"}' + TAIL),
             ],
         )
 
@@ -60,8 +61,8 @@ class TextTests(SynchronousTestCase):
             ("data: ", "[DONE]", "\n\n"),
         ):
             said = [e.TextDelta(0, piece) for piece in pieces]
-            frames = told(e.Began(), e.MessageOpened(0, "m"), *said, e.MessageClosed(0), e.Ended("stop"))
-            whole = merge(read(b"".join(frames)).chunks)
+            events = told(e.Began(), e.MessageOpened(0, "m"), *said, e.MessageClosed(0), e.Ended("stop"))
+            whole = merge(read(framed(events)).chunks)
             self.assertEqual(whole["choices"][0]["message"]["content"], "".join(pieces))
 
     def test_an_empty_delta_gives_no_chunk(self) -> None:
@@ -72,8 +73,8 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(found, [{"content": "a"}, {"refusal": "no"}])
 
     def test_log_probabilities_accompany_their_delta(self) -> None:
-        frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a", "[1]"), e.TextDelta(0, "", "[2]"))
-        choices = [chunk["choices"][0] for chunk in read(b"".join(frames)).chunks[1:]]
+        events = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a", "[1]"), e.TextDelta(0, "", "[2]"))
+        choices = [chunk["choices"][0] for chunk in read(framed(events)).chunks[1:]]
         shown = [(choice["delta"], choice["logprobs"]) for choice in choices]
         expected = [
             ({"content": "a"}, {"content": [1], "refusal": None}),
@@ -108,11 +109,11 @@ class TextTests(SynchronousTestCase):
 
     def test_the_model_name_of_the_client_is_escaped(self) -> None:
         encoder = ChatEncoder(1, ChatOutputOptions(), ResponseIdentity("t", 1, 'a"\0\n'))
-        (frame,) = encoder.feed(e.Began())
-        self.assertEqual(read(frame).chunks[0]["model"], 'a"\0\n')
+        (one,) = encoder.feed(e.Began())
+        self.assertEqual(read(framed([one])).chunks[0]["model"], 'a"\0\n')
         encoder.feed(e.MessageOpened(0, "m"))
-        (frame,) = encoder.feed(e.TextDelta(0, "x"))
-        self.assertEqual(read(frame).chunks[0]["model"], 'a"\0\n')
+        (one,) = encoder.feed(e.TextDelta(0, "x"))
+        self.assertEqual(read(framed([one])).chunks[0]["model"], 'a"\0\n')
 
 
 class ReasoningTests(SynchronousTestCase):
@@ -211,25 +212,25 @@ class CallTests(SynchronousTestCase):
     def test_a_legacy_call_finishes_as_function_call(self) -> None:
         ended = (e.Began(), e.CallOpened(0, "i", "c", "f"), e.CallClosed(0), e.Ended("tool_calls"))
         for legacy, finish in ((True, "function_call"), (False, "tool_calls")):
-            chunks = read(b"".join(told(*ended, output_options=ChatOutputOptions(legacy_functions=legacy)))).chunks
+            chunks = read(framed(told(*ended, output_options=ChatOutputOptions(legacy_functions=legacy)))).chunks
             self.assertEqual(chunks[-1]["choices"][0]["finish_reason"], finish)
 
 
 class EndTests(SynchronousTestCase):
-    def test_one_finish_chunk_with_an_empty_delta_then_done(self) -> None:
-        frames = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
+    def test_one_finish_chunk_with_an_empty_delta_is_last(self) -> None:
+        events = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
         finish = TAIL.replace(b'"finish_reason":null', b'"finish_reason":"length"')
-        self.assertEqual(frames[1:], [HEAD + b"{}" + finish, b"data: [DONE]\n\n"])
+        self.assertEqual(events[1:], [(b"", HEAD + b"{}" + finish)])
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
         usage = e.Usage(10, 4, 3, 6, 2)
-        frames = told(
+        events = told(
             e.Began(),
             e.UsageReported(usage),
             e.Ended("stop"),
             output_options=ChatOutputOptions(include_usage=True),
         )
-        seen = read(b"".join(frames))
+        seen = read(framed(events))
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
         self.assertEqual(last["choices"], [])
@@ -248,43 +249,39 @@ class EndTests(SynchronousTestCase):
                 },
             },
         )
-        self.assertTrue(seen.done)
 
     def test_the_sdk_accepts_every_chunk(self) -> None:
         output_options = ChatOutputOptions(include_usage=True, service_tier="default")
-        frames = told(e.Began(), *CallTests.EVENTS, e.Failed(fault("stream_cut")), output_options=output_options)
-        for chunk in read(b"".join(frames)).chunks:
+        events = told(e.Began(), *CallTests.EVENTS, e.Failed(fault("stream_cut")), output_options=output_options)
+        for chunk in read(framed(events)).chunks:
             read_back = ChatCompletionChunk.model_validate(chunk, strict=True)
             self.assertEqual(read_back.service_tier, "default")
 
     def test_all_choices_open_together_and_in_order(self) -> None:
         encoder = ChatEncoder(3, ChatOutputOptions(), STAMP)
-        chunks = read(b"".join(encoder.feed(e.Began(), 2))).chunks
+        chunks = read(framed(encoder.feed(e.Began(), 2))).chunks
         self.assertEqual([chunk["choices"][0]["index"] for chunk in chunks], [0, 1, 2])
         self.assertEqual(encoder.feed(e.Began(), 0), [])
 
-    def test_done_comes_after_the_last_choice_and_usage_is_of_all(self) -> None:
+    def test_usage_comes_after_the_last_choice_and_is_of_all(self) -> None:
         encoder = ChatEncoder(2, ChatOutputOptions(include_usage=True), STAMP)
         for choice in (0, 1):
             encoder.feed(e.Began(), choice)
             encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
         first = encoder.feed(e.Ended("stop"), 1)
         self.assertEqual(len(first), 1)
-        seen = read(b"".join(encoder.feed(e.Ended("length"), 0)))
-        self.assertTrue(seen.done)
+        seen = read(framed(encoder.feed(e.Ended("length"), 0)))
         self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
 
-    def test_a_failure_is_an_error_line_and_the_last_one(self) -> None:
+    def test_a_failure_is_an_error_and_the_last_event(self) -> None:
         encoder = ChatEncoder(2, ChatOutputOptions(), STAMP)
         encoder.feed(e.Began(), 0)
         self.assertEqual(
             encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0),
-            [b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}\n\n'],
+            [(b"", b'{"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}')],
         )
         for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
             self.assertEqual(encoder.feed(event, 1), [])
 
-    def test_a_keep_alive_is_a_comment(self) -> None:
-        frame = ChatEncoder(1, ChatOutputOptions(), STAMP).keepalive()
-        self.assertTrue(frame.startswith(b":"))
-        self.assertEqual(read(frame + frame).chunks, [])
+    def test_it_has_no_keep_alive_event(self) -> None:
+        self.assertIsNone(ChatEncoder(1, ChatOutputOptions(), STAMP).keepalive())

@@ -11,11 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.fronts.completions import DecodedCompletionsRequest, decode
 from codexd.fronts.completions.objects import CompletionsOutputOptions
 from codexd.fronts.dialect import DecodedRequest, Encoder, RequestOptions, ResponseIdentity, turn_for_choice
+from codexd.fronts.openai import COMPLETIONS
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
 from codexd.wire import json
 from tests.support.chat_stream import ChatStream, read
 from tests.support.completions_client import exchanges, merge, prompt_of, prompt_turns, write
+from tests.support.framing import encode_stream
 from tests.support.sentences import broken_sentences, merged, sentences, texts
 
 STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
@@ -35,7 +37,7 @@ def asked(draw: st.DrawFn, choices: int) -> DecodedCompletionsRequest:
 def streamed(decoded: DecodedCompletionsRequest, spoken: Sequence[tuple[int, e.Event]]) -> ChatStream:
     """Return what a client parses from the stream of these events, each of its choice."""
     encoder = decoded.build_encoder(STAMP)
-    return read(b"".join(frame for choice, event in spoken for frame in encoder.feed(event, choice)))
+    return read(encode_stream(COMPLETIONS, encoder, spoken, len(decoded.turns)))
 
 
 class FoldLawTests(SynchronousTestCase):
@@ -98,7 +100,7 @@ class RoundTripTests(SynchronousTestCase):
         decoded: DecodedRequest = DecodedCompletionsRequest(prompt_turns("a", "b"), CompletionsOutputOptions(("", "")))
         self.assertEqual((decoded.choices, decoded.turn), (2, prompt_turns("a")[0]))
         encoder: Encoder = decoded.build_encoder(STAMP)
-        self.assertTrue(encoder.keepalive().startswith(b":"))
+        self.assertIsNone(encoder.keepalive())
 
 
 def _repeat(prompts: list[str], times: int) -> bool:

@@ -50,7 +50,7 @@ class PromptTests(SynchronousTestCase):
         for prompt in ([1, 2], [[1, 2], [3]], ["a", 1], [[]]):
             found = refusal(lambda prompt=prompt: ask(prompt=prompt))
             self.assertEqual((found.kind, found.param, found.status), ("unsupported", "prompt", 400))
-            self.assertIn("Token ids", found.message)
+            self.assertIn("token ids", found.message)
 
     def test_at_most_eight_choices_are_accepted(self) -> None:
         self.assertEqual(ask(prompt=["a", "b"], n=4).choices, 8)

@@ -4,36 +4,37 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.completions.objects import CompletionsOutputOptions
 from codexd.fronts.completions.stream import CompletionsEncoder
-from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from tests.support.chat_stream import read
+from tests.support.framing import framed
 
 STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 HEAD = (
-    b'data: {"id":"cmpl-00ff","object":"text_completion","created":1700000000,'
+    b'{"id":"cmpl-00ff","object":"text_completion","created":1700000000,'
     b'"model":"some-model","system_fingerprint":null,"choices":[{"text":'
 )
-TAIL = b',"index":0,"logprobs":null,"finish_reason":null}]}\n\n'
+TAIL = b',"index":0,"logprobs":null,"finish_reason":null}]}'
 PLAIN = CompletionsOutputOptions(("",))
 
 
-def told(*events: e.Event, output_options: CompletionsOutputOptions = PLAIN) -> list[bytes]:
-    """Return the frames of these events of the first choice."""
+def told(*events: e.Event, output_options: CompletionsOutputOptions = PLAIN) -> list[StreamEvent]:
+    """Return the stream events of these events of the first choice."""
     encoder = CompletionsEncoder(output_options, STAMP)
-    return [frame for event in events for frame in encoder.feed(event)]
+    return [one for event in events for one in encoder.feed(event)]
 
 
 def pieces(*events: e.Event, output_options: CompletionsOutputOptions = PLAIN) -> list[str]:
     """Return the texts of these events after the beginning."""
-    chunks = read(b"".join(told(e.Began(), *events, output_options=output_options))).chunks
+    chunks = read(framed(told(e.Began(), *events, output_options=output_options))).chunks
     return [choice["text"] for chunk in chunks for choice in chunk["choices"]]
 
 
 class TextTests(SynchronousTestCase):
     def test_a_piece_of_text_is_one_chunk(self) -> None:
-        frames = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, '"\0\n'))
-        self.assertEqual(frames, [HEAD + b'"a"' + TAIL, HEAD + b'"\\"\\u0000\\n"' + TAIL])
+        events = told(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.TextDelta(0, '"\0\n'))
+        self.assertEqual(events, [(b"", HEAD + b'"a"' + TAIL), (b"", HEAD + b'"\\"\\u0000\\n"' + TAIL)])
 
     def test_the_echoed_prompt_is_sent_first(self) -> None:
         said = (e.MessageOpened(0, "m"), e.TextDelta(0, "b"))
@@ -74,7 +75,7 @@ class TextTests(SynchronousTestCase):
         weighed = [f'[{{"token":"{text}","logprob":-1.0,"top_logprobs":[]}}]' for text in ("bc", "d")]
         said = (e.TextDelta(0, "bc", weighed[0]), e.TextDelta(0, "", weighed[1]))
         chunks = read(
-            b"".join(told(e.Began(), e.MessageOpened(0, "m"), *said, output_options=CompletionsOutputOptions(("a",))))
+            framed(told(e.Began(), e.MessageOpened(0, "m"), *said, output_options=CompletionsOutputOptions(("a",))))
         ).chunks
         found = [(choice["text"], choice["logprobs"]) for chunk in chunks for choice in chunk["choices"]]
         self.assertEqual([text for text, _ in found], ["a", "bc", ""])
@@ -83,51 +84,45 @@ class TextTests(SynchronousTestCase):
 
     def test_each_choice_has_its_own_index_and_prompt(self) -> None:
         encoder = CompletionsEncoder(CompletionsOutputOptions(("a", "b")), STAMP)
-        chunks = read(b"".join([*encoder.feed(e.Began(), 1), *encoder.feed(e.Began(), 0)])).chunks
+        chunks = read(framed([*encoder.feed(e.Began(), 1), *encoder.feed(e.Began(), 0)])).chunks
         told = [(choice["index"], choice["text"]) for chunk in chunks for choice in chunk["choices"]]
         self.assertEqual(told, [(1, "b"), (0, "a")])
 
 
 class EndTests(SynchronousTestCase):
-    def test_one_finish_chunk_without_text_then_done(self) -> None:
-        frames = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
+    def test_one_finish_chunk_without_text_is_last(self) -> None:
+        events = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
         finish = TAIL.replace(b'"finish_reason":null', b'"finish_reason":"length"')
-        self.assertEqual(frames, [HEAD + b'""' + finish, b"data: [DONE]\n\n"])
+        self.assertEqual(events, [(b"", HEAD + b'""' + finish)])
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
         said = (e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.MessageClosed(0))
         counted = e.UsageReported(e.Usage(10, 4, 3, 6, 2))
-        seen = read(
-            b"".join(told(*said, counted, e.Ended("stop"), output_options=CompletionsOutputOptions(("",), True)))
-        )
+        seen = read(framed(told(*said, counted, e.Ended("stop"), output_options=CompletionsOutputOptions(("",), True))))
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
         self.assertEqual((last["choices"], last["usage"]["total_tokens"]), ([], 16))
-        self.assertTrue(seen.done)
 
     def test_usage_is_absent_unless_requested(self) -> None:
-        chunks = read(b"".join(told(e.Began(), e.UsageReported(e.Usage(1)), e.Ended("stop")))).chunks
+        chunks = read(framed(told(e.Began(), e.UsageReported(e.Usage(1)), e.Ended("stop")))).chunks
         self.assertEqual([chunk for chunk in chunks if "usage" in chunk], [])
 
-    def test_done_comes_after_the_last_choice_and_usage_is_of_all(self) -> None:
+    def test_usage_comes_after_the_last_choice_and_is_of_all(self) -> None:
         encoder = CompletionsEncoder(CompletionsOutputOptions(("", ""), True), STAMP)
         for choice in (0, 1):
             encoder.feed(e.Began(), choice)
             encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
         self.assertEqual(len(encoder.feed(e.Ended("stop"), 1)), 1)
-        seen = read(b"".join(encoder.feed(e.Ended("length"), 0)))
-        self.assertTrue(seen.done)
+        seen = read(framed(encoder.feed(e.Ended("length"), 0)))
         self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
 
-    def test_a_failure_is_an_error_line_and_the_last_one(self) -> None:
+    def test_a_failure_is_an_error_and_the_last_event(self) -> None:
         encoder = CompletionsEncoder(CompletionsOutputOptions(("", "")), STAMP)
         encoder.feed(e.Began(), 0)
-        error = b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
-        self.assertEqual(encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0), [error + b"\n\n"])
+        error = b'{"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
+        self.assertEqual(encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0), [(b"", error)])
         for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
             self.assertEqual(encoder.feed(event, 1), [])
 
-    def test_a_keep_alive_is_a_comment(self) -> None:
-        frame = CompletionsEncoder(PLAIN, STAMP).keepalive()
-        self.assertTrue(frame.startswith(b":"))
-        self.assertEqual(read(frame + frame).chunks, [])
+    def test_it_has_no_keep_alive_event(self) -> None:
+        self.assertIsNone(CompletionsEncoder(PLAIN, STAMP).keepalive())

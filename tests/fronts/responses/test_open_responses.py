@@ -21,6 +21,7 @@ from codexd.neutral.turn import Turn
 from codexd.wire.json import Json, decode, encode
 from tests.parity.archive import decode as decode_archive
 from tests.support import responses_stream
+from tests.support.framing import framed
 from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, ITEM, RESPONSE, violations
 from tests.support.responses_requests import SOMEONE, decode_request, encode_turn
 from tests.support.responses_turns import turns
@@ -80,9 +81,11 @@ MAY_BE_ANYTHING = UNKNOWN | {(None, "metadata"), ("function", "parameters"), ("w
 def stream(sentence: GrammarChecker, queued: bool = False, tool_events: bool = False) -> list[Json]:
     """Return the events of a sentence, with a keep-alive at its end."""
     encoder = build_encoder(STAMP, EXCHANGE.echo, tool_events)
-    frames = encoder.queued() if queued else []
-    frames += [frame for event in sentence for frame in encoder.feed(event)]
-    return responses_stream.read(b"".join([*frames, encoder.keepalive()]))
+    events = encoder.queued() if queued else []
+    events += [one for event in sentence for one in encoder.feed(event)]
+    keepalive = encoder.keepalive()
+    assert keepalive is not None
+    return responses_stream.read(framed([*events, keepalive]))
 
 
 def places(node: Json) -> Iterator[tuple[dict[str, Any], str]]:
@@ -143,7 +146,7 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(violations(RESPONSE, decode(stored.render_stored(answer))), [])
         for item in over.input:
             self.assertEqual(violations(ITEM, decode(stored.render_item(item))), [])
-        self.assert_events(responses_stream.read(b"".join(replay.render_final_stream(over))))
+        self.assert_events(responses_stream.read(framed(replay.render_final_stream(over))))
 
     def test_codex_word_for_no_summary_is_repeated_as_null(self) -> None:
         decoded = decode_request(reasoning={"effort": "low", "summary": "none"})

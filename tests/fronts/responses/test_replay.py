@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import responses
+from codexd.fronts.dialect import StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import Reply
 from codexd.wire.json import decode
 from tests.support import responses_stream
+from tests.support.framing import framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 from tests.support.stored_responses import STAMP, stored_response
@@ -19,12 +21,12 @@ from tests.support.stored_responses import STAMP, stored_response
 GrammarChecker = tuple[e.Event, ...]
 
 
-def streamed(sentence: GrammarChecker, **fields: Any) -> list[bytes]:
+def streamed(sentence: GrammarChecker, **fields: Any) -> list[StreamEvent]:
     """Return the stream of a background response to a request with these fields."""
     storage = decode_request(background=True, **fields).storage
     assert storage is not None
     encoder = storage.build_encoder(STAMP)
-    return [*encoder.queued(), *(frame for event in sentence for frame in encoder.feed(event))]
+    return [*encoder.queued(), *(one for event in sentence for one in encoder.feed(event))]
 
 
 class ResumeTests(SynchronousTestCase):
@@ -32,19 +34,20 @@ class ResumeTests(SynchronousTestCase):
 
     @given(sentences() | broken_sentences(), st.data())
     def test_it_resumes_after_any_event(self, sentence: GrammarChecker, data: st.DataObject) -> None:
-        frames = streamed(sentence)
-        after = data.draw(st.integers(-1, len(frames) + 1))
-        self.assertEqual(responses.resume_stream(b"".join(frames), after), frames[after + 1 :])
+        events = streamed(sentence)
+        after = data.draw(st.integers(-1, len(events) + 1))
+        rest = events[responses.resume_position(events, after) :]
+        numbers = [decode(one)["sequence_number"] for _, one in rest]
+        self.assertEqual(numbers, list(range(after + 1, len(events))))
 
     def test_without_a_number_it_is_complete(self) -> None:
-        frames = streamed((e.Began(), e.Ended("stop")))
-        self.assertEqual(responses.resume_stream(b"".join(frames)), frames)
-        self.assertEqual(responses.resume_stream(b""), [])
+        events = streamed((e.Began(), e.Ended("stop")))
+        self.assertEqual((responses.resume_position(events), responses.resume_position([])), (0, 0))
 
-    def test_a_sequence_number_in_the_content_is_not_the_events(self) -> None:
-        tool = {"type": "function", "name": "f", "parameters": {"sequence_number": 999}}
-        frames = streamed((e.Began(), e.Ended("stop")), tools=[tool])
-        self.assertEqual(responses.resume_stream(b"".join(frames), 1), frames[2:])
+    def test_after_the_last_event_there_is_nothing(self) -> None:
+        events = streamed((e.Began(), e.Ended("stop")))
+        for after in (len(events) - 1, len(events), 2**53):
+            self.assertEqual(responses.resume_position(events, after), len(events))
 
 
 class FinalStreamTests(SynchronousTestCase):
@@ -53,7 +56,7 @@ class FinalStreamTests(SynchronousTestCase):
     def read(self, after: int, reply: Reply | None = None) -> list[tuple[str, str, int]]:
         cut = stored_response(Reply(), "queued", background=True)
         over = responses.mark_interrupted(cut) if reply is None else stored_response(reply, background=True)
-        events = responses_stream.read(b"".join(responses.render_final_stream(over, after)))
+        events = responses_stream.read(framed(responses.render_final_stream(over, after)))
         return [
             (event["type"].removeprefix("response."), event["response"]["status"], event["sequence_number"])
             for event in events
@@ -76,7 +79,7 @@ class FinalStreamTests(SynchronousTestCase):
 
     def test_its_beginning_has_no_members_of_its_end(self) -> None:
         over = stored_response(Reply((), "stop", e.Usage(1)), background=True)
-        created, _, _, completed = responses_stream.read(b"".join(responses.render_final_stream(over)))
+        created, _, _, completed = responses_stream.read(framed(responses.render_final_stream(over)))
         for name in ("completed_at", "error", "incomplete_details", "usage"):
             self.assertIsNone(created["response"][name])
         self.assertEqual(completed["response"], decode(responses.render_stored(over)))

@@ -17,6 +17,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
+from tests.support.framing import framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
@@ -30,12 +31,13 @@ EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 BEYOND_THE_PACKAGE = ("context_length_exceeded", "insufficient_quota")
 
 
-def frames(sentence: GrammarChecker) -> list[bytes]:
+def stream_of(sentence: GrammarChecker) -> bytes:
     """Return the stream of a sentence, with a keep-alive after its beginning."""
     encoder = EXCHANGE.build_encoder(STAMP)
     first = encoder.feed(sentence[0])
-    calm = [encoder.keepalive()] if isinstance(sentence[0], e.Began) else []
-    return [*first, *calm, *(frame for event in sentence[1:] for frame in encoder.feed(event))]
+    keepalive = encoder.keepalive() if isinstance(sentence[0], e.Began) else None
+    calm = [] if keepalive is None else [keepalive]
+    return framed([*first, *calm, *(one for event in sentence[1:] for one in encoder.feed(event))])
 
 
 def client(body: bytes, kind: str = "text/event-stream") -> OpenAI:
@@ -67,7 +69,7 @@ class PackageTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(sentences() | broken_sentences())
     def test_every_event_is_valid_by_its_types(self, sentence: GrammarChecker) -> None:
-        for event in responses_stream.read(b"".join(frames(sentence))):
+        for event in responses_stream.read(stream_of(sentence)):
             if event["type"] == "keepalive":
                 continue
             error = event.get("response", {}).get("error")
@@ -85,7 +87,7 @@ class PackageTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(sentences())
     def test_its_stream_helper_ends_with_the_complete_response(self, sentence: GrammarChecker) -> None:
-        with client(b"".join(frames(sentence))).responses.stream(model="m", input="hi") as stream:
+        with client(stream_of(sentence)).responses.stream(model="m", input="hi") as stream:
             events = list(stream)
         whole = decode(EXCHANGE.render((fold(sentence),), STAMP))
         last: Any = events[-1]
@@ -95,7 +97,7 @@ class PackageTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(broken_sentences())
     def test_its_stream_helper_shows_a_failure(self, sentence: GrammarChecker) -> None:
-        with client(b"".join(frames(sentence))).responses.stream(model="m", input="hi") as stream:
+        with client(stream_of(sentence)).responses.stream(model="m", input="hi") as stream:
             last: Any = list(stream)[-1]
         failed = sentence[-1]
         assert isinstance(failed, e.Failed)
@@ -122,7 +124,7 @@ class ClientTests(SynchronousTestCase):
 
     def deltas(self, sentence: GrammarChecker) -> Iterator[str]:
         """Stream without the helper."""
-        for event in client(b"".join(frames(sentence))).responses.create(model="m", input="hi", stream=True):
+        for event in client(stream_of(sentence)).responses.create(model="m", input="hi", stream=True):
             if event.type == "response.output_text.delta":
                 yield event.delta
 
@@ -138,6 +140,6 @@ class ClientTests(SynchronousTestCase):
 
     def test_a_failure_in_the_middle_is_an_event_and_not_a_normal_end(self) -> None:
         broken = (*self.sentence[:3], e.Failed(fault("child_died")))
-        with client(b"".join(frames(broken))).responses.stream(model="m", input="hi") as stream:
+        with client(stream_of(broken)).responses.stream(model="m", input="hi") as stream:
             self.assertEqual([event.type for event in stream][-1], "response.failed")
             self.assertRaises(RuntimeError, stream.get_final_response)

@@ -87,7 +87,7 @@ class ContinuationTests(SynchronousTestCase):
         self.assertEqual(nameless(gone_on.items), nameless(replayed.items))
         self.assertEqual(evolve(gone_on, items=()), evolve(replayed, items=()))
 
-    @settings(deadline=None, max_examples=30)
+    @settings.get_profile("few")
     @given(responses_turns.turns(), responses_turns.turns(), responses_turns.turns())
     def test_a_chain_equals_one_response(self, first: Turn, second: Turn, third: Turn) -> None:
         asked = [encode_turn(turn) for turn in (first, second, third)]

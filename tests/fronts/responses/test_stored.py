@@ -13,7 +13,6 @@ from codexd.neutral import event as e
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Message, Reasoning, TextPart
 from codexd.wire.json import decode
-from tests.support import responses_stream
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 from tests.support.stored_responses import STAMP, stored_item, stored_response
@@ -37,9 +36,9 @@ class RenderStoredTests(SynchronousTestCase):
         shown = responses.render_stored(storage.encode(reply, STAMP), include)
         self.assertEqual(shown, decoded.render((reply,), STAMP))
         encoder = decoded.build_encoder(STAMP)
-        frames = [frame for event in sentence for frame in encoder.feed(event)]
-        self.assertIn(b',"response":' + shown + b',"sequence_number"', frames[-1])
-        self.assertEqual(decode(shown), responses_stream.read(frames[-1])[0]["response"])
+        *_, (_, last) = (one for event in sentence for one in encoder.feed(event))
+        self.assertIn(b',"response":' + shown + b',"sequence_number"', last)
+        self.assertEqual(decode(shown), decode(last)["response"])
 
     @given(sentences() | broken_sentences())
     def test_it_equals_the_clients_response_byte_for_byte(self, sentence: GrammarChecker) -> None:

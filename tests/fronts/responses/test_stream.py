@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
-from codexd.wire.sse import SseDecoder
 from tests.support import responses_stream
+from tests.support.framing import framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
@@ -27,15 +27,15 @@ USAGE = e.UsageReported(e.Usage(1, 0, 0, 2))
 EXCHANGES = st.sampled_from((PLAIN, SEALED))
 
 
-def streamed(events: Iterable[e.Event], decoded: Any = PLAIN) -> list[bytes]:
-    """Return the frames of a sentence."""
+def streamed(events: Iterable[e.Event], decoded: Any = PLAIN) -> list[StreamEvent]:
+    """Return the stream events of a sentence."""
     encoder = decoded.build_encoder(STAMP)
-    return [frame for event in events for frame in encoder.feed(event)]
+    return [one for event in events for one in encoder.feed(event)]
 
 
 def heard(*events: e.Event) -> list[Json]:
     """Return the stream events of a response with these events, between its beginning and its end."""
-    return responses_stream.read(b"".join(streamed((e.Began(), *events, USAGE, e.Ended("stop")))))
+    return responses_stream.read(framed(streamed((e.Began(), *events, USAGE, e.Ended("stop")))))
 
 
 def outline(events: list[Json]) -> list[str]:
@@ -48,38 +48,39 @@ class LawTests(SynchronousTestCase):
 
     @given(sentences(), EXCHANGES)
     def test_the_stream_accumulates_to_the_complete_response(self, sentence: GrammarChecker, decoded: Any) -> None:
-        events = responses_stream.read(b"".join(streamed(sentence, decoded)))
+        events = responses_stream.read(framed(streamed(sentence, decoded)))
         whole = decode(decoded.render((fold(sentence),), STAMP))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(broken_sentences(), EXCHANGES)
     def test_a_broken_stream_accumulates_to_the_content_so_far(self, sentence: GrammarChecker, decoded: Any) -> None:
-        events = responses_stream.read(b"".join(streamed(sentence, decoded)))
+        events = responses_stream.read(framed(streamed(sentence, decoded)))
         whole = decode(decoded.render((fold(sentence),), STAMP))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(sentences() | broken_sentences(), EXCHANGES)
     def test_events_come_in_the_order_of_the_contract(self, sentence: GrammarChecker, decoded: Any) -> None:
-        responses_stream.check(responses_stream.read(b"".join(streamed(sentence, decoded))))
+        responses_stream.check(responses_stream.read(framed(streamed(sentence, decoded))))
 
     @given(sentences() | broken_sentences())
-    def test_every_element_is_one_whole_event(self, sentence: GrammarChecker) -> None:
-        for frame in streamed(sentence):
-            self.assertEqual((len(SseDecoder().receive(frame)), frame[-2:], frame.count(b"\n")), (1, b"\n\n", 3))
+    def test_every_event_has_its_type_as_name_and_no_newline(self, sentence: GrammarChecker) -> None:
+        for name, data in streamed(sentence):
+            self.assertEqual((decode(data)["type"].encode(), data.count(b"\n")), (name, 0))
 
     @given(sentences() | broken_sentences(begun=True), st.data())
     def test_keepalives_are_numbered_and_change_nothing(self, sentence: GrammarChecker, data: st.DataObject) -> None:
         encoder = PLAIN.build_encoder(STAMP)
-        frames: list[bytes] = []
+        written: list[StreamEvent] = []
         for event in sentence:
-            frames += [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
-            frames += encoder.feed(event)
-        events = responses_stream.read(b"".join(frames))
+            kept_alive = [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
+            written += [one for one in kept_alive if one is not None]
+            written += encoder.feed(event)
+        events = responses_stream.read(framed(written))
         self.assertEqual([event["sequence_number"] for event in events], list(range(len(events))))
         self.assertEqual(events[0]["type"], "response.created")
         self.assertEqual(
             responses_stream.accumulate(event for event in events if event["type"] != "keepalive"),
-            responses_stream.accumulate(responses_stream.read(b"".join(streamed(sentence)))),
+            responses_stream.accumulate(responses_stream.read(framed(streamed(sentence)))),
         )
 
 
@@ -88,8 +89,8 @@ class QueuedTests(SynchronousTestCase):
 
     def stages(self, *events: e.Event) -> list[tuple[str, str]]:
         encoder = decode_request(background=True).build_encoder(STAMP)
-        frames = [*encoder.queued(), *(frame for event in events for frame in encoder.feed(event))]
-        read = responses_stream.read(b"".join(frames))
+        written = [*encoder.queued(), *(one for event in events for one in encoder.feed(event))]
+        read = responses_stream.read(framed(written))
         self.assertEqual([event["sequence_number"] for event in read], list(range(len(read))))
         return [(event["type"].removeprefix("response."), event["response"]["status"]) for event in read]
 
@@ -178,8 +179,8 @@ class OrderTests(SynchronousTestCase):
         thought = ["content_part.added", "reasoning_text.delta", "reasoning_text.done", "content_part.done"]
         whole = [*part, *part[:2], *thought[:2], *part[2:], *thought[2:]]
         self.assertEqual(outline(heard(*said)), ["output_item.added", *whole, "output_item.done"])
-        frames = streamed((e.Began(), *said), SEALED)
-        self.assertEqual(decode(SseDecoder().receive(frames[-1])[0].data)["item"]["encrypted_content"], "sealed")
+        written = streamed((e.Began(), *said), SEALED)
+        self.assertEqual(decode(written[-1][1])["item"]["encrypted_content"], "sealed")
 
     def test_a_search_has_its_stages_and_its_action(self) -> None:
         events = heard(e.SearchOpened(0, "ws_1"), e.SearchClosed(0, '{"type":"open_page","url":"u"}'))
@@ -244,7 +245,7 @@ class EndTests(SynchronousTestCase):
     def last(self, *events: e.Event) -> Json:
         """Return the terminal event of a response with the text `hal` and then these events."""
         said = (e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, "hal"), *events)
-        return responses_stream.read(b"".join(streamed(said)))[-1]
+        return responses_stream.read(framed(streamed(said)))[-1]
 
     def test_a_response_at_its_limit_is_incomplete_and_so_is_its_message(self) -> None:
         last = self.last(e.MessageClosed(0, complete=False), USAGE, e.Ended("length"))
@@ -272,9 +273,8 @@ class EndTests(SynchronousTestCase):
 
     def test_a_failure_after_comments_only_is_a_complete_stream(self) -> None:
         encoder = PLAIN.build_encoder(STAMP)
-        frames = [encoder.keepalive(), *encoder.feed(e.Failed(fault("no_first_event")))]
-        self.assertEqual(frames[0], b": keep-alive\n\n")
-        events = responses_stream.read(b"".join(frames))
+        self.assertIsNone(encoder.keepalive())
+        events = responses_stream.read(framed(encoder.feed(e.Failed(fault("no_first_event")))))
         responses_stream.check(events)
         statuses = [event["response"]["status"] for event in events]
         self.assertEqual(statuses, ["in_progress", "in_progress", "failed"])
@@ -282,5 +282,5 @@ class EndTests(SynchronousTestCase):
     def test_a_keepalive_is_an_event_once_the_response_has_begun(self) -> None:
         encoder = PLAIN.build_encoder(STAMP)
         encoder.feed(e.Began())
-        expected = b'event: keepalive\ndata: {"type":"keepalive","sequence_number":2}\n\n'
+        expected = (b"keepalive", b'{"type":"keepalive","sequence_number":2}')
         self.assertEqual(encoder.keepalive(), expected)

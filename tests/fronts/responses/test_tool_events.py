@@ -18,6 +18,7 @@ from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import ToolCall
 from codexd.wire.json import Json, encode
 from tests.support import responses_stream
+from tests.support.framing import framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, pieces, sentences
 
@@ -32,7 +33,7 @@ EXTRA = (BEGIN, DELTA, END, "response.done")
 def streamed(sentence: Iterable[e.Event], tool_events: bool = True) -> list[Json]:
     """Return the stream events of a sentence."""
     writer = build_encoder(STAMP, ECHO, tool_events)
-    return responses_stream.read(b"".join(frame for event in sentence for frame in writer.feed(event)))
+    return responses_stream.read(framed(one for event in sentence for one in writer.feed(event)))
 
 
 def unnumbered(events: Iterable[Json]) -> list[Json]:
@@ -168,6 +169,6 @@ class ModeTests(SynchronousTestCase):
             assert decoded.storage is not None
             for maker in (decoded, decoded.storage):
                 writer = maker.build_encoder(STAMP)
-                frames = b"".join(frame for event in answer(["{}"]) for frame in writer.feed(event))
-                self.assertIs(b"output_tool_call" in frames, on)
-                self.assertIs(b"response.done" in frames, on)
+                stream = framed(one for event in answer(["{}"]) for one in writer.feed(event))
+                self.assertIs(b"output_tool_call" in stream, on)
+                self.assertIs(b"response.done" in stream, on)

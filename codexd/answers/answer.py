@@ -1,0 +1,500 @@
+"""One answer: its turns, the events it has received, who reads them, and where it is stored.
+
+The sinks only record. Whatever touches the client, the store or the back end is done by `settle`, once for all the
+events of one turn of the reactor, and by the lifecycle.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Literal
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from codexd.answers.choice_sink import ChoiceSink
+from codexd.answers.delivery import BodyDelivery, Delivery, NoDelivery
+from codexd.answers.dependencies import AnswerDependencies
+from codexd.answers.lifecycle import make_lifecycle
+from codexd.answers.one_shot_event import OneShotEvent
+from codexd.answers.recording import Recording
+from codexd.answers.stream_delivery import StreamDelivery
+from codexd.context import CLIENT_DISCONNECTED, OK, RequestContext
+from codexd.fronts.dialect import DecodedRequest, Encoder, StorageEncoder, StreamEvent
+from codexd.interfaces import IBodyWriter, IStreamWriter, ITurnHandle
+from codexd.neutral import event as e
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.reply import Fold, Reply
+from codexd.neutral.stored import StoredResponse
+from codexd.neutral.turn import Turn
+from codexd.wire.event_log import encode_events
+
+Persist = Literal["never", "at_end", "from_start"]
+
+
+class Answer:
+    """The answer to one request, with all its choices (`codexd.answers.lifecycle.AnswerActions`).
+
+    Args:
+        dependencies: shared by all answers.
+        context: of the request.
+        decoded: the request.
+        writer: to the client; an IStreamWriter for a streamed answer; None for a background answer, which is read
+            from its recording.
+
+    Attributes:
+        lifecycle: its state machine.
+        state: the machine's state.
+        recording: the events of its stream.
+        accepted: how a background answer was stored as queued.
+        stored: how it was stored last, if it is stored.
+        queued: fires when a background answer is stored as queued, or could not be (`rejection`).
+        rejection: why a background answer was not accepted.
+        over: fires when the answer is over, and stored if it could be.
+    """
+
+    def __init__(
+        self,
+        dependencies: AnswerDependencies,
+        context: RequestContext,
+        decoded: DecodedRequest,
+        writer: IBodyWriter | IStreamWriter | None,
+    ) -> None:
+        self._dependencies = dependencies
+        self._decoded = decoded
+        self._storage = decoded.storage
+        self.context = context
+        self.identity = dependencies.identity(decoded.turn.model)
+        self._folds = tuple(Fold() for _ in decoded.turns)
+        self._sinks = tuple(ChoiceSink(self, choice) for choice in range(len(decoded.turns)))
+        self._handles: list[ITurnHandle] = []
+        self._paused: tuple[ITurnHandle, ...] = ()
+        self._begun: set[int] = set()
+        self._end: tuple[e.Ended | e.Failed, int] | None = None
+        self._end_events: list[StreamEvent] = []
+        self._model_stopped = False
+        self._saves = 0
+        self.state = "new"
+        self.queued, self.over = OneShotEvent(), OneShotEvent()
+        self.rejection: Fault | None = None
+        self.accepted: StoredResponse | None = None
+        self.stored: StoredResponse | None = None
+        self.recording = Recording(retain=self._in_background)
+        self._encoder = self._build_encoder()
+        self.lifecycle = make_lifecycle(self)
+        self._delivery = self._deliver_to(writer)
+
+    def _build_encoder(self) -> Encoder | None:
+        """Build the encoder of the stream; a background answer always has one, which begins with `queued`."""
+        if self._storage is not None and self._in_background:
+            encoder = self._storage.build_encoder(self.identity)
+            self.recording.append(encoder.queued())
+            return encoder
+        return self._decoded.build_encoder(self.identity) if self._decoded.stream else None
+
+    def _deliver_to(self, writer: Any) -> Delivery:
+        if writer is None:
+            return NoDelivery(self.delivered)
+        if not self._decoded.stream:
+            return BodyDelivery(writer, self._render, lambda: self.ignored, self.delivered)
+        needs = self._dependencies
+        return StreamDelivery(
+            recording=self.recording,
+            position=0,
+            writer=writer,
+            owner=self,
+            clock=needs.clock,
+            limits=needs.flow_limits,
+            keepalive_seconds=needs.keepalive_seconds,
+        )
+
+    # What it is.
+
+    @property
+    def id(self) -> str:
+        """The id that clients are told (`resp_...`) of a stored answer."""
+        assert self.stored is not None, "only stored answers have an id"
+        return self.stored.id
+
+    @property
+    def persist(self) -> Persist:
+        """When the answer is stored."""
+        if self._storage is None:
+            return "never"
+        return "from_start" if self._storage.background else "at_end"
+
+    @property
+    def _in_background(self) -> bool:
+        return self.persist == "from_start"
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The request's fields without effect: as the back ends report them, once they were asked."""
+        asked: Sequence[Turn | ITurnHandle] = self._handles or [self._decoded.turn]
+        return tuple(dict.fromkeys(name for one in asked for name in one.ignored))
+
+    @property
+    def _opened(self) -> bool:
+        """Whether the status is decided to be 200: a failure from here on is part of the answer."""
+        return self._in_background or self.recording.length > 0
+
+    def snapshot(self) -> StoredResponse:
+        """Return a background answer as it stands; it has no end before that is stored."""
+        assert self._storage is not None
+        assert self.stored is not None
+        if self.state in ("delivering", "over"):
+            return self.stored
+        reply = evolve(self._folds[0].build_reply(), finish=None, fault=None)
+        return self._storage.encode(reply, self.identity, "running" if self._begun else "queued")
+
+    # Its start.
+
+    def start(self) -> None:
+        """Start the answer.
+
+        Raises:
+            FaultError: `shutting_down`, or `busy` for one background answer too many.
+        """
+        if self._in_background:
+            self._start_in_background(self._storage)
+        else:
+            self._dependencies.active.add(self)
+            self.lifecycle.begin()
+
+    def _start_in_background(self, storage: StorageEncoder | None) -> None:
+        assert storage is not None
+        self.accepted = self.stored = storage.encode(Reply(), self.identity, "queued")
+        self._dependencies.active.add_background(self.stored.id, self)
+        self.lifecycle.queue()
+
+    def save_queued(self) -> None:
+        """Store the answer as queued, then ask the model (AnswerActions)."""
+        store, stored = self._dependencies.store, self.stored
+        assert stored is not None
+        maybeDeferred(store.save_response, stored).addCallbacks(self._accepted, self._rejected)
+
+    def _accepted(self, _: None) -> None:
+        self._dependencies.request_log.metrics.count("background_started")
+        self.lifecycle.begin()
+
+    def _rejected(self, failure: Failure) -> None:
+        self.rejection = self._dependencies.request_log.log_save_failure(failure)
+        self.lifecycle.reject()
+
+    def begin_turns(self) -> None:
+        """Ask the back end for every choice (AnswerActions)."""
+        for choice, sink in enumerate(self._sinks):
+            if self._end is None:
+                self._begin_turn(choice, sink)
+        self.queued.fire()
+        self.lifecycle.begun()
+
+    def _begin_turn(self, choice: int, sink: ChoiceSink) -> None:
+        turn = self._decoded.turns[choice]
+        try:
+            self._handles.append(self._dependencies.backend.begin(turn, sink))
+        except FaultError as error:
+            self.fail(error.fault, choice)
+        except Exception:
+            self._on_defect()
+
+    # What comes from the back end: recorded, not acted upon.
+
+    def receive(self, event: e.Event, choice: int) -> None:
+        """Record the next event of a choice."""
+        if self._end is not None:
+            return
+        try:
+            receive = _RECEIVERS.get(type(event))
+            if receive is None:
+                self._record(event, choice)
+            else:
+                receive(self, event, choice)
+        except Exception:
+            self._on_defect()
+
+    def _record(self, event: e.Event, choice: int) -> None:
+        self._folds[choice].feed(event)
+        if self._encoder is not None:
+            self.recording.append(self._encoder.feed(event, choice))
+
+    def _receive_began(self, event: e.Began, choice: int) -> None:
+        record = self.context.record
+        if record.first_event_seconds is None:
+            record.first_event_seconds = self._seconds()
+        if choice not in self._begun:
+            self._begun.add(choice)
+            self._record(event, choice)
+
+    def _receive_usage(self, event: e.UsageReported, choice: int) -> None:
+        self.context.record.usages.append(event.usage)
+        self._record(event, choice)
+
+    def _receive_end(self, event: e.Ended, choice: int) -> None:
+        """Record the end of a choice; the last one ends the answer and is sent by the lifecycle."""
+        self._sinks[choice].closed = True
+        if not all(sink.closed for sink in self._sinks):
+            self._record(event, choice)
+            return
+        self._folds[choice].feed(event)
+        self._end = (event, choice)
+
+    def _receive_failure(self, event: e.Failed, choice: int) -> None:
+        self._sinks[choice].closed = True
+        self.fail(event.fault, choice)
+
+    def fail(self, fault: Fault, choice: int = 0) -> None:
+        """Make this fault the end, unless the end is known (AnswerActions)."""
+        if self._end is None:
+            self.context.record.outcome = fault.kind
+            self._replace_end(fault, choice)
+
+    def _replace_end(self, fault: Fault, choice: int = 0) -> None:
+        failed = e.Failed(fault)
+        self._folds[choice].feed(failed)
+        self._end = (failed, choice)
+
+    def _on_defect(self) -> None:
+        """End with `internal`, for an exception that is being handled."""
+        self._dependencies.request_log.log_internal_error(self.context.record, Failure())
+        self.fail(fault("internal"))
+
+    # What touches the client and the back end.
+
+    def settle(self) -> None:
+        """Send what was received; at the end store or deliver the answer (AnswerActions)."""
+        if self.state != "running":
+            return
+        if self._end is None:
+            self.recording.notify()
+        elif self._must_save():
+            self.recording.notify()
+            self.lifecycle.save()
+        else:
+            self.lifecycle.deliver()
+
+    def _must_save(self) -> bool:
+        """Return whether the end is stored: a failure before anything was shown is not part of an answer."""
+        assert self._end is not None
+        return self._storage is not None and (self._opened or isinstance(self._end[0], e.Ended))
+
+    def stop_model(self) -> None:
+        """Cancel the turns that have not ended (AnswerActions). Idempotent."""
+        if self._model_stopped:
+            return
+        self._model_stopped = True
+        self.resume()
+        running = tuple(self._running())
+        for sink in self._sinks:
+            sink.closed = True
+        for handle in running:
+            handle.cancel()
+
+    def pause(self) -> None:
+        """Pause the model: the client is too slow (DeliveryOwner)."""
+        self._dependencies.request_log.metrics.count("client_paused")
+        self._paused = tuple(self._running())
+        for handle in self._paused:
+            handle.pause()
+
+    def resume(self) -> None:
+        """Resume the model (DeliveryOwner). Idempotent."""
+        paused, self._paused = self._paused, ()
+        for handle in paused:
+            handle.resume()
+
+    def _running(self) -> Iterator[ITurnHandle]:
+        pairs = zip(self._handles, self._sinks, strict=False)
+        return (handle for handle, sink in pairs if not sink.closed)
+
+    def keep_alive(self) -> None:
+        """Send a sign of life; it opens the stream if nothing has (DeliveryOwner)."""
+        if self.state == "saving" or (self.state == "running" and self._end is None):
+            try:
+                self._send_keepalive()
+            except Exception:
+                self._on_defect()
+            self.settle()
+
+    def _send_keepalive(self) -> None:
+        assert self._encoder is not None
+        assert isinstance(self._delivery, StreamDelivery)
+        if not self._opened:
+            for choice in range(len(self._sinks)):
+                self._begun.add(choice)
+                self._record(e.Began(), choice)
+            self.recording.notify()
+        if self._delivery.behind:
+            return
+        keepalive = self._encoder.keepalive()
+        if keepalive is None:
+            self._delivery.keep_alive()
+        else:
+            self.recording.append([keepalive])
+            self.recording.notify()
+
+    # Its end.
+
+    def save_end(self) -> None:
+        """Store the answer with its end (AnswerActions)."""
+        self._saves += 1
+        maybeDeferred(self._save_end).addCallbacks(self._saved, self._not_saved)
+
+    def _save_end(self) -> Deferred[None]:
+        assert self._storage is not None
+        stream = b""
+        if self._in_background:
+            self._end_events = []
+            self._end_events = self._encode_end()
+            stream = encode_events((*self.recording.read(0), *self._end_events))
+        self.stored = self._storage.encode(self._folds[0].build_reply(), self.identity, "over")
+        return self._dependencies.store.save_response(self.stored, stream)
+
+    def _saved(self, _: None) -> None:
+        self.lifecycle.deliver()
+
+    def _not_saved(self, failure: Failure) -> None:
+        """Make a failure of the end; a background answer, which is stored as queued, is stored again as failed."""
+        wrong = self._dependencies.request_log.log_save_failure(failure)
+        assert self._end is not None
+        if self._in_background and self._saves == 1:
+            self._replace_end(wrong)
+            self.context.record.outcome = wrong.kind
+            self.lifecycle.save()
+            return
+        if isinstance(self._end[0], e.Ended) and not isinstance(self._delivery, NoDelivery):
+            self._replace_end(wrong)
+            self.context.record.outcome = wrong.kind
+        self.lifecycle.deliver()
+
+    def _encode_end(self) -> list[StreamEvent]:
+        assert self._end is not None
+        return [] if self._encoder is None else self._encoder.feed(*self._end)
+
+    def deliver_end(self) -> None:
+        """Send the end (AnswerActions)."""
+        try:
+            self._deliver_end()
+        except Exception:
+            self._dependencies.request_log.log_internal_error(self.context.record, Failure())
+            self._deliver_defect()
+
+    def _deliver_end(self) -> None:
+        assert self._end is not None
+        event, _ = self._end
+        if self._in_background:
+            self.lifecycle.delivered()
+        elif isinstance(event, e.Failed) and not self._opened:
+            self._delivery.refuse(event.fault)
+        else:
+            self.recording.finish(self._encode_end(), _outcome(event))
+            self._delivery.finish()
+
+    def _deliver_defect(self) -> None:
+        """Send `internal`, if the status is still open; else break the connection off."""
+        if self._opened:
+            self.drop("internal")
+        else:
+            self._delivery.refuse(fault("internal"))
+
+    def _render(self) -> bytes:
+        return self._decoded.render(tuple(fold.build_reply() for fold in self._folds), self.identity)
+
+    def delivered(self) -> None:
+        """End the answer: the client's transport has taken everything (DeliveryOwner)."""
+        self.lifecycle.delivered()
+
+    def drop(self, outcome: str) -> None:
+        """Give the client up (DeliveryOwner)."""
+        record = self.context.record
+        if record.outcome == OK:
+            record.outcome = outcome
+        if outcome == "slow_client":
+            self._dependencies.request_log.metrics.count("client_dropped")
+        self._delivery.abort()
+        self.lifecycle.client_left()
+
+    def on_defect(self) -> None:
+        """Give the client up, for an exception that is being handled (DeliveryOwner)."""
+        self._dependencies.request_log.log_internal_error(self.context.record, Failure())
+        self.drop("internal")
+
+    def client_left(self) -> None:
+        """Act on the loss of the client's connection."""
+        record = self.context.record
+        if self.state != "over" and record.outcome == OK:
+            record.outcome = CLIENT_DISCONNECTED
+            self._dependencies.request_log.metrics.count("client_disconnected")
+        self.lifecycle.client_left()
+
+    def detach(self) -> None:
+        """Stop sending: there is no client any more (AnswerActions)."""
+        self._left_started = self._delivery.started
+        self._delivery.stop()
+        self._delivery = NoDelivery(self.delivered)
+
+    def abandon(self) -> None:
+        """Store what the client was told of, if the answer is stored at all (AnswerActions)."""
+        if self.persist != "at_end" or not self._left_started:
+            self.lifecycle.discard()
+            return
+        if self._end is None:
+            self._replace_end(fault("cancelled"))
+        self.lifecycle.save()
+
+    def hurry(self) -> None:
+        """Do not wait for a slow client once the end is known (AnswerActions)."""
+        self._delivery.hurry()
+
+    def shut_down(self) -> None:
+        """End with `shutting_down` (codexd.answers.registry.Drainable)."""
+        self.lifecycle.stop(fault("shutting_down"))
+
+    def enter(self, state: str) -> None:
+        """Note the machine's state (AnswerActions)."""
+        self.state = state
+
+    def close(self) -> None:
+        """Release everything and report the answer as over (AnswerActions)."""
+        self._delivery.stop()
+        if self._in_background:
+            self._close_in_background()
+        else:
+            self._dependencies.active.remove(self)
+        self.over.fire()
+
+    def _close_in_background(self) -> None:
+        if self.rejection is None:
+            self._log()
+        self._dependencies.active.remove(self, self.id)
+        if self._end is not None and self._end_events:
+            self.recording.finish(self._end_events, _outcome(self._end[0]))
+        else:
+            self.recording.finish((), "broken")
+        self.queued.fire()
+
+    def _log(self) -> None:
+        record = self.context.record
+        assert self._end is not None
+        event, _ = self._end
+        if isinstance(event, e.Failed):
+            record.outcome = event.fault.kind
+            if event.fault.kind != "cancelled":  # which is nobody's failure
+                record.status = event.fault.status
+        record.seconds = self._seconds()
+        record.ignored = self.ignored
+        self._dependencies.request_log.log_background_response(record)
+
+    def _seconds(self) -> float:
+        return self._dependencies.clock.seconds() - self.context.record.began
+
+
+def _outcome(event: e.Ended | e.Failed) -> Literal["complete", "failed"]:
+    return "complete" if isinstance(event, e.Ended) else "failed"
+
+
+_RECEIVERS: Final[dict[type, Callable[[Answer, Any, int], None]]] = {
+    e.Began: Answer._receive_began,
+    e.UsageReported: Answer._receive_usage,
+    e.Ended: Answer._receive_end,
+    e.Failed: Answer._receive_failure,
+}

@@ -1,0 +1,45 @@
+"""The event sink of one choice of an answer."""
+
+from typing import Protocol
+
+from zope.interface import implementer
+
+from codexd.interfaces import IEventSink
+from codexd.neutral.event import Event
+
+
+class EventReceiver(Protocol):
+    """The answer, as the sinks of its choices see it."""
+
+    def receive(self, event: Event, choice: int) -> None:
+        """Process the next event of a choice."""
+        ...
+
+    def settle(self) -> None:
+        """Act on the received events."""
+        ...
+
+
+@implementer(IEventSink)
+class ChoiceSink:
+    """Passes the events of one choice on, up to its end and no further.
+
+    Attributes:
+        closed: the end of the choice was received, or nobody wants the rest.
+    """
+
+    __slots__ = ("_choice", "_receiver", "closed")
+
+    def __init__(self, receiver: EventReceiver, choice: int) -> None:
+        self._receiver = receiver
+        self._choice = choice
+        self.closed = False
+
+    def receive(self, event: Event) -> None:
+        """Pass the next event on (IEventSink)."""
+        if not self.closed:
+            self._receiver.receive(event, self._choice)
+
+    def settle(self) -> None:
+        """End a turn of the reactor (IEventSink)."""
+        self._receiver.settle()

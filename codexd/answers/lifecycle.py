@@ -1,0 +1,213 @@
+"""The lifecycle of an answer as one state machine, for foreground, stored and background answers alike.
+
+How an answer is stored (`never`, `at_end`, `from_start`) and whether a client is attached to it are parameters of the
+core (`codexd.answers.answer.Answer`). They decide which inputs come: `queue` before `begin`, `save` before `deliver`.
+docs/answers.md shows this table as a drawing, which a test compares with it.
+"""
+
+from typing import Final, Protocol
+
+from automat import TypeMachineBuilder
+
+from codexd.neutral.fault import Fault
+
+
+class AnswerLifecycle(Protocol):
+    """The inputs: what can happen to an answer."""
+
+    def queue(self) -> None:
+        """Store the answer before the model is asked."""
+
+    def begin(self) -> None:
+        """Ask the model."""
+
+    def reject(self) -> None:
+        """The store did not accept the queued answer."""
+
+    def begun(self) -> None:
+        """All turns were begun: received events may be acted upon."""
+
+    def save(self) -> None:
+        """The end is known and must be stored before anybody is told of it."""
+
+    def deliver(self) -> None:
+        """The end is stored, or is not to be stored."""
+
+    def delivered(self) -> None:
+        """The client's transport has taken everything, or there is no client."""
+
+    def client_left(self) -> None:
+        """The client is gone."""
+
+    def stop(self, fault: Fault) -> None:
+        """End the answer early: it was cancelled, or the daemon stops."""
+
+    def discard(self) -> None:
+        """The client left and nothing is to be stored."""
+
+
+class AnswerActions(Protocol):
+    """The outputs: what the machine does with an answer."""
+
+    def enter(self, state: str) -> None:
+        """Note the state."""
+
+    def save_queued(self) -> None:
+        """Store the answer as queued, then `begin` or `reject`."""
+
+    def begin_turns(self) -> None:
+        """Ask the back end for every choice, then `begun`."""
+
+    def settle(self) -> None:
+        """Send what was received; at the end `save` or `deliver`."""
+
+    def stop_model(self) -> None:
+        """Cancel the turns that have not ended. Idempotent."""
+
+    def save_end(self) -> None:
+        """Store the answer with its end, then `deliver`, or `save` again with a failure."""
+
+    def deliver_end(self) -> None:
+        """Send the end, then `delivered` once the client has taken it."""
+
+    def fail(self, fault: Fault) -> None:
+        """Make this fault the end, unless the end is known."""
+
+    def detach(self) -> None:
+        """Stop sending: there is no client any more."""
+
+    def abandon(self) -> None:
+        """Decide for a client that left: `save` what it was told of, or `discard`."""
+
+    def hurry(self) -> None:
+        """Do not wait for a slow client once the end is known."""
+
+    def close(self) -> None:
+        """Release everything and report the answer as over."""
+
+
+# What entering a state does.
+
+
+def _queued(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    answer.enter("queued")
+    answer.save_queued()
+
+
+def _starting(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    answer.enter("starting")
+    answer.begin_turns()
+
+
+def _running(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    answer.enter("running")
+    answer.settle()
+
+
+def _saving(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    answer.enter("saving")
+    answer.stop_model()
+    answer.save_end()
+
+
+def _delivering(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    answer.enter("delivering")
+    answer.stop_model()
+    answer.deliver_end()
+
+
+def _over(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    answer.enter("over")
+    answer.stop_model()
+    answer.close()
+
+
+_builder = TypeMachineBuilder(AnswerLifecycle, AnswerActions)  # type: ignore[type-abstract]
+
+_New = _builder.state("New")
+_Queued = _builder.state("Queued", _queued)
+_Starting = _builder.state("Starting", _starting)
+_Running = _builder.state("Running", _running)
+_Saving = _builder.state("Saving", _saving)
+_Delivering = _builder.state("Delivering", _delivering)
+_Over = _builder.state("Over", _over)
+
+# Transitions without an action of their own.
+
+_New.upon(AnswerLifecycle.queue).to(_Queued).returns(None)
+_New.upon(AnswerLifecycle.begin).to(_Starting).returns(None)
+_Queued.upon(AnswerLifecycle.begin).to(_Starting).returns(None)
+_Queued.upon(AnswerLifecycle.reject).to(_Over).returns(None)
+_Starting.upon(AnswerLifecycle.begun).to(_Running).returns(None)
+_Running.upon(AnswerLifecycle.save).to(_Saving).returns(None)
+_Running.upon(AnswerLifecycle.deliver).to(_Delivering).returns(None)
+_Running.upon(AnswerLifecycle.discard).to(_Over).returns(None)
+_Saving.upon(AnswerLifecycle.deliver).to(_Delivering).returns(None)
+_Delivering.upon(AnswerLifecycle.delivered).to(_Over).returns(None)
+
+# Transitions with one.
+
+
+@_Saving.upon(AnswerLifecycle.save).loop()
+def _save_again(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+    answer.save_end()
+
+
+@_Starting.upon(AnswerLifecycle.client_left).loop()
+@_Saving.upon(AnswerLifecycle.client_left).loop()
+def _detach(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+    answer.detach()
+
+
+@_Running.upon(AnswerLifecycle.client_left).loop()
+def _abandon(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+    answer.detach()
+    answer.abandon()
+
+
+@_Delivering.upon(AnswerLifecycle.client_left).to(_Over)
+def _forget(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+    answer.detach()
+
+
+@_Queued.upon(AnswerLifecycle.stop).loop()
+@_Starting.upon(AnswerLifecycle.stop).loop()
+def _fail(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
+    answer.fail(fault)
+
+
+@_Running.upon(AnswerLifecycle.stop).loop()
+def _stop(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
+    answer.fail(fault)
+    answer.hurry()
+    answer.settle()
+
+
+@_Saving.upon(AnswerLifecycle.stop).loop()
+@_Delivering.upon(AnswerLifecycle.stop).loop()
+def _hurry(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
+    answer.hurry()
+
+
+# What comes late changes nothing.
+
+for _late in (
+    AnswerLifecycle.begin,
+    AnswerLifecycle.begun,
+    AnswerLifecycle.save,
+    AnswerLifecycle.deliver,
+    AnswerLifecycle.delivered,
+    AnswerLifecycle.client_left,
+    AnswerLifecycle.discard,
+):
+    _Over.upon(_late).loop().returns(None)
+_Delivering.upon(AnswerLifecycle.deliver).loop().returns(None)
+
+
+@_Over.upon(AnswerLifecycle.stop).loop()
+def _ignore(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
+    pass
+
+
+make_lifecycle: Final = _builder.build()
+"""Make the lifecycle of an answer: `make_lifecycle(answer)` returns an `AnswerLifecycle` in state New."""

@@ -1,0 +1,69 @@
+"""The event log of one answer: the live client and every replay read the same events."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from codexd.fronts.dialect import StreamEvent
+
+Outcome = Literal["complete", "failed", "broken"]
+"""How a recording ended: with the model's end, with a failure event, or in the middle (a defect)."""
+
+
+class Recording:
+    """The stream events of one answer, in order, numbered from 0.
+
+    Args:
+        events: recorded already.
+        outcome: of a recording that is over already.
+        retain: keep the events for replays; otherwise `release` drops those that were sent.
+
+    Attributes:
+        length: how many events were recorded, dropped ones included.
+        outcome: how it ended; None while more may come.
+        retained: its events are kept for replays.
+    """
+
+    def __init__(self, events: Iterable[StreamEvent] = (), outcome: Outcome | None = None, retain: bool = True) -> None:
+        self._events = list(events)
+        self._dropped = 0
+        self.retained = retain
+        self._readers: list[Callable[[], None]] = []
+        self.length = len(self._events)
+        self.outcome = outcome
+
+    def append(self, events: Sequence[StreamEvent]) -> None:
+        """Record events without notifying the readers."""
+        self._events += events
+        self.length += len(events)
+
+    def finish(self, events: Sequence[StreamEvent], outcome: Outcome) -> None:
+        """Record the last events and notify the readers. Later calls change nothing."""
+        if self.outcome is None:
+            self.append(events)
+            self.outcome = outcome
+            self.notify()
+
+    def notify(self) -> None:
+        """Call every reader: there may be more to read."""
+        for reader in tuple(self._readers):
+            reader()
+
+    def read(self, start: int, count: int | None = None) -> list[StreamEvent]:
+        """Return at most `count` events (None: all) from number `start` on, which must not be dropped yet."""
+        first = start - self._dropped
+        return self._events[first : None if count is None else first + count]
+
+    def release(self, end: int) -> None:
+        """Drop the events before number `end`, unless they are retained for replays."""
+        if not self.retained:
+            del self._events[: end - self._dropped]
+            self._dropped = end
+
+    def subscribe(self, reader: Callable[[], None]) -> None:
+        """Notify this reader from now on."""
+        self._readers.append(reader)
+
+    def unsubscribe(self, reader: Callable[[], None]) -> None:
+        """Stop notifying this reader. Idempotent."""
+        if reader in self._readers:
+            self._readers.remove(reader)

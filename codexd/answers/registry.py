@@ -1,0 +1,102 @@
+"""All activity that the end of the daemon waits for: found by id, limited, drained."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from codexd.answers.one_shot_event import OneShotEvent
+from codexd.neutral.fault import FaultError, fault
+from codexd.observe.metrics import Metrics
+
+if TYPE_CHECKING:
+    from codexd.answers.answer import Answer
+
+
+class Drainable(Protocol):
+    """Activity that can be ended early."""
+
+    def shut_down(self) -> None:
+        """End with `shutting_down`, now."""
+        ...
+
+
+class ActiveAnswers:
+    """Answers, replays and pass-through requests from their start to their end.
+
+    Args:
+        clock: for the deadline of the drain.
+        drain_seconds: how long activity may go on once `drain` was called.
+        background_limit: how many background answers may be active.
+        metrics: shows how many are active.
+
+    Attributes:
+        draining: nothing new is accepted.
+    """
+
+    def __init__(self, clock: IReactorTime, drain_seconds: float, background_limit: int, metrics: Metrics) -> None:
+        self._clock = clock
+        self._drain_seconds = drain_seconds
+        self._background_limit = background_limit
+        self._active: dict[Drainable, None] = {}  # in order of arrival
+        self._background: dict[str, Answer] = {}
+        self._drained = OneShotEvent()
+        self.draining = False
+        metrics.watch("requests_running", lambda: len(self._active))
+        metrics.watch("background_running", lambda: len(self._background))
+
+    def add(self, active: Drainable) -> None:
+        """Accept activity.
+
+        Raises:
+            FaultError: `shutting_down`.
+        """
+        if self.draining:
+            raise FaultError(fault("shutting_down"))
+        self._active[active] = None
+
+    def add_background(self, id: str, answer: "Answer") -> None:
+        """Accept a background answer, which `find` returns until it is removed.
+
+        Raises:
+            FaultError: `shutting_down`, or `busy` when there are too many.
+        """
+        if len(self._background) >= self._background_limit:
+            raise FaultError(fault("busy"))
+        self.add(answer)
+        self._background[id] = answer
+
+    def find(self, owner: str, id: str) -> "Answer | None":
+        """Return an active background answer, if it is the owner's."""
+        answer = self._background.get(id)
+        return answer if answer is not None and answer.context.principal == owner else None
+
+    def remove(self, active: Drainable, id: str | None = None) -> None:
+        """Forget activity that is over. Idempotent.
+
+        Args:
+            id: of a background answer.
+        """
+        self._active.pop(active, None)
+        if id is not None:
+            self._background.pop(id, None)
+        if self.draining and not self._active:
+            self._finish_drain()
+
+    def drain(self) -> Deferred[None]:
+        """Accept nothing more; fire when everything is over, which is forced after `drain_seconds`."""
+        if not self.draining:
+            self.draining = True
+            self._deadline = self._clock.callLater(self._drain_seconds, self._shut_down)
+        if not self._active:
+            self._finish_drain()
+        return self._drained.wait()
+
+    def _shut_down(self) -> None:
+        for active in tuple(self._active):
+            active.shut_down()
+
+    def _finish_drain(self) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+        self._drained.fire()

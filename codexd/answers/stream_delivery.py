@@ -1,0 +1,255 @@
+"""Sends one recording to one client, as fast as the client takes it."""
+
+from typing import Final, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from zope.interface import implementer
+
+from codexd.answers.heartbeat import Heartbeat
+from codexd.answers.recording import Recording
+from codexd.fronts.dialect import StreamEvent
+from codexd.interfaces import IStreamWriter
+from codexd.neutral.fault import Fault
+from codexd.policy import flow
+
+_BATCH_EVENTS: Final = 64
+"""How many events of a backlog are written before the transport may say that it is full."""
+
+_MIN_SECONDS: Final = 0.001  # a timer that fires a rounding error early must not loop
+
+
+class DeliveryOwner(Protocol):
+    """Whoever started a delivery: a running answer, or a replay."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The request's fields without effect."""
+        ...
+
+    def pause(self) -> None:
+        """Pause the model: this client is too slow."""
+        ...
+
+    def resume(self) -> None:
+        """Resume the model. Idempotent."""
+        ...
+
+    def drop(self, outcome: str) -> None:
+        """Give this client up: `slow_client`, `shutting_down`, or `internal` for a recording that broke off."""
+        ...
+
+    def on_defect(self) -> None:
+        """Give this client up, for an exception that is being handled."""
+        ...
+
+    def keep_alive(self) -> None:
+        """Send a sign of life: nothing was written for the keepalive period."""
+        ...
+
+    def delivered(self) -> None:
+        """Continue: the client's transport has taken everything."""
+        ...
+
+
+@implementer(IPushProducer)
+class StreamDelivery:
+    """One client's position in a recording (`codexd.answers.delivery.Delivery`).
+
+    Args:
+        recording: read from `position` on.
+        position: number of the first event to send.
+        writer: to the client; opened with the first event, or by `open`.
+        owner: acts on a slow client and on the end.
+        clock: for deadlines.
+        limits: how much a slow client is granted.
+        keepalive_seconds: the period after which `owner.keep_alive` is called.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        position: int,
+        writer: IStreamWriter,
+        owner: DeliveryOwner,
+        clock: IReactorTime,
+        limits: flow.FlowLimits,
+        keepalive_seconds: float,
+    ) -> None:
+        self._recording = recording
+        self._position = self._counted = position
+        self._writer = writer
+        self._owner = owner
+        self._clock = clock
+        self._limits = limits
+        self._flow = flow.ClientFlow()
+        self._paused = self._closed = self._hurried = False
+        self._timer: IDelayedCall | None = None
+        self._heartbeat = Heartbeat(clock, keepalive_seconds, owner.keep_alive)
+        self.started = False
+        recording.subscribe(self.advance)
+
+    @property
+    def behind(self) -> bool:
+        """Whether recorded events wait for the client."""
+        return self._position < self._recording.length
+
+    def open(self) -> None:
+        """Send the status and the headers, before there is an event."""
+        self._open()
+        if not self._paused:
+            self._writer.write(())
+
+    def advance(self) -> None:
+        """Send what was recorded since the last call, as far as the client takes it."""
+        if self._closed:
+            return
+        try:
+            self._send()
+            self._check()
+        except Exception:
+            self._owner.on_defect()
+
+    def keep_alive(self) -> None:
+        """Send the transport's own sign of life, unless the client is behind anyway."""
+        if not self._paused and not self.behind:
+            self._heartbeat.touch()
+            self._writer.keep_alive()
+
+    def finish(self) -> None:
+        """Send the rest; the owner is told once the client's transport has taken it."""
+        self._flow = flow.finish(self._flow)
+        self.advance()
+
+    def refuse(self, fault: Fault) -> None:
+        """Send an error in place of a stream that was not opened."""
+        self.stop()
+        self._writer.refuse(fault)
+        self._owner.delivered()
+
+    def stop(self) -> None:
+        """Stop sending: the client has everything or is gone. Idempotent."""
+        self._closed = True
+        self._heartbeat.stop()
+        self._recording.unsubscribe(self.advance)
+        self._stop_timer()
+
+    def hurry(self) -> None:
+        """Give the client up, rather than wait for it, once the end is recorded."""
+        self._hurried = True
+        self.advance()
+
+    def abort(self) -> None:
+        """Stop sending and break the connection off."""
+        self.stop()
+        self._writer.abort()
+
+    def pauseProducing(self) -> None:
+        """Stop writing: the transport is full (IPushProducer)."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """Write again: the transport has room (IPushProducer)."""
+        self._paused = False
+        self.advance()
+
+    def stopProducing(self) -> None:
+        """Stop writing: the connection is gone (IPushProducer). The writer reports that to the owner."""
+        self._paused = True
+        self._stop_timer()
+
+    def _open(self) -> None:
+        self.started = True
+        self._writer.open(self, self._owner.ignored)
+
+    def _send(self) -> None:
+        if self.behind and not self.started:
+            self._open()
+        while self.behind and not self._paused and not self._closed:
+            self._write(self._take())
+        over = self._recording.outcome is not None
+        if self._closed:
+            return
+        if not self.behind:
+            if over:
+                self._end(())
+        elif over and self._hurried:
+            self._owner.drop("shutting_down")
+        else:
+            self._count()
+
+    def _take(self) -> list[StreamEvent]:
+        """Return the next events to send, and subtract them from those that wait."""
+        waiting = self._flow.waiting_since is not None
+        if waiting:
+            self._count()
+        in_batches = waiting or self._recording.retained
+        events = self._recording.read(self._position, _BATCH_EVENTS if in_batches else None)
+        self._position += len(events)
+        self._recording.release(self._position)
+        if waiting:
+            self._flow = flow.dequeue(self._flow, _size(events), self._clock.seconds())
+        else:
+            self._counted = self._position
+        return events
+
+    def _write(self, events: list[StreamEvent]) -> None:
+        self._heartbeat.touch()
+        if self._recording.outcome is not None and not self.behind:
+            self._end(events)
+        else:
+            self._writer.write(events)
+
+    def _end(self, events: "list[StreamEvent] | tuple[()]") -> None:
+        outcome = self._recording.outcome
+        if outcome == "broken":
+            self._owner.drop("internal")
+            return
+        self._owner.resume()
+        self.stop()
+        self._writer.finish(events, outcome == "complete")
+        self._owner.delivered()
+
+    # A slow client.
+
+    def _count(self) -> None:
+        """Count the recorded events that wait for the client."""
+        events = self._recording.read(self._counted)
+        self._counted = self._recording.length
+        if events:
+            self._flow = flow.enqueue(self._flow, _size(events), self._clock.seconds())
+
+    def _check(self) -> None:
+        if self._closed or (self._flow.waiting_since is None and self._flow.paused_since is None):
+            self._stop_timer()
+            return
+        self._flow, action = flow.decide(self._flow, self._limits, self._clock.seconds())
+        if action == "drop":
+            self._owner.drop("slow_client")
+            return
+        if action == "pause":
+            self._owner.pause()
+        elif action == "resume":
+            self._owner.resume()
+        self._set_timer(flow.drop_deadline(self._flow, self._limits))
+
+    def _set_timer(self, when: float | None) -> None:
+        """Check again no later than at this time; a timer that fires too early sets itself again."""
+        if when is None:
+            self._stop_timer()
+        elif self._timer is None or self._timer.getTime() > when:
+            self._stop_timer()
+            wait_seconds = max(when - self._clock.seconds(), _MIN_SECONDS)
+            self._timer = self._clock.callLater(wait_seconds, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._check()
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+
+def _size(events: list[StreamEvent]) -> int:
+    return sum(len(name) + len(data) for name, data in events)

@@ -1,0 +1,79 @@
+"""The context of one request, handed down with it to every room it reaches."""
+
+from attrs import Factory, define, frozen
+
+from codexd.neutral.event import Usage
+
+OK = "ok"
+CLIENT_DISCONNECTED = "client_disconnected"
+OTHER_ROUTE = "other"
+TOKEN_KINDS = ("input", "cached", "cache_write", "output", "reasoning")
+
+
+@define(kw_only=True)
+class RequestRecord:
+    """One request, from its headers to its end.
+
+    Attributes:
+        id: its `x-request-id`.
+        method: the HTTP method; `other` for an unusual method, `background` for the end of a background
+            response.
+        began: when the request arrived, on the reactor's clock.
+        route: the template of its route; `other` where none matched.
+        status: the HTTP status; 499 when the client disconnected before there was one.
+        dialect: the dialect of the route, such as `chat` or `responses`; empty for other routes.
+        model: the model name of the request, shortened and stripped of control characters.
+        principal: the id of the authenticated principal.
+        stream: whether the response was streamed.
+        backend: the back end that was asked last: `codex` or an upstream's name; empty if none was.
+        worker: of Codex: the number of the child process.
+        thread: of Codex: the id of the thread.
+        first_event_seconds: time from arrival to the model's first event.
+        seconds: time from arrival to the end.
+        usages: the token usage of each choice.
+        ignored: request fields that were accepted without effect.
+        outcome: `ok`, `client_disconnected`, or the kind of the fault that ended it.
+        note: details of that fault for the log (`Fault.note`).
+    """
+
+    id: str = ""
+    method: str = ""
+    began: float = 0.0
+    route: str = OTHER_ROUTE
+    status: int = 499
+    dialect: str = ""
+    model: str = ""
+    principal: str = ""
+    stream: bool = False
+    backend: str = ""
+    worker: str = ""
+    thread: str = ""
+    first_event_seconds: float | None = None
+    seconds: float = 0.0
+    usages: list[Usage] = Factory(list)
+    ignored: tuple[str, ...] = ()
+    outcome: str = OK
+    note: str = ""
+
+    def tokens(self) -> dict[str, int]:
+        """Return the tokens of all choices, by kind."""
+        return {kind: sum(getattr(usage, f"{kind}_tokens") for usage in self.usages) for kind in TOKEN_KINDS}
+
+
+@frozen(kw_only=True)
+class RequestContext:
+    """Who asks, since when and until when; what log lines and upstream requests are joined by.
+
+    Attributes:
+        id: the `x-request-id`.
+        principal: the id of who asks.
+        traceparent: W3C Trace Context, forwarded to upstreams.
+        deadline: on the reactor's clock; None for none.
+        record: what is reported of the request; every room adds what it knows.
+    """
+
+    id: str
+    principal: str
+    traceparent: str
+    deadline: float | None = None
+    record: RequestRecord

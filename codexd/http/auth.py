@@ -1,0 +1,62 @@
+"""Authentication: who asks, and how much of a body is read for them."""
+
+from typing import Final
+
+from attrs import frozen
+
+from codexd.context import RequestContext
+from codexd.http.request import Request
+from codexd.http.request_id import traceparent
+from codexd.neutral.fault import FaultError, fault
+from codexd.policy.auth import Credentials, KeyRing
+from codexd.policy.cors import CorsPolicy
+
+UNKNOWN_CALLER_BODY_BYTES: Final = 64 * 2**10
+"""How much is read of a body whose sender will be refused anyway."""
+
+
+@frozen(kw_only=True)
+class Authenticator:
+    """Identifies callers by their API keys.
+
+    Attributes:
+        keys: the configured keys.
+        cors: the web pages that may call where no key is configured.
+        max_body_bytes: the largest body of a known caller, before and after decoding.
+        total_seconds: how long a request may take; its deadline.
+    """
+
+    keys: KeyRing
+    cors: CorsPolicy
+    max_body_bytes: int
+    total_seconds: float
+
+    def identify(self, request: Request) -> int:
+        """Identify the caller by the headers, and return how many bytes of body to read."""
+        header = request.getHeader
+        presented = Credentials(header(b"authorization"), header(b"x-api-key"), header(b"api-key"))
+        request.principal = self.keys.identify(presented)
+        return UNKNOWN_CALLER_BODY_BYTES if request.principal is None else self.max_body_bytes
+
+    def authenticate(self, request: Request) -> None:
+        """Give the request its context, or refuse it.
+
+        Without keys only this machine can call, but so can any web page in its browser: such pages are refused, also
+        when they send requests for which browsers send no preflight.
+
+        Raises:
+            FaultError: `invalid_api_key`, `origin_not_allowed`.
+        """
+        if self.keys.is_open and not self.cors.allows(request.getHeader(b"origin")):
+            raise FaultError(fault("origin_not_allowed"))
+        if request.principal is None:
+            raise FaultError(fault("invalid_api_key"))
+        record, principal = request.record, request.principal.id
+        record.principal = principal
+        request.context = RequestContext(
+            id=record.id,
+            principal=principal,
+            traceparent=traceparent(request.getHeader(b"traceparent")),
+            deadline=record.began + self.total_seconds,
+            record=record,
+        )

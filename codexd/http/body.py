@@ -1,0 +1,43 @@
+"""Reads the body of a request out of its content encoding."""
+
+from typing import Final
+
+from codexd.http.request import Request
+from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.wire.inflate import (
+    BodyTooLargeError,
+    CorruptBodyError,
+    DecodingError,
+    UnsupportedEncodingError,
+    inflate,
+)
+
+_READABLE: Final = (b"", b"application/json", b"text/plain")
+_FAULTS: Final[dict[type[DecodingError], Fault]] = {
+    UnsupportedEncodingError: fault(
+        "unsupported_media", "The content encoding must be gzip, deflate, br or zstd, at most two of them."
+    ),
+    CorruptBodyError: fault("malformed_json", "The body is not what its content encoding says."),
+    BodyTooLargeError: fault("too_large"),
+}
+
+
+def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the decoded body.
+
+    Args:
+        max_bytes: the largest decoded body that is accepted.
+
+    Raises:
+        FaultError: `too_large`, `unsupported_media`, or `malformed_json` for a body that contradicts its encoding.
+    """
+    if request.oversized:
+        raise FaultError(fault("too_large"))
+    media = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
+    if media not in _READABLE:
+        raise FaultError(fault("unsupported_media", "The content type must be application/json."))
+    encodings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding") or ())
+    try:
+        return inflate(encodings.decode("latin-1"), request.content.getvalue(), max_bytes)
+    except DecodingError as error:
+        raise FaultError(_FAULTS[type(error)]) from None

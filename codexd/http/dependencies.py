@@ -1,0 +1,66 @@
+"""Dependencies shared by the request handlers."""
+
+from attrs import Factory, frozen
+from twisted.python.failure import Failure
+
+from codexd.answers.dependencies import AnswerDependencies
+from codexd.answers.one_shot_event import OneShotEvent
+from codexd.fronts import compatibility, responses
+from codexd.fronts.dialect import RequestOptions
+from codexd.http.request import Request
+from codexd.interfaces import IEmbedder, IResponseStore
+from codexd.settings import Http, Responses
+from codexd.tools import output_mode
+from codexd.tools.output_mode import OutputModes
+
+
+@frozen(kw_only=True)
+class Dependencies:
+    """What the handlers need.
+
+    Attributes:
+        answers: what every answer needs.
+        embedder: creates embeddings.
+        http: settings of the server.
+        responses: settings of stored responses.
+        output_modes: which callers are shown tool calls as text.
+        recovered: fires when the responses that the last stop of the daemon interrupted are marked in the store.
+    """
+
+    answers: AnswerDependencies
+    embedder: IEmbedder
+    http: Http
+    responses: Responses
+    output_modes: OutputModes
+    recovered: OneShotEvent = Factory(OneShotEvent)
+
+    def options(self, request: Request) -> RequestOptions:
+        """Return the options a request is decoded with.
+
+        Raises:
+            FaultError: `wrong_value` for an unknown mode.
+        """
+        principal, header = request.context.principal, request.getHeader
+        calls = self.output_modes.choose([header(name) for name in output_mode.HEADERS], principal)
+        return RequestOptions(
+            principal,
+            modes=compatibility.choose_modes(header(compatibility.HEADER), frozenset(self.responses.compatibility)),
+            drop_hosted=self.responses.hosted_tools == "drop",
+            show_reasoning=self.http.reasoning_content,
+            calls_as_text=calls == "obsidian-xml",
+        )
+
+    async def store(self) -> IResponseStore:
+        """Return the store, once no interrupted response in it looks as if it were running."""
+        await self.recovered.wait()
+        return self.answers.store
+
+    async def recover(self) -> None:
+        """Mark the responses that the last stop of the daemon interrupted."""
+        store = self.answers.store
+        try:
+            for interrupted in await store.load_unfinished():
+                await store.save_response(responses.mark_interrupted(interrupted))
+        except Exception:
+            self.answers.request_log.log_save_failure(Failure())
+        self.recovered.fire()

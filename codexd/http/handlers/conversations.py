@@ -1,0 +1,111 @@
+"""Handlers of `/v1/conversations` and what is under it."""
+
+from attrs import frozen
+
+from codexd.fronts import conversations, pagination
+from codexd.http.body import read_body
+from codexd.http.dependencies import Dependencies
+from codexd.http.request import Request
+from codexd.neutral.fault import FaultError
+from codexd.neutral.stored import StoredConversation, StoredItem
+
+
+@frozen
+class ConversationHandlers:
+    """Create, show, change, delete.
+
+    A conversation that does not exist, or is another caller's, is `conversation_not_found` everywhere; an item
+    likewise `item_not_found`.
+    """
+
+    dependencies: Dependencies
+
+    async def create(self, request: Request) -> bytes:
+        """Create a conversation, with its first items if there are any.
+
+        Raises:
+            FaultError: for what is wrong with the body.
+        """
+        answers = self.dependencies.answers
+        conversation, items = conversations.decode_new_conversation(
+            self._body(request), self.dependencies.options(request), answers.token(), int(answers.now())
+        )
+        await answers.store.save_conversation(conversation, items)
+        return request.send(200, conversations.render_conversation(conversation))
+
+    async def show(self, request: Request, id: str) -> bytes:
+        """Send a conversation."""
+        return request.send(200, conversations.render_conversation(await self._load(request, id)))
+
+    async def update(self, request: Request, id: str) -> bytes:
+        """Change a conversation's metadata.
+
+        Raises:
+            FaultError: for what is wrong with the body.
+        """
+        changed = conversations.decode_update(self._body(request), await self._load(request, id))
+        if not await self.dependencies.answers.store.update_conversation(changed):
+            raise FaultError(conversations.conversation_not_found(id))
+        return request.send(200, conversations.render_conversation(changed))
+
+    async def delete(self, request: Request, id: str) -> bytes:
+        """Delete a conversation; the responses that were created in it stay."""
+        store = self.dependencies.answers.store
+        if not await store.delete_conversation(request.context.principal, id):
+            raise FaultError(conversations.conversation_not_found(id))
+        return request.send(200, conversations.render_deleted(id))
+
+    async def items(self, request: Request, id: str) -> bytes:
+        """List a conversation's items.
+
+        Raises:
+            FaultError: `wrong_value` for a query.
+        """
+        query = pagination.parse_page_query(request.query)
+        return request.send(200, pagination.render_page(await self._load_items(request, id), query))
+
+    async def append_items(self, request: Request, id: str) -> bytes:
+        """Append items to a conversation.
+
+        Raises:
+            FaultError: for what is wrong with the body.
+        """
+        options, answers = self.dependencies.options(request), self.dependencies.answers
+        before = await self._load_items(request, id)
+        items = conversations.decode_new_items(self._body(request), options, answers.token(), before)
+        if not await answers.store.append_items(options.principal, id, items):
+            raise FaultError(conversations.conversation_not_found(id))
+        include = pagination.parse_page_query(request.query).include
+        return request.send(200, pagination.render_list(items, include))
+
+    async def item(self, request: Request, id: str, item_id: str) -> bytes:
+        """Send one item."""
+        include = pagination.parse_page_query(request.query).include
+        for item in await self._load_items(request, id):
+            if item.id == item_id:
+                return request.send(200, conversations.render_item(item, include))
+        raise FaultError(conversations.item_not_found(item_id))
+
+    async def remove_item(self, request: Request, id: str, item_id: str) -> bytes:
+        """Remove one item from a conversation and send the conversation."""
+        conversation = await self._load(request, id)
+        if not await self.dependencies.answers.store.remove_item(conversation.owner, id, item_id):
+            raise FaultError(conversations.item_not_found(item_id))
+        return request.send(200, conversations.render_conversation(conversation))
+
+    def _body(self, request: Request) -> bytes:
+        return read_body(request, self.dependencies.http.max_body_bytes)
+
+    async def _load(self, request: Request, id: str) -> StoredConversation:
+        store = await self.dependencies.store()
+        conversation = await store.load_conversation(request.context.principal, id)
+        if conversation is None:
+            raise FaultError(conversations.conversation_not_found(id))
+        return conversation
+
+    async def _load_items(self, request: Request, id: str) -> tuple[StoredItem, ...]:
+        store = await self.dependencies.store()
+        items = await store.load_conversation_items(request.context.principal, id)
+        if items is None:
+            raise FaultError(conversations.conversation_not_found(id))
+        return items

@@ -1,0 +1,83 @@
+"""Handlers of the endpoints that create an answer: Chat Completions, Responses, the legacy Completions."""
+
+from typing import Final
+
+from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
+
+from codexd.answers.answer import Answer
+from codexd.answers.replay import Replay
+from codexd.fronts import responses
+from codexd.fronts.dialect import DecodedRequest, PendingRequest
+from codexd.http.body import read_body
+from codexd.http.dependencies import Dependencies
+from codexd.http.json_writer import JsonWriter
+from codexd.http.request import Request
+from codexd.http.response_headers import set_response_headers
+from codexd.http.sse_writer import SseWriter
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.stored import LoadedHistory
+
+_MODEL_CHARACTERS: Final = 64  # of a model's name that are logged
+
+
+@frozen
+class CreateHandlers:
+    """Decode the request, load its history, start the answer."""
+
+    dependencies: Dependencies
+
+    def create(self, request: Request) -> Deferred[bytes | None]:
+        """Answer a request in the dialect of its route.
+
+        Raises:
+            FaultError: for whatever is wrong with the request.
+        """
+        request.record.dialect = request.dialect.name
+        options = self.dependencies.options(request)
+        if self.dependencies.answers.active.draining:
+            raise FaultError(fault("shutting_down"))
+        pending = request.dialect.decode(read_body(request, self.dependencies.http.max_body_bytes), options)
+        if pending.history_query.is_empty:
+            return self._start(request, pending.complete(LoadedHistory()))
+        return Deferred.fromCoroutine(self._continue(request, pending))
+
+    async def _continue(self, request: Request, pending: PendingRequest) -> bytes | None:
+        store = await self.dependencies.store()
+        return await self._start(request, pending.complete(await store.load_history(pending.history_query)))
+
+    def _start(self, request: Request, decoded: DecodedRequest) -> Deferred[bytes | None]:
+        record = request.record
+        record.model = printable_model_name(decoded.turn.model)
+        record.stream = decoded.stream
+        if decoded.storage is not None and decoded.storage.background:
+            return Deferred.fromCoroutine(self._start_in_background(request, decoded))
+        writer = SseWriter(request) if decoded.stream else JsonWriter(request)
+        answer = Answer(self.dependencies.answers, request.context, decoded, writer)
+        writer.on_client_left(answer.client_left)
+        answer.start()
+        return writer.done
+
+    async def _start_in_background(self, request: Request, decoded: DecodedRequest) -> bytes | None:
+        """Start a background answer; its client is answered once it is stored as queued."""
+        record = evolve(request.record, method="background", status=200, usages=[])
+        context = evolve(request.context, record=record)
+        answer = Answer(self.dependencies.answers, context, decoded, None)
+        answer.start()
+        await answer.queued.wait()
+        if answer.rejection is not None:
+            raise FaultError(answer.rejection)
+        assert answer.accepted is not None
+        set_response_headers(request, answer.ignored)
+        if decoded.stream:
+            writer = SseWriter(request)
+            replay = Replay(self.dependencies.answers, request.context, writer, answer.recording, 0, answer.ignored)
+            writer.on_client_left(replay.client_left)
+            replay.start()
+            return await writer.done
+        return request.send(200, responses.render_stored(answer.accepted))
+
+
+def printable_model_name(name: str) -> str:
+    """Return a name that a client made up in a form that is safe to log."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:_MODEL_CHARACTERS])

@@ -1,0 +1,73 @@
+"""Handler of `/v1/embeddings`: passes the request on and returns the upstream's response unchanged."""
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+
+from codexd.answers.registry import ActiveAnswers
+from codexd.context import CLIENT_DISCONNECTED
+from codexd.fronts import embeddings
+from codexd.http.body import read_body
+from codexd.http.dependencies import Dependencies
+from codexd.http.handlers.create import printable_model_name
+from codexd.http.request import Request
+from codexd.neutral.fault import FaultError, fault
+from codexd.observe.metrics import Metrics
+
+
+@frozen
+class EmbeddingsHandler:
+    """Create embeddings at an upstream."""
+
+    dependencies: Dependencies
+
+    def embed(self, request: Request) -> Deferred[bytes]:
+        """Pass a request for embeddings on.
+
+        Raises:
+            FaultError: for whatever is wrong with the request.
+        """
+        request.record.dialect = "embeddings"
+        decoded = embeddings.decode(read_body(request, self.dependencies.http.max_body_bytes))
+        request.record.model = printable_model_name(decoded.model)
+        answers = self.dependencies.answers
+        embedder = self.dependencies.embedder
+        passthrough = Passthrough(answers.active, answers.request_log.metrics, request)
+        return Deferred.fromCoroutine(passthrough.run(lambda: embedder.embed(decoded.model, decoded.with_model)))
+
+
+class Passthrough:
+    """One request that is passed on; draining waits for it (`codexd.answers.registry.Drainable`)."""
+
+    def __init__(self, active: ActiveAnswers, metrics: Metrics, request: Request) -> None:
+        self._active = active
+        self._metrics = metrics
+        self._request = request
+        self._response: Deferred[bytes] | None = None
+        self._shut_down = False
+
+    async def run(self, send: Callable[[], Deferred[bytes]]) -> bytes:
+        """Send the request and return the body of its response. Cancel it when the client is gone.
+
+        Raises:
+            FaultError: from the upstream; `shutting_down`.
+        """
+        self._active.add(self)
+        try:
+            self._response = send()
+            return self._request.send(200, await self._response)
+        except CancelledError:
+            if self._shut_down:
+                raise FaultError(fault("shutting_down")) from None
+            self._request.record.outcome = CLIENT_DISCONNECTED
+            self._metrics.count("client_disconnected")
+            raise
+        finally:
+            self._active.remove(self)
+
+    def shut_down(self) -> None:
+        """End with `shutting_down`, now (Drainable)."""
+        self._shut_down = True
+        if self._response is not None:
+            self._response.cancel()

@@ -1,0 +1,38 @@
+"""Handlers of `/v1/models` and of `/metrics`."""
+
+from attrs import frozen
+
+from codexd.fronts import models
+from codexd.http.request import Request
+from codexd.interfaces import IModelBackend
+from codexd.observe.metrics import CONTENT_TYPE, Metrics
+
+
+@frozen
+class ModelHandlers:
+    """List the models, or show one."""
+
+    backend: IModelBackend
+
+    def models(self, request: Request) -> bytes:
+        """List the models."""
+        return request.send(200, models.render_models(self.backend.models()))
+
+    def model(self, request: Request, id: str) -> bytes:
+        """Send one model.
+
+        Raises:
+            FaultError: `unknown_model`.
+        """
+        return request.send(200, models.render_model(self.backend.models(), id))
+
+
+@frozen
+class MetricsHandler:
+    """Show the metrics."""
+
+    registry: Metrics
+
+    def metrics(self, request: Request) -> bytes:
+        """Send the metrics in Prometheus' text format."""
+        return request.send(200, self.registry.render(), CONTENT_TYPE)

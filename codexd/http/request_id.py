@@ -1,0 +1,30 @@
+"""Ids from outside: the request id, the trace context, and ids in paths."""
+
+import re
+import secrets
+from typing import Final
+
+from werkzeug.routing import BaseConverter
+
+_ACCEPTED: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def request_id(given: bytes | None) -> str:
+    """Return the client's own `x-request-id` if it is harmless, else a new id."""
+    if given is not None and _ACCEPTED.fullmatch(given):
+        return given.decode("ascii")
+    return "req_" + secrets.token_hex(16)
+
+
+def traceparent(given: bytes | None) -> str:
+    """Return the client's `traceparent` (W3C Trace Context, version 00) if it is valid, else a new one."""
+    if given is not None and _TRACEPARENT.fullmatch(given):
+        return given.decode("ascii")
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+
+
+class PathId(BaseConverter):
+    """An id as one segment of a path; no other segment matches the route."""
+
+    regex = "[A-Za-z0-9._-]{1,256}"

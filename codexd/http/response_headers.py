@@ -1,0 +1,26 @@
+"""Headers that every response of a model endpoint has."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from codexd.http.request import Request
+
+STREAM: Final = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+"""Headers of an SSE stream."""
+
+
+def set_response_headers(request: Request, ignored: Iterable[str] = ()) -> None:
+    """Set the headers, right before the first byte leaves.
+
+    Args:
+        ignored: the request's fields without effect; the request log reports them, too.
+    """
+    names = request.record.ignored = tuple(dict.fromkeys(ignored))
+    request.setHeader(b"openai-processing-ms", b"%d" % request.milliseconds())
+    request.set_headers(request.dialect.headers)
+    if names:
+        request.setHeader(b"x-codexd-ignored", ", ".join(names).encode())

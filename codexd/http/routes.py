@@ -1,0 +1,228 @@
+"""The route table. Paths are canonical here (path.py). A route authenticates unless it says that it is public."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from attrs import frozen
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from codexd.fronts.dialect import Dialect
+from codexd.fronts.openai import CHAT, COMPLETIONS, OPENAI, RESPONSES
+from codexd.http.auth import Authenticator
+from codexd.http.handlers.conversations import ConversationHandlers
+from codexd.http.handlers.create import CreateHandlers
+from codexd.http.handlers.embeddings import EmbeddingsHandler
+from codexd.http.handlers.models import MetricsHandler, ModelHandlers
+from codexd.http.handlers.probes import ProbeHandlers
+from codexd.http.handlers.stored_responses import StoredResponseHandlers
+from codexd.http.request import Request
+from codexd.http.request_id import PathId
+from codexd.neutral.fault import FaultError, fault
+
+Handler = Callable[..., Any]
+
+
+@frozen(kw_only=True)
+class Handlers:
+    """The handlers behind the routes."""
+
+    create: CreateHandlers
+    stored: StoredResponseHandlers
+    conversations: ConversationHandlers
+    models: ModelHandlers
+    embeddings: EmbeddingsHandler
+    metrics: MetricsHandler
+    probes: ProbeHandlers
+
+
+_app = Klein()
+_app.url_map.converters["id"] = PathId
+
+
+def _route(method: str, path: str, dialect: Dialect = OPENAI, public: bool = False) -> Callable[[Handler], Handler]:
+    """Declare a route.
+
+    Args:
+        method: the HTTP method.
+        path: the path, with `<converter:name>` for its variables.
+        dialect: the shape of its errors, and of its answers where it has some.
+        public: needs no API key.
+    """
+    template = path.replace("<id:", "{").replace("<path:", "{").replace(">", "}")
+
+    def declare(handler: Handler) -> Handler:
+        @wraps(handler)
+        def handle(routes: "Routes", request: Request, **variables: str) -> Any:
+            request.record.route = template
+            request.dialect = dialect
+            if not public:
+                routes.authenticator.authenticate(request)
+            return handler(routes, request, **variables)
+
+        route: Handler = _app.route(path, methods=[method])(handle)
+        return route
+
+    return declare
+
+
+class Routes:
+    """Maps every path and method to its handler.
+
+    Attributes:
+        app: the Klein application.
+        authenticator: asked for every route that is not public.
+    """
+
+    app = _app
+
+    def __init__(self, authenticator: Authenticator, handlers: Handlers) -> None:
+        self.authenticator = authenticator
+        self._handlers = handlers
+
+    # Answers.
+
+    @_route("POST", "/v1/chat/completions", CHAT)
+    def chat(self, request: Request) -> Deferred[bytes | None]:
+        """Create a chat completion."""
+        return self._handlers.create.create(request)
+
+    @_route("POST", "/v1/completions", COMPLETIONS)
+    def completions(self, request: Request) -> Deferred[bytes | None]:
+        """Create a legacy completion."""
+        return self._handlers.create.create(request)
+
+    @_route("POST", "/v1/responses", RESPONSES)
+    def responses(self, request: Request) -> Deferred[bytes | None]:
+        """Create a response."""
+        return self._handlers.create.create(request)
+
+    @_route("POST", "/v1/embeddings")
+    def embeddings(self, request: Request) -> Deferred[bytes]:
+        """Create embeddings."""
+        return self._handlers.embeddings.embed(request)
+
+    # Stored responses.
+
+    @_route("POST", "/v1/responses/input_tokens", RESPONSES)
+    async def input_tokens(self, request: Request) -> bytes:
+        """Estimate the input tokens of a request."""
+        return await self._handlers.stored.count_tokens(request)
+
+    @_route("POST", "/v1/responses/compact", RESPONSES)
+    def compact(self, request: Request) -> bytes:
+        """Refuse to compact a history."""
+        return self._handlers.stored.compact(request)
+
+    @_route("GET", "/v1/responses/<id:id>", RESPONSES)
+    async def response(self, request: Request, id: str) -> bytes | None:
+        """Send a response, or its stream."""
+        return await self._handlers.stored.show(request, id)
+
+    @_route("DELETE", "/v1/responses/<id:id>", RESPONSES)
+    async def delete_response(self, request: Request, id: str) -> bytes:
+        """Delete a response."""
+        return await self._handlers.stored.delete(request, id)
+
+    @_route("POST", "/v1/responses/<id:id>/cancel", RESPONSES)
+    async def cancel_response(self, request: Request, id: str) -> bytes:
+        """Cancel a background answer."""
+        return await self._handlers.stored.cancel(request, id)
+
+    @_route("GET", "/v1/responses/<id:id>/input_items", RESPONSES)
+    async def input_items(self, request: Request, id: str) -> bytes:
+        """List what the model was shown."""
+        return await self._handlers.stored.input_items(request, id)
+
+    # Conversations.
+
+    @_route("POST", "/v1/conversations")
+    async def create_conversation(self, request: Request) -> bytes:
+        """Create a conversation."""
+        return await self._handlers.conversations.create(request)
+
+    @_route("GET", "/v1/conversations/<id:id>")
+    async def conversation(self, request: Request, id: str) -> bytes:
+        """Send a conversation."""
+        return await self._handlers.conversations.show(request, id)
+
+    @_route("POST", "/v1/conversations/<id:id>")
+    async def update_conversation(self, request: Request, id: str) -> bytes:
+        """Change a conversation's metadata."""
+        return await self._handlers.conversations.update(request, id)
+
+    @_route("DELETE", "/v1/conversations/<id:id>")
+    async def delete_conversation(self, request: Request, id: str) -> bytes:
+        """Delete a conversation."""
+        return await self._handlers.conversations.delete(request, id)
+
+    @_route("GET", "/v1/conversations/<id:id>/items")
+    async def items(self, request: Request, id: str) -> bytes:
+        """List a conversation's items."""
+        return await self._handlers.conversations.items(request, id)
+
+    @_route("POST", "/v1/conversations/<id:id>/items")
+    async def append_items(self, request: Request, id: str) -> bytes:
+        """Append items to a conversation."""
+        return await self._handlers.conversations.append_items(request, id)
+
+    @_route("GET", "/v1/conversations/<id:id>/items/<id:item_id>")
+    async def item(self, request: Request, id: str, item_id: str) -> bytes:
+        """Send one item of a conversation."""
+        return await self._handlers.conversations.item(request, id, item_id)
+
+    @_route("DELETE", "/v1/conversations/<id:id>/items/<id:item_id>")
+    async def remove_item(self, request: Request, id: str, item_id: str) -> bytes:
+        """Remove one item from a conversation."""
+        return await self._handlers.conversations.remove_item(request, id, item_id)
+
+    # Models and metrics.
+
+    @_route("GET", "/v1/models")
+    def models(self, request: Request) -> bytes:
+        """List the models."""
+        return self._handlers.models.models(request)
+
+    @_route("GET", "/v1/models/<path:id>")
+    def model(self, request: Request, id: str) -> bytes:
+        """Send one model; its id may contain slashes."""
+        return self._handlers.models.model(request, id)
+
+    @_route("GET", "/metrics")
+    def metrics(self, request: Request) -> bytes:
+        """Send the metrics."""
+        return self._handlers.metrics.metrics(request)
+
+    # Probes.
+
+    @_route("GET", "/livez", public=True)
+    def live(self, request: Request) -> bytes:
+        """Report liveness."""
+        return self._handlers.probes.live(request)
+
+    @_route("GET", "/readyz", public=True)
+    def ready(self, request: Request) -> bytes:
+        """Report readiness."""
+        return self._handlers.probes.ready(request)
+
+    @_route("GET", "/healthz", public=True)
+    def health(self, request: Request) -> bytes:
+        """Report both."""
+        return self._handlers.probes.health(request)
+
+    @_app.handle_errors  # type: ignore[call-overload]
+    def failed(self, request: Request, failure: Failure) -> bytes:
+        """Send the error of a request that failed before its answer began."""
+        error = failure.value
+        if isinstance(error, FaultError):
+            return request.refuse(error.fault)
+        if isinstance(error, NotFound):
+            return request.refuse(fault("unknown_url"))
+        if isinstance(error, MethodNotAllowed):
+            allowed = sorted((*(error.valid_methods or ()), "OPTIONS"))
+            request.setHeader(b"allow", ", ".join(allowed).encode())
+            return request.refuse(fault("method_not_allowed"))
+        return request.refuse_defect(failure)

@@ -1,0 +1,46 @@
+"""Writes a streamed response as Server-Sent Events (WHATWG HTML, 9.2)."""
+
+from collections.abc import Sequence
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from codexd.fronts.dialect import StreamEvent
+from codexd.http.json_writer import JsonWriter
+from codexd.http.response_headers import STREAM, set_response_headers
+from codexd.interfaces import IStreamWriter
+from codexd.wire.sse import encode_comment, encode_frame
+
+_KEEPALIVE = encode_comment(b"keep-alive")
+
+
+@implementer(IStreamWriter)
+class SseWriter(JsonWriter):
+    """Writes the events of one stream to an HTTP request; those of one call leave in one write."""
+
+    def open(self, producer: IPushProducer, ignored: tuple[str, ...]) -> None:
+        """Send the status and the headers (IStreamWriter)."""
+        request = self._request
+        request.setResponseCode(200)
+        request.set_headers(STREAM)
+        set_response_headers(request, ignored)
+        request.registerProducer(producer, True)
+
+    def write(self, events: Sequence[StreamEvent]) -> None:
+        """Send events (IStreamWriter)."""
+        self._request.write(b"".join([encode_frame(data, name or None) for name, data in events]))
+
+    def keep_alive(self) -> None:
+        """Send a comment (IStreamWriter)."""
+        self._request.write(_KEEPALIVE)
+
+    def finish(self, events: Sequence[StreamEvent], complete: bool) -> None:
+        """Send the last events and end the response (IStreamWriter)."""
+        frames = [encode_frame(data, name or None) for name, data in events]
+        done = self._request.dialect.done
+        if complete and done:
+            frames.append(encode_frame(done))
+        if frames:
+            self._request.write(b"".join(frames))
+        self._request.unregisterProducer()
+        self.done.callback(None)

@@ -1,0 +1,124 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.answers.lifecycle import AnswerLifecycle, make_lifecycle
+from codexd.neutral.fault import fault
+
+GONE = fault("shutting_down")
+
+
+class RecordedActions:
+    """Writes down every action of the machine; what each leads to is the test's to say."""
+
+    def __init__(self, **follow_ups: str) -> None:
+        self.actions: list[str] = []
+        self.states: list[str] = []
+        self._follow_ups = follow_ups
+        self.lifecycle: AnswerLifecycle = make_lifecycle(self)
+
+    def enter(self, state: str) -> None:
+        self.states.append(state)
+
+    def fail(self, fault: object) -> None:
+        self.actions.append("fail")
+
+    def __getattr__(self, action: str) -> object:
+        def act() -> None:
+            self.actions.append(action)
+            if action in self._follow_ups:
+                getattr(self.lifecycle, self._follow_ups[action])()
+
+        return act
+
+
+def foreground() -> RecordedActions:
+    """Return an answer that runs."""
+    answer = RecordedActions(begin_turns="begun")
+    answer.lifecycle.begin()
+    return answer
+
+
+class TestPaths(SynchronousTestCase):
+    def test_a_foreground_answer_is_never_stored(self) -> None:
+        answer = foreground()
+        answer.lifecycle.deliver()
+        answer.lifecycle.delivered()
+        self.assertEqual(answer.states, ["starting", "running", "delivering", "over"])
+        self.assertEqual(answer.actions, ["begin_turns", "settle", "stop_model", "deliver_end", "stop_model", "close"])
+
+    def test_a_stored_answer_is_delivered_after_it_was_saved(self) -> None:
+        answer = foreground()
+        answer.lifecycle.save()
+        self.assertEqual(answer.actions[-1], "save_end")
+        answer.lifecycle.deliver()
+        self.assertEqual(answer.states[-2:], ["saving", "delivering"])
+
+    def test_a_background_answer_is_saved_before_the_model_is_asked(self) -> None:
+        answer = RecordedActions(begin_turns="begun")
+        answer.lifecycle.queue()
+        self.assertEqual(answer.actions, ["save_queued"])
+        answer.lifecycle.begin()
+        self.assertEqual(answer.states, ["queued", "starting", "running"])
+
+    def test_a_background_answer_that_is_not_accepted_never_asks_the_model(self) -> None:
+        answer = RecordedActions()
+        answer.lifecycle.queue()
+        answer.lifecycle.reject()
+        self.assertEqual(answer.states, ["queued", "over"])
+        self.assertNotIn("begin_turns", answer.actions)
+
+    def test_an_end_that_cannot_be_saved_may_be_replaced_and_saved_again(self) -> None:
+        answer = foreground()
+        answer.lifecycle.save()
+        answer.lifecycle.save()
+        self.assertEqual(answer.actions.count("save_end"), 2)
+
+
+class TestClients(SynchronousTestCase):
+    def test_a_client_that_leaves_while_the_model_answers_decides_nothing_by_itself(self) -> None:
+        answer = foreground()
+        answer.lifecycle.client_left()
+        self.assertEqual((answer.actions[-2:], answer.states[-1]), (["detach", "abandon"], "running"))
+        answer.lifecycle.discard()
+        self.assertEqual(answer.states[-1], "over")
+
+    def test_a_client_that_leaves_while_the_end_is_saved_changes_nothing_about_that(self) -> None:
+        answer = foreground()
+        answer.lifecycle.save()
+        answer.lifecycle.client_left()
+        self.assertEqual((answer.actions[-1], answer.states[-1]), ("detach", "saving"))
+
+    def test_a_client_that_leaves_in_the_end_ends_the_answer(self) -> None:
+        answer = foreground()
+        answer.lifecycle.deliver()
+        answer.lifecycle.client_left()
+        self.assertEqual(answer.states[-1], "over")
+
+
+class TestStop(SynchronousTestCase):
+    def test_a_running_answer_fails_and_settles(self) -> None:
+        answer = foreground()
+        answer.lifecycle.stop(GONE)
+        self.assertEqual(answer.actions[-3:], ["fail", "hurry", "settle"])
+
+    def test_a_queued_answer_fails_before_the_model_is_asked(self) -> None:
+        answer = RecordedActions(begin_turns="begun")
+        answer.lifecycle.queue()
+        answer.lifecycle.stop(GONE)
+        self.assertEqual(answer.actions[-1], "fail")
+
+    def test_an_answer_whose_end_is_known_only_hurries(self) -> None:
+        for step in ("save", "deliver"):
+            answer = foreground()
+            getattr(answer.lifecycle, step)()
+            answer.lifecycle.stop(GONE)
+            self.assertEqual(answer.actions[-1], "hurry")
+
+    def test_nothing_happens_to_an_answer_that_is_over(self) -> None:
+        answer = foreground()
+        answer.lifecycle.deliver()
+        answer.lifecycle.delivered()
+        before = list(answer.actions)
+        for late in ("begin", "begun", "save", "deliver", "delivered", "client_left", "discard"):
+            getattr(answer.lifecycle, late)()
+        answer.lifecycle.stop(GONE)
+        self.assertEqual(answer.actions, before)

@@ -1,0 +1,135 @@
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.answers.registry import ActiveAnswers
+from codexd.neutral import event as e
+from codexd.neutral.fault import FaultError
+from codexd.observe.metrics import Metrics
+from tests.support.fake_backend import message
+from tests.support.http_cases import CHAT, ChatCase
+from tests.support.in_memory_server import chat, metric
+
+
+class Activity:
+    """Ends when it is shut down."""
+
+    def __init__(self, active: ActiveAnswers) -> None:
+        self.active = active
+        self.shut_downs = 0
+
+    def shut_down(self) -> None:
+        self.shut_downs += 1
+        self.active.remove(self)
+
+
+class ActiveAnswersTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock, self.metrics = Clock(), Metrics()
+        self.active = ActiveAnswers(self.clock, 10.0, 2, self.metrics)
+        self.activities = [Activity(self.active) for _ in range(2)]
+
+    def test_active_answers_are_counted(self) -> None:
+        for activity in self.activities:
+            self.active.add(activity)
+        self.assertEqual(metric(self.metrics, "codexd_requests_running"), 2)
+        self.active.remove(self.activities[0])
+        self.active.remove(self.activities[0])
+        self.assertEqual(metric(self.metrics, "codexd_requests_running"), 1)
+
+    def test_nothing_is_accepted_while_draining(self) -> None:
+        self.successResultOf(self.active.drain())
+        with self.assertRaises(FaultError) as caught:
+            self.active.add(self.activities[0])
+        self.assertEqual(caught.exception.fault.kind, "shutting_down")
+
+    def test_draining_waits_for_the_last(self) -> None:
+        for activity in self.activities:
+            self.active.add(activity)
+        closed, again = self.active.drain(), self.active.drain()
+        self.active.remove(self.activities[0])
+        self.assertNoResult(closed)
+        self.active.remove(self.activities[1])
+        self.successResultOf(closed)
+        self.successResultOf(again)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_takes_too_long_is_shut_down(self) -> None:
+        for activity in self.activities:
+            self.active.add(activity)
+        closed = self.active.drain()
+        self.clock.advance(9.9)
+        self.assertEqual([activity.shut_downs for activity in self.activities], [0, 0])
+        self.clock.advance(0.1)
+        self.assertEqual([activity.shut_downs for activity in self.activities], [1, 1])
+        self.successResultOf(closed)
+
+    def test_they_are_shut_down_in_order_of_arrival(self) -> None:
+        shut_down: list[Activity] = []
+        activities = [Activity(self.active) for _ in range(8)]
+        for activity in activities:
+            activity.shut_down = lambda activity=activity: shut_down.append(activity)  # type: ignore[method-assign,misc]
+            self.active.add(activity)
+        self.active.drain()
+        self.clock.advance(10)
+        self.assertEqual(shut_down, activities)
+
+    def test_a_caller_can_stop_waiting(self) -> None:
+        self.active.add(self.activities[0])
+        closed, other = self.active.drain(), self.active.drain()
+        closed.cancel()
+        self.failureResultOf(closed)
+        self.active.remove(self.activities[0])
+        self.successResultOf(other)
+
+
+class TestStopping(ChatCase):
+    def test_new_requests_are_refused_and_running_ones_finish(self) -> None:
+        turn = self.start_stream()
+        turn.emit(e.Began())
+        closed = self.server.active.drain()
+        response = self.server.request("POST", CHAT, chat())
+        self.assertEqual((response.status, response.error["code"]), (503, "shutting_down"))
+        self.assertEqual(response.headers["retry-after"], "5")
+        self.assertNoResult(closed)
+        turn.emit(*message(), e.Ended("stop"))
+        self.assertEqual(self.texts()[-1], "[DONE]")
+        self.successResultOf(closed)
+
+    def test_a_running_one_that_takes_too_long_is_failed_and_cancelled(self) -> None:
+        for stream, said, status in ((True, (e.Began(),), 200), (True, (), 503), (False, (e.Began(),), 503)):
+            self.setUp()
+            (turn,) = self.ask(stream=stream)
+            turn.emit(*said)
+            closed = self.server.active.drain()
+            self.server.clock.advance(10)
+            response = self.connection.response
+            self.assertEqual((response.status, response.whole), (status, True))
+            error = response.error if status == 503 else response.events[-1]["error"]
+            self.assertEqual(error["code"], "shutting_down")
+            self.assertEqual(turn.actions, ["cancel"])
+            self.successResultOf(closed)
+            self.assert_nothing_running()
+
+    def test_one_whose_client_does_not_read_is_broken_off(self) -> None:
+        turn = self.start_stream()
+        self.connection.transport.reading = False
+        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
+        turn.emit(e.TextDelta(0, "b"))
+        closed = self.server.active.drain()
+        self.server.clock.advance(9.9)
+        self.assertFalse(self.connection.transport.aborted)
+        self.server.clock.advance(0.1)
+        self.assertTrue(self.connection.transport.aborted)
+        self.successResultOf(closed)
+        self.assert_nothing_running()
+
+    def test_so_is_one_whose_client_has_not_taken_an_answer_that_ended(self) -> None:
+        turn = self.start_stream()
+        self.connection.transport.reading = False
+        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
+        turn.emit(e.MessageClosed(0), e.Ended("stop"))
+        closed = self.server.active.drain()
+        self.assertNoResult(closed)
+        self.server.clock.advance(10)
+        self.assertTrue(self.connection.transport.aborted)
+        self.successResultOf(closed)

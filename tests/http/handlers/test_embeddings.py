@@ -1,0 +1,68 @@
+"""Tests of the embeddings door."""
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.neutral.fault import FaultError, fault
+from codexd.wire import json
+from tests.support.in_memory_server import InMemoryServer
+
+PATH = "/v1/embeddings"
+ASKED = {"model": "embedder", "input": ["a", "b"], "dimensions": 3}
+
+
+class EmbeddingsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = InMemoryServer()
+
+    def test_the_request_goes_on_under_the_models_own_name_and_the_answer_comes_back_as_it_is(self) -> None:
+        connection = self.server.connect()
+        connection.request("POST", PATH, ASKED)
+        ((model, body),) = self.server.backend.embedding
+        self.assertEqual((model, json.decode(body)), ("embedder", ASKED | {"model": "its-own-name"}))
+        self.server.backend.embedded.callback(b'{"object": "list",  "data": []}')
+        (response,) = connection.responses("POST")
+        self.assertEqual((response.status, response.body), (200, b'{"object": "list",  "data": []}'))
+
+    def test_what_nobody_can_take_is_refused_before_anybody_is_asked(self) -> None:
+        response = self.server.request("POST", PATH, {"model": "embedder"})
+        self.assertEqual((response.status, response.error["param"]), (400, "input"))
+        self.assertEqual(self.server.backend.embedding, [])
+
+    def test_a_model_without_embeddings_is_a_400(self) -> None:
+        self.server.backend.begin_errors = [fault("unsupported", "No.", param="model")]
+        response = self.server.request("POST", PATH, ASKED)
+        self.assertEqual((response.status, response.error["param"]), (400, "model"))
+
+    def test_a_failure_of_the_upstream_is_an_error_of_ours(self) -> None:
+        connection = self.server.connect()
+        connection.request("POST", PATH, ASKED)
+        self.server.backend.embedded.errback(FaultError(fault("model_refused_us")))
+        (response,) = connection.responses("POST")
+        self.assertEqual((response.status, response.error["code"]), (502, "model_refused_us"))
+
+    def test_a_client_that_leaves_has_the_request_given_up(self) -> None:
+        given_up: list[object] = []
+        self.server.backend.embedded = Deferred(given_up.append)
+        connection = self.server.connect()
+        connection.request("POST", PATH, ASKED)
+        connection.disconnect()
+        self.assertEqual(len(given_up), 1)
+        record = self.server.log.records[0]
+        self.assertEqual((record.status, record.outcome), (499, "client_disconnected"))
+
+    def test_the_end_of_the_daemon_waits_for_it_but_not_for_ever(self) -> None:
+        for late in (False, True):
+            self.setUp()
+            connection = self.server.connect()
+            connection.request("POST", PATH, ASKED)
+            closed = self.server.active.drain()
+            self.assertNoResult(closed)
+            self.assertEqual(self.server.request("POST", PATH, ASKED).status, 503)
+            if late:
+                self.server.clock.advance(1000)
+            else:
+                self.server.backend.embedded.callback(b"{}")
+            self.successResultOf(closed)
+            (response,) = connection.responses("POST")
+            self.assertEqual(response.status, 503 if late else 200)

@@ -1,0 +1,13 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.context import TOKEN_KINDS, RequestRecord
+from codexd.neutral.event import Usage
+
+
+class RequestRecordTests(SynchronousTestCase):
+    def test_tokens_are_summed_over_all_choices(self) -> None:
+        record = RequestRecord(usages=[Usage(1, 2, 3, 4, 5), Usage(10, 20, 30, 40, 50)])
+        self.assertEqual(record.tokens(), dict(zip(TOKEN_KINDS, (11, 22, 33, 44, 55), strict=True)))
+
+    def test_the_default_status_is_499(self) -> None:
+        self.assertEqual(RequestRecord().status, 499)
