@@ -86,10 +86,10 @@ class Answer:
     def _build_encoder(self) -> Encoder | None:
         """Build the encoder of the stream; a background answer always has one, which begins with `queued`."""
         if self._storage is not None and self._in_background:
-            encoder = self._storage.build_encoder(self.identity)
+            encoder = self._storage.build_encoder(self.identity, self._folds)
             self.recording.append(encoder.queued())
             return encoder
-        return self._decoded.build_encoder(self.identity) if self._decoded.stream else None
+        return self._decoded.build_encoder(self.identity, self._folds) if self._decoded.stream else None
 
     def _deliver_to(self, writer: Any) -> Delivery:
         if writer is None:

@@ -5,14 +5,14 @@ request, which encodes its own response, also for the store. Streams are encoded
 they are framed (server-sent events, WebSocket messages) is up to the writer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import evolve, field, frozen
 
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
-from codexd.neutral.reply import Reply
+from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, ResponseState, StoredResponse
 from codexd.neutral.turn import Turn
 
@@ -81,7 +81,10 @@ class ResponseIdentity:
 
 
 class Encoder(Protocol):
-    """Encodes one streamed response."""
+    """Encodes one streamed response.
+
+    It reads the folds it was built with, and never feeds them: each event is fed to the fold of its choice first.
+    """
 
     def feed(self, event: Event, choice: int = 0) -> list[StreamEvent]:
         """Return the stream events of this event; possibly none."""
@@ -112,8 +115,8 @@ class StorageEncoder(Protocol):
         """Whether the response continues without its client."""
         ...
 
-    def build_encoder(self, identity: ResponseIdentity) -> QueuedEncoder:
-        """Build the encoder of the stream that is stored with a background response."""
+    def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> QueuedEncoder:
+        """Build the encoder of the stream that is stored with a background response, over the fold of its choice."""
         ...
 
     def encode(self, reply: Reply, identity: ResponseIdentity, state: ResponseState = "over") -> StoredResponse:
@@ -144,8 +147,8 @@ class DecodedRequest(Protocol):
         """The encoder for the store; None if the response is not stored."""
         ...
 
-    def build_encoder(self, identity: ResponseIdentity) -> Encoder:
-        """Build the encoder of a streamed response."""
+    def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> Encoder:
+        """Build the encoder of a streamed response, over the folds of its choices."""
         ...
 
     def render(self, replies: tuple[Reply, ...], identity: ResponseIdentity) -> bytes:

@@ -16,7 +16,7 @@ from codexd.wire.json import Json
 from codexd.wire.sse import SseDecoder
 from tests.support import chat_stream, responses_stream
 from tests.support import completions_client as legacy
-from tests.support.framing import encode_stream
+from tests.support.framing import build_folding_encoder, encode_stream
 
 STAMP: Final = ResponseIdentity("00ff", 1700000000, "m1")
 _ASKED: Final = {"model": "m1", "stream_options": {"include_usage": True}}
@@ -53,7 +53,7 @@ class Endpoint:
 
     def stream(self, events: Iterable[Event]) -> bytes:
         """Return the stream of an answer."""
-        encoder = self.exchange.build_encoder(STAMP)
+        encoder = build_folding_encoder(self.exchange, STAMP)
         return encode_stream(self.dialect, encoder, ((0, event) for event in events))
 
     def body_of(self, events: Iterable[Event]) -> bytes:

@@ -1,11 +1,13 @@
 """A decoded Chat request and how its response is written."""
 
+from collections.abc import Sequence
+
 from attrs import field, frozen
 
 from codexd.fronts.chat.objects import ChatOutputOptions, render_completion
 from codexd.fronts.chat.stream import ChatEncoder
 from codexd.fronts.dialect import ResponseIdentity, turn_for_choice
-from codexd.neutral.reply import Reply
+from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 
 
@@ -24,7 +26,7 @@ class DecodedChatRequest:
     def _turns(self) -> tuple[Turn, ...]:
         return tuple(turn_for_choice(self.turn, index) for index in range(self.choices))
 
-    def build_encoder(self, identity: ResponseIdentity) -> ChatEncoder:
+    def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> ChatEncoder:
         """Build the encoder of a streamed response."""
         return ChatEncoder(self.choices, self.output_options, identity)
 

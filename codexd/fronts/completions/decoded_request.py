@@ -1,11 +1,13 @@
 """A decoded legacy request and how its response is written."""
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from codexd.fronts.completions.objects import CompletionsOutputOptions, render_completion
 from codexd.fronts.completions.stream import CompletionsEncoder
 from codexd.fronts.dialect import ResponseIdentity
-from codexd.neutral.reply import Reply
+from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 
 
@@ -35,7 +37,7 @@ class DecodedCompletionsRequest:
         """The number of choices: prompts times `n`."""
         return len(self.turns)
 
-    def build_encoder(self, identity: ResponseIdentity) -> CompletionsEncoder:
+    def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> CompletionsEncoder:
         """Build the encoder of a streamed response."""
         return CompletionsEncoder(self.output_options, identity)
 

@@ -1,5 +1,7 @@
 """A decoded Responses request and how its response is written."""
 
+from collections.abc import Sequence
+
 from attrs import field, frozen
 
 from codexd.fronts.dialect import ResponseIdentity
@@ -8,7 +10,7 @@ from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.fronts.responses.tool_events import build_encoder
-from codexd.neutral.reply import Reply
+from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 
 
@@ -30,9 +32,9 @@ class DecodedResponsesRequest:
     def _turns(self) -> tuple[Turn, ...]:
         return (self.turn,)
 
-    def build_encoder(self, identity: ResponseIdentity) -> ResponsesEncoder:
+    def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> ResponsesEncoder:
         """Build the encoder of a streamed response."""
-        return build_encoder(identity, self.echo, self.tool_events)
+        return build_encoder(identity, self.echo, folds[0], self.tool_events)
 
     def render(self, replies: tuple[Reply, ...], identity: ResponseIdentity) -> bytes:
         """Render the complete Response object."""

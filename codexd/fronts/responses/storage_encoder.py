@@ -13,7 +13,7 @@ from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.state import StateOptions
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.fronts.responses.tool_events import build_encoder
-from codexd.neutral.reply import Output, Reply
+from codexd.neutral.reply import Fold, Output, Reply
 from codexd.neutral.stored import ResponseState, StoredItem, StoredResponse
 from codexd.wire.json import Json, encode
 
@@ -58,9 +58,9 @@ class ResponsesStorageEncoder:
         """Whether the response continues without its client."""
         return self.state.background
 
-    def build_encoder(self, identity: ResponseIdentity) -> ResponsesEncoder:
+    def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> ResponsesEncoder:
         """Build the encoder of the stream that is stored with a background response."""
-        return build_encoder(identity, self.echo, self.tool_events)
+        return build_encoder(identity, self.echo, folds[0], self.tool_events)
 
     def encode(self, reply: Reply, identity: ResponseIdentity, state: ResponseState = "over") -> StoredResponse:
         """Encode the response in its current state; its body is the snapshot that its stream ends with."""

@@ -46,10 +46,10 @@ class ResponsesEncoder:
     Its fold is its only copy of the response.
     """
 
-    def __init__(self, identity: ResponseIdentity, echo: Echo) -> None:
+    def __init__(self, identity: ResponseIdentity, echo: Echo, fold: Fold) -> None:
         self._identity = identity
         self._echo = echo
-        self._fold = Fold()
+        self._fold = fold
         self._items: dict[int, _OpenItem] = {}
         self._sequence = 0
         self._queued = False
@@ -61,7 +61,6 @@ class ResponsesEncoder:
 
     def feed(self, event: e.Event, choice: int = 0) -> list[StreamEvent]:
         """Return the stream events of this event; a Responses response has only choice 0."""
-        self._fold.feed(event)
         return _WRITES[type(event)](self, event)
 
     def keepalive(self) -> StreamEvent | None:

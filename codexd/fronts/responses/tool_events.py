@@ -11,6 +11,7 @@ from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.neutral import event as e
+from codexd.neutral.reply import Fold
 from codexd.neutral.turn import ToolCall
 from codexd.wire.json import encode
 
@@ -20,8 +21,8 @@ _CALL: Final = b"response.output_tool_call."
 class ToolEventsEncoder(ResponsesEncoder):
     """Encodes one streamed Response with the additional events (`codexd.fronts.dialect.Encoder`)."""
 
-    def __init__(self, identity: ResponseIdentity, echo: Echo) -> None:
-        super().__init__(identity, echo)
+    def __init__(self, identity: ResponseIdentity, echo: Echo, fold: Fold) -> None:
+        super().__init__(identity, echo, fold)
         self._calls: dict[int, bytes] = {}
 
     def feed(self, event: e.Event, choice: int = 0) -> list[StreamEvent]:
@@ -69,6 +70,6 @@ _EXTRA_EVENTS: Final[dict[type, Callable[[ToolEventsEncoder, Any], list[StreamEv
 }
 
 
-def build_encoder(identity: ResponseIdentity, echo: Echo, tool_events: bool) -> ResponsesEncoder:
+def build_encoder(identity: ResponseIdentity, echo: Echo, fold: Fold, tool_events: bool) -> ResponsesEncoder:
     """Build the encoder of a streamed Response, with or without the additional events."""
-    return (ToolEventsEncoder if tool_events else ResponsesEncoder)(identity, echo)
+    return (ToolEventsEncoder if tool_events else ResponsesEncoder)(identity, echo, fold)

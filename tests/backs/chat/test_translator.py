@@ -20,7 +20,7 @@ from codexd.neutral.turn import Sampling, ToolChoice
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, TURN, calls, check_sentence, chunk, fragments, frames, translate
 from tests.support.chunking import chunkings
-from tests.support.framing import encode_stream
+from tests.support.framing import build_folding_encoder, encode_stream
 from tests.support.sentences import broken_sentences, sentences
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}
@@ -250,7 +250,7 @@ class LawTests(SynchronousTestCase):
     ) -> None:
         """An upstream may be a codexd."""
         exchange = DecodedChatRequest(TURN, ChatOutputOptions(include_usage=True), stream=True)
-        encoder = exchange.build_encoder(STAMP)
+        encoder = build_folding_encoder(exchange, STAMP)
         stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
         spoken, reply = fold(answer), fold(translate(stream))
         message = json.decode(exchange.render((spoken,), STAMP))["choices"][0]["message"]
@@ -268,7 +268,7 @@ class LawTests(SynchronousTestCase):
 
     @given(broken_sentences())
     def test_a_failed_response_of_another_codexd_fails_here(self, answer: tuple[e.Event, ...]) -> None:
-        encoder = DecodedChatRequest(TURN, ChatOutputOptions(), stream=True).build_encoder(STAMP)
+        encoder = build_folding_encoder(DecodedChatRequest(TURN, ChatOutputOptions(), stream=True), STAMP)
         stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
         self.assertTrue(failure(translate(stream)))
 

@@ -19,7 +19,7 @@ from codexd.wire import json
 from tests.support.chat_requests import write
 from tests.support.chat_stream import merge, read
 from tests.support.chat_turns import exchanges
-from tests.support.framing import encode_stream
+from tests.support.framing import build_folding_encoder, encode_stream
 from tests.support.sentences import broken_sentences, merged, sentences
 
 STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
@@ -40,7 +40,7 @@ sdk_styles = st.builds(ChatOutputOptions, include_usage=st.just(True), functions
 
 def streamed(output_options: ChatOutputOptions, spoken: Sequence[tuple[int, e.Event]], choices: int = 1) -> bytes:
     """Return the stream of these events, each of its choice."""
-    encoder = DecodedChatRequest(TURN, output_options, choices=choices, stream=True).build_encoder(STAMP)
+    encoder = build_folding_encoder(DecodedChatRequest(TURN, output_options, choices=choices, stream=True), STAMP)
     return encode_stream(CHAT, encoder, spoken, choices)
 
 
@@ -148,6 +148,6 @@ class RoundTripTests(SynchronousTestCase):
 
     def test_a_decoded_request_implements_the_contract(self) -> None:
         decoded: DecodedRequest = DecodedChatRequest(TURN, ChatOutputOptions())
-        encoder: Encoder = decoded.build_encoder(STAMP)
+        encoder: Encoder = build_folding_encoder(decoded, STAMP)
         self.assertIsNone(encoder.keepalive())
         self.assertIs(decoded.turns, decoded.turns)

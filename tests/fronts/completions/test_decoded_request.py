@@ -17,7 +17,7 @@ from codexd.neutral.reply import fold
 from codexd.wire import json
 from tests.support.chat_stream import ChatStream, read
 from tests.support.completions_client import exchanges, merge, prompt_of, prompt_turns, write
-from tests.support.framing import encode_stream
+from tests.support.framing import build_folding_encoder, encode_stream
 from tests.support.sentences import broken_sentences, merged, sentences, texts
 
 STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
@@ -36,7 +36,7 @@ def asked(draw: st.DrawFn, choices: int) -> DecodedCompletionsRequest:
 
 def streamed(decoded: DecodedCompletionsRequest, spoken: Sequence[tuple[int, e.Event]]) -> ChatStream:
     """Return what a client parses from the stream of these events, each of its choice."""
-    encoder = decoded.build_encoder(STAMP)
+    encoder = build_folding_encoder(decoded, STAMP)
     return read(encode_stream(COMPLETIONS, encoder, spoken, len(decoded.turns)))
 
 
@@ -99,7 +99,7 @@ class RoundTripTests(SynchronousTestCase):
     def test_a_decoded_request_implements_the_contract(self) -> None:
         decoded: DecodedRequest = DecodedCompletionsRequest(prompt_turns("a", "b"), CompletionsOutputOptions(("", "")))
         self.assertEqual((decoded.choices, decoded.turn), (2, prompt_turns("a")[0]))
-        encoder: Encoder = decoded.build_encoder(STAMP)
+        encoder: Encoder = build_folding_encoder(decoded, STAMP)
         self.assertIsNone(encoder.keepalive())
 
 

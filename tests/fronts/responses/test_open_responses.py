@@ -21,7 +21,7 @@ from codexd.neutral.turn import Turn
 from codexd.wire.json import Json, decode, encode
 from tests.parity.archive import decode as decode_archive
 from tests.support import responses_stream
-from tests.support.framing import framed
+from tests.support.framing import FoldingEncoder, framed
 from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, ITEM, RESPONSE, violations
 from tests.support.responses_requests import SOMEONE, decode_request, encode_turn
 from tests.support.responses_turns import turns
@@ -80,7 +80,7 @@ MAY_BE_ANYTHING = UNKNOWN | {(None, "metadata"), ("function", "parameters"), ("w
 
 def stream(sentence: GrammarChecker, queued: bool = False, tool_events: bool = False) -> list[Json]:
     """Return the events of a sentence, with a keep-alive at its end."""
-    encoder = build_encoder(STAMP, EXCHANGE.echo, tool_events)
+    encoder = FoldingEncoder(lambda folds: build_encoder(STAMP, EXCHANGE.echo, folds[0], tool_events))
     events = encoder.queued() if queued else []
     events += [one for event in sentence for one in encoder.feed(event)]
     keepalive = encoder.keepalive()

@@ -13,7 +13,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.reply import Reply
 from codexd.wire.json import decode
 from tests.support import responses_stream
-from tests.support.framing import framed
+from tests.support.framing import build_folding_encoder, framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 from tests.support.stored_responses import STAMP, stored_response
@@ -25,7 +25,7 @@ def streamed(sentence: GrammarChecker, **fields: Any) -> list[StreamEvent]:
     """Return the stream of a background response to a request with these fields."""
     storage = decode_request(background=True, **fields).storage
     assert storage is not None
-    encoder = storage.build_encoder(STAMP)
+    encoder = build_folding_encoder(storage, STAMP)
     return [*encoder.queued(), *(one for event in sentence for one in encoder.feed(event))]
 
 

@@ -17,7 +17,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
-from tests.support.framing import framed
+from tests.support.framing import build_folding_encoder, framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
@@ -33,7 +33,7 @@ BEYOND_THE_PACKAGE = ("context_length_exceeded", "insufficient_quota")
 
 def stream_of(sentence: GrammarChecker) -> bytes:
     """Return the stream of a sentence, with a keep-alive after its beginning."""
-    encoder = EXCHANGE.build_encoder(STAMP)
+    encoder = build_folding_encoder(EXCHANGE, STAMP)
     first = encoder.feed(sentence[0])
     keepalive = encoder.keepalive() if isinstance(sentence[0], e.Began) else None
     calm = [] if keepalive is None else [keepalive]

@@ -13,6 +13,7 @@ from codexd.neutral import event as e
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Message, Reasoning, TextPart
 from codexd.wire.json import decode
+from tests.support.framing import build_folding_encoder
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 from tests.support.stored_responses import STAMP, stored_item, stored_response
@@ -35,7 +36,7 @@ class RenderStoredTests(SynchronousTestCase):
         reply = fold(sentence)
         shown = responses.render_stored(storage.encode(reply, STAMP), include)
         self.assertEqual(shown, decoded.render((reply,), STAMP))
-        encoder = decoded.build_encoder(STAMP)
+        encoder = build_folding_encoder(decoded, STAMP)
         *_, (_, last) = (one for event in sentence for one in encoder.feed(event))
         self.assertIn(b',"response":' + shown + b',"sequence_number"', last)
         self.assertEqual(decode(shown), decode(last)["response"])

@@ -13,7 +13,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
-from tests.support.framing import framed
+from tests.support.framing import build_folding_encoder, framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
@@ -29,7 +29,7 @@ EXCHANGES = st.sampled_from((PLAIN, SEALED))
 
 def streamed(events: Iterable[e.Event], decoded: Any = PLAIN) -> list[StreamEvent]:
     """Return the stream events of a sentence."""
-    encoder = decoded.build_encoder(STAMP)
+    encoder = build_folding_encoder(decoded, STAMP)
     return [one for event in events for one in encoder.feed(event)]
 
 
@@ -69,7 +69,7 @@ class LawTests(SynchronousTestCase):
 
     @given(sentences() | broken_sentences(begun=True), st.data())
     def test_keepalives_are_numbered_and_change_nothing(self, sentence: GrammarChecker, data: st.DataObject) -> None:
-        encoder = PLAIN.build_encoder(STAMP)
+        encoder = build_folding_encoder(PLAIN, STAMP)
         written: list[StreamEvent] = []
         for event in sentence:
             kept_alive = [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
@@ -88,7 +88,7 @@ class QueuedTests(SynchronousTestCase):
     """A stream that begins before the model does."""
 
     def stages(self, *events: e.Event) -> list[tuple[str, str]]:
-        encoder = decode_request(background=True).build_encoder(STAMP)
+        encoder = build_folding_encoder(decode_request(background=True), STAMP)
         written = [*encoder.queued(), *(one for event in events for one in encoder.feed(event))]
         read = responses_stream.read(framed(written))
         self.assertEqual([event["sequence_number"] for event in read], list(range(len(read))))
@@ -272,7 +272,7 @@ class EndTests(SynchronousTestCase):
         self.assertNotIn("error", last)
 
     def test_a_failure_after_comments_only_is_a_complete_stream(self) -> None:
-        encoder = PLAIN.build_encoder(STAMP)
+        encoder = build_folding_encoder(PLAIN, STAMP)
         self.assertIsNone(encoder.keepalive())
         events = responses_stream.read(framed(encoder.feed(e.Failed(fault("no_first_event")))))
         responses_stream.check(events)
@@ -280,7 +280,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(statuses, ["in_progress", "in_progress", "failed"])
 
     def test_a_keepalive_is_an_event_once_the_response_has_begun(self) -> None:
-        encoder = PLAIN.build_encoder(STAMP)
+        encoder = build_folding_encoder(PLAIN, STAMP)
         encoder.feed(e.Began())
         expected = (b"keepalive", b'{"type":"keepalive","sequence_number":2}')
         self.assertEqual(encoder.keepalive(), expected)

@@ -18,7 +18,7 @@ from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import ToolCall
 from codexd.wire.json import Json, encode
 from tests.support import responses_stream
-from tests.support.framing import framed
+from tests.support.framing import FoldingEncoder, build_folding_encoder, framed
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, pieces, sentences
 
@@ -32,7 +32,7 @@ EXTRA = (BEGIN, DELTA, END, "response.done")
 
 def streamed(sentence: Iterable[e.Event], tool_events: bool = True) -> list[Json]:
     """Return the stream events of a sentence."""
-    writer = build_encoder(STAMP, ECHO, tool_events)
+    writer = FoldingEncoder(lambda folds: build_encoder(STAMP, ECHO, folds[0], tool_events))
     return responses_stream.read(framed(one for event in sentence for one in writer.feed(event)))
 
 
@@ -168,7 +168,7 @@ class ModeTests(SynchronousTestCase):
             decoded = responses.decode_pending(body, options).complete(LoadedHistory())
             assert decoded.storage is not None
             for maker in (decoded, decoded.storage):
-                writer = maker.build_encoder(STAMP)
+                writer = build_folding_encoder(maker, STAMP)
                 stream = framed(one for event in answer(["{}"]) for one in writer.feed(event))
                 self.assertIs(b"output_tool_call" in stream, on)
                 self.assertIs(b"response.done" in stream, on)
