@@ -158,6 +158,7 @@ class Answer:
             self._start_in_background(self._storage)
         else:
             self._dependencies.active.add(self)
+            self._delivery.start()
             self.lifecycle.begin()
 
     def _start_in_background(self, storage: StorageEncoder | None) -> None:
@@ -428,13 +429,13 @@ class Answer:
 
     def detach(self) -> None:
         """Stop sending: there is no client any more (AnswerActions)."""
-        self._left_started = self._delivery.started
+        self._was_opened = self._delivery.opened
         self._delivery.stop()
         self._delivery = NoDelivery(self.delivered)
 
     def abandon(self) -> None:
         """Store what the client was told of, if the answer is stored at all (AnswerActions)."""
-        if self.persist != "at_end" or not self._left_started:
+        if self.persist != "at_end" or not self._was_opened:
             self.lifecycle.discard()
             return
         if self._end is None:

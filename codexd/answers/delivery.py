@@ -11,8 +11,12 @@ class Delivery(Protocol):
     """The way from an answer to its client."""
 
     @property
-    def started(self) -> bool:
-        """Whether a byte of the answer has left."""
+    def opened(self) -> bool:
+        """Whether the head of the response has left."""
+        ...
+
+    def start(self) -> None:
+        """Start timers and subscriptions, once the answer is accepted."""
         ...
 
     def advance(self) -> None:
@@ -50,7 +54,7 @@ class BodyDelivery:
         delivered: called when the body was handed to the writer.
     """
 
-    started = False
+    opened = False
 
     def __init__(
         self,
@@ -63,6 +67,9 @@ class BodyDelivery:
         self._render = render
         self._ignored = ignored
         self._delivered = delivered
+
+    def start(self) -> None:
+        """Do nothing: there is no timer."""
 
     def advance(self) -> None:
         """Send nothing: the status is not known before the end."""
@@ -95,10 +102,13 @@ class NoDelivery:
         delivered: called as soon as there would be something to deliver.
     """
 
-    started = False
+    opened = False
 
     def __init__(self, delivered: Callable[[], None]) -> None:
         self._delivered = delivered
+
+    def start(self) -> None:
+        """Do nothing."""
 
     def advance(self) -> None:
         """Send nothing."""

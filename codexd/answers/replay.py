@@ -49,6 +49,7 @@ class Replay:
             FaultError: `shutting_down`.
         """
         self._dependencies.active.add(self)
+        self._delivery.start()
         self._delivery.open()
         self._delivery.advance()
 

@@ -84,14 +84,18 @@ class StreamDelivery:
         self._flow = flow.ClientFlow()
         self._paused = self._closed = self._hurried = False
         self._timer: IDelayedCall | None = None
-        self._heartbeat = Heartbeat(clock, keepalive_seconds, owner.keep_alive)
-        self.started = False
-        recording.subscribe(self.advance)
+        self._keepalive_seconds = keepalive_seconds
+        self.opened = False
 
     @property
     def behind(self) -> bool:
         """Whether recorded events wait for the client."""
         return self._position < self._recording.length
+
+    def start(self) -> None:
+        """Follow the recording, and watch for silence."""
+        self._heartbeat = Heartbeat(self._clock, self._keepalive_seconds, self._owner.keep_alive)
+        self._recording.subscribe(self.advance)
 
     def open(self) -> None:
         """Send the status and the headers, before there is an event."""
@@ -158,11 +162,11 @@ class StreamDelivery:
         self._stop_timer()
 
     def _open(self) -> None:
-        self.started = True
+        self.opened = True
         self._writer.open(self, self._owner.ignored)
 
     def _send(self) -> None:
-        if self.behind and not self.started:
+        if self.behind and not self.opened:
             self._open()
         while self.behind and not self._paused and not self._closed:
             self._write(self._take())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -126,19 +126,21 @@ class StoredResponseRun:
 
 
 class StoredEndTests(SynchronousTestCase):
+    @example((e.Began(), e.Ended("stop")), False, True, [("stop", 1), ("follow", 1)])
     @given(
         sentences() | broken_sentences(),
         st.booleans(),
         st.booleans(),
         st.lists(st.tuples(ACTS, st.integers(1, 12)), max_size=40),
     )
-    def test_there_is_assert_one_end_and_it_is_the_stored_one_whatever_happens(
+    def test_there_is_one_end_and_it_is_the_stored_one_whatever_happens(
         self, script: tuple[e.Event, ...], stream: bool, background: bool, acts: list[tuple[str, int]]
     ) -> None:
         run = StoredResponseRun(script, stream, background)
         for act, size in acts:
             run.act(act, size)
         run.finish()
+        self.assertEqual([failure.value for failure in self.flushLoggedErrors()], [])
         self.assert_nothing_leaks(run)
         self.assert_one_end(run)
         self.assert_stored_as_sent(run)
