@@ -80,6 +80,7 @@ class Answer:
         self.stored: StoredResponse | None = None
         self.recording = Recording(retain=self._in_background)
         self._encoder = self._build_encoder()
+        self._feeds_folds = self._storage is not None or self._encoder is None or self._encoder.reads_folds
         self.lifecycle = make_lifecycle(self)
         self._delivery = self._deliver_to(writer)
 
@@ -205,16 +206,14 @@ class Answer:
         if self._end is not None:
             return
         try:
-            receive = _RECEIVERS.get(type(event))
-            if receive is None:
-                self._record(event, choice)
-            else:
-                receive(self, event, choice)
+            receive = _RECEIVERS.get(type(event), Answer._record)
+            receive(self, event, choice)
         except Exception:
             self._on_defect()
 
     def _record(self, event: e.Event, choice: int) -> None:
-        self._folds[choice].feed(event)
+        if self._feeds_folds:
+            self._folds[choice].feed(event)
         if self._encoder is not None:
             self.recording.append(self._encoder.feed(event, choice))
 

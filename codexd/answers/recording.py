@@ -15,7 +15,7 @@ class Recording:
     Args:
         events: recorded already.
         outcome: of a recording that is over already.
-        retain: keep the events for replays; otherwise `release` drops those that were sent.
+        retain: keep the events for replays; otherwise `take` drops them.
 
     Attributes:
         length: how many events were recorded, dropped ones included.
@@ -45,7 +45,11 @@ class Recording:
 
     def notify(self) -> None:
         """Call every reader: there may be more to read."""
-        for reader in tuple(self._readers):
+        readers = self._readers
+        if len(readers) == 1:
+            readers[0]()
+            return
+        for reader in tuple(readers):
             reader()
 
     def read(self, start: int, count: int | None = None) -> list[StreamEvent]:
@@ -53,11 +57,17 @@ class Recording:
         first = start - self._dropped
         return self._events[first : None if count is None else first + count]
 
-    def release(self, end: int) -> None:
-        """Drop the events before number `end`, unless they are retained for replays."""
-        if not self.retained:
-            del self._events[: end - self._dropped]
-            self._dropped = end
+    def take(self, start: int, count: int | None = None) -> list[StreamEvent]:
+        """Read events, and drop them and those before them unless they are retained for replays."""
+        if self.retained:
+            return self.read(start, count)
+        if count is None and start == self._dropped:  # the hot path: nothing is copied
+            events, self._events = self._events, []
+        else:
+            events = self.read(start, count)
+            del self._events[: start + len(events) - self._dropped]
+        self._dropped = start + len(events)
+        return events
 
     def subscribe(self, reader: Callable[[], None]) -> None:
         """Notify this reader from now on."""

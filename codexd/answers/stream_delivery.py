@@ -108,8 +108,11 @@ class StreamDelivery:
         if self._closed:
             return
         try:
-            self._send()
-            self._check()
+            if self._is_live():
+                self._send_live()
+            else:
+                self._send()
+                self._check()
         except Exception:
             self._owner.on_defect()
 
@@ -161,44 +164,62 @@ class StreamDelivery:
         self._paused = True
         self._stop_timer()
 
+    def _is_live(self) -> bool:
+        """Return whether all that is recorded can be written at once: the hot path, once for every delta."""
+        return not (
+            self._paused
+            or self._timer is not None
+            or not self.opened
+            or self._recording.outcome is not None
+            or self._recording.retained
+        )
+
+    def _send_live(self) -> None:
+        events = self._recording.take(self._position)
+        if events:
+            self._position = self._counted = self._position + len(events)
+            self._heartbeat.touch()
+            self._writer.write(events)
+
     def _open(self) -> None:
         self.opened = True
         self._writer.open(self, self._owner.ignored)
 
     def _send(self) -> None:
-        if self.behind and not self.opened:
+        recording = self._recording
+        if self._position < recording.length and not self.opened:
             self._open()
-        while self.behind and not self._paused and not self._closed:
+        while self._position < recording.length and not self._paused and not self._closed:
             self._write(self._take())
-        over = self._recording.outcome is not None
         if self._closed:
             return
-        if not self.behind:
-            if over:
-                self._end(())
-        elif over and self._hurried:
+        if self._position < recording.length:
+            self._wait()
+        elif recording.outcome is not None:
+            self._end(())
+
+    def _wait(self) -> None:
+        """Count what waits for the client; one that must hurry is given up once the end is recorded."""
+        if self._hurried and self._recording.outcome is not None:
             self._owner.drop("shutting_down")
         else:
             self._count()
 
     def _take(self) -> list[StreamEvent]:
         """Return the next events to send, and subtract them from those that wait."""
-        waiting = self._flow.waiting_since is not None
-        if waiting:
-            self._count()
-        in_batches = waiting or self._recording.retained
-        events = self._recording.read(self._position, _BATCH_EVENTS if in_batches else None)
+        if self._flow.waiting_since is None:
+            events = self._recording.take(self._position, _BATCH_EVENTS if self._recording.retained else None)
+            self._position = self._counted = self._position + len(events)
+            return events
+        self._count()
+        events = self._recording.take(self._position, _BATCH_EVENTS)
         self._position += len(events)
-        self._recording.release(self._position)
-        if waiting:
-            self._flow = flow.dequeue(self._flow, _size(events), self._clock.seconds())
-        else:
-            self._counted = self._position
+        self._flow = flow.dequeue(self._flow, _size(events), self._clock.seconds())
         return events
 
     def _write(self, events: list[StreamEvent]) -> None:
         self._heartbeat.touch()
-        if self._recording.outcome is not None and not self.behind:
+        if self._recording.outcome is not None and self._position == self._recording.length:
             self._end(events)
         else:
             self._writer.write(events)
@@ -224,7 +245,8 @@ class StreamDelivery:
 
     def _check(self) -> None:
         if self._closed or (self._flow.waiting_since is None and self._flow.paused_since is None):
-            self._stop_timer()
+            if self._timer is not None:
+                self._stop_timer()
             return
         self._flow, action = flow.decide(self._flow, self._limits, self._clock.seconds())
         if action == "drop":

@@ -84,7 +84,12 @@ class Encoder(Protocol):
     """Encodes one streamed response.
 
     It reads the folds it was built with, and never feeds them: each event is fed to the fold of its choice first.
+
+    Attributes:
+        reads_folds: False if the folds need not be fed for it.
     """
+
+    reads_folds: bool
 
     def feed(self, event: Event, choice: int = 0) -> list[StreamEvent]:
         """Return the stream events of this event; possibly none."""

@@ -28,7 +28,8 @@ class SseWriter(JsonWriter):
 
     def write(self, events: Sequence[StreamEvent]) -> None:
         """Send events (IStreamWriter)."""
-        self._request.write(b"".join([encode_frame(data, name or None) for name, data in events]))
+        frames = _encode_frames(events)
+        self._request.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def keep_alive(self) -> None:
         """Send a comment (IStreamWriter)."""
@@ -36,7 +37,7 @@ class SseWriter(JsonWriter):
 
     def finish(self, events: Sequence[StreamEvent], complete: bool) -> None:
         """Send the last events and end the response (IStreamWriter)."""
-        frames = [encode_frame(data, name or None) for name, data in events]
+        frames = _encode_frames(events)
         done = self._request.dialect.done
         if complete and done:
             frames.append(encode_frame(done))
@@ -44,3 +45,8 @@ class SseWriter(JsonWriter):
             self._request.write(b"".join(frames))
         self._request.unregisterProducer()
         self.done.callback(None)
+
+
+def _encode_frames(events: Sequence[StreamEvent]) -> list[bytes]:
+    # One formatting an event: there is one event per delta.
+    return [b"event: %b\ndata: %b\n\n" % event if event[0] else b"data: %b\n\n" % event[1] for event in events]

@@ -61,6 +61,8 @@ class ChatEncoder:
     written.
     """
 
+    reads_folds = False
+
     def __init__(self, choices: int, output_options: ChatOutputOptions, identity: ResponseIdentity) -> None:
         self._output_options = output_options
         self._choices = [_ChatChoice(index) for index in range(choices)]

@@ -35,6 +35,8 @@ class CompletionsEncoder:
     of any choice nothing more is written.
     """
 
+    reads_folds = False
+
     def __init__(self, output_options: CompletionsOutputOptions, identity: ResponseIdentity) -> None:
         self._chunks = ChunkEncoder(
             len(output_options.echoed), output_options.include_usage, partial(build_envelope, identity)

@@ -46,6 +46,8 @@ class ResponsesEncoder:
     Its fold is its only copy of the response.
     """
 
+    reads_folds = True
+
     def __init__(self, identity: ResponseIdentity, echo: Echo, fold: Fold) -> None:
         self._identity = identity
         self._echo = echo
