@@ -6,8 +6,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# All tests but the live ones, which start processes, and parity's, which replay every golden transcript.
+QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support,\
+	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
+
 .DEFAULT_GOAL := help
-.PHONY: help run test trial check format bench parity docs reference clean
+.PHONY: help run test quick trial check format bench parity docs drawings reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -20,6 +24,9 @@ run: .venv/run  ## Run codexd on 127.0.0.1:11435; ARGS="..." are its flags, ARGS
 
 test: check  ## Check, then run every test and measure their coverage.
 	@$(BIN)/python .ci/tally.py $(MAKE) --no-print-directory trial
+
+quick: check  ## Check, then run the fast tests with few examples: a minute, for the edit loop.
+	CODEXD_HYPOTHESIS_PROFILE=quick $(BIN)/python -m twisted.trial -j2 $(QUICK_TESTS)
 
 trial: .venv/dev
 	$(BIN)/python -m coverage erase
@@ -47,6 +54,9 @@ parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with what code
 docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 	$(BIN)/python -m pydoctor
 	@echo build/apidocs/index.html
+
+drawings: .venv/run  ## Draw the state machines in docs/ again, from the code.
+	@$(BIN)/python -m docs.drawings
 
 reference: .venv/run  ## Write etc/codexd.toml and the tables of docs/configuration.md from the settings tree.
 	@$(BIN)/codexd settings > etc/codexd.toml
