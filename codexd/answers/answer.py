@@ -188,7 +188,6 @@ class Answer:
             if self._end is None:
                 self._begin_turn(choice, sink)
         self.queued.fire()
-        self.lifecycle.begun()
 
     def _begin_turn(self, choice: int, sink: ChoiceSink) -> None:
         turn = self._decoded.turns[choice]
@@ -268,7 +267,8 @@ class Answer:
             self.recording.notify()
         elif self._must_save():
             self.recording.notify()
-            self.lifecycle.save()
+            if self.state == "running":  # a client that was dropped just now has decided already
+                self.lifecycle.save()
         else:
             self.lifecycle.deliver()
 

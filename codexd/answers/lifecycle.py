@@ -24,9 +24,6 @@ class AnswerLifecycle(Protocol):
     def reject(self) -> None:
         """The store did not accept the queued answer."""
 
-    def begun(self) -> None:
-        """All turns were begun: received events may be acted upon."""
-
     def save(self) -> None:
         """The end is known and must be stored before anybody is told of it."""
 
@@ -56,7 +53,7 @@ class AnswerActions(Protocol):
         """Store the answer as queued, then `begin` or `reject`."""
 
     def begin_turns(self) -> None:
-        """Ask the back end for every choice, then `begun`."""
+        """Ask the back end for every choice."""
 
     def settle(self) -> None:
         """Send what was received; at the end `save` or `deliver`."""
@@ -94,12 +91,9 @@ def _queued(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
     answer.save_queued()
 
 
-def _starting(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
-    answer.enter("starting")
-    answer.begin_turns()
-
-
 def _running(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
+    # Inputs that come while turns begin are postponed until this is done.
+    answer.begin_turns()
     answer.enter("running")
     answer.settle()
 
@@ -126,7 +120,6 @@ _builder = TypeMachineBuilder(AnswerLifecycle, AnswerActions)  # type: ignore[ty
 
 _New = _builder.state("New")
 _Queued = _builder.state("Queued", _queued)
-_Starting = _builder.state("Starting", _starting)
 _Running = _builder.state("Running", _running)
 _Saving = _builder.state("Saving", _saving)
 _Delivering = _builder.state("Delivering", _delivering)
@@ -135,10 +128,9 @@ _Over = _builder.state("Over", _over)
 # Transitions without an action of their own.
 
 _New.upon(AnswerLifecycle.queue).to(_Queued).returns(None)
-_New.upon(AnswerLifecycle.begin).to(_Starting).returns(None)
-_Queued.upon(AnswerLifecycle.begin).to(_Starting).returns(None)
+_New.upon(AnswerLifecycle.begin).to(_Running).returns(None)
+_Queued.upon(AnswerLifecycle.begin).to(_Running).returns(None)
 _Queued.upon(AnswerLifecycle.reject).to(_Over).returns(None)
-_Starting.upon(AnswerLifecycle.begun).to(_Running).returns(None)
 _Running.upon(AnswerLifecycle.save).to(_Saving).returns(None)
 _Running.upon(AnswerLifecycle.deliver).to(_Delivering).returns(None)
 _Running.upon(AnswerLifecycle.discard).to(_Over).returns(None)
@@ -153,7 +145,6 @@ def _save_again(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object)
     answer.save_end()
 
 
-@_Starting.upon(AnswerLifecycle.client_left).loop()
 @_Saving.upon(AnswerLifecycle.client_left).loop()
 def _detach(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
     answer.detach()
@@ -171,7 +162,6 @@ def _forget(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> 
 
 
 @_Queued.upon(AnswerLifecycle.stop).loop()
-@_Starting.upon(AnswerLifecycle.stop).loop()
 def _fail(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
     answer.fail(fault)
 
@@ -191,17 +181,8 @@ def _hurry(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, faul
 
 # What comes late changes nothing.
 
-for _late in (
-    AnswerLifecycle.begin,
-    AnswerLifecycle.begun,
-    AnswerLifecycle.save,
-    AnswerLifecycle.deliver,
-    AnswerLifecycle.delivered,
-    AnswerLifecycle.client_left,
-    AnswerLifecycle.discard,
-):
+for _late in (AnswerLifecycle.delivered, AnswerLifecycle.client_left, AnswerLifecycle.discard):
     _Over.upon(_late).loop().returns(None)
-_Delivering.upon(AnswerLifecycle.deliver).loop().returns(None)
 
 
 @_Over.upon(AnswerLifecycle.stop).loop()

@@ -44,11 +44,9 @@ class DeliveryOwner(Protocol):
 
     def keep_alive(self) -> None:
         """Send a sign of life: nothing was written for the keepalive period."""
-        ...
 
     def delivered(self) -> None:
         """Continue: the client's transport has taken everything."""
-        ...
 
 
 @implementer(IPushProducer)
@@ -166,12 +164,13 @@ class StreamDelivery:
 
     def _is_live(self) -> bool:
         """Return whether all that is recorded can be written at once: the hot path, once for every delta."""
+        recording = self._recording
         return not (
             self._paused
             or self._timer is not None
             or not self.opened
-            or self._recording.outcome is not None
-            or self._recording.retained
+            or recording.outcome is not None
+            or recording.retained
         )
 
     def _send_live(self) -> None:
@@ -229,6 +228,8 @@ class StreamDelivery:
         if outcome == "broken":
             self._owner.drop("internal")
             return
+        if not self.opened:
+            self._open()
         self._owner.resume()
         self.stop()
         self._writer.finish(events, outcome == "complete")

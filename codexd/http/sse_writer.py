@@ -28,8 +28,10 @@ class SseWriter(JsonWriter):
 
     def write(self, events: Sequence[StreamEvent]) -> None:
         """Send events (IStreamWriter)."""
-        frames = _encode_frames(events)
-        self._request.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if len(events) == 1:  # the hot path: one delta
+            self._request.write(_encode_frame(events[0]))
+        else:
+            self._request.write(b"".join(map(_encode_frame, events)))
 
     def keep_alive(self) -> None:
         """Send a comment (IStreamWriter)."""
@@ -37,7 +39,7 @@ class SseWriter(JsonWriter):
 
     def finish(self, events: Sequence[StreamEvent], complete: bool) -> None:
         """Send the last events and end the response (IStreamWriter)."""
-        frames = _encode_frames(events)
+        frames = [_encode_frame(event) for event in events]
         done = self._request.dialect.done
         if complete and done:
             frames.append(encode_frame(done))
@@ -47,6 +49,5 @@ class SseWriter(JsonWriter):
         self.done.callback(None)
 
 
-def _encode_frames(events: Sequence[StreamEvent]) -> list[bytes]:
-    # One formatting an event: there is one event per delta.
-    return [b"event: %b\ndata: %b\n\n" % event if event[0] else b"data: %b\n\n" % event[1] for event in events]
+def _encode_frame(event: StreamEvent) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % event if event[0] else b"data: %b\n\n" % event[1]

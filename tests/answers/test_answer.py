@@ -4,11 +4,11 @@ from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from tests.support.fake_backend import MODEL_FAILED, USAGE, message, text_answer
-from tests.support.http_cases import ChatCase
+from tests.support.http_cases import ChatTestCase
 
 
-class TestFailures(ChatCase):
-    def test_a_failure_before_anything_is_an_http_error_for_a_stream_too(self) -> None:
+class FailureTests(ChatTestCase):
+    def test_a_failure_before_the_first_event_is_an_http_error_for_a_stream_too(self) -> None:
         for stream in (True, False):
             self.setUp()
             (turn,) = self.ask(stream=stream)
@@ -22,7 +22,7 @@ class TestFailures(ChatCase):
             self.assertEqual(self.server.log.records[0].outcome, "rate_limited")
             self.assert_nothing_running()
 
-    def test_a_refusal_is_an_http_error(self) -> None:
+    def test_a_back_end_that_refuses_is_an_http_error(self) -> None:
         for stream in (True, False):
             self.setUp()
             self.server.backend.begin_errors = [fault("not_ready")]
@@ -32,7 +32,7 @@ class TestFailures(ChatCase):
             self.assertEqual(self.server.log.records[0].outcome, "not_ready")
             self.assert_nothing_running()
 
-    def test_a_failure_after_the_first_event_is_told_inside_the_stream_and_ends_it(self) -> None:
+    def test_a_failure_after_the_first_event_is_the_last_event_of_the_stream(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"))
         turn.emit(e.Failed(fault("stream_cut")))
@@ -43,7 +43,7 @@ class TestFailures(ChatCase):
         self.assertEqual(self.server.log.records[0].outcome, "stream_cut")
         self.assert_nothing_running()
 
-    def test_a_turn_that_failed_by_itself_is_not_cancelled(self) -> None:
+    def test_a_turn_that_failed_is_not_cancelled(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Failed(MODEL_FAILED))
         self.assertEqual(turn.actions, [])
@@ -59,9 +59,9 @@ class TestFailures(ChatCase):
             self.assertEqual(self.server.metric("codexd_internal_error_total"), 1)
             self.assert_nothing_running()
 
-    def test_an_exception_while_writing_is_one_internal_error_inside_the_stream(self) -> None:
+    def test_an_exception_in_the_encoder_is_one_internal_error_inside_the_stream(self) -> None:
         feed = ChatEncoder.feed
-        self.patch(ChatEncoder, "feed", lambda me, event, choice=0: feed(me, _no_text(event), choice))
+        self.patch(ChatEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
         turn = self.start_stream()
         turn.emit(e.Began(), e.MessageOpened(0, "m"))
         turn.emit(e.TextDelta(0, "a"), e.TextDelta(0, "b"))
@@ -71,14 +71,14 @@ class TestFailures(ChatCase):
         self.assertEqual(self.server.metric("codexd_internal_error_total"), 1)
         self.assert_nothing_running()
 
-    def test_an_exception_over_the_very_first_event_is_an_http_error(self) -> None:
+    def test_an_exception_at_the_first_event_is_an_http_error(self) -> None:
         self.patch(ChatEncoder, "feed", lambda me, event, choice=0: 1 / 0)
         turn = self.start_stream()
         turn.emit(e.Began())
         self.assertEqual(self.connection.response.status, 500)
         self.assertEqual(turn.actions, ["cancel"])
 
-    def test_a_stream_whose_end_cannot_be_written_is_broken_off(self) -> None:
+    def test_a_stream_whose_end_cannot_be_encoded_is_aborted(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began())
         self.patch(ChatEncoder, "feed", lambda me, event, choice=0: 1 / 0)
@@ -87,7 +87,7 @@ class TestFailures(ChatCase):
         self.assertFalse(self.connection.response.whole)
         self.assert_nothing_running()
 
-    def test_a_stream_that_cannot_be_written_is_broken_off(self) -> None:
+    def test_a_stream_that_cannot_be_written_is_aborted(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began(), e.MessageOpened(0, "m"))
         self.patch(Request, "write", lambda me, data: 1 / 0)
@@ -96,15 +96,15 @@ class TestFailures(ChatCase):
         self.assertEqual(turn.actions, ["cancel"])
         self.assert_nothing_running()
 
-    def test_a_body_that_cannot_be_written_is_one_internal_error(self) -> None:
-        self.patch(DecodedChatRequest, "render", lambda me, replies, stamp: 1 / 0)
+    def test_a_body_that_cannot_be_rendered_is_one_internal_error(self) -> None:
+        self.patch(DecodedChatRequest, "render", lambda me, replies, identity: 1 / 0)
         (turn,) = self.ask()
         turn.emit(*text_answer())
         self.assertEqual(self.connection.response.status, 500)
         self.assertEqual(self.server.log.records[0].outcome, "internal")
         self.assert_nothing_running()
 
-    def test_a_keepalive_that_cannot_be_written_is_one_internal_error(self) -> None:
+    def test_a_keepalive_that_cannot_be_encoded_is_one_internal_error(self) -> None:
         self.patch(ChatEncoder, "keepalive", lambda me: 1 / 0)
         turn = self.start_stream()
         self.server.clock.advance(15)
@@ -112,14 +112,14 @@ class TestFailures(ChatCase):
         self.assertEqual(turn.actions, ["cancel"])
 
 
-def _no_text(event: e.Event) -> e.Event:
+def _raise_at_text(event: e.Event) -> e.Event:
     if isinstance(event, e.TextDelta):
         raise ValueError("secret")
     return event
 
 
-class TestTheEnd(ChatCase):
-    """Law 6: there is one, and nothing after it."""
+class EndTests(ChatTestCase):
+    """Law 6 (one end): an answer has exactly one end and nothing after it."""
 
     def test_nothing_follows_the_end(self) -> None:
         for end in (e.Ended("stop"), e.Failed(MODEL_FAILED)):
@@ -133,13 +133,13 @@ class TestTheEnd(ChatCase):
                 self.assertEqual(self.connection.received, before)
                 self.assertEqual(len(self.server.log.records), 1)
 
-    def test_nothing_follows_it_in_the_same_turn_of_the_reactor(self) -> None:
+    def test_nothing_follows_the_end_in_the_same_reactor_turn(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began(), e.Failed(MODEL_FAILED), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.Ended("stop"))
         self.assertEqual(self.texts()[0], "")
         self.assertEqual(len(self.texts()), 2)
 
-    def test_no_keepalive_follows_an_end_that_nobody_has_flushed_yet(self) -> None:
+    def test_no_keepalive_follows_an_unsettled_end(self) -> None:
         self.server.clock.callLater(15, lambda: turn.emit_unsettled(e.Began(), e.Ended("stop")))
         turn = self.start_stream()
         self.server.clock.advance(15)
@@ -148,8 +148,8 @@ class TestTheEnd(ChatCase):
         self.assertEqual(self.texts().count("[DONE]"), 1)
 
 
-class TestChoices(ChatCase):
-    def test_every_choice_is_a_turn_of_its_own(self) -> None:
+class ChoiceTests(ChatTestCase):
+    def test_every_choice_is_a_separate_turn(self) -> None:
         first, second, third = self.ask(n=3)
         self.assertEqual(first.turn, third.turn)
         for turn, text in ((third, "c"), (first, "a"), (second, "b")):
@@ -158,16 +158,16 @@ class TestChoices(ChatCase):
         self.assertEqual([(one["index"], one["message"]["content"]) for one in choices], [(0, "a"), (1, "b"), (2, "c")])
         self.assertEqual(self.server.log.records[0].tokens()["input"], 3 * USAGE.input_tokens)
 
-    def test_choices_stream_side_by_side_and_end_together(self) -> None:
+    def test_choices_are_streamed_interleaved_and_end_together(self) -> None:
         first, second = self.ask(n=2, stream=True)
         first.emit(*text_answer("a"))
         self.assertNotIn(b"[DONE]", self.connection.received)
         second.emit(*text_answer("b"))
-        said = [one["choices"][0] for one in self.connection.response.events[:-1]]
-        self.assertEqual([one["delta"].get("content") for one in said if one["index"] == 1], ["", "b", None])
+        chunks = [one["choices"][0] for one in self.connection.response.events[:-1]]
+        self.assertEqual([one["delta"].get("content") for one in chunks if one["index"] == 1], ["", "b", None])
         self.assertEqual(self.texts()[-1], "[DONE]")
 
-    def test_when_one_fails_the_others_are_cancelled_and_there_is_one_error(self) -> None:
+    def test_a_failed_choice_cancels_the_others_and_there_is_one_error(self) -> None:
         for stream in (True, False):
             self.setUp()
             first, second, third = self.ask(n=3, stream=stream)
@@ -180,7 +180,7 @@ class TestChoices(ChatCase):
             self.assertNotIn(b"[DONE]", self.connection.received)
             self.assert_nothing_running()
 
-    def test_when_one_cannot_begin_those_that_did_are_cancelled_and_no_more_are_tried(self) -> None:
+    def test_a_choice_that_cannot_begin_cancels_those_that_did_and_no_more_are_begun(self) -> None:
         for stream in (True, False):
             self.setUp()
             self.server.backend.begin_errors = [None, fault("busy")]
@@ -189,12 +189,12 @@ class TestChoices(ChatCase):
             self.assertEqual(self.connection.response.status, 429)
             self.assert_nothing_running()
 
-    def test_when_one_fails_inside_begin_no_more_are_tried(self) -> None:
+    def test_after_a_choice_that_fails_inside_begin_no_more_are_begun(self) -> None:
         self.server.backend.immediate_events = (e.Failed(MODEL_FAILED),)
         self.assertEqual(len(self.ask(n=3)), 1)
         self.assertEqual(self.connection.response.status, 502)
 
-    def test_when_one_has_spoken_and_another_cannot_begin_the_error_is_inside_the_stream(self) -> None:
+    def test_a_choice_that_cannot_begin_after_the_first_event_is_an_error_inside_the_stream(self) -> None:
         self.server.backend.immediate_events = (e.Began(),)
         self.server.backend.begin_errors = [None, fault("busy")]
         (first,) = self.ask(n=2, stream=True)
@@ -202,7 +202,7 @@ class TestChoices(ChatCase):
         self.assertEqual(self.connection.response.events[-1]["error"]["code"], "rate_limit_exceeded")
         self.assertEqual(first.actions, ["cancel"])
 
-    def test_a_choice_that_ended_says_no_more(self) -> None:
+    def test_events_after_the_end_of_a_choice_are_dropped(self) -> None:
         first, second = self.ask(n=2, stream=True)
         first.emit(*text_answer("a"), e.TextDelta(0, "more"), e.Ended("stop"), e.Failed(MODEL_FAILED))
         second.emit(*text_answer("b"))
@@ -210,20 +210,20 @@ class TestChoices(ChatCase):
         self.assertEqual(self.texts()[-1], "[DONE]")
 
 
-class TestClientsThatLeave(ChatCase):
+class ClientLeftTests(ChatTestCase):
     def test_every_choice_is_cancelled_at_once(self) -> None:
         for stream in (True, False):
-            for said in ((), (e.Began(),)):
+            for events in ((), (e.Began(),)):
                 self.setUp()
                 turns = self.ask(n=2, stream=stream)
-                turns[0].emit(*said)
+                turns[0].emit(*events)
                 self.connection.disconnect()
                 self.assertEqual([turn.actions for turn in turns], [["cancel"], ["cancel"]])
                 self.assertEqual(self.server.log.records[0].outcome, "client_disconnected")
                 self.assertEqual(self.server.metric("codexd_client_disconnected_total"), 1)
                 self.assert_nothing_running()
 
-    def test_what_comes_afterwards_is_nothing(self) -> None:
+    def test_events_after_the_client_left_are_dropped(self) -> None:
         for stream in (True, False):
             self.setUp()
             (turn,) = self.ask(stream=stream)
@@ -233,7 +233,7 @@ class TestClientsThatLeave(ChatCase):
             self.assertEqual(len(self.server.log.records), 1)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_one_that_leaves_in_the_same_turn_as_the_end_is_no_error(self) -> None:
+    def test_a_client_that_leaves_in_the_reactor_turn_of_the_end_is_no_error(self) -> None:
         turn = self.start_stream()
         turn.emit_unsettled(*text_answer())
         self.connection.disconnect()
@@ -241,16 +241,16 @@ class TestClientsThatLeave(ChatCase):
         self.assertEqual(self.server.log.records[0].outcome, "client_disconnected")
         self.assert_nothing_running()
 
-    def test_the_status_is_499_where_none_was_sent(self) -> None:
-        for said, status in (((), 499), ((e.Began(),), 200)):
+    def test_the_logged_status_is_499_if_none_was_sent(self) -> None:
+        for events, status in (((), 499), ((e.Began(),), 200)):
             self.setUp()
-            self.start_stream().emit(*said)
+            self.start_stream().emit(*events)
             self.connection.disconnect()
             self.assertEqual(self.server.log.records[0].status, status)
 
 
-class TestTheJournal(ChatCase):
-    def test_it_knows_when_the_first_event_came_and_what_the_answer_cost(self) -> None:
+class RequestLogTests(ChatTestCase):
+    def test_the_time_of_the_first_event_and_the_usage_are_logged(self) -> None:
         turn = self.start_stream(prediction={})
         self.server.clock.advance(0.25)
         turn.emit(e.Began())
@@ -261,7 +261,7 @@ class TestTheJournal(ChatCase):
         self.assertEqual(record.tokens()["output"], USAGE.output_tokens)
         self.assertEqual(record.ignored, ("prediction",))
 
-    def test_the_first_event_is_that_of_the_first_choice_that_speaks(self) -> None:
+    def test_the_first_event_is_the_earliest_of_all_choices(self) -> None:
         first, second = self.ask(n=2)
         self.server.clock.advance(0.25)
         second.emit(*text_answer())
@@ -269,7 +269,7 @@ class TestTheJournal(ChatCase):
         first.emit(*text_answer())
         self.assertEqual(self.server.log.records[0].first_event_seconds, 0.25)
 
-    def test_a_keepalive_is_not_the_models_first_event(self) -> None:
+    def test_a_keepalive_is_not_the_first_event_of_the_model(self) -> None:
         turn = self.start_stream()
         self.server.clock.advance(20)
         turn.emit(*text_answer())

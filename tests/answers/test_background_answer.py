@@ -2,27 +2,29 @@ from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
+from codexd.settings import Http
 from tests.support.fake_backend import MODEL_FAILED, USAGE, FakeTurn, message, text_answer
-from tests.support.http_cases import ResponsesCase, event_types
+from tests.support.http_cases import ResponsesTestCase, event_types
+from tests.support.in_memory_server import InMemoryServer
 
-SAID = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
+BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
 REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.UsageReported(USAGE), e.Ended("stop"))
 
 
-class WorkCase(ResponsesCase):
-    def begin(self, **fields: object) -> FakeTurn:
-        """Begin an answer in the background, whose client has gone when it has its id."""
+class BackgroundTestCase(ResponsesTestCase):
+    def start_background(self, **fields: object) -> FakeTurn:
+        """Start a background answer, whose client disconnects once it has the id."""
         turn = self.ask(background=True, **fields)
-        self.work_id = self.response_id
+        self.background_id = self.response_id
         self.connection.disconnect()
         return turn
 
     def status(self) -> str:
-        return str(self.get(self.work_id).json["status"])
+        return str(self.get(self.background_id).json["status"])
 
 
-class TestItsLife(WorkCase):
-    def test_it_is_kept_before_its_client_is_told_of_it_and_begun_then(self) -> None:
+class BackgroundLifecycleTests(BackgroundTestCase):
+    def test_it_is_stored_as_queued_before_it_is_accepted_and_begun(self) -> None:
         self.store.delay_calls()
         self.post(background=True)
         self.assertEqual((self.connection.received, self.server.backend.turns), (b"", []))
@@ -31,65 +33,65 @@ class TestItsLife(WorkCase):
         self.assertEqual((shown["status"], shown["background"]), ("queued", True))
         self.assertEqual(len(self.server.backend.turns), 1)
 
-    def test_it_goes_from_queued_to_its_end_without_anybody(self) -> None:
-        turn = self.begin()
+    def test_it_runs_to_its_end_without_a_client(self) -> None:
+        turn = self.start_background()
         self.assertEqual(self.status(), "queued")
-        turn.emit(*SAID)
+        turn.emit(*BEGINNING)
         self.assertEqual(self.status(), "in_progress")
-        self.assertEqual(self.get(self.work_id).json["output"][0]["content"][0]["text"], "Hel")
+        self.assertEqual(self.get(self.background_id).json["output"][0]["content"][0]["text"], "Hel")
         turn.emit(*REST)
         self.assertEqual(self.status(), "completed")
         self.assertEqual(turn.actions, [])
         self.assert_nothing_running()
 
-    def test_it_runs_until_its_end_is_kept(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id)
+    def test_it_is_in_progress_until_its_end_is_stored(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id)
         self.store.delay_calls()
         turn.emit(*text_answer())
         self.assertEqual(self.status(), "in_progress")
-        self.assertEqual(event_types(follower)[-1], "output_item.done")
+        self.assertEqual(event_types(replay)[-1], "output_item.done")
         self.assertEqual(self.server.metric("codexd_background_running"), 1)
         self.store.run_delayed_calls()
         self.assertEqual(self.status(), "completed")
-        self.assertEqual(event_types(follower)[-1], "completed")
+        self.assertEqual(event_types(replay)[-1], "completed")
         self.assert_nothing_running()
 
-    def test_a_whole_answer_inside_begin_is_an_answer(self) -> None:
+    def test_a_complete_answer_inside_begin_is_delivered(self) -> None:
         self.server.backend.immediate_events = text_answer()
-        self.begin()
+        self.start_background()
         self.assertEqual(self.status(), "completed")
 
-    def test_a_flush_inside_begin_waits_until_it_has_begun(self) -> None:
+    def test_events_that_are_settled_inside_begin_wait_until_the_turn_has_begun(self) -> None:
         begin = self.server.backend.begin
 
-        def flushing(turn: object, sink: object) -> object:
+        def settling(turn: object, sink: object) -> object:
             begun = begin(turn, sink)
             self.server.backend.turns[-1].emit(*text_answer())
             return begun
 
-        self.patch(self.server.backend, "begin", flushing)
-        self.begin()
+        self.patch(self.server.backend, "begin", settling)
+        self.start_background()
         self.assertEqual(self.status(), "completed")
         self.assert_nothing_running()
 
-    def test_it_is_never_held(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id)
-        follower.transport.reading = False
-        turn.emit(*SAID, *(e.TextDelta(0, "a" * 10_000) for _ in range(1000)))
+    def test_its_model_is_never_paused(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id)
+        replay.transport.reading = False
+        turn.emit(*BEGINNING, *(e.TextDelta(0, "a" * 10_000) for _ in range(1000)))
         self.assertEqual(turn.actions, [])
 
 
-class TestItsFailures(WorkCase):
-    def test_a_model_that_fails_fails_it(self) -> None:
-        for said in ((), SAID):
-            self.begin().emit(*said, e.Failed(MODEL_FAILED))
-            shown = self.get(self.work_id).json
+class BackgroundFailureTests(BackgroundTestCase):
+    def test_a_failure_of_the_model_is_its_end(self) -> None:
+        for events in ((), BEGINNING):
+            self.start_background().emit(*events, e.Failed(MODEL_FAILED))
+            shown = self.get(self.background_id).json
             self.assertEqual((shown["status"], shown["error"]["message"]), ("failed", MODEL_FAILED.message))
         self.assert_nothing_running()
 
-    def test_a_back_end_that_refuses_it_fails_it(self) -> None:
+    def test_a_back_end_that_refuses_is_its_end(self) -> None:
         for refusal in (fault("not_ready"), fault("busy"), ZeroDivisionError("secret")):
             self.server.backend.begin_errors = [refusal]
             self.post(background=True)
@@ -99,57 +101,57 @@ class TestItsFailures(WorkCase):
             self.assertNotIn(b"secret", shown.body)
         self.assert_nothing_running()
 
-    def test_an_event_that_cannot_be_written_is_one_internal_failure(self) -> None:
-        turn = self.begin()
-        turn.emit(*SAID)
+    def test_an_event_that_cannot_be_encoded_is_one_internal_failure(self) -> None:
+        turn = self.start_background()
+        turn.emit(*BEGINNING)
         feed = ResponsesEncoder.feed
-        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _sound(event), choice))
+        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
         turn.emit(*REST)
         self.assertEqual((self.status(), turn.actions), ("failed", ["cancel"]))
         self.assertEqual(self.server.metric("codexd_internal_error_total"), 1)
         self.assert_nothing_running()
 
-    def test_one_that_cannot_be_written_inside_begin_stops_the_model_too(self) -> None:
+    def test_an_event_that_cannot_be_encoded_inside_begin_cancels_the_model(self) -> None:
         begin = self.server.backend.begin
 
-        def flushing(turn: object, sink: object) -> object:
+        def settling(turn: object, sink: object) -> object:
             begun = begin(turn, sink)
-            self.server.backend.turns[-1].emit(*SAID)
+            self.server.backend.turns[-1].emit(*BEGINNING)
             return begun
 
-        self.patch(self.server.backend, "begin", flushing)
+        self.patch(self.server.backend, "begin", settling)
         feed = ResponsesEncoder.feed
-        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _sound(event), choice))
-        turn = self.begin()
+        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
+        turn = self.start_background()
         self.assertEqual((self.status(), turn.actions), ("failed", ["cancel"]))
 
-    def test_an_end_that_can_never_be_written_breaks_its_stream_off(self) -> None:
-        turn = self.begin()
-        turn.emit(*SAID)
-        follower = self.follow(self.work_id)
+    def test_an_end_that_cannot_be_encoded_aborts_its_replays(self) -> None:
+        turn = self.start_background()
+        turn.emit(*BEGINNING)
+        replay = self.replay(self.background_id)
         self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: 1 / 0)
         turn.emit(*REST)
-        self.assertTrue(follower.transport.aborted)
+        self.assertTrue(replay.transport.aborted)
         self.assertEqual(self.status(), "failed")
         self.assert_nothing_running()
 
-    def test_nothing_follows_its_end(self) -> None:
-        turn = self.begin()
+    def test_nothing_follows_the_end_of_a_background_answer(self) -> None:
+        turn = self.start_background()
         turn.emit(*text_answer())
-        before = self.get(self.work_id).body
+        before = self.get(self.background_id).body
         turn.emit(e.MessageOpened(1, "m"), e.TextDelta(1, "a"), e.Failed(MODEL_FAILED))
-        self.assertEqual(self.get(self.work_id).body, before)
+        self.assertEqual(self.get(self.background_id).body, before)
         self.assert_nothing_running()
 
 
-def _sound(event: e.Event) -> e.Event:
+def _raise_at_text(event: e.Event) -> e.Event:
     if isinstance(event, e.TextDelta):
         raise ValueError("secret")
     return event
 
 
-class TestAStoreThatFails(WorkCase):
-    def test_what_cannot_be_queued_is_an_http_error_and_never_begun(self) -> None:
+class StoreFailureTests(BackgroundTestCase):
+    def test_an_answer_that_cannot_be_stored_as_queued_is_an_http_error_and_not_begun(self) -> None:
         for stream in (True, False):
             self.store.fail()
             self.post(background=True, stream=stream)
@@ -158,7 +160,7 @@ class TestAStoreThatFails(WorkCase):
         self.assertEqual(self.server.backend.turns, [])
         self.assert_nothing_running()
 
-    def test_what_cannot_be_queued_as_the_daemon_stops_is_refused_once(self) -> None:
+    def test_an_answer_that_cannot_be_stored_as_queued_while_draining_is_refused_once(self) -> None:
         self.store.delay_calls()
         self.store.fail()
         self.post(background=True)
@@ -170,28 +172,28 @@ class TestAStoreThatFails(WorkCase):
         self.successResultOf(closed)
         self.assert_nothing_running()
 
-    def test_what_cannot_be_kept_at_its_end_has_failed(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id)
+    def test_an_end_that_cannot_be_stored_is_replaced_by_a_failure(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id)
         self.store.fail()
         turn.emit(*text_answer())
-        shown = self.get(self.work_id).json
+        shown = self.get(self.background_id).json
         self.assertEqual((shown["status"], shown["error"]["message"]), ("failed", "The response could not be stored."))
-        self.assertEqual(follower.response.events[-1]["response"], shown)
-        self.assertEqual(event_types(follower).count("failed"), 1)
+        self.assertEqual(replay.response.events[-1]["response"], shown)
+        self.assertEqual(event_types(replay).count("failed"), 1)
         self.assert_nothing_running()
 
-    def test_if_that_cannot_be_kept_either_it_has_failed_all_the_same(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id)
+    def test_a_failure_that_cannot_be_stored_either_is_still_its_end(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id)
         self.store.fail(2)
         turn.emit(*text_answer())
-        self.assertEqual(event_types(follower)[-1], "failed")
+        self.assertEqual(event_types(replay)[-1], "failed")
         self.assertEqual(self.status(), "failed")
         self.assert_nothing_running()
 
-    def test_what_cannot_be_written_down_has_failed(self) -> None:
-        turn = self.begin()
+    def test_an_end_that_cannot_be_encoded_for_the_store_is_a_failure(self) -> None:
+        turn = self.start_background()
         write = ResponsesStorageEncoder.encode
         self.patch(
             ResponsesStorageEncoder,
@@ -203,18 +205,18 @@ class TestAStoreThatFails(WorkCase):
         self.assert_nothing_running()
 
 
-class TestStopping(WorkCase):
-    def test_it_may_finish_before_the_daemon_does(self) -> None:
-        turn = self.begin()
+class DrainTests(BackgroundTestCase):
+    def test_draining_waits_for_a_background_answer(self) -> None:
+        turn = self.start_background()
         closed = self.server.active.drain()
         self.assertNoResult(closed)
         turn.emit(*text_answer())
         self.successResultOf(closed)
         self.assertEqual(self.status(), "completed")
 
-    def test_if_it_does_not_it_has_failed_and_that_is_kept_first(self) -> None:
-        turn = self.begin()
-        turn.emit(*SAID)
+    def test_a_background_answer_that_takes_too_long_is_stored_as_failed_before_the_drain_ends(self) -> None:
+        turn = self.start_background()
+        turn.emit(*BEGINNING)
         closed = self.server.active.drain()
         self.store.delay_calls()
         self.server.clock.advance(10)
@@ -225,7 +227,7 @@ class TestStopping(WorkCase):
         self.assertEqual(self.status(), "failed")
         self.assert_nothing_running()
 
-    def test_one_that_is_still_queued_is_never_begun(self) -> None:
+    def test_a_queued_answer_is_not_begun_after_the_drain_deadline(self) -> None:
         self.store.delay_calls()
         self.post(background=True)
         closed = self.server.active.drain()
@@ -237,30 +239,76 @@ class TestStopping(WorkCase):
         self.assert_nothing_running()
 
 
-class TestTheJournal(WorkCase):
-    def test_its_end_is_one_line_with_what_it_cost(self) -> None:
-        turn = self.begin()
+class RequestLogTests(BackgroundTestCase):
+    def test_its_end_is_one_record_with_its_usage(self) -> None:
+        turn = self.start_background()
         self.server.clock.advance(0.25)
         turn.emit(e.Began())
         self.server.clock.advance(60)
         turn.emit(*message(), e.UsageReported(USAGE), e.Ended("stop"))
-        asked, ended = self.server.log.records
-        self.assertEqual((asked.method, asked.tokens()["input"]), ("POST", 0))
+        accepted, ended = self.server.log.records
+        self.assertEqual((accepted.method, accepted.tokens()["input"]), ("POST", 0))
         self.assertEqual((ended.method, ended.route, ended.status), ("background", "/v1/responses", 200))
         self.assertEqual((ended.first_event_seconds, ended.seconds), (0.25, 60.25))
-        self.assertEqual((ended.id, ended.model, ended.tokens()["input"]), (asked.id, "gpt-5", USAGE.input_tokens))
+        self.assertEqual((ended.id, ended.model, ended.tokens()["input"]), (accepted.id, "gpt-5", USAGE.input_tokens))
 
     def test_its_tokens_are_counted_once(self) -> None:
-        self.begin().emit(*text_answer())
-        self.get(self.work_id)
+        self.start_background().emit(*text_answer())
+        self.get(self.background_id)
         self.assertEqual(self.server.metric("codexd_tokens_total", kind="input"), USAGE.input_tokens)
 
     def test_its_outcome_is_counted(self) -> None:
-        self.begin().emit(*text_answer())
-        self.begin().emit(e.Failed(MODEL_FAILED))
+        self.start_background().emit(*text_answer())
+        self.start_background().emit(e.Failed(MODEL_FAILED))
         self.assertEqual(self.server.metric("codexd_background_started_total"), 2)
         for outcome in ("ok", "model_failed"):
             self.assertEqual(self.server.metric("codexd_background_finished_total", outcome=outcome), 1)
         self.assertEqual(
             [record.status for record in self.server.log.records if record.method == "background"], [200, 502]
         )
+
+
+class AcceptanceTests(ResponsesTestCase):
+    def test_answers_beyond_the_limit_are_refused_before_they_are_stored(self) -> None:
+        turns = [self.ask(background=True) for _ in range(2)]
+        kept = self.store.calls.count("save_response")
+        self.post(background=True)
+        self.assertEqual(self.connection.response.status, 429)
+        self.assertEqual(self.store.calls.count("save_response"), kept)
+        turns[0].emit(*text_answer())
+        self.ask(background=True)
+        self.assertEqual(self.connection.response.status, 200)
+
+    def test_no_background_answer_is_accepted_while_draining(self) -> None:
+        self.server.active.drain()
+        self.post(background=True)
+        self.assertEqual(self.connection.response.status, 503)
+        self.assert_nothing_running()
+
+    def test_an_answer_whose_client_leaves_before_it_is_accepted_still_runs(self) -> None:
+        self.store.delay_calls()
+        self.post(background=True)
+        self.connection.disconnect()
+        self.store.run_delayed_calls()
+        (turn,) = self.server.backend.turns
+        turn.emit(*text_answer())
+        self.assertEqual(self.server.log.records[0].outcome, "client_disconnected")
+        self.assertEqual(self.store.calls.count("save_response"), 2)
+        self.assert_nothing_running()
+
+    def test_the_ignored_fields_are_reported_to_its_client(self) -> None:
+        self.server.backend.ignored = ("seed",)
+        for stream in (False, True):
+            self.post(background=True, stream=stream, prediction={})
+            self.assertEqual(self.connection.response.headers["x-codexd-ignored"], "prediction, seed")
+
+    def test_other_callers_cannot_see_it(self) -> None:
+        self.open(InMemoryServer(Http(api_keys=("mine", "yours"))))
+        self.connection.request(
+            "POST", "/v1/responses", {"model": "gpt-5", "input": "hi", "background": True}, x_api_key="mine"
+        )
+        path = f"/v1/responses/{self.response_id}"
+        for method, under in (("GET", ""), ("GET", "?stream=true"), ("POST", "/cancel"), ("DELETE", "")):
+            self.assertEqual(self.server.request(method, path + under, x_api_key="yours").status, 404)
+        self.assertEqual(self.server.backend.turns[0].actions, [])
+        self.assertEqual(self.server.request("GET", path, x_api_key="mine").status, 200)

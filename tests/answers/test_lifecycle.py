@@ -3,11 +3,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.answers.lifecycle import AnswerLifecycle, make_lifecycle
 from codexd.neutral.fault import fault
 
-GONE = fault("shutting_down")
+SHUTTING_DOWN = fault("shutting_down")
 
 
 class RecordedActions:
-    """Writes down every action of the machine; what each leads to is the test's to say."""
+    """Records the actions and states of the machine.
+
+    Args:
+        follow_ups: by action, the input that follows it at once.
+    """
 
     def __init__(self, **follow_ups: str) -> None:
         self.actions: list[str] = []
@@ -32,17 +36,17 @@ class RecordedActions:
 
 def foreground() -> RecordedActions:
     """Return an answer that runs."""
-    answer = RecordedActions(begin_turns="begun")
+    answer = RecordedActions()
     answer.lifecycle.begin()
     return answer
 
 
-class TestPaths(SynchronousTestCase):
+class PathTests(SynchronousTestCase):
     def test_a_foreground_answer_is_never_stored(self) -> None:
         answer = foreground()
         answer.lifecycle.deliver()
         answer.lifecycle.delivered()
-        self.assertEqual(answer.states, ["starting", "running", "delivering", "over"])
+        self.assertEqual(answer.states, ["running", "delivering", "over"])
         self.assertEqual(answer.actions, ["begin_turns", "settle", "stop_model", "deliver_end", "stop_model", "close"])
 
     def test_a_stored_answer_is_delivered_after_it_was_saved(self) -> None:
@@ -53,11 +57,11 @@ class TestPaths(SynchronousTestCase):
         self.assertEqual(answer.states[-2:], ["saving", "delivering"])
 
     def test_a_background_answer_is_saved_before_the_model_is_asked(self) -> None:
-        answer = RecordedActions(begin_turns="begun")
+        answer = RecordedActions()
         answer.lifecycle.queue()
         self.assertEqual(answer.actions, ["save_queued"])
         answer.lifecycle.begin()
-        self.assertEqual(answer.states, ["queued", "starting", "running"])
+        self.assertEqual(answer.states, ["queued", "running"])
 
     def test_a_background_answer_that_is_not_accepted_never_asks_the_model(self) -> None:
         answer = RecordedActions()
@@ -73,44 +77,44 @@ class TestPaths(SynchronousTestCase):
         self.assertEqual(answer.actions.count("save_end"), 2)
 
 
-class TestClients(SynchronousTestCase):
-    def test_a_client_that_leaves_while_the_model_answers_decides_nothing_by_itself(self) -> None:
+class ClientTests(SynchronousTestCase):
+    def test_a_client_that_leaves_while_the_answer_runs_is_detached_and_the_answer_abandoned(self) -> None:
         answer = foreground()
         answer.lifecycle.client_left()
         self.assertEqual((answer.actions[-2:], answer.states[-1]), (["detach", "abandon"], "running"))
         answer.lifecycle.discard()
         self.assertEqual(answer.states[-1], "over")
 
-    def test_a_client_that_leaves_while_the_end_is_saved_changes_nothing_about_that(self) -> None:
+    def test_a_client_that_leaves_while_the_end_is_saved_is_only_detached(self) -> None:
         answer = foreground()
         answer.lifecycle.save()
         answer.lifecycle.client_left()
         self.assertEqual((answer.actions[-1], answer.states[-1]), ("detach", "saving"))
 
-    def test_a_client_that_leaves_in_the_end_ends_the_answer(self) -> None:
+    def test_a_client_that_leaves_while_the_end_is_delivered_ends_the_answer(self) -> None:
         answer = foreground()
         answer.lifecycle.deliver()
         answer.lifecycle.client_left()
         self.assertEqual(answer.states[-1], "over")
 
 
-class TestStop(SynchronousTestCase):
+class StopTests(SynchronousTestCase):
     def test_a_running_answer_fails_and_settles(self) -> None:
         answer = foreground()
-        answer.lifecycle.stop(GONE)
+        answer.lifecycle.stop(SHUTTING_DOWN)
         self.assertEqual(answer.actions[-3:], ["fail", "hurry", "settle"])
 
     def test_a_queued_answer_fails_before_the_model_is_asked(self) -> None:
-        answer = RecordedActions(begin_turns="begun")
+        answer = RecordedActions()
         answer.lifecycle.queue()
-        answer.lifecycle.stop(GONE)
+        answer.lifecycle.stop(SHUTTING_DOWN)
         self.assertEqual(answer.actions[-1], "fail")
 
     def test_an_answer_whose_end_is_known_only_hurries(self) -> None:
         for step in ("save", "deliver"):
             answer = foreground()
             getattr(answer.lifecycle, step)()
-            answer.lifecycle.stop(GONE)
+            answer.lifecycle.stop(SHUTTING_DOWN)
             self.assertEqual(answer.actions[-1], "hurry")
 
     def test_nothing_happens_to_an_answer_that_is_over(self) -> None:
@@ -118,7 +122,7 @@ class TestStop(SynchronousTestCase):
         answer.lifecycle.deliver()
         answer.lifecycle.delivered()
         before = list(answer.actions)
-        for late in ("begin", "begun", "save", "deliver", "delivered", "client_left", "discard"):
+        for late in ("delivered", "client_left", "discard"):
             getattr(answer.lifecycle, late)()
-        answer.lifecycle.stop(GONE)
+        answer.lifecycle.stop(SHUTTING_DOWN)
         self.assertEqual(answer.actions, before)

@@ -7,8 +7,8 @@ from codexd.answers.recording import Recording
 A, B, C = ((b"", b'{"a":1}'), (b"x", b'{"b":2}'), (b"y", b'{"c":3}'))
 
 
-class TestRecording(SynchronousTestCase):
-    def test_readers_are_notified_when_asked_and_not_before(self) -> None:
+class RecordingTests(SynchronousTestCase):
+    def test_readers_are_notified_by_notify_only(self) -> None:
         recording, seen = Recording(), []
         recording.subscribe(lambda: seen.append(recording.length))
         recording.append([A])

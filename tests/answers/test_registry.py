@@ -6,7 +6,7 @@ from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from tests.support.fake_backend import message
-from tests.support.http_cases import CHAT, ChatCase
+from tests.support.http_cases import CHAT, ChatTestCase
 from tests.support.in_memory_server import chat, metric
 
 
@@ -82,8 +82,8 @@ class ActiveAnswersTests(SynchronousTestCase):
         self.successResultOf(other)
 
 
-class TestStopping(ChatCase):
-    def test_new_requests_are_refused_and_running_ones_finish(self) -> None:
+class DrainTests(ChatTestCase):
+    def test_new_requests_are_refused_and_running_answers_finish(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began())
         closed = self.server.active.drain()
@@ -95,11 +95,11 @@ class TestStopping(ChatCase):
         self.assertEqual(self.texts()[-1], "[DONE]")
         self.successResultOf(closed)
 
-    def test_a_running_one_that_takes_too_long_is_failed_and_cancelled(self) -> None:
-        for stream, said, status in ((True, (e.Began(),), 200), (True, (), 503), (False, (e.Began(),), 503)):
+    def test_a_running_answer_that_takes_too_long_fails_and_its_model_is_cancelled(self) -> None:
+        for stream, events, status in ((True, (e.Began(),), 200), (True, (), 503), (False, (e.Began(),), 503)):
             self.setUp()
             (turn,) = self.ask(stream=stream)
-            turn.emit(*said)
+            turn.emit(*events)
             closed = self.server.active.drain()
             self.server.clock.advance(10)
             response = self.connection.response
@@ -110,7 +110,7 @@ class TestStopping(ChatCase):
             self.successResultOf(closed)
             self.assert_nothing_running()
 
-    def test_one_whose_client_does_not_read_is_broken_off(self) -> None:
+    def test_a_client_that_does_not_read_is_dropped_at_the_deadline(self) -> None:
         turn = self.start_stream()
         self.connection.transport.reading = False
         turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
@@ -123,7 +123,7 @@ class TestStopping(ChatCase):
         self.successResultOf(closed)
         self.assert_nothing_running()
 
-    def test_so_is_one_whose_client_has_not_taken_an_answer_that_ended(self) -> None:
+    def test_a_client_that_has_not_read_an_ended_answer_is_dropped_at_the_deadline(self) -> None:
         turn = self.start_stream()
         self.connection.transport.reading = False
         turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))

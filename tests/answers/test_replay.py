@@ -1,23 +1,19 @@
-from twisted.internet.interfaces import IPushProducer
-from zope.interface.verify import verifyClass
-
 from codexd.answers.recording import Recording
-from codexd.answers.stream_delivery import StreamDelivery
 from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.settings import Http
 from tests.support.fake_backend import FakeTurn, text_answer
-from tests.support.http_cases import ResponsesCase, event_types
+from tests.support.http_cases import ResponsesTestCase, event_types
 from tests.support.in_memory_server import BUFFER_BYTES, Connection, InMemoryServer
 
-SAID = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
+BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
 REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.Ended("stop"))
 
 
-class ViewerCase(ResponsesCase):
-    def begin(self) -> FakeTurn:
+class ReplayTestCase(ResponsesTestCase):
+    def start_background(self) -> FakeTurn:
         turn = self.ask(background=True)
-        self.work_id = self.response_id
+        self.background_id = self.response_id
         self.connection.disconnect()
         return turn
 
@@ -26,11 +22,11 @@ class ViewerCase(ResponsesCase):
         return "".join(one["delta"] for one in events if one and one["type"] == "response.output_text.delta")
 
 
-class TestReading(ViewerCase):
-    def test_a_posted_stream_begins_at_the_beginning(self) -> None:
+class ReplayTests(ReplayTestCase):
+    def test_the_stream_of_the_request_begins_with_the_first_event(self) -> None:
         turn = self.ask(background=True, stream=True)
         self.assertEqual(event_types(self.connection), ["created", "queued"])
-        turn.emit(*SAID)
+        turn.emit(*BEGINNING)
         self.assertEqual(event_types(self.connection)[2:4], ["in_progress", "output_item.added"])
         turn.emit(*REST)
         self.assertEqual(event_types(self.connection)[-1], "completed")
@@ -38,45 +34,45 @@ class TestReading(ViewerCase):
         self.assertTrue(self.connection.open)
         self.assert_nothing_running()
 
-    def test_its_head_says_what_it_is(self) -> None:
+    def test_it_has_the_headers_of_a_stream(self) -> None:
         self.post(background=True, stream=True, prediction={})
         headers = self.connection.response.headers
         self.assertEqual(headers["content-type"], "text/event-stream; charset=utf-8")
         self.assertEqual((headers["cache-control"], headers["x-accel-buffering"]), ("no-cache", "no"))
         self.assertEqual(headers["x-codexd-ignored"], "prediction")
 
-    def test_all_see_the_same_bytes_from_where_they_like_while_it_runs_and_afterwards(self) -> None:
+    def test_all_replays_send_the_same_bytes_while_the_answer_runs_and_afterwards(self) -> None:
         turn = self.ask(background=True, stream=True)
         posted, id = self.connection, self.response_id
-        turn.emit(*SAID)
-        early, late = self.follow(id), self.follow(id, "&starting_after=3")
+        turn.emit(*BEGINNING)
+        early, late = self.replay(id), self.replay(id, "&starting_after=3")
         turn.emit(*REST)
-        kept, rest = self.follow(id), self.follow(id, "&starting_after=3")
-        whole = posted.response.body
-        self.assertEqual([early.response.body, kept.response.body], [whole, whole])
+        stored, rest = self.replay(id), self.replay(id, "&starting_after=3")
+        body = posted.response.body
+        self.assertEqual([early.response.body, stored.response.body], [body, body])
         self.assertEqual(late.response.body, rest.response.body)
-        self.assertTrue(whole.endswith(late.response.body))
+        self.assertTrue(body.endswith(late.response.body))
         self.assertEqual(late.response.events[0]["sequence_number"], 4)
 
-    def test_its_last_event_is_what_is_shown_again(self) -> None:
-        self.begin().emit(*text_answer())
-        shown = self.get(self.work_id).json
-        self.assertEqual(self.follow(self.work_id).response.events[-1]["response"], shown)
+    def test_the_last_event_contains_the_stored_response(self) -> None:
+        self.start_background().emit(*text_answer())
+        shown = self.get(self.background_id).json
+        self.assertEqual(self.replay(self.background_id).response.events[-1]["response"], shown)
 
-    def test_a_number_that_has_not_come_yet_is_waited_for(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id, "&starting_after=1")
-        self.assertEqual(follower.response.body, b"")
-        turn.emit(*SAID)
-        self.assertEqual(event_types(follower)[0], "in_progress")
+    def test_a_replay_from_the_end_of_a_running_answer_waits(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id, "&starting_after=1")
+        self.assertEqual(replay.response.body, b"")
+        turn.emit(*BEGINNING)
+        self.assertEqual(event_types(replay)[0], "in_progress")
 
-    def test_one_who_has_all_gets_nothing_more(self) -> None:
-        self.begin().emit(*text_answer())
-        last = self.follow(self.work_id).response.events[-1]["sequence_number"]
-        rest = self.follow(self.work_id, f"&starting_after={last}").response
+    def test_a_replay_from_the_end_of_an_ended_answer_is_empty(self) -> None:
+        self.start_background().emit(*text_answer())
+        last = self.replay(self.background_id).response.events[-1]["sequence_number"]
+        rest = self.replay(self.background_id, f"&starting_after={last}").response
         self.assertEqual((rest.status, rest.body, rest.whole), (200, b"", True))
 
-    def test_one_who_leaves_stops_nothing(self) -> None:
+    def test_a_client_that_leaves_does_not_affect_the_answer(self) -> None:
         turn = self.ask(background=True, stream=True)
         id = self.response_id
         self.connection.disconnect()
@@ -86,23 +82,23 @@ class TestReading(ViewerCase):
         self.assertEqual(self.get(id).json["status"], "completed")
         self.assert_nothing_running()
 
-    def test_one_who_leaves_is_forgotten(self) -> None:
-        self.begin()
+    def test_a_client_that_leaves_is_unsubscribed(self) -> None:
+        self.start_background()
         left: list[object] = []
-        self.patch(Recording, "unsubscribe", lambda me, follower: left.append(follower))
-        self.follow(self.work_id).disconnect()
+        self.patch(Recording, "unsubscribe", lambda me, replay: left.append(replay))
+        self.replay(self.background_id).disconnect()
         self.assertEqual(len(left), 1)
 
-    def test_a_head_of_it_has_no_body_and_waits_for_nothing(self) -> None:
-        self.begin()
-        response = self.server.request("HEAD", f"/v1/responses/{self.work_id}?stream=true")
+    def test_a_head_request_has_no_body_and_does_not_wait(self) -> None:
+        self.start_background()
+        response = self.server.request("HEAD", f"/v1/responses/{self.background_id}?stream=true")
         self.assertEqual((response.status, response.body), (200, b""))
         self.assertIn("event-stream", response.headers["content-type"])
         self.assertEqual(len(self.server.log.records), 2)
 
-    def test_trouble_with_one_is_not_the_others(self) -> None:
-        turn = self.begin()
-        first, second = self.follow(self.work_id), self.follow(self.work_id)
+    def test_an_exception_in_one_replay_does_not_affect_the_others(self) -> None:
+        turn = self.start_background()
+        first, second = self.replay(self.background_id), self.replay(self.background_id)
         write, broken = Request.write, first.transport
 
         def breaking(request: Request, data: bytes) -> None:
@@ -117,45 +113,45 @@ class TestReading(ViewerCase):
         self.assert_nothing_running()
 
 
-class TestKeepalives(ViewerCase):
-    def test_silence_is_covered_and_is_no_part_of_the_stream(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id)
+class KeepaliveTests(ReplayTestCase):
+    def test_silence_is_covered_by_comments_that_are_not_recorded(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id)
         self.server.clock.pump([5.0] * 7)
         turn.emit(*text_answer())
-        self.assertEqual(event_types(follower)[:5], ["created", "queued", "", "", "in_progress"])
-        self.assertNotIn("", event_types(self.follow(self.work_id)))
+        self.assertEqual(event_types(replay)[:5], ["created", "queued", "", "", "in_progress"])
+        self.assertNotIn("", event_types(self.replay(self.background_id)))
         self.assert_nothing_running()
 
-    def test_it_is_covered_while_the_store_works_too(self) -> None:
-        turn = self.begin()
-        follower = self.follow(self.work_id)
+    def test_silence_is_covered_while_the_end_is_stored(self) -> None:
+        turn = self.start_background()
+        replay = self.replay(self.background_id)
         self.store.delay_calls()
         turn.emit(*text_answer())
         self.server.clock.advance(20)
         self.store.run_delayed_calls()
-        self.assertEqual(event_types(follower)[-2:], ["", "completed"])
+        self.assertEqual(event_types(replay)[-2:], ["", "completed"])
 
 
-class TestSlowReaders(ViewerCase):
+class SlowReplayTests(ReplayTestCase):
     def setUp(self) -> None:
         self.open(InMemoryServer(Http(write_timeout_seconds=30.0, keepalive_seconds=5.0)))
-        self.turn = self.begin()
-        self.slow = self.follow(self.work_id)
+        self.turn = self.start_background()
+        self.slow = self.replay(self.background_id)
         self.slow.transport.reading = False
-        self.turn.emit(*SAID)
+        self.turn.emit(*BEGINNING)
 
-    def speak(self) -> None:
+    def emit_much(self) -> None:
         for _ in range(100):
             self.turn.emit(e.TextDelta(0, "a" * 10_000))
 
-    def test_nothing_waits_for_one_but_what_its_transport_holds(self) -> None:
-        self.speak()
+    def test_a_slow_client_neither_pauses_the_model_nor_fills_memory(self) -> None:
+        self.emit_much()
         self.assertLess(len(self.slow.transport._unread), 2 * BUFFER_BYTES)
         self.assertEqual(self.turn.actions, [])
 
-    def test_it_reads_all_of_it_when_it_likes(self) -> None:
-        self.speak()
+    def test_a_slow_client_gets_everything_later(self) -> None:
+        self.emit_much()
         self.turn.emit(*REST)
         self.assertFalse(self.slow.response.whole)
         self.slow.transport.reading = True
@@ -164,15 +160,15 @@ class TestSlowReaders(ViewerCase):
         self.assertTrue(self.slow.response.whole)
         self.assert_nothing_running()
 
-    def test_no_keepalive_is_put_on_top(self) -> None:
-        self.speak()
+    def test_a_full_transport_gets_no_keepalive(self) -> None:
+        self.emit_much()
         before = len(self.slow.transport.writes)
         self.server.clock.pump([5.0] * 5)
         self.assertEqual(len(self.slow.transport.writes), before)
 
-    def test_one_that_takes_nothing_is_cut_and_the_work_goes_on(self) -> None:
+    def test_a_client_that_reads_nothing_is_dropped_and_the_answer_continues(self) -> None:
         self.server.clock.advance(29)
-        self.speak()
+        self.emit_much()
         self.server.clock.pump([5.0] * 5)
         self.assertFalse(self.slow.transport.aborted)
         self.server.clock.pump([5.0] * 2)
@@ -180,11 +176,11 @@ class TestSlowReaders(ViewerCase):
         self.assertEqual(self.server.log.records[-1].outcome, "slow_client")
         self.assertEqual(self.server.metric("codexd_client_dropped_total"), 1)
         self.turn.emit(*REST)
-        self.assertEqual(self.get(self.work_id).json["status"], "completed")
+        self.assertEqual(self.get(self.background_id).json["status"], "completed")
         self.assert_nothing_running()
 
-    def test_so_is_one_that_the_daemon_would_have_to_wait_for(self) -> None:
-        self.speak()
+    def test_a_client_that_delays_the_drain_is_dropped(self) -> None:
+        self.emit_much()
         self.turn.emit(*REST)
         closed = self.server.active.drain()
         self.assertNoResult(closed)
@@ -193,14 +189,23 @@ class TestSlowReaders(ViewerCase):
         self.successResultOf(closed)
         self.assert_nothing_running()
 
-    def test_a_stopping_daemon_tells_the_end_to_those_who_read(self) -> None:
-        quick = self.follow(self.work_id)
-        self.speak()
+    def test_at_the_drain_deadline_the_end_is_sent_to_clients_that_read(self) -> None:
+        quick = self.replay(self.background_id)
+        self.emit_much()
         closed = self.server.active.drain()
         self.server.clock.advance(10)
         self.assertEqual(event_types(quick)[-1], "failed")
         self.assertTrue(self.slow.transport.aborted)
         self.successResultOf(closed)
 
-    def test_it_is_a_push_producer(self) -> None:
-        verifyClass(IPushProducer, StreamDelivery)
+
+class DrainTests(ReplayTestCase):
+    def test_a_replay_that_is_refused_while_draining_leaves_nothing_behind(self) -> None:
+        turn = self.start_background()
+        self.server.active.drain()
+        refused = self.replay(self.background_id)
+        self.assertEqual((refused.response.status, refused.response.error["code"]), (503, "shutting_down"))
+        turn.emit(*BEGINNING, *REST)
+        self.assertEqual(self.get(self.background_id).json["status"], "completed")
+        self.assertEqual(len(refused.responses()), 1)
+        self.assert_nothing_running()

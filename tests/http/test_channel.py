@@ -9,14 +9,14 @@ from tests.support.in_memory_server import BUFFER_BYTES, InMemoryServer, chat, r
 CHAT = "/v1/chat/completions"
 
 
-class TestHeads(SynchronousTestCase):
-    """What is no request, or too much of one."""
+class RequestHeadTests(SynchronousTestCase):
+    """Malformed and oversized request heads."""
 
     def setUp(self) -> None:
         self.server = InMemoryServer()
         self.connection = self.server.connect()
 
-    def refused(self, status: int) -> None:
+    def assert_refused(self, status: int) -> None:
         response = self.connection.response
         self.assertEqual(response.status, status)
         self.assertEqual(response.error["type"], "invalid_request_error")
@@ -26,7 +26,7 @@ class TestHeads(SynchronousTestCase):
         self.assertFalse(self.connection.open)
         self.assertEqual(self.server.metric("codexd_malformed_request_total"), 1)
 
-    def test_what_is_not_http_is_told_so_in_the_envelope(self) -> None:
+    def test_malformed_http_is_refused_with_an_error_body(self) -> None:
         for data in (
             b"hello\r\n",
             b"GET / HTTP/3.0\r\n",
@@ -42,25 +42,25 @@ class TestHeads(SynchronousTestCase):
         ):
             self.setUp()
             self.connection.send(data)
-            self.refused(400)
+            self.assert_refused(400)
 
     def test_a_head_over_16_kilobytes_is_431(self) -> None:
         self.connection.send(b"GET / HTTP/1.1\r\n" + b"x-a: " + b"a" * 9000 + b"\r\nx-b: " + b"b" * 9000 + b"\r\n")
-        self.refused(431)
+        self.assert_refused(431)
 
-    def test_so_is_one_line_over_it(self) -> None:
+    def test_a_line_over_16_kilobytes_is_431(self) -> None:
         self.connection.send(b"GET / HTTP/1.1\r\nx-a: " + b"a" * 20_000)
-        self.refused(431)
+        self.assert_refused(431)
 
-    def test_so_are_more_than_500_lines(self) -> None:
+    def test_more_than_500_header_lines_are_431(self) -> None:
         self.connection.send(b"GET / HTTP/1.1\r\n" + b"x-a: b\r\n" * 502 + b"\r\n")
-        self.refused(431)
+        self.assert_refused(431)
 
-    def test_an_ordinary_head_of_500_lines_is_read(self) -> None:
+    def test_500_header_lines_are_accepted(self) -> None:
         self.connection.send(b"GET /livez HTTP/1.1\r\n" + b"x-a: b\r\n" * 499 + b"\r\n")
         self.assertEqual(self.connection.response.status, 200)
 
-    def test_an_offer_of_h2c_is_answered_as_http_1(self) -> None:
+    def test_an_upgrade_request_is_answered_as_http_1(self) -> None:
         for upgrade in ("h2c", "websocket", "TLS/1.0"):
             response = self.server.request(
                 "GET",
@@ -71,7 +71,7 @@ class TestHeads(SynchronousTestCase):
             )
             self.assertEqual((response.status, len(response.json["data"])), (200, 2))
 
-    def test_http_1_0_is_streamed_until_the_connection_closes(self) -> None:
+    def test_an_http_1_0_stream_ends_with_the_connection(self) -> None:
         raw = request("POST", CHAT, chat(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0")
         self.connection.send(raw)
         self.server.backend.turns[0].emit(*text_answer())
@@ -81,7 +81,7 @@ class TestHeads(SynchronousTestCase):
         self.assertFalse(self.connection.open)
 
 
-class TestConnections(SynchronousTestCase):
+class ConnectionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = InMemoryServer(Http(idle_seconds=60.0))
         self.connection = self.server.connect()
@@ -92,7 +92,7 @@ class TestConnections(SynchronousTestCase):
         self.server.clock.advance(1)
         self.assertFalse(self.connection.open)
 
-    def test_one_that_waits_for_its_answer_is_not(self) -> None:
+    def test_a_connection_that_waits_for_its_response_is_not_closed(self) -> None:
         self.connection.request("POST", CHAT, chat())
         self.server.clock.advance(3000)
         self.assertTrue(self.connection.open)
@@ -100,15 +100,15 @@ class TestConnections(SynchronousTestCase):
         self.server.clock.advance(60)
         self.assertFalse(self.connection.open)
 
-    def test_a_request_byte_by_byte_is_the_same_request(self) -> None:
+    def test_a_request_that_arrives_byte_by_byte_is_answered(self) -> None:
         for byte in request("POST", CHAT, chat(), content_type="application/json"):
             self.connection.send(bytes((byte,)))
         self.server.backend.turns[0].emit(*text_answer())
         self.assertEqual(self.connection.response.json["choices"][0]["message"]["content"], "Hello")
 
-    def test_requests_sent_ahead_are_answered_in_order(self) -> None:
-        ask = request("POST", CHAT, chat(stream=True))
-        self.connection.send(ask + request("GET", "/v1/models") + ask)
+    def test_pipelined_requests_are_answered_in_order(self) -> None:
+        raw = request("POST", CHAT, chat(stream=True))
+        self.connection.send(raw + request("GET", "/v1/models") + raw)
         self.assertEqual(len(self.server.backend.turns), 1)
         self.server.backend.turns[0].emit(*text_answer())
         self.assertEqual(len(self.server.backend.turns), 2)
@@ -116,26 +116,26 @@ class TestConnections(SynchronousTestCase):
         first, second, third = self.connection.responses()
         self.assertEqual((first.events[-1], second.status, third.events[-1]), ("[DONE]", 200, "[DONE]"))
 
-    def test_a_client_that_reads_no_answers_is_not_read_from(self) -> None:
+    def test_a_client_that_reads_no_responses_is_not_read_from(self) -> None:
         self.connection.transport.reading = False
         sent = 0
         while self.connection.transport.producerState == "producing":
             self.connection.request("GET", "/v1/models")
             sent += 1
-            self.assertLess(sent, 1000, "answers pile up")
+            self.assertLess(sent, 1000, "responses pile up")
         self.connection.transport.reading = True
         self.connection.transport.read(10 * BUFFER_BYTES)
         self.assertEqual(self.connection.transport.producerState, "producing")
         self.assertEqual(len(self.connection.responses()), sent)
 
-    def test_a_stream_begun_while_the_client_does_not_read_is_held_back_from_the_start(self) -> None:
+    def test_a_stream_to_a_full_transport_is_paused_from_the_start(self) -> None:
         self.connection.transport.reading = False
-        ask = request("POST", CHAT, chat())
-        self.connection.send(ask + request("POST", CHAT, chat(stream=True)))
+        raw = request("POST", CHAT, chat())
+        self.connection.send(raw + request("POST", CHAT, chat(stream=True)))
         self.server.backend.turns[0].emit(*text_answer("x" * 2 * BUFFER_BYTES))
         written = len(self.connection.transport.writes)
         self.server.backend.turns[1].emit(e.Began())
         self.assertEqual(len(self.connection.transport.writes), written)
 
-    def test_the_channel_is_ours(self) -> None:
+    def test_the_site_builds_channels_of_codexd(self) -> None:
         self.assertIsInstance(self.server.site.buildProtocol(None), Channel)

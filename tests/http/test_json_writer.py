@@ -1,11 +1,11 @@
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from tests.support.fake_backend import USAGE, text_answer
-from tests.support.http_cases import ChatCase
+from tests.support.http_cases import ChatTestCase
 
 
-class TestWhole(ChatCase):
-    def test_an_answer_is_one_body_when_everything_is_known(self) -> None:
+class JsonWriterTests(ChatTestCase):
+    def test_the_body_is_sent_at_the_end_of_the_answer(self) -> None:
         self.server.backend.ignored = ("seed",)
         (turn,) = self.ask()
         self.server.clock.advance(0.5)
@@ -22,7 +22,7 @@ class TestWhole(ChatCase):
         self.assertEqual(response.json["usage"]["prompt_tokens"], USAGE.input_tokens)
         self.assert_nothing_running()
 
-    def test_a_failure_is_an_error_however_late(self) -> None:
+    def test_a_failure_after_the_first_event_is_an_http_error(self) -> None:
         (turn,) = self.ask()
         turn.emit(*text_answer()[:-2], e.Failed(fault("child_died")))
         response = self.connection.response

@@ -6,9 +6,9 @@ from codexd.http.response_headers import set_response_headers
 from tests.support.in_memory_server import InMemoryServer
 
 
-class TestHeading(SynchronousTestCase):
+class ResponseHeaderTests(SynchronousTestCase):
     def headers(self, *ignored: str) -> dict[str, str]:
-        """Let the probe have the headers, and give them."""
+        """Return the headers of a probe that sets the response headers."""
 
         def live(handlers: ProbeHandlers, request: Request) -> bytes:
             set_response_headers(request, ignored)
@@ -18,11 +18,11 @@ class TestHeading(SynchronousTestCase):
         self.patch(ProbeHandlers, "live", live)
         return self.server.request("GET", "/livez").headers
 
-    def test_it_says_how_long_it_took_and_which_api_it_is(self) -> None:
+    def test_the_processing_time_and_the_api_version_are_sent(self) -> None:
         headers = self.headers()
         self.assertEqual((headers["openai-processing-ms"], headers["openai-version"]), ("0", "2020-10-01"))
         self.assertNotIn("x-codexd-ignored", headers)
 
-    def test_what_had_no_effect_is_named_once_there_and_in_the_journal(self) -> None:
+    def test_ignored_fields_are_listed_once_in_the_header_and_in_the_request_log(self) -> None:
         self.assertEqual(self.headers("seed", "stop", "seed")["x-codexd-ignored"], "seed, stop")
         self.assertEqual(self.server.log.records[0].ignored, ("seed", "stop"))

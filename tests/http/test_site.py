@@ -5,19 +5,19 @@ from tests.support.fake_backend import text_answer
 from tests.support.in_memory_server import InMemoryServer, chat
 
 
-class TestSite(SynchronousTestCase):
+class SiteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = InMemoryServer()
 
-    def test_tls_is_offered_http_1_1_alone(self) -> None:
+    def test_only_http_1_1_is_offered_over_tls(self) -> None:
         self.assertTrue(IProtocolNegotiationFactory.providedBy(self.server.site))
         self.assertEqual(self.server.site.acceptableProtocols(), [b"http/1.1"])
 
-    def test_a_site_at_rest_has_no_timers(self) -> None:
+    def test_an_idle_site_has_no_timers(self) -> None:
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
         self.server.site.doStop()
 
-    def test_the_journal_has_the_status_and_the_duration(self) -> None:
+    def test_the_status_and_the_duration_are_logged(self) -> None:
         connection = self.server.connect()
         connection.request("POST", "/v1/chat/completions", chat())
         self.server.clock.advance(2.5)

@@ -3,12 +3,12 @@ from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.settings import Http
 from tests.support.fake_backend import text_answer
-from tests.support.http_cases import RESPONSES, ChatCase
+from tests.support.http_cases import RESPONSES, ChatTestCase
 from tests.support.in_memory_server import InMemoryServer
 
 
-class TestStreamed(ChatCase):
-    def test_an_answer_is_a_stream_of_events(self) -> None:
+class SseWriterTests(ChatTestCase):
+    def test_a_streamed_answer_is_a_stream_of_events(self) -> None:
         turn = self.start_stream(stream_options={"include_usage": True})
         turn.emit(*text_answer("Hel", "lo"))
         self.assertEqual(self.texts(), ["", "Hel", "lo", "stop", "usage", "[DONE]"])
@@ -16,7 +16,7 @@ class TestStreamed(ChatCase):
         self.assertTrue(self.connection.open)
         self.assert_nothing_running()
 
-    def test_its_head_says_so(self) -> None:
+    def test_a_stream_has_its_headers(self) -> None:
         self.server.backend.ignored = ("temperature", "seed")
         turn = self.start_stream(prediction={})
         self.server.clock.advance(0.25)
@@ -33,13 +33,13 @@ class TestStreamed(ChatCase):
         self.assertEqual(headers["x-codexd-ignored"], "prediction, temperature, seed")
         self.assertNotIn("content-length", headers)
 
-    def test_what_the_back_end_passes_on_is_not_reported(self) -> None:
+    def test_a_field_that_the_back_end_forwards_is_not_reported_as_ignored(self) -> None:
         turn = self.start_stream(prediction={}, top_k=4)
         turn.ignored = ("top_k",)
         turn.emit(e.Began())
         self.assertEqual(self.connection.response.headers["x-codexd-ignored"], "top_k")
 
-    def test_nothing_ignored_is_not_reported(self) -> None:
+    def test_without_ignored_fields_there_is_no_header(self) -> None:
         self.start_stream().emit(e.Began())
         self.assertNotIn("x-codexd-ignored", self.connection.response.headers)
 
@@ -47,7 +47,7 @@ class TestStreamed(ChatCase):
         self.start_stream().sink.settle()
         self.assertEqual(self.connection.received, b"")
 
-    def test_all_events_of_one_turn_of_the_reactor_leave_in_one_write(self) -> None:
+    def test_all_events_of_one_reactor_turn_leave_in_one_write(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began(), e.MessageOpened(0, "m"))
         before = len(self.connection.transport.writes)
@@ -55,7 +55,7 @@ class TestStreamed(ChatCase):
         self.assertEqual(len(self.connection.transport.writes), before + 1)
         self.assertEqual(len(self.connection.response.chunks), 2)
 
-    def test_what_was_flushed_does_not_leave_twice(self) -> None:
+    def test_settled_events_are_not_sent_twice(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began())
         before = self.connection.received
@@ -63,7 +63,7 @@ class TestStreamed(ChatCase):
         self.server.clock.advance(0)
         self.assertEqual(self.connection.received, before)
 
-    def test_a_whole_answer_inside_begin_is_an_answer(self) -> None:
+    def test_a_complete_answer_inside_begin_is_delivered(self) -> None:
         self.server.backend.immediate_events = text_answer()
         self.server.backend.ignored = ("seed",)
         self.start_stream()
@@ -71,7 +71,7 @@ class TestStreamed(ChatCase):
         self.assertEqual(self.connection.response.headers["x-codexd-ignored"], "seed")
         self.assert_nothing_running()
 
-    def test_a_flush_inside_begin_waits_until_it_has_begun(self) -> None:
+    def test_events_that_are_settled_inside_begin_wait_until_the_turn_has_begun(self) -> None:
         begin = self.server.backend.begin
 
         def flushing(turn: object, sink: IEventSink) -> object:
@@ -83,14 +83,14 @@ class TestStreamed(ChatCase):
         self.start_stream()
         self.assertEqual(self.texts(), [""])
 
-    def test_responses_are_streamed_in_their_own_dialect(self) -> None:
+    def test_a_responses_stream_has_responses_events(self) -> None:
         self.connection.request("POST", RESPONSES, {"model": "gpt-5", "input": "hi", "stream": True})
         self.server.backend.turns[0].emit(*text_answer())
         event_types = [one["type"] for one in self.connection.response.events]
         self.assertEqual((event_types[0], event_types[-1]), ("response.created", "response.completed"))
 
 
-class TestKeepalives(ChatCase):
+class KeepaliveTests(ChatTestCase):
     def test_silence_before_the_first_event_opens_the_stream(self) -> None:
         turn = self.start_stream()
         self.server.clock.advance(14.9)
@@ -100,7 +100,7 @@ class TestKeepalives(ChatCase):
         turn.emit(*text_answer("a"))
         self.assertEqual(self.texts(), ["", None, "a", "stop", "[DONE]"])
 
-    def test_it_opens_every_choice(self) -> None:
+    def test_a_keepalive_before_the_first_event_opens_every_choice(self) -> None:
         first, second = self.ask(n=2, stream=True)
         self.server.clock.advance(15)
         self.assertEqual(self.texts(), ["", "", None])
@@ -108,20 +108,20 @@ class TestKeepalives(ChatCase):
         second.emit(*text_answer("b"))
         self.assertEqual(self.texts(), ["", "", None, "a", "stop", "b", "stop", "[DONE]"])
 
-    def test_a_failure_after_it_is_told_inside_the_stream(self) -> None:
+    def test_a_failure_after_a_keepalive_is_an_event_of_the_stream(self) -> None:
         turn = self.start_stream()
         self.server.clock.advance(15)
         turn.emit(e.Failed(fault("no_first_event")))
         self.assertEqual(self.connection.response.status, 200)
         self.assertEqual(self.connection.response.events[-1]["error"]["code"], "no_first_event")
 
-    def test_a_silent_model_is_covered_as_long_as_it_takes(self) -> None:
+    def test_a_keepalive_is_sent_after_every_silent_period(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began())
         self.server.clock.pump([5.0] * 9)
         self.assertEqual(self.texts(), ["", None, None, None])
 
-    def test_a_speaking_model_needs_none(self) -> None:
+    def test_no_keepalive_is_sent_while_the_model_sends_text(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began(), e.MessageOpened(0, "m"))
         for _ in range(10):
@@ -129,7 +129,7 @@ class TestKeepalives(ChatCase):
             turn.emit(e.TextDelta(0, "a"))
         self.assertNotIn(None, self.texts())
 
-    def test_a_model_whose_thoughts_are_not_shown_is_silent(self) -> None:
+    def test_hidden_reasoning_counts_as_silence(self) -> None:
         self.server = InMemoryServer(Http(reasoning_content=False))
         self.connection = self.server.connect()
         turn = self.start_stream()
@@ -139,7 +139,7 @@ class TestKeepalives(ChatCase):
             turn.emit(e.SummaryDelta(0, 0, "hm"))
         self.assertEqual(self.texts(), ["", None])
 
-    def test_responses_have_an_event_of_their_own_for_it(self) -> None:
+    def test_a_responses_stream_has_keepalive_events(self) -> None:
         self.connection.request("POST", RESPONSES, {"model": "gpt-5", "input": "hi", "stream": True})
         self.server.clock.advance(15)
         self.server.backend.turns[0].emit(*text_answer()[:2])
@@ -147,12 +147,12 @@ class TestKeepalives(ChatCase):
         opened = ["response.created", "response.in_progress", "keepalive", "response.output_item.added"]
         self.assertEqual(event_types, opened)
 
-    def test_an_answer_in_one_piece_has_none(self) -> None:
+    def test_a_body_response_has_no_keepalive(self) -> None:
         self.ask()
         self.server.clock.advance(1000)
         self.assertEqual(self.connection.received, b"")
 
-    def test_a_client_that_is_behind_gets_none_on_top(self) -> None:
+    def test_a_client_that_is_behind_gets_no_keepalive(self) -> None:
         turn = self.start_stream()
         self.connection.transport.reading = False
         turn.emit(e.Began(), e.MessageOpened(0, "m"))

@@ -1,6 +1,6 @@
 """Law 6 (one end): whatever happens, an answer has exactly one end and holds no resources after it."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -92,6 +92,7 @@ class ResponseRun:
 
 
 class OneEndTests(SynchronousTestCase):
+    @settings.get_profile("many")
     @given(
         st.lists(sentences() | broken_sentences(), min_size=1, max_size=3),
         st.booleans(),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -126,6 +126,7 @@ class StoredResponseRun:
 
 
 class StoredEndTests(SynchronousTestCase):
+    @settings.get_profile("many")
     @example((e.Began(), e.Ended("stop")), False, True, [("stop", 1), ("follow", 1)])
     @given(
         sentences() | broken_sentences(),

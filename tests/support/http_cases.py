@@ -12,7 +12,7 @@ CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
 
 
-class ChatCase(SynchronousTestCase):
+class ChatTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = InMemoryServer(Http(keepalive_seconds=15.0))
         self.connection = self.server.connect()
@@ -38,7 +38,7 @@ class ChatCase(SynchronousTestCase):
         self.assertEqual(idle, [])
 
 
-class ResponsesCase(SynchronousTestCase):
+class ResponsesTestCase(SynchronousTestCase):
     """Tests of stored responses; the store answers at once unless its calls are delayed."""
 
     def setUp(self) -> None:
@@ -63,8 +63,8 @@ class ResponsesCase(SynchronousTestCase):
     def get(self, id: str, query: str = "") -> Response:
         return self.server.request("GET", f"{RESPONSES}/{id}{query}")
 
-    def follow(self, id: str, query: str = "") -> Connection:
-        """Follow a response's stream and return the connection."""
+    def replay(self, id: str, query: str = "") -> Connection:
+        """Request the stream of a background answer and return the connection."""
         connection = self.server.connect()
         connection.request("GET", f"{RESPONSES}/{id}?stream=true{query}")
         return connection

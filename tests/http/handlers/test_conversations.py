@@ -2,20 +2,20 @@ from typing import Any
 
 from codexd.settings import Http
 from tests.support.fake_backend import text_answer
-from tests.support.http_cases import RESPONSES, ResponsesCase
+from tests.support.http_cases import RESPONSES, ResponsesTestCase
 from tests.support.in_memory_server import InMemoryServer, Response
 
 PATH = "/v1/conversations"
 
 
-def said(text: str) -> dict[str, Any]:
+def user_item(text: str) -> dict[str, Any]:
     return {"type": "message", "role": "user", "content": text}
 
 
-class ConversationsCase(ResponsesCase):
+class ConversationsTestCase(ResponsesTestCase):
     def create(self, *texts: str, **fields: object) -> str:
-        """Make a conversation, and give its id."""
-        body = {"items": [said(text) for text in texts]} | fields
+        """Create a conversation and return its id."""
+        body = {"items": [user_item(text) for text in texts]} | fields
         return str(self.server.request("POST", PATH, body).json["id"])
 
     def items(self, id: str, query: str = "?order=asc") -> list[dict[str, Any]]:
@@ -24,67 +24,67 @@ class ConversationsCase(ResponsesCase):
     def texts(self, id: str, query: str = "?order=asc") -> list[str]:
         return [item["content"][0]["text"] for item in self.items(id, query)]
 
-    def missing(self, response: Response, what: str) -> None:
+    def assert_missing(self, response: Response, what: str) -> None:
         self.assertEqual(response.status, 404)
         self.assertEqual(response.error["message"], f"{what} not found.")
 
 
-class TestConversations(ConversationsCase):
-    def test_one_is_made_with_items_and_shown(self) -> None:
-        made = self.server.request("POST", PATH, {"items": [said("a")], "metadata": {"k": "v"}})
-        self.assertEqual(made.status, 200)
-        self.assertEqual((made.json["object"], made.json["metadata"]), ("conversation", {"k": "v"}))
-        self.assertEqual(self.server.request("GET", f"{PATH}/{made.json['id']}").body, made.body)
-        self.assertEqual(self.texts(made.json["id"]), ["a"])
+class ConversationTests(ConversationsTestCase):
+    def test_a_conversation_is_created_with_items_and_retrieved(self) -> None:
+        created = self.server.request("POST", PATH, {"items": [user_item("a")], "metadata": {"k": "v"}})
+        self.assertEqual(created.status, 200)
+        self.assertEqual((created.json["object"], created.json["metadata"]), ("conversation", {"k": "v"}))
+        self.assertEqual(self.server.request("GET", f"{PATH}/{created.json['id']}").body, created.body)
+        self.assertEqual(self.texts(created.json["id"]), ["a"])
 
-    def test_it_is_told_when_it_is_kept(self) -> None:
+    def test_a_conversation_is_sent_after_it_was_stored(self) -> None:
         self.store.delay_calls()
         self.connection.request("POST", PATH, {})
         self.assertEqual(self.connection.received, b"")
         self.store.run_delayed_calls()
         self.assertEqual(self.connection.response.status, 200)
 
-    def test_what_is_not_kept_is_not_told(self) -> None:
+    def test_a_conversation_that_cannot_be_stored_is_a_500(self) -> None:
         self.store.fail()
         self.assertEqual(self.server.request("POST", PATH, {}).status, 500)
 
-    def test_its_metadata_is_changed_and_its_items_stay(self) -> None:
+    def test_updating_the_metadata_leaves_the_items(self) -> None:
         id = self.create("a")
-        changed = self.server.request("POST", f"{PATH}/{id}", {"metadata": {"k": "w"}})
-        self.assertEqual(changed.json["metadata"], {"k": "w"})
-        self.assertEqual(self.server.request("GET", f"{PATH}/{id}").body, changed.body)
+        updated = self.server.request("POST", f"{PATH}/{id}", {"metadata": {"k": "w"}})
+        self.assertEqual(updated.json["metadata"], {"k": "w"})
+        self.assertEqual(self.server.request("GET", f"{PATH}/{id}").body, updated.body)
         self.assertEqual(self.texts(id), ["a"])
 
-    def test_deleted_it_is_gone_and_its_answers_stay(self) -> None:
+    def test_deleting_a_conversation_leaves_its_responses(self) -> None:
         id = self.create()
         self.ask(conversation=id).emit(*text_answer())
         deleted = self.server.request("DELETE", f"{PATH}/{id}")
         self.assertEqual(deleted.json, {"id": id, "object": "conversation.deleted", "deleted": True})
-        self.missing(self.server.request("GET", f"{PATH}/{id}"), f"Conversation with id '{id}'")
+        self.assert_missing(self.server.request("GET", f"{PATH}/{id}"), f"Conversation with id '{id}'")
         self.assertEqual(self.get(self.response_id).status, 200)
 
-    def test_one_that_is_deleted_while_it_is_changed_does_not_come_back(self) -> None:
-        for path, body in (("/items", {"items": [said("b")]}), ("", {"metadata": {"k": "v"}})):
+    def test_a_conversation_that_is_deleted_during_an_update_stays_deleted(self) -> None:
+        for path, body in (("/items", {"items": [user_item("b")]}), ("", {"metadata": {"k": "v"}})):
             id = self.create("a")
-            changing, deleting = self.server.connect(), self.server.connect()
+            updating, deleting = self.server.connect(), self.server.connect()
             self.store.delay_calls()
-            changing.request("POST", f"{PATH}/{id}{path}", body)
+            updating.request("POST", f"{PATH}/{id}{path}", body)
             deleting.request("DELETE", f"{PATH}/{id}")
             self.store.run_delayed_calls()
-            self.assertEqual((changing.response.status, deleting.response.status), (404, 200))
+            self.assertEqual((updating.response.status, deleting.response.status), (404, 200))
             self.assertEqual(self.server.request("GET", f"{PATH}/{id}").status, 404)
 
-    def test_items_that_are_added_leave_the_metadata_as_it_is_by_then(self) -> None:
+    def test_appending_items_does_not_overwrite_metadata_that_was_updated_meanwhile(self) -> None:
         id = self.create("a")
-        adding, changing = self.server.connect(), self.server.connect()
+        appending, updating = self.server.connect(), self.server.connect()
         self.store.delay_calls()
-        changing.request("POST", f"{PATH}/{id}", {"metadata": {"k": "v"}})
-        adding.request("POST", f"{PATH}/{id}/items", {"items": [said("b")]})
+        updating.request("POST", f"{PATH}/{id}", {"metadata": {"k": "v"}})
+        appending.request("POST", f"{PATH}/{id}/items", {"items": [user_item("b")]})
         self.store.run_delayed_calls()
         self.assertEqual(self.server.request("GET", f"{PATH}/{id}").json["metadata"], {"k": "v"})
         self.assertEqual(self.texts(id), ["a", "b"])
 
-    def test_an_answer_in_it_goes_on_from_it_and_becomes_a_part_of_it(self) -> None:
+    def test_a_response_in_a_conversation_continues_it_and_is_appended(self) -> None:
         id = self.create("a")
         turn = self.ask(conversation=id, input="b")
         self.assertEqual([item.parts[0].text for item in turn.turn.items], ["a", "b"])
@@ -92,7 +92,7 @@ class TestConversations(ConversationsCase):
         self.assertEqual(self.texts(id), ["a", "b", "Hello"])
         self.assertEqual(self.connection.response.json["conversation"], {"id": id})
 
-    def test_what_is_wrong_with_a_body_is_said(self) -> None:
+    def test_an_invalid_body_is_400_and_names_the_field(self) -> None:
         id = self.create()
         for path, body, param in (
             (PATH, {"metadata": 1}, "metadata"),
@@ -103,64 +103,66 @@ class TestConversations(ConversationsCase):
             self.assertEqual((response.status, response.error["param"]), (400, param), path)
 
 
-class TestItems(ConversationsCase):
-    def test_some_are_added_at_the_end(self) -> None:
+class ConversationItemTests(ConversationsTestCase):
+    def test_items_are_appended(self) -> None:
         id = self.create("a")
-        added = self.server.request("POST", f"{PATH}/{id}/items", {"items": [said("b"), said("c")]}).json
-        self.assertEqual([item["content"][0]["text"] for item in added["data"]], ["b", "c"])
-        self.assertEqual((added["object"], added["has_more"]), ("list", False))
+        appended = self.server.request("POST", f"{PATH}/{id}/items", {"items": [user_item("b"), user_item("c")]}).json
+        self.assertEqual([item["content"][0]["text"] for item in appended["data"]], ["b", "c"])
+        self.assertEqual((appended["object"], appended["has_more"]), ("list", False))
         self.assertEqual(self.texts(id), ["a", "b", "c"])
 
-    def test_they_are_listed_in_pages_newest_first(self) -> None:
+    def test_items_are_listed_in_pages_newest_first(self) -> None:
         id = self.create("a", "b", "c")
         self.assertEqual(self.texts(id, "?limit=2"), ["c", "b"])
         after = self.items(id, "?limit=2")[-1]["id"]
         self.assertEqual(self.texts(id, f"?after={after}"), ["a"])
 
-    def test_one_is_shown(self) -> None:
+    def test_one_item_is_retrieved(self) -> None:
         id = self.create("a", "b")
         first, _ = self.items(id)
         self.assertEqual(self.server.request("GET", f"{PATH}/{id}/items/{first['id']}").json, first)
 
-    def test_one_is_taken_out_and_the_conversation_shown(self) -> None:
+    def test_an_item_is_removed_and_the_conversation_sent(self) -> None:
         id = self.create("a", "b")
         first, _ = self.items(id)
         response = self.server.request("DELETE", f"{PATH}/{id}/items/{first['id']}")
         self.assertEqual(response.json["object"], "conversation")
         self.assertEqual(self.texts(id), ["b"])
 
-    def test_one_that_is_not_there_is_404(self) -> None:
+    def test_an_unknown_item_is_404(self) -> None:
         id = self.create("a")
         for method in ("GET", "DELETE"):
-            self.missing(self.server.request(method, f"{PATH}/{id}/items/msg_0"), "Item with id 'msg_0'")
+            self.assert_missing(self.server.request(method, f"{PATH}/{id}/items/msg_0"), "Item with id 'msg_0'")
 
 
-class TestWhoseTheyAre(ConversationsCase):
+class OwnershipTests(ConversationsTestCase):
     paths = (
         ("GET", "", None),
         ("POST", "", {"metadata": {}}),
         ("DELETE", "", None),
         ("GET", "/items", None),
-        ("POST", "/items", {"items": [said("a")]}),
+        ("POST", "/items", {"items": [user_item("a")]}),
         ("GET", "/items/msg_0", None),
         ("DELETE", "/items/msg_0", None),
     )
 
-    def test_what_is_not_there_is_404_everywhere(self) -> None:
+    def test_an_unknown_id_is_404_everywhere(self) -> None:
         for method, under, body in self.paths:
             response = self.server.request(method, f"{PATH}/conv_0{under}", body)
-            self.missing(response, "Conversation with id 'conv_0'")
+            self.assert_missing(response, "Conversation with id 'conv_0'")
 
-    def test_what_is_somebody_elses_is_not_there(self) -> None:
+    def test_an_object_of_another_caller_is_404(self) -> None:
         self.open(InMemoryServer(Http(api_keys=("mine", "yours"))))
-        id = self.server.request("POST", PATH, {"items": [said("a")]}, x_api_key="mine").json["id"]
+        id = self.server.request("POST", PATH, {"items": [user_item("a")]}, x_api_key="mine").json["id"]
         for method, under, body in self.paths:
             response = self.server.request(method, f"{PATH}/{id}{under}", body, x_api_key="yours")
-            self.missing(response, f"Conversation with id '{id}'")
-        asked = {"model": "gpt-5", "input": "hi", "conversation": id}
-        self.missing(self.server.request("POST", RESPONSES, asked, x_api_key="yours"), f"Conversation with id '{id}'")
+            self.assert_missing(response, f"Conversation with id '{id}'")
+        body = {"model": "gpt-5", "input": "hi", "conversation": id}
+        self.assert_missing(
+            self.server.request("POST", RESPONSES, body, x_api_key="yours"), f"Conversation with id '{id}'"
+        )
 
-    def test_nobody_unknown_gets_that_far(self) -> None:
+    def test_an_unknown_caller_does_not_reach_the_store(self) -> None:
         self.open(InMemoryServer(Http(api_keys=("mine",))))
         for method, under, body in self.paths:
             self.assertEqual(self.server.request(method, f"{PATH}/conv_0{under}", body).status, 401, under)

@@ -1,5 +1,3 @@
-"""Tests of the embeddings door."""
-
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -8,57 +6,57 @@ from codexd.wire import json
 from tests.support.in_memory_server import InMemoryServer
 
 PATH = "/v1/embeddings"
-ASKED = {"model": "embedder", "input": ["a", "b"], "dimensions": 3}
+BODY = {"model": "embedder", "input": ["a", "b"], "dimensions": 3}
 
 
 class EmbeddingsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = InMemoryServer()
 
-    def test_the_request_goes_on_under_the_models_own_name_and_the_answer_comes_back_as_it_is(self) -> None:
+    def test_the_request_is_forwarded_under_the_models_own_name_and_the_response_returned_unchanged(self) -> None:
         connection = self.server.connect()
-        connection.request("POST", PATH, ASKED)
+        connection.request("POST", PATH, BODY)
         ((model, body),) = self.server.backend.embedding
-        self.assertEqual((model, json.decode(body)), ("embedder", ASKED | {"model": "its-own-name"}))
+        self.assertEqual((model, json.decode(body)), ("embedder", BODY | {"model": "its-own-name"}))
         self.server.backend.embedded.callback(b'{"object": "list",  "data": []}')
         (response,) = connection.responses("POST")
         self.assertEqual((response.status, response.body), (200, b'{"object": "list",  "data": []}'))
 
-    def test_what_nobody_can_take_is_refused_before_anybody_is_asked(self) -> None:
+    def test_an_invalid_request_is_refused_before_it_is_forwarded(self) -> None:
         response = self.server.request("POST", PATH, {"model": "embedder"})
         self.assertEqual((response.status, response.error["param"]), (400, "input"))
         self.assertEqual(self.server.backend.embedding, [])
 
     def test_a_model_without_embeddings_is_a_400(self) -> None:
         self.server.backend.begin_errors = [fault("unsupported", "No.", param="model")]
-        response = self.server.request("POST", PATH, ASKED)
+        response = self.server.request("POST", PATH, BODY)
         self.assertEqual((response.status, response.error["param"]), (400, "model"))
 
-    def test_a_failure_of_the_upstream_is_an_error_of_ours(self) -> None:
+    def test_a_failure_of_the_upstream_is_an_error(self) -> None:
         connection = self.server.connect()
-        connection.request("POST", PATH, ASKED)
+        connection.request("POST", PATH, BODY)
         self.server.backend.embedded.errback(FaultError(fault("model_refused_us")))
         (response,) = connection.responses("POST")
         self.assertEqual((response.status, response.error["code"]), (502, "model_refused_us"))
 
-    def test_a_client_that_leaves_has_the_request_given_up(self) -> None:
-        given_up: list[object] = []
-        self.server.backend.embedded = Deferred(given_up.append)
+    def test_the_request_of_a_client_that_leaves_is_cancelled(self) -> None:
+        cancelled: list[object] = []
+        self.server.backend.embedded = Deferred(cancelled.append)
         connection = self.server.connect()
-        connection.request("POST", PATH, ASKED)
+        connection.request("POST", PATH, BODY)
         connection.disconnect()
-        self.assertEqual(len(given_up), 1)
+        self.assertEqual(len(cancelled), 1)
         record = self.server.log.records[0]
         self.assertEqual((record.status, record.outcome), (499, "client_disconnected"))
 
-    def test_the_end_of_the_daemon_waits_for_it_but_not_for_ever(self) -> None:
+    def test_draining_waits_for_it_until_the_deadline(self) -> None:
         for late in (False, True):
             self.setUp()
             connection = self.server.connect()
-            connection.request("POST", PATH, ASKED)
+            connection.request("POST", PATH, BODY)
             closed = self.server.active.drain()
             self.assertNoResult(closed)
-            self.assertEqual(self.server.request("POST", PATH, ASKED).status, 503)
+            self.assertEqual(self.server.request("POST", PATH, BODY).status, 503)
             if late:
                 self.server.clock.advance(1000)
             else:

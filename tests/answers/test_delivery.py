@@ -1,0 +1,52 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.answers.delivery import BodyDelivery, NoDelivery
+from codexd.fronts.openai import CHAT
+from codexd.neutral.fault import fault
+from tests.support.list_writer import ListWriter
+
+
+class BodyDeliveryTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.writer = ListWriter(CHAT)
+        self.delivered = 0
+        self.delivery = BodyDelivery(self.writer, lambda: b"{}", lambda: ("seed",), self.deliver)
+
+    def deliver(self) -> None:
+        self.delivered += 1
+
+    def test_nothing_is_sent_before_the_end(self) -> None:
+        self.delivery.advance()
+        self.delivery.hurry()
+        self.assertEqual((self.writer.body, self.writer.ends, self.delivered), (None, 0, 0))
+        self.assertFalse(self.delivery.opened)
+
+    def test_the_body_and_the_ignored_fields_are_sent_at_the_end(self) -> None:
+        self.delivery.finish()
+        self.assertEqual((self.writer.body, self.writer.ignored, self.delivered), (b"{}", ("seed",), 1))
+
+    def test_an_error_is_sent_in_place_of_the_body(self) -> None:
+        self.delivery.refuse(fault("busy"))
+        self.assertEqual((self.writer.error, self.writer.body), (CHAT.render_error(fault("busy")), None))
+        self.assertEqual(self.delivered, 1)
+
+    def test_a_body_that_cannot_be_rendered_is_not_reported_as_delivered(self) -> None:
+        delivery = BodyDelivery(self.writer, lambda: 1 // 0, tuple, self.deliver)  # type: ignore[arg-type,return-value]
+        self.assertRaises(ZeroDivisionError, delivery.finish)
+        self.assertEqual((self.writer.ends, self.delivered), (0, 0))
+
+    def test_aborting_breaks_the_connection_off(self) -> None:
+        self.delivery.abort()
+        self.assertTrue(self.writer.aborted)
+
+
+class NoDeliveryTests(SynchronousTestCase):
+    def test_the_end_is_delivered_at_once(self) -> None:
+        for end in ("finish", "refuse"):
+            delivered: list[str] = []
+            delivery = NoDelivery(lambda delivered=delivered: delivered.append("delivered"))  # type: ignore[misc]
+            for step in ("advance", "hurry", "stop", "abort"):
+                getattr(delivery, step)()
+            self.assertEqual((delivered, delivery.opened), ([], False))
+            getattr(delivery, end)(*((fault("busy"),) if end == "refuse" else ()))
+            self.assertEqual(delivered, ["delivered"])
