@@ -26,8 +26,8 @@ class RequestRecord:
         principal: the id of the authenticated principal.
         stream: whether the response was streamed.
         backend: the back end that was asked last: `codex` or an upstream's name; empty if none was.
-        worker: of Codex: the number of the child process.
-        thread: of Codex: the id of the thread.
+        worker: of Codex: the name of the worker, such as `plain-0`: its profile and its number.
+        thread: of Codex: the id of the thread, once it is known.
         first_event_seconds: time from arrival to the model's first event.
         seconds: time from arrival to the end.
         usages: the token usage of each choice.
@@ -55,6 +55,10 @@ class RequestRecord:
     outcome: str = OK
     note: str = ""
 
+    def set_backend(self, backend: str, worker: str = "", thread: str = "") -> None:
+        """Name the back end that is asked now, in place of the one before it."""
+        self.backend, self.worker, self.thread = backend, worker, thread
+
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""
         return {kind: sum(getattr(usage, f"{kind}_tokens") for usage in self.usages) for kind in TOKEN_KINDS}
@@ -68,8 +72,8 @@ class RequestContext:
         id: the `x-request-id`.
         principal: the id of who asks.
         traceparent: W3C Trace Context, forwarded to upstreams.
-        deadline: on the reactor's clock; None for none.
-        record: what is reported of the request; every room adds what it knows.
+        deadline: when its turns end with `too_long`, on the reactor's clock; None for none.
+        record: what is reported of the request; whoever works on it adds what it knows.
     """
 
     id: str

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import Attribute, Interface
 
+from codexd.context import RequestContext
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
 from codexd.neutral.model import ModelCard as ModelCard
@@ -47,10 +48,15 @@ class ITurnHandle(Interface):
 class IModelBackend(Interface):
     """Answers turns with a model."""
 
-    def begin(turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a turn; the sink receives its outcome, failures included.
 
         A failure before `Began` becomes an HTTP error.
+
+        Args:
+            turn: what the model is asked.
+            context: of the request that the turn belongs to; its record is told which back end was asked.
+            sink: receives the events.
 
         Raises:
             FaultError: when the turn cannot be started: not ready, busy, unknown model.
@@ -66,12 +72,13 @@ class IModelBackend(Interface):
 class IEmbedder(Interface):
     """Computes embeddings."""
 
-    def embed(model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+    def embed(model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
         """Request embeddings; the Deferred fires with the response body or fails with FaultError.
 
         Args:
             model: the name in the client's request.
             encode_body: returns the request body with another model name in it.
+            context: of the request; as in `IModelBackend.begin`.
 
         Raises:
             FaultError: `unknown_model`, or `unsupported` for a model without embeddings.
@@ -159,9 +166,6 @@ class IResponseStore(Interface):
     def delete_response(owner: str, id: str) -> "Deferred[bool]":
         """Delete a response and return whether it existed; responses that continue it keep its history."""
 
-    def load_unfinished() -> "Deferred[tuple[StoredResponse, ...]]":
-        """Return the queued and running responses of all owners; after a start, those that were cut off."""
-
     def save_conversation(conversation: StoredConversation, items: tuple[StoredItem, ...] = ()) -> "Deferred[None]":
         """Save a conversation, replacing its earlier body, and append items.
 
@@ -185,6 +189,16 @@ class IResponseStore(Interface):
 
     def delete_conversation(owner: str, id: str) -> "Deferred[bool]":
         """Delete a conversation and return whether it existed; the responses given in it stay."""
+
+
+class IStore(IResponseStore):
+    """The store as the daemon opens it, with what no single request asks for."""
+
+    def for_request(id: str) -> IResponseStore:
+        """Return the store for the calls of one request; the log line of a call that fails names its id."""
+
+    def load_unfinished() -> "Deferred[tuple[StoredResponse, ...]]":
+        """Return the queued and running responses of all owners; after a start, those that were cut off."""
 
     def prune(before: float, most: int) -> "Deferred[int]":
         """Delete what is older than a Unix time in seconds, and the oldest beyond `most`.

@@ -14,6 +14,7 @@ from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.settings import Codex, ModelAlias, Models, Settings, Upstream
 from tests.routing.test_fallback import EventRecorder
+from tests.support.contexts import context
 from tests.test_service import DaemonReactor
 
 LOCAL = Upstream("local", "http://127.0.0.1:1/v1", prefix="local/", models=("small", "embedder"))
@@ -51,7 +52,8 @@ class BackendServiceTests(SynchronousTestCase):
         aliases = (ModelAlias("mine", model="small", upstream="local"), ModelAlias("codexs", model="gpt-5"))
         service = self.build(LOCAL, models=Models(alias=aliases))
         self.assertEqual(self.names(service), ["mine", "local/small", "local/embedder"])
-        refused = self.assertRaises(FaultError, service.backend.begin, Turn("codexs", ()), EventRecorder()).fault
+        turn, sink = Turn("codexs", ()), EventRecorder()
+        refused = self.assertRaises(FaultError, service.backend.begin, turn, context(), sink).fault
         self.assertEqual(refused.kind, "unknown_model")
 
     def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:

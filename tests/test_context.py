@@ -9,5 +9,11 @@ class RequestRecordTests(SynchronousTestCase):
         record = RequestRecord(usages=[Usage(1, 2, 3, 4, 5), Usage(10, 20, 30, 40, 50)])
         self.assertEqual(record.tokens(), dict(zip(TOKEN_KINDS, (11, 22, 33, 44, 55), strict=True)))
 
+    def test_the_back_end_asked_last_replaces_the_one_before(self) -> None:
+        record = RequestRecord()
+        record.set_backend("codex", "plain-0", "thread-1")
+        record.set_backend("up")
+        self.assertEqual((record.backend, record.worker, record.thread), ("up", "", ""))
+
     def test_the_default_status_is_499(self) -> None:
         self.assertEqual(RequestRecord().status, 499)

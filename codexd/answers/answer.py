@@ -62,6 +62,7 @@ class Answer:
         self._dependencies = dependencies
         self._decoded = decoded
         self._storage = decoded.storage
+        self._store = dependencies.store.for_request(context.id)
         self.context = context
         self.identity = dependencies.identity(decoded.turn.model)
         self._folds = tuple(Fold() for _ in decoded.turns)
@@ -170,16 +171,15 @@ class Answer:
 
     def save_queued(self) -> None:
         """Store the answer as queued, then ask the model (AnswerActions)."""
-        store, stored = self._dependencies.store, self.stored
-        assert stored is not None
-        maybeDeferred(store.save_response, stored).addCallbacks(self._accepted, self._rejected)
+        assert self.stored is not None
+        maybeDeferred(self._store.save_response, self.stored).addCallbacks(self._accepted, self._rejected)
 
     def _accepted(self, _: None) -> None:
         self._dependencies.request_log.metrics.count("background_started")
         self.lifecycle.begin()
 
     def _rejected(self, failure: Failure) -> None:
-        self.rejection = self._dependencies.request_log.log_save_failure(failure)
+        self.rejection = self._dependencies.request_log.log_save_failure(failure, self.context.id)
         self.lifecycle.reject()
 
     def begin_turns(self) -> None:
@@ -192,7 +192,7 @@ class Answer:
     def _begin_turn(self, choice: int, sink: ChoiceSink) -> None:
         turn = self._decoded.turns[choice]
         try:
-            self._handles.append(self._dependencies.backend.begin(turn, sink))
+            self._handles.append(self._dependencies.backend.begin(turn, self.context, sink))
         except FaultError as error:
             self.fail(error.fault, choice)
         except Exception:
@@ -347,14 +347,14 @@ class Answer:
             self._end_events = self._encode_end()
             stream = encode_events((*self.recording.read(0), *self._end_events))
         self.stored = self._storage.encode(self._folds[0].build_reply(), self.identity, "over")
-        return self._dependencies.store.save_response(self.stored, stream)
+        return self._store.save_response(self.stored, stream)
 
     def _saved(self, _: None) -> None:
         self.lifecycle.deliver()
 
     def _not_saved(self, failure: Failure) -> None:
         """Make a failure of the end; a background answer, which is stored as queued, is stored again as failed."""
-        wrong = self._dependencies.request_log.log_save_failure(failure)
+        wrong = self._dependencies.request_log.log_save_failure(failure, self.context.id)
         assert self._end is not None
         if self._in_background and self._saves == 1:
             self._replace_end(wrong)

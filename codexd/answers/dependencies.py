@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from codexd.answers.registry import ActiveAnswers
 from codexd.fronts.dialect import ResponseIdentity
-from codexd.interfaces import IModelBackend, IResponseStore
+from codexd.interfaces import IModelBackend, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.flow import FlowLimits
 
@@ -30,7 +30,7 @@ class AnswerDependencies:
     """
 
     backend: IModelBackend
-    store: IResponseStore
+    store: IStore
     active: ActiveAnswers
     request_log: RequestLogger
     clock: IReactorTime

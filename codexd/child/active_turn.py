@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from codexd.backs.output_limiter import OutputLimiter
+from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral.event import Began, Ended, Event, Failed, Usage
 from codexd.neutral.fault import Fault, fault
@@ -38,15 +39,23 @@ class ActiveTurn:
 
     Attributes:
         request: the turn as it was requested.
+        context: of the client's request.
         keys: fingerprints by which a later request finds the thread.
         over: the last event was passed on, or the turn was cancelled.
         ignored: request fields that this back end does not support.
     """
 
     def __init__(
-        self, request: Turn, keys: TurnFingerprints, sink: IEventSink, controller: TurnController, clock: IReactorTime
+        self,
+        request: Turn,
+        context: RequestContext,
+        keys: TurnFingerprints,
+        sink: IEventSink,
+        controller: TurnController,
+        clock: IReactorTime,
     ) -> None:
         self.request = request
+        self.context = context
         self.keys = keys
         self.over = False
         self.ignored = request.ignored + _unsupported(request)
@@ -92,7 +101,8 @@ class ActiveTurn:
     def find_missed_deadline(self, limits: Turns) -> tuple[str, Fault] | None:
         """Return the metrics counter and the fault of a deadline that has passed, or None."""
         now = self._clock.seconds()
-        if now - self._started_at > limits.total_seconds:
+        ends = self.context.deadline
+        if now > (self._started_at + limits.total_seconds if ends is None else ends):
             return "watchdog_too_long", fault("too_long")
         if not self._began and now - self._started_at > limits.first_event_seconds:
             return "watchdog_no_first_event", fault("no_first_event")

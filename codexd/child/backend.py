@@ -14,13 +14,15 @@ from codexd.child.pool import Pool
 from codexd.child.protocol import ThreadSetup, ThreadTranslator
 from codexd.child.session import Session
 from codexd.child.worker import Worker
+from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import FaultError, fault
-from codexd.neutral.turn import Turn
+from codexd.neutral.turn import Item, Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import estimate
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
 from codexd.policy.catalog import ModelCatalog, ResolvedModel
+from codexd.policy.fallback import CODEX
 from codexd.policy.truncation import truncate
 from codexd.settings import ModelAlias, Settings
 
@@ -71,15 +73,21 @@ class AppServerBackend:
 
     # IModelBackend
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a turn (IModelBackend)."""
+        context.record.set_backend(CODEX)
         if not self.ready():
             raise FaultError(fault("not_ready"))
         route = self.catalog.resolve(turn.model)
         turn = self._truncate(_apply_route(turn, route))
         alias = self._aliases.get(route.alias, _NO_ALIAS)
         key = fingerprint_turn(turn, alias.name)
-        return self._continue_thread(turn, key, sink) or self._open_thread(turn, alias, key, sink)
+        found = self._idle_threads.take(turn, key)
+        if found is None:
+            return self._open_thread(turn, context, alias, key, sink)
+        session, rest = found
+        active = ActiveTurn(turn, context, key, sink, session, self._clock)
+        return _continue_thread(session, active, rest)
 
     def models(self) -> tuple[ModelCard, ...]:
         """List the models on offer (IModelBackend)."""
@@ -124,7 +132,7 @@ class AppServerBackend:
 
     def turn_ended(self, session: Session, turn: ActiveTurn) -> bool:
         """Keep the thread of a turn that has ended, if it can be continued."""
-        self._warn_of_files(session.translator.added_files)
+        self._warn_of_files(session.translator.added_files, turn.context)
         return self._idle_threads.add(session, turn)
 
     def count(self, name: str) -> None:
@@ -133,27 +141,12 @@ class AppServerBackend:
 
     # Choice of a thread.
 
-    def _continue_thread(self, turn: Turn, key: TurnFingerprints, sink: IEventSink) -> ActiveTurn | None:
-        found = self._idle_threads.take(turn, key)
-        if found is None:
-            return None
-        session, rest = found
-        active = ActiveTurn(turn, key, sink, session, self._clock)
-        answers = as_tool_results(rest)
-        try:
-            if session.translator.state == "suspended" and answers is not None:
-                session.submit_results(active, answers)
-            else:
-                session.extend(active, rest)
-        except FaultError:
-            session.close()
-            raise
-        return active
-
-    def _open_thread(self, turn: Turn, alias: ModelAlias, key: TurnFingerprints, sink: IEventSink) -> ActiveTurn:
+    def _open_thread(
+        self, turn: Turn, context: RequestContext, alias: ModelAlias, key: TurnFingerprints, sink: IEventSink
+    ) -> ActiveTurn:
         worker = self._pools[alias.profile].choose_worker()
         session = Session(self._make_translator(turn, alias, worker), worker, self, self._clock)
-        active = ActiveTurn(turn, key, sink, session, self._clock)
+        active = ActiveTurn(turn, context, key, sink, session, self._clock)
         session.open(active)
         worker.add_session(session)
         return active
@@ -180,14 +173,29 @@ class AppServerBackend:
             )
         )
 
-    def _warn_of_files(self, files: tuple[str, ...]) -> None:
+    def _warn_of_files(self, files: tuple[str, ...], context: RequestContext) -> None:
         for file in files:
             if file not in self._warned and len(self._warned) < _MAX_WARNINGS:
                 self._warned.add(file)
                 self._log.warn(
-                    "Codex adds the file {file} to the model's prompt, which no client asked for",
+                    "Request {id}: Codex adds the file {file} to the model's prompt, which no client asked for",
+                    id=context.id,
                     file=file,
                 )
+
+
+def _continue_thread(session: Session, turn: ActiveTurn, rest: tuple[Item, ...]) -> ActiveTurn:
+    """Start a turn on an idle or suspended thread, with the items that the thread has not seen."""
+    results = as_tool_results(rest)
+    try:
+        if session.translator.state == "suspended" and results is not None:
+            session.submit_results(turn, results)
+        else:
+            session.extend(turn, rest)
+    except FaultError:
+        session.close()
+        raise
+    return turn
 
 
 def _apply_route(turn: Turn, route: ResolvedModel) -> Turn:

@@ -30,6 +30,7 @@ from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult
 from codexd.observe.log import format_failure
+from codexd.policy.fallback import CODEX
 from codexd.settings import Turns
 from codexd.wire import jsonrpc
 
@@ -38,10 +39,12 @@ class ThreadHost(Protocol):
     """The child that a session's thread is on.
 
     Attributes:
+        name: its name in the log.
         peer: the JSON-RPC connection.
         running: number of active turns; sessions count theirs.
     """
 
+    name: str
     peer: Peer
     running: int
 
@@ -103,6 +106,7 @@ class Session:
         self._clock = clock
         self._pausing = False
         self._registered = False
+        self._request_id = ""  # of the last turn
         self._idle_notifications = host.protocol.idle_notifications
 
     def open(self, turn: ActiveTurn) -> None:
@@ -169,6 +173,8 @@ class Session:
 
     def _start(self, turn: ActiveTurn, outputs: list[Output]) -> None:
         self.active = turn
+        self._request_id = turn.context.id
+        self._report_thread()
         self.host.running += 1
         commands = [output for output in outputs if type(output) in COMMANDS]
         events = [output for output in outputs if type(output) not in COMMANDS]
@@ -176,6 +182,12 @@ class Session:
         if events:
             # The caller gets the handle before the first event, even when events are ready at once.
             self._clock.callLater(0, self._emit_ready, turn, events)
+
+    def _report_thread(self) -> None:
+        """Name the worker and the thread in the record of the active turn's request."""
+        if self.active is not None:
+            thread_id = self.translator.thread_id or ""
+            self.active.context.record.set_backend(CODEX, self.host.name, thread_id)
 
     def _emit_ready(self, turn: ActiveTurn, events: list[Output]) -> None:
         if turn is self.active:
@@ -188,7 +200,11 @@ class Session:
         except Exception:
             # A defect of codexd fails this turn, not the others on the same pipe.
             self._owner.count("internal_error")
-            self._log.error("A message of the child could not be processed: {where}", where=format_failure(Failure()))
+            self._log.error(
+                "Request {id}: a message of the child could not be processed: {where}",
+                id=self._request_id,
+                where=format_failure(Failure()),
+            )
             self._fail(fault("internal"))
 
     def _fail(self, why: Fault) -> None:
@@ -228,6 +244,7 @@ class Session:
             if not self._registered and self.translator.thread_id is not None:
                 self._registered = True
                 self.host.register_thread(self)
+                self._report_thread()
         elif outcome is None:
             self._translate(CallFailed(tag, "", timed_out=True))
         else:

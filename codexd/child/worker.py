@@ -196,7 +196,11 @@ class Worker:
             except Exception:
                 # A defect in one sink ends its turn, not the others on the same pipe.
                 self._metrics.count("internal_error")
-                self._log.error("The sink of a turn failed: {where}", where=format_failure(Failure()))
+                self._log.error(
+                    "Request {id}: the sink of a turn failed: {where}",
+                    id=turn.context.id,
+                    where=format_failure(Failure()),
+                )
                 turn.cancel()
 
     def _dispatch(self, message: Incoming) -> None:

@@ -50,10 +50,10 @@ class Dependencies:
             calls_as_text=calls == "obsidian-xml",
         )
 
-    async def store(self) -> IResponseStore:
-        """Return the store, once no interrupted response in it looks as if it were running."""
+    async def store(self, request: Request) -> IResponseStore:
+        """Return the store for a request, once no interrupted response in it looks as if it were running."""
         await self.recovered.wait()
-        return self.answers.store
+        return self.answers.store.for_request(request.context.id)
 
     async def recover(self) -> None:
         """Mark the responses that the last stop of the daemon interrupted."""

@@ -19,7 +19,7 @@ from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import Site
-from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
+from codexd.interfaces import IEmbedder, IModelBackend, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import CorsPolicy
@@ -46,7 +46,7 @@ class HttpServer:
         *,
         backend: IModelBackend,
         embedder: IEmbedder,
-        store: IResponseStore,
+        store: IStore,
         settings: Settings,
         request_log: RequestLogger,
         clock: IReactorTime,

@@ -28,7 +28,7 @@ _REQUEST: Final = (
     "{method} {route} {status} {outcome} {milliseconds}ms id={id} principal={principal} "
     "dialect={dialect} model={model} tokens={input_tokens}+{output_tokens}"
 )
-_REQUEST_WITH_NOTE: Final = _REQUEST + " note={note}"
+_OPTIONAL: Final = ("backend", "worker", "thread", "note")
 _FIELDS: Final = (
     "id",
     "method",
@@ -38,6 +38,9 @@ _FIELDS: Final = (
     "model",
     "principal",
     "stream",
+    "backend",
+    "worker",
+    "thread",
     "outcome",
     "note",
 )
@@ -59,7 +62,12 @@ class AccessLog:
 
     def write(self, record: RequestRecord) -> None:
         """Write the line of a finished request."""
-        self._logger.emit(_log_level(record), _REQUEST_WITH_NOTE if record.note else _REQUEST, **_fields(record))
+        self._logger.emit(_log_level(record), _format(record), **_fields(record))
+
+
+def _format(record: RequestRecord) -> str:
+    """Return the format of the line's text, without the fields that this request does not have."""
+    return _REQUEST + "".join(f" {name}={{{name}}}" for name in _OPTIONAL if getattr(record, name))
 
 
 def _log_level(record: RequestRecord) -> Any:

@@ -38,17 +38,24 @@ class RequestLogger:
         """Count bytes that were not an HTTP request."""
         self.metrics.count("malformed_request")
 
-    def log_save_failure(self, failure: Failure) -> Fault:
-        """Return the fault for a response that was not saved; log the failure unless the store did."""
+    def log_save_failure(self, failure: Failure, request_id: str = "none") -> Fault:
+        """Return the fault for a response that was not saved; log the failure unless the store did.
+
+        Args:
+            failure: of the call to the store.
+            request_id: the id of the request whose response it is; `none` for what is saved at the start.
+        """
         if isinstance(failure.value, FaultError):
             return failure.value.fault
         self.metrics.count("internal_error")
-        self._log.error("saving a response failed with an internal error: {where}", where=format_failure(failure))
+        self._log.error(
+            "Request {id}: a response could not be saved because of an internal error: {where}",
+            id=request_id,
+            where=format_failure(failure),
+        )
         return fault("internal")
 
     def log_internal_error(self, record: RequestRecord, failure: Failure) -> None:
         """Log and count an exception of codexd's own during a request, without the exception's message."""
         self.metrics.count("internal_error")
-        self._log.error(
-            "request {id} failed with an internal error: {where}", id=record.id, where=format_failure(failure)
-        )
+        self._log.error("Request {id}: internal error: {where}", id=record.id, where=format_failure(failure))

@@ -41,12 +41,16 @@ class FallbackRunner:
         attempts: the attempts in order; at least one.
         sink: receives the events of the response.
         count: called with `fallback_used` and `internal_error`.
+        request_id: the id of the request, for the log.
     """
 
-    def __init__(self, attempts: tuple[Attempt, ...], sink: IEventSink, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, attempts: tuple[Attempt, ...], sink: IEventSink, count: Callable[[str], None], request_id: str
+    ) -> None:
         self._attempts = list(attempts)
         self._sink = sink
         self._count = count
+        self._request_id = request_id
         self._handle: ITurnHandle | None = None
         self._current = _AttemptSink(self)
         self._failed = False
@@ -112,7 +116,7 @@ class FallbackRunner:
         except FaultError as refused:
             self._fail(Failed(refused.fault))
         except Exception:
-            self._fail(internal_failure(self._count))
+            self._fail(internal_failure(self._count, self._request_id))
 
     def _fail(self, failed: Failed) -> None:
         self._failed, self._handle = False, None

@@ -13,12 +13,17 @@ from codexd.observe.log import format_failure
 _LOG: Final = Logger()
 
 
-def internal_failure(count: Callable[[str], None]) -> Failed:
+def internal_failure(count: Callable[[str], None], request_id: str) -> Failed:
     """Log and count the exception that is being handled, and return the event that ends its response.
 
     Args:
         count: called with `internal_error`.
+        request_id: the id of the request, for the log.
     """
     count("internal_error")
-    _LOG.error("Unexpected error while a response was routed: {where}", where=format_failure(Failure()))
+    _LOG.error(
+        "Request {id}: unexpected error while a response was routed: {where}",
+        id=request_id,
+        where=format_failure(Failure()),
+    )
     return Failed(fault("internal"))

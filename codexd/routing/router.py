@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from codexd.context import RequestContext
 from codexd.fronts import embeddings
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, FaultError, fault
@@ -52,12 +53,12 @@ class ModelRouter:
         self._aliases = dict(aliases)
         self._count = count
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
-        attempts = tuple(self._attempt(candidate) for candidate in list_candidates(turn, self._aliases))
+        attempts = tuple(self._attempt(candidate, context) for candidate in list_candidates(turn, self._aliases))
         if len(attempts) == 1:
             return attempts[0](sink)
-        runner = FallbackRunner(attempts, sink, self._count)
+        runner = FallbackRunner(attempts, sink, self._count, context.id)
         runner.begin()
         return runner
 
@@ -76,7 +77,7 @@ class ModelRouter:
         """Return whether any back end is ready (IModelBackend)."""
         return any(entry.backend.ready() for entry in self._entries.values())
 
-    def embed(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+    def embed(self, model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
         """Request embeddings from the back end of the model (IEmbedder).
 
         There is no fallback: the vectors of another model are not comparable.
@@ -84,30 +85,32 @@ class ModelRouter:
         alias = self._aliases.get(model)
         entry = self._find_listing(model) if alias is None else self._entries.get(alias.upstream or CODEX)
         if entry is None:
-            return self._embed_unlisted(model, encode_body)
+            return self._embed_unlisted(model, encode_body, context)
         if entry.embedder is None:
             raise FaultError(embeddings.embeddings_unsupported())
         own_name = model if alias is None else entry.prefix + (alias.model or alias.name)
-        return entry.embedder.embed(own_name, encode_body)
+        return entry.embedder.embed(own_name, encode_body, context)
 
-    def _embed_unlisted(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+    def _embed_unlisted(
+        self, model: str, encode_body: Callable[[str], bytes], context: RequestContext
+    ) -> "Deferred[bytes]":
         refusal = FaultError(fault(_UNKNOWN, param="model"))
         for entry in self._prefix_matches_first(model):
             try:
                 if entry.embedder is not None:
-                    return entry.embedder.embed(model, encode_body)
+                    return entry.embedder.embed(model, encode_body, context)
             except FaultError as refused:
                 refusal = refused
         raise refusal
 
-    def _attempt(self, candidate: RouteCandidate) -> Attempt:
+    def _attempt(self, candidate: RouteCandidate, context: RequestContext) -> Attempt:
         entry = None if candidate.backend is None else self._entries.get(candidate.backend)
         if entry is None:
-            return lambda sink: self._begin_by_model(candidate.turn, sink)
+            return lambda sink: self._begin_by_model(candidate.turn, context, sink)
         turn = evolve(candidate.turn, model=entry.prefix + candidate.turn.model)
-        return lambda sink: entry.backend.begin(turn, sink)
+        return lambda sink: entry.backend.begin(turn, context, sink)
 
-    def _begin_by_model(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def _begin_by_model(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start the response with the back end that lists the model, else with the first that accepts it.
 
         Raises:
@@ -116,11 +119,11 @@ class ModelRouter:
         """
         listing = self._find_listing(turn.model)
         if listing is not None:
-            return listing.backend.begin(turn, sink)
+            return listing.backend.begin(turn, context, sink)
         refusal = FaultError(fault(_UNKNOWN, param="model"))
         for entry in self._prefix_matches_first(turn.model):
             try:
-                return entry.backend.begin(turn, sink)
+                return entry.backend.begin(turn, context, sink)
             except FaultError as refused:
                 if not _can_skip(entry, refused.fault):
                     raise

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from zope.interface import implementer
 
+from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.turn import Turn
 from codexd.routing.tool_filter import ToolTextFilter
@@ -39,12 +40,12 @@ class ToolTextBackend:
         self._delimiter = tools.block_delimiter
         self._read_blocks = tools.parse_blocks
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
         converter = self._converter(turn)
         if converter is None:
-            return self._backend.begin(turn, sink)
-        return _begin_filtered(self._backend, turn, converter, sink, self._count)
+            return self._backend.begin(turn, context, sink)
+        return _begin_filtered(self._backend, turn, context, converter, sink, self._count)
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the models of the wrapped back end (IModelBackend)."""
@@ -79,10 +80,10 @@ class PromptedToolsBackend:
         self._count = count
         self._scan = ScanOptions(count=count)
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
         converter = TextToCalls(turn, _new_token(), scan=self._scan)
-        return _begin_filtered(self._backend, convert_tools_to_text(turn), converter, sink, self._count)
+        return _begin_filtered(self._backend, convert_tools_to_text(turn), context, converter, sink, self._count)
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the models of the wrapped back end (IModelBackend)."""
@@ -101,10 +102,11 @@ def _new_token() -> str:
 def _begin_filtered(
     backend: IModelBackend,
     turn: Turn,
+    context: RequestContext,
     converter: TextToCalls | CallsToText,
     sink: IEventSink,
     count: Callable[[str], None],
 ) -> ITurnHandle:
-    tool_filter = ToolTextFilter(turn, converter, sink, count)
-    tool_filter.handle = backend.begin(turn, tool_filter)
+    tool_filter = ToolTextFilter(turn, converter, sink, count, context.id)
+    tool_filter.handle = backend.begin(turn, context, tool_filter)
     return tool_filter

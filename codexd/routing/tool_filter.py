@@ -28,19 +28,26 @@ class ToolTextFilter:
         converter: the converter of this response.
         sink: receives the converted events.
         count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        request_id: the id of the request, for the log.
 
     Attributes:
         handle: the model's handle; set once the model's response has begun.
     """
 
     def __init__(
-        self, turn: Turn, converter: TextToCalls | CallsToText, sink: IEventSink, count: Callable[[str], None]
+        self,
+        turn: Turn,
+        converter: TextToCalls | CallsToText,
+        sink: IEventSink,
+        count: Callable[[str], None],
+        request_id: str,
     ) -> None:
         self.handle: ITurnHandle | None = None
         self._turn = turn
         self._converter = converter
         self._sink = sink
         self._count = count
+        self._request_id = request_id
         self._output_bytes = 0
         self._usage_reported = self._over = False
         self._model: _ModelState = "running"
@@ -94,7 +101,7 @@ class ToolTextFilter:
         try:
             events = convert()
         except Exception:
-            events = [internal_failure(self._count)]
+            events = [internal_failure(self._count, self._request_id)]
         for event in events:
             self._send_event(event)
 

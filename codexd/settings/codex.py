@@ -61,7 +61,7 @@ class Turns:
     Attributes:
         first_event_seconds: the maximum time until the model starts to respond.
         idle_seconds: the maximum time between two events of a running response.
-        total_seconds: the maximum duration of a response.
+        total_seconds: the maximum duration of a request, fallbacks to and retries of upstreams included.
         suspend_seconds: how long a turn waits for the results of its tool calls.
         suspend_limit: the maximum number of turns that wait for tool results; 0 disables waiting.
         affinity: keep the thread of a finished conversation open for its next request.

@@ -37,7 +37,7 @@ class Upstream:
         connect_seconds: the timeout of a connection attempt.
         first_event_seconds: the maximum time until it starts to respond.
         idle_seconds: the maximum time between two events of a running response, keep-alives not counted.
-        total_seconds: the maximum duration of a response, retries included.
+        total_seconds: the maximum duration of a response, retries included; `turns.total_seconds` limits it too.
         retries: how often a request is retried that failed before its response started.
         retry_initial_seconds: the delay before the first retry; it doubles with each further retry.
         retry_max_seconds: the maximum delay before a retry; if the upstream asks for a longer one, there is

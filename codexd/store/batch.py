@@ -21,12 +21,14 @@ class StoreCall:
         work: runs the SQL and returns the result; may run a second time after a rollback.
         writes: whether the call may change the database file.
         on_result: called with the result in the reactor's thread, even when the caller has cancelled.
+        request_id: the id of the request that the call is made for, for the log; empty for none.
     """
 
     name: str
     work: Work
     writes: bool = False
     on_result: Callable[[Any], object] = lambda _: None
+    request_id: str = ""
 
 
 @frozen

@@ -45,7 +45,7 @@ class PruneResult:
 
 
 def prune(connection: sqlite3.Connection, before: float, most: int, now: float, batch: int = BATCH) -> PruneResult:
-    """Delete one batch of what `IResponseStore.prune` deletes, oldest first.
+    """Delete one batch of what `IStore.prune` deletes, oldest first.
 
     Args:
         connection: the store's connection.

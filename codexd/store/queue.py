@@ -18,6 +18,9 @@ from codexd.store.executor import Executor
 MAX_BATCH: Final = 256
 """The most calls in one transaction: every call of a batch waits for the commit of all."""
 
+_FAILED: Final = "store call {call} failed: {why} {frames}"
+_FAILED_FOR_REQUEST: Final = "Request {id}: " + _FAILED
+
 Count = Callable[[str], None]
 Batch = list[tuple[StoreCall, "Deferred[Any]"]]
 
@@ -96,5 +99,6 @@ class CallQueue:
         why = getattr(error, "sqlite_errorname", type(error).__name__)
         # The traceback locates a defect of codexd; the message is left out, it may quote stored content.
         frames = () if isinstance(error, sqlite3.Error) else format_tb(getattr(error, "__traceback__", None))
-        self._log.error("store call {call} failed: {why} {frames}", call=call.name, why=why, frames=frames)
+        line = _FAILED_FOR_REQUEST if call.request_id else _FAILED
+        self._log.error(line, id=call.request_id, call=call.name, why=why, frames=frames)
         return FaultError(fault("store_failed"))

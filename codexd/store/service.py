@@ -10,13 +10,14 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
-from codexd.interfaces import IResponseStore
+from codexd.interfaces import IStore
 from codexd.neutral.fault import FaultError, fault
-from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
+from codexd.neutral.stored import StoredResponse
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
-from codexd.store import conversations, history, pruning, response_writes, responses
-from codexd.store.batch import StoreCall, Work
+from codexd.store import pruning, responses
+from codexd.store.batch import StoreCall
+from codexd.store.calls import StoreCalls
 from codexd.store.connection import limit_size
 from codexd.store.database_file import DatabaseLock
 from codexd.store.executor import Executor, PoolExecutor
@@ -28,9 +29,9 @@ LEASE_SECONDS: Final = 3600.0
 ExecutorFactory = Callable[[str, bool, Any], Executor]
 
 
-@implementer(IResponseStore)
-class Store(Service):
-    """Stores responses and conversations in an SQLite file (`IResponseStore`).
+@implementer(IStore)
+class Store(StoreCalls, Service):
+    """Stores responses and conversations in an SQLite file (`IStore`).
 
     Args:
         settings: the limits of age, number and size, and whether commits wait for the disk.
@@ -54,12 +55,10 @@ class Store(Service):
         lease_seconds: float = LEASE_SECONDS,
         connect: ExecutorFactory = PoolExecutor,
     ) -> None:
-        self._settings = settings
+        super().__init__(self._submit_call, settings, now, lease_seconds, self._change_count)
         self._path = path
         self._reactor = reactor
         self._metrics = metrics
-        self._now = now
-        self._lease_seconds = lease_seconds
         self._connect = connect
         self._queue: CallQueue | None = None
         self._lock: DatabaseLock | None = None
@@ -100,83 +99,11 @@ class Store(Service):
             self._lock.release()
         self._queue = self._lock = None
 
-    # Responses (IResponseStore).
-
-    def save_response(self, response: StoredResponse, stream: bytes = b"") -> "Deferred[None]":
-        """Save a response."""
-        work = partial(response_writes.save_response, response=response, stream=stream, now=self._now())
-        return self._write("save_response", work, self._add_to_count).addCallback(_return_none)
-
-    def load_response(self, owner: str, id: str) -> "Deferred[StoredResponse | None]":
-        """Load a response."""
-        return self._read("load_response", partial(responses.load_response, owner=owner, id=id))
-
-    def load_stream(self, owner: str, id: str) -> "Deferred[bytes]":
-        """Load a response's stream."""
-        return self._read("load_stream", partial(responses.load_stream, owner=owner, id=id))
-
-    def load_history(self, wanted: HistoryQuery) -> "Deferred[LoadedHistory]":
-        """Load what a request continues and the items it refers to."""
-        until = self._now() + self._lease_seconds
-        max_bytes = self._settings.history_bytes
-        work = partial(history.load_history, wanted=wanted, until=until, max_bytes=max_bytes)
-        return self._read("load_history", work)
-
-    def load_input_items(self, owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
-        """Load the model's input for a response."""
-        max_bytes = self._settings.history_bytes
-        work = partial(history.load_input_items, owner=owner, id=id, max_bytes=max_bytes)
-        return self._read("load_input_items", work)
-
-    def delete_response(self, owner: str, id: str) -> "Deferred[bool]":
-        """Delete a response."""
-        work = partial(responses.delete_response, owner=owner, id=id)
-        return self._write("delete_response", work, self._subtract_from_count)
+    # IStore.
 
     def load_unfinished(self) -> "Deferred[tuple[StoredResponse, ...]]":
         """Load all responses that are queued or running."""
         return self._read("load_unfinished", responses.load_unfinished)
-
-    # Conversations (IResponseStore).
-
-    def save_conversation(
-        self, conversation: StoredConversation, items: tuple[StoredItem, ...] = ()
-    ) -> "Deferred[None]":
-        """Save a conversation and append items."""
-        work = partial(conversations.save_conversation, conversation=conversation, items=items, now=self._now())
-        return self._write("save_conversation", work)
-
-    def update_conversation(self, conversation: StoredConversation) -> "Deferred[bool]":
-        """Replace the body of a conversation."""
-        work = partial(conversations.update_conversation, conversation=conversation)
-        return self._write("update_conversation", work)
-
-    def append_items(self, owner: str, id: str, items: tuple[StoredItem, ...]) -> "Deferred[bool]":
-        """Append items to a conversation."""
-        work = partial(conversations.append_items, owner=owner, id=id, items=items, now=self._now())
-        return self._write("append_items", work)
-
-    def load_conversation(self, owner: str, id: str) -> "Deferred[StoredConversation | None]":
-        """Load a conversation."""
-        return self._read("load_conversation", partial(conversations.load_conversation, owner=owner, id=id))
-
-    def load_conversation_items(self, owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
-        """Load a conversation's items."""
-        max_bytes = self._settings.history_bytes
-        work = partial(history.load_conversation_items, owner=owner, id=id, max_bytes=max_bytes)
-        return self._read("load_conversation_items", work)
-
-    def remove_item(self, owner: str, id: str, item: str) -> "Deferred[bool]":
-        """Remove one item from a conversation."""
-        work = partial(conversations.remove_item, owner=owner, id=id, item=item, now=self._now())
-        return self._write("remove_item", work)
-
-    def delete_conversation(self, owner: str, id: str) -> "Deferred[bool]":
-        """Delete a conversation."""
-        work = partial(conversations.delete_conversation, owner=owner, id=id)
-        return self._write("delete_conversation", work)
-
-    # Pruning (IResponseStore).
 
     def prune(self, before: float, most: int) -> "Deferred[int]":
         """Delete old and excess responses and conversations in batches; other calls run in between."""
@@ -200,30 +127,17 @@ class Store(Service):
 
     # Calls and counts.
 
-    def _read(self, name: str, work: Work) -> "Deferred[Any]":
-        return self._submit(StoreCall(name, work))
-
-    def _write(self, name: str, work: Work, on_result: Callable[[Any], object] = lambda _: None) -> "Deferred[Any]":
-        return self._submit(StoreCall(name, work, writes=True, on_result=on_result))
-
-    def _submit(self, call: StoreCall) -> "Deferred[Any]":
+    def _submit_call(self, call: StoreCall) -> "Deferred[Any]":
         if self._queue is None:
             return fail(FaultError(fault("store_failed")))
         return self._queue.submit(call)
 
-    def _add_to_count(self, responses: int) -> None:
+    def _change_count(self, responses: int) -> None:
         self._stored += responses
-
-    def _subtract_from_count(self, responses: int) -> None:
-        self._stored -= responses
 
     def _count_pruned(self, result: pruning.PruneResult) -> None:
         self._stored -= result.responses
         self._metrics.count("responses_pruned", result.responses)
-
-
-def _return_none(_: object) -> None:
-    """Drop the result of a write that the interface does not return."""
 
 
 def _ignore_logged(failure: Any) -> None:

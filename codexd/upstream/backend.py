@@ -15,7 +15,7 @@ from codexd.backs.chat import model_list
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.failures import MALFORMED
 from codexd.backs.chat.translator import ChatTranslator
-from codexd.context import OK
+from codexd.context import OK, RequestContext
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
@@ -108,8 +108,9 @@ class UpstreamBackend:
 
     # IModelBackend
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
+        context.record.set_backend(self.name)
         turn = self._truncate(evolve(turn, model=self.upstream_models.resolve(turn.model)))
         if self.running >= self._settings.max_connections:
             raise FaultError(fault("busy"))
@@ -118,7 +119,7 @@ class UpstreamBackend:
         permit = self.acquire_permit()
         if permit is None:
             raise FaultError(self._breaker_open())
-        running = UpstreamTurn(self, translator, request, permit, sink, self._clock)
+        running = UpstreamTurn(self, translator, request, permit, context, sink, self._clock)
         self._turns.add(running)
         return running
 
@@ -144,17 +145,18 @@ class UpstreamBackend:
 
     # IEmbedder
 
-    def embed(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+    def embed(self, model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
         """Request embeddings, without retries (IEmbedder)."""
-        return Deferred.fromCoroutine(self._embed(encode_body(self.upstream_models.resolve(model))))
+        context.record.set_backend(self.name)
+        return Deferred.fromCoroutine(self._embed(encode_body(self.upstream_models.resolve(model)), context))
 
-    async def _embed(self, body: bytes) -> bytes:
+    async def _embed(self, body: bytes, context: RequestContext) -> bytes:
         permit = self.acquire_permit()
         if permit is None:
             raise FaultError(self._breaker_open())
         kind: str | None = "cancelled"
         try:
-            document = await self._fetch_json("POST", "embeddings", body)
+            document = await self._fetch_json("POST", "embeddings", body, context)
             kind = None
         except FaultError as refused:
             kind = refused.fault.kind
@@ -164,13 +166,13 @@ class UpstreamBackend:
             self._metrics.count_upstream_request(self.name, kind or OK)
         return document
 
-    async def _fetch_json(self, method: str, path: str, body: bytes | None) -> bytes:
+    async def _fetch_json(self, method: str, path: str, body: bytes, context: RequestContext) -> bytes:
         """Request one JSON document.
 
         Raises:
             FaultError: if the request fails, or the response is not JSON.
         """
-        request = self._client.request(method, path, body)
+        request = self._client.request(method, path, body, context)
         limit = self._settings.max_response_bytes
         response = await fetch(request, limit, self._settings.first_event_seconds, self._clock)
         document = response.successful_body(self.now())
@@ -221,9 +223,9 @@ class UpstreamBackend:
 
     # turn.UpstreamContext
 
-    def send(self, body: bytes) -> "Deferred[IResponse]":
-        """Send a Chat Completions request."""
-        return self._client.request("POST", "chat/completions", body)
+    def send(self, body: bytes, context: RequestContext) -> "Deferred[IResponse]":
+        """Send a Chat Completions request for a client's request."""
+        return self._client.request("POST", "chat/completions", body, context)
 
     def acquire_permit(self) -> Permit | None:
         """Request a permit from the breaker; None while it is open."""

@@ -12,6 +12,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from codexd import __version__
+from codexd.context import RequestContext
 from codexd.settings import Upstream
 from codexd.upstream.endpoints import UpstreamEndpointFactory
 from codexd.upstream.read_dispatcher import ReadDispatcher
@@ -119,22 +120,36 @@ class UpstreamClient:
             agent = Agent.usingEndpointFactory(reactor, endpoints, pool)
         return cls(agent, settings.base_url, key, reactor, pool, reads)
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> "Deferred[IResponse]":
+    def request(
+        self, method: str, path: str, body: bytes | None = None, context: RequestContext | None = None
+    ) -> "Deferred[IResponse]":
         """Send a request; fires with the response once its head has arrived, before its body.
 
         Cancelling the Deferred closes the connection.
+
+        Args:
+            method: the HTTP method.
+            path: what follows the base URL.
+            body: JSON.
+            context: the client's request that it is sent for; its id and trace context are sent as headers.
         """
         client = HTTPClient(self._agent, data_to_body_producer=_BytesProducer)
         response: Deferred[Any] = client.request(
             method,
             self._url(path),
-            headers=self._headers,
+            headers=self._headers if context is None else self._headers_for(context),
             data=body,
             allow_redirects=False,
             unbuffered=True,
             reactor=self._clock,
         )
         return response
+
+    def _headers_for(self, context: RequestContext) -> Headers:
+        headers = self._headers.copy()
+        headers.setRawHeaders(b"x-request-id", [context.id.encode("ascii")])
+        headers.setRawHeaders(b"traceparent", [context.traceparent.encode("ascii")])
+        return headers
 
     def _url(self, path: str) -> EncodedURL:
         if path not in self._urls:

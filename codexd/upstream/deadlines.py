@@ -31,18 +31,27 @@ class DeadlineTimer:
     Args:
         clock: schedules the timer.
         deadlines: the time limits.
-        expired: called with a fault of kind `no_first_event`, `idle` or `too_long`.
+        expired: called with a fault of kind `no_first_event`, `idle` or `too_long`; never before `__init__` returns.
+        ends: when the request ends on the clock, if that is earlier than `total_seconds`.
     """
 
-    def __init__(self, clock: IReactorTime, deadlines: Deadlines, expired: Callable[[Fault], None]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        deadlines: Deadlines,
+        expired: Callable[[Fault], None],
+        ends: float | None = None,
+    ) -> None:
         self._clock = clock
         self._deadlines = deadlines
         self._expired = expired
-        self._started = self._last_activity = clock.seconds()
+        self._last_activity = clock.seconds()
         self._kind = "no_first_event"
         self._paused = False
-        self._timer: IDelayedCall | None = None
-        self._check()
+        own_end = self._last_activity + deadlines.total_seconds
+        self._ends = own_end if ends is None else min(own_end, ends)
+        wait = min(deadlines.first_event_seconds, self._ends - self._last_activity)
+        self._timer: IDelayedCall | None = clock.callLater(max(wait, 0.0), self._timer_fired)
 
     def start_attempt(self) -> None:
         """Restart the first-event deadline: a request is sent, perhaps again."""
@@ -78,14 +87,13 @@ class DeadlineTimer:
         now = self._clock.seconds()
         idle = self._kind == "idle"
         wait = self._deadlines.idle_seconds if idle else self._deadlines.first_event_seconds
-        ends = self._started + self._deadlines.total_seconds
         due = now + wait if self._paused else self._last_activity + wait
-        if now >= ends:
+        if now >= self._ends:
             self._expired(fault("too_long"))
         elif now >= due:
             self._expired(fault(self._kind))
         else:
-            self._timer = self._clock.callLater(min(ends, due) - now, self._timer_fired)
+            self._timer = self._clock.callLater(min(self._ends, due) - now, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None

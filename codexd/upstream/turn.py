@@ -12,6 +12,7 @@ from zope.interface import implementer
 from codexd.backs.chat.failures import TOO_LARGE, translate_http_error
 from codexd.backs.chat.request import EncodedRequest
 from codexd.backs.chat.translator import ChatTranslator
+from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral.event import Began, Ended, Event, Failed
 from codexd.neutral.fault import Fault, fault
@@ -44,8 +45,8 @@ class UpstreamContext(Protocol):
         """The largest accepted response body."""
         ...
 
-    def send(self, body: bytes) -> "Deferred[IResponse]":
-        """Send a Chat Completions request."""
+    def send(self, body: bytes, context: RequestContext) -> "Deferred[IResponse]":
+        """Send a Chat Completions request for a client's request."""
         ...
 
     def acquire_permit(self) -> Permit | None:
@@ -81,6 +82,7 @@ class UpstreamTurn:
         translator: the unused translator of the turn.
         request: the request to send.
         permit: the breaker's permit for the first attempt.
+        context: of the client's request.
         sink: receives the events.
         clock: for timers.
 
@@ -97,6 +99,7 @@ class UpstreamTurn:
         translator: ChatTranslator,
         request: EncodedRequest,
         permit: Permit,
+        context: RequestContext,
         sink: IEventSink,
         clock: IReactorTime,
     ) -> None:
@@ -106,6 +109,7 @@ class UpstreamTurn:
         self._request_body = request.body
         self._translator = translator
         self._permit: Permit | None = permit
+        self._context = context
         self._sink = sink
         self._clock = clock
         self._began = self._paused = False
@@ -114,7 +118,7 @@ class UpstreamTurn:
         self._timer: IDelayedCall | None = clock.callLater(0, self._attempt)
         self._request: Deferred[Any] | None = None
         self._body: StreamedBody | BodyCollector | None = None
-        self._deadline = DeadlineTimer(clock, upstream.deadlines, self._deadline_expired)
+        self._deadline = DeadlineTimer(clock, upstream.deadlines, self._deadline_expired, context.deadline)
 
     # ITurnHandle
 
@@ -151,7 +155,7 @@ class UpstreamTurn:
             return
         self._received_bytes = self._event_count = 0
         self._deadline.start_attempt()
-        self._request = request = maybeDeferred(self._upstream.send, self._request_body)
+        self._request = request = maybeDeferred(self._upstream.send, self._request_body, self._context)
         request.addCallbacks(self._response_received, self._request_failed)
         request.addErrback(self._fail_internally)
 
@@ -251,7 +255,11 @@ class UpstreamTurn:
 
     def _fail_internally(self, failure: Failure) -> None:
         """Log an unexpected exception and fail this response with `internal`."""
-        self._log.error("Unexpected error in the response of an upstream: {where}", where=format_failure(failure))
+        self._log.error(
+            "Request {id}: unexpected error in the response of an upstream: {where}",
+            id=self._context.id,
+            where=format_failure(failure),
+        )
         self._upstream.count("internal_error")
         if not self.over:
             self._send_events([Failed(fault("internal"))])

@@ -65,8 +65,8 @@ class BackgroundLifecycleTests(BackgroundTestCase):
     def test_events_that_are_settled_inside_begin_wait_until_the_turn_has_begun(self) -> None:
         begin = self.server.backend.begin
 
-        def settling(turn: object, sink: object) -> object:
-            begun = begin(turn, sink)
+        def settling(turn: object, context: object, sink: object) -> object:
+            begun = begin(turn, context, sink)
             self.server.backend.turns[-1].emit(*text_answer())
             return begun
 
@@ -114,8 +114,8 @@ class BackgroundFailureTests(BackgroundTestCase):
     def test_an_event_that_cannot_be_encoded_inside_begin_cancels_the_model(self) -> None:
         begin = self.server.backend.begin
 
-        def settling(turn: object, sink: object) -> object:
-            begun = begin(turn, sink)
+        def settling(turn: object, context: object, sink: object) -> object:
+            begun = begin(turn, context, sink)
             self.server.backend.turns[-1].emit(*BEGINNING)
             return begun
 

@@ -11,6 +11,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.turn import Sampling
 from codexd.policy.affinity import fingerprint_turn
 from codexd.settings import Turns
+from tests.support.contexts import context
 from tests.support.recording_sink import RecordingSink, turn
 
 LIMITS = Turns(first_event_seconds=10, idle_seconds=20, total_seconds=100)
@@ -34,14 +35,16 @@ class FakeSession:
 
 
 class ActiveTurnTestCase(SynchronousTestCase):
+    deadline: float | None = None
+
     def setUp(self) -> None:
         self.clock, self.session, self.sink = Clock(), FakeSession(), RecordingSink()
         self.turn = self.make()
 
     def make(self, **sampling: object) -> ActiveTurn:
         request = turn("hi", sampling=Sampling(**sampling))  # type: ignore[arg-type]
-        self.sink = RecordingSink()
-        return ActiveTurn(request, fingerprint_turn(request, ""), self.sink, self.session, self.clock)  # type: ignore[arg-type]
+        self.sink, self.context = RecordingSink(), context(deadline=self.deadline)
+        return ActiveTurn(request, self.context, fingerprint_turn(request, ""), self.sink, self.session, self.clock)  # type: ignore[arg-type]
 
     def receive(self, *events: e.Event) -> None:
         for event in events:
@@ -132,6 +135,18 @@ class DeadlineTests(ActiveTurnTestCase):
         self.assertIsNone(self.missed())
         self.clock.advance(0.1)
         self.assertEqual(self.missed(), "idle")
+
+    def test_the_deadline_of_the_request_takes_the_place_of_the_total_deadline(self) -> None:
+        for deadline in (30.0, 200.0):
+            self.clock = Clock()
+            self.deadline = deadline
+            self.turn = self.make()
+            self.receive(*OPENING)
+            self.clock.advance(deadline)
+            self.turn.note_activity()
+            self.assertIsNone(self.missed())
+            self.clock.advance(0.1)
+            self.assertEqual(self.missed(), "too_long")
 
     def test_total_deadline(self) -> None:
         self.receive(*OPENING)

@@ -11,6 +11,7 @@ from codexd.interfaces import IModelBackend
 from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import AudioPart, FilePart, Message, ReasoningOptions, ToolResult, Turn
 from codexd.settings import ModelAlias, Models, Settings
+from tests.support.contexts import context
 from tests.support.fake_app_server import FakeAppServer, ListedModel
 from tests.support.fake_app_server_thread import AppServerBehaviour
 from tests.support.in_memory_codex import InMemoryCodex
@@ -235,16 +236,17 @@ class AgentTests(BackendTestCase):
 class SourceTests(BackendTestCase):
     def test_files_that_the_child_adds_are_warned_of_once(self) -> None:
         self.codex.server.behaviour = AppServerBehaviour(sources=("/home/codex/AGENTS.md",))
-        warned: list[str] = []
+        warned, ids = list[str](), list[str]()
 
         class Log:
-            def warn(self, form: str, file: str) -> None:
+            def warn(self, form: str, id: str, file: str) -> None:
                 warned.append(file)
+                ids.append(id)
 
         self.patch(AppServerBackend, "_log", Log())
         for _ in range(2):
-            self.codex.ask(turn("say: hi"))
-        self.assertEqual(warned, ["/home/codex/AGENTS.md"])
+            self.codex.ask(turn("say: hi"), context("req_7"))
+        self.assertEqual((warned, ids), (["/home/codex/AGENTS.md"], ["req_7"]))
         self.codex.server.behaviour = AppServerBehaviour(sources=tuple(map(str, range(100))))
         self.codex.ask(turn("say: hello"))
         self.assertEqual(len(warned), 16)

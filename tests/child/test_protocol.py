@@ -36,6 +36,7 @@ from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings
 from codexd.wire import jsonrpc
 from codexd.wire.json import Json
+from tests.support.contexts import context
 from tests.support.recording_sink import RecordingSink, StartedTurn, continued, turn
 
 
@@ -216,7 +217,7 @@ class ProtocolTests(SynchronousTestCase):
 
     def begin(self, request: Turn) -> StartedTurn:
         sink = RecordingSink()
-        started = StartedTurn(request, sink, self.backend.begin(request, sink))
+        started = StartedTurn(request, sink, self.backend.begin(request, context(), sink))
         self.clock.advance(0)
         return started
 

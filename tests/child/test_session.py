@@ -4,12 +4,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.context import RequestContext
+from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import Sampling
 from codexd.settings import Settings, Turns
 from codexd.wire import jsonrpc
+from tests.support.contexts import context
 from tests.support.fake_app_server_thread import AppServerBehaviour
 from tests.support.in_memory_codex import InMemoryCodex
-from tests.support.recording_sink import TOOL, turn, with_results
+from tests.support.recording_sink import TOOL, continued, turn, with_results
 
 TURNS = Turns(first_event_seconds=20, idle_seconds=30, total_seconds=100, affinity=False)
 CALL_SECONDS = 30
@@ -196,3 +199,45 @@ class EndTests(SessionTestCase):
             place = [called for called, _ in codex.server.calls].index(method)
             codex.process.write_lines(jsonrpc.encode_response(place + 1, {"thread": 3, "turn": []}))
             self.assertEqual(asked.kind, "model_failed", method)
+
+
+class RecordTests(SessionTestCase):
+    turns = Turns()
+
+    def named(self, asked: RequestContext) -> tuple[str, str, str]:
+        """Return what a request's record says of its back end."""
+        record = asked.record
+        return record.backend, record.worker, record.thread
+
+    def test_a_new_thread_is_named_once_the_child_has_started_it(self) -> None:
+        self.codex.process.holds_output = True
+        asked = context()
+        self.codex.begin(turn("say: hi"), asked)
+        self.assertEqual(self.named(asked), ("codex", "plain-0", ""))
+        self.codex.process.holds_output = False
+        self.codex.process.deliver()
+        self.codex.reactor.advance(0)
+        self.assertRegex(asked.record.thread, "^thread-")
+
+    def test_a_request_that_continues_a_thread_names_it_at_once(self) -> None:
+        first, second = context(), context()
+        begun = self.codex.ask(turn("say: hi"), first)
+        self.codex.process.holds_output = True
+        self.codex.begin(continued(begun, "say: more"), second)
+        self.assertEqual(self.named(second), self.named(first))
+
+    def test_a_request_that_was_given_up_is_not_told_of_a_thread_that_starts_later(self) -> None:
+        self.codex.process.holds_output = True
+        asked = context()
+        self.codex.begin(turn("say: hi"), asked).cancel()
+        asked.record.set_backend("up")
+        self.codex.process.holds_output = False
+        self.codex.process.deliver()
+        self.codex.reactor.advance(0)
+        self.assertEqual(self.named(asked), ("up", "", ""))
+
+    def test_a_refusal_names_the_back_end(self) -> None:
+        self.codex.process.exit(1)
+        asked = context()
+        self.assertRaises(FaultError, self.codex.begin, turn("say: hi"), asked)
+        self.assertEqual(self.named(asked), ("codex", "", ""))

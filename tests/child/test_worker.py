@@ -1,7 +1,9 @@
 """A worker routes every message of its child and answers every request."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.fixed_replies import METHOD_NOT_FOUND
@@ -10,6 +12,7 @@ from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings
 from codexd.wire import jsonrpc
 from codexd.wire.json import Json
+from tests.support.contexts import context
 from tests.support.fake_app_server_thread import AppServerBehaviour
 from tests.support.fake_process import ProcessBehaviour
 from tests.support.in_memory_codex import InMemoryCodex
@@ -59,6 +62,13 @@ class RequestTests(WorkerTestCase):
 
 
 class MessageTests(WorkerTestCase):
+    def assert_one_line(self, logged: Sequence[LogEvent], id: str) -> None:
+        """Assert that one line was logged, which names the request and quotes nothing."""
+        (event,) = logged
+        self.assertEqual(event["id"], id)
+        self.assertIn(f"Request {id}: ", formatEvent(event))
+        self.assertNotIn("secret", formatEvent(event))
+
     def test_notifications_without_a_known_thread_are_ignored(self) -> None:
         asked = self.codex.ask(turn("stall: one"))
         before = list(asked.sink.events)
@@ -88,19 +98,21 @@ class MessageTests(WorkerTestCase):
         self.assertEqual(asked.sink.settled, len(asked.sink.events))
 
     def test_a_sink_that_raises_in_settle_does_not_affect_the_others(self) -> None:
-        first, second = self.codex.begin(turn("stall: one")), self.codex.begin(turn("say: two"))
+        first, second = self.codex.begin(turn("stall: one"), context("req_1")), self.codex.begin(turn("say: two"))
 
         def broken() -> None:
             raise ValueError("a secret")
 
         first.sink.on_settle = broken
-        self.codex.reactor.advance(0)
+        with capturedLogs() as logged:
+            self.codex.reactor.advance(0)
+        self.assert_one_line(logged, "req_1")
         self.assertEqual((second.kind, second.sink.settle_count), ("stop", 1))
         self.assertEqual(self.codex.metric("internal_error"), 1)
         self.assertEqual((self.worker.running, self.codex.threads), (0, 1))
 
     def test_an_exception_in_the_translator_fails_its_turn_only(self) -> None:
-        first, second = self.codex.ask(turn("stall: one")), self.codex.ask(turn("stall: two"))
+        first, second = self.codex.ask(turn("stall: one"), context("req_1")), self.codex.ask(turn("stall: two"))
 
         def broken(message: object) -> None:
             raise ValueError("a secret")
@@ -113,7 +125,9 @@ class MessageTests(WorkerTestCase):
             "itemId": "m",
             "delta": "more",
         }
-        self.codex.process.write_lines(jsonrpc.encode_notification("item/agentMessage/delta", delta))
+        with capturedLogs() as logged:
+            self.codex.process.write_lines(jsonrpc.encode_notification("item/agentMessage/delta", delta))
+        self.assert_one_line(logged, "req_1")
         self.assertEqual((first.kind, second.kind), ("internal", None))
         self.assertEqual(self.codex.metric("internal_error"), 1)
         self.assertEqual(self.worker.running, 1)

@@ -1,7 +1,7 @@
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
-from codexd.interfaces import IResponseStore
+from codexd.interfaces import IStore
 from tests.support.fake_backend import text_answer
 from tests.support.fake_store import FakeStore
 from tests.support.http_cases import ResponsesTestCase
@@ -48,7 +48,7 @@ class RecoveryTests(ResponsesTestCase):
 
     def test_an_exception_during_recovery_is_logged_and_stops_nothing(self) -> None:
         store = FakeStore()
-        verifyObject(IResponseStore, store)
+        verifyObject(IStore, store)
         broken: Deferred[tuple[()]] = Deferred()
         broken.errback(ZeroDivisionError())
         self.patch(store, "load_unfinished", lambda: broken)

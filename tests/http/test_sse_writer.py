@@ -63,6 +63,15 @@ class SseWriterTests(ChatTestCase):
         self.server.clock.advance(0)
         self.assertEqual(self.connection.received, before)
 
+    def test_every_choice_is_begun_with_the_context_of_the_request(self) -> None:
+        self.start_stream(n=2)
+        contexts = [turn.context for turn in self.server.backend.turns]
+        self.assertEqual([context.id for context in contexts], ["one", "one"])
+        contexts[0].record.set_backend("up")
+        for turn in self.server.backend.turns:
+            turn.emit(*text_answer())
+        self.assertEqual(self.server.log.records[0].backend, "up")
+
     def test_a_complete_answer_inside_begin_is_delivered(self) -> None:
         self.server.backend.immediate_events = text_answer()
         self.server.backend.ignored = ("seed",)
@@ -74,10 +83,10 @@ class SseWriterTests(ChatTestCase):
     def test_events_that_are_settled_inside_begin_wait_until_the_turn_has_begun(self) -> None:
         begin = self.server.backend.begin
 
-        def flushing(turn: object, sink: IEventSink) -> object:
+        def flushing(turn: object, context: object, sink: IEventSink) -> object:
             sink.receive(e.Began())
             sink.settle()
-            return begin(turn, sink)
+            return begin(turn, context, sink)
 
         self.patch(self.server.backend, "begin", flushing)
         self.start_stream()

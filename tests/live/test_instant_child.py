@@ -13,6 +13,7 @@ from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
 from codexd.observe.metrics import Metrics
 from codexd.settings import Codex, Settings
+from tests.support.contexts import context
 from tests.support.recording_sink import RecordingSink, turn
 
 BINARY = Path(__file__).parents[2] / "bench" / "instant-codex"
@@ -31,7 +32,7 @@ class InstantChildTests(TestCase):
     async def ask(self, text: str) -> RecordingSink:
         sink, done = RecordingSink(), Deferred[None]()
         sink.on_settle = lambda: sink.kind is not None and done.callback(None)
-        self.children.backend.begin(turn(text, model="gpt-5.5"), sink)
+        self.children.backend.begin(turn(text, model="gpt-5.5"), context(), sink)
         await done
         return sink
 

@@ -20,6 +20,7 @@ from codexd.scripted.server import ScriptedModel, build_site
 from codexd.settings import Upstream
 from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.service import Upstreams
+from tests.support.contexts import context
 from tests.support.recording_sink import RecordingSink
 from tests.support.tls_proxy import ConnectProxy, create_authority
 
@@ -94,7 +95,7 @@ class UpstreamTests(TestCase):
     def begin(self, backend: UpstreamBackend, text: str, **more: Any) -> tuple[Waiting, ITurnHandle]:
         sink = Waiting()
         turn = Turn("scripted", (Message("user", (TextPart(text),)),), **more)
-        return sink, backend.begin(turn, sink)
+        return sink, backend.begin(turn, context(), sink)
 
     async def reply(self, backend: UpstreamBackend, text: str, **more: Any) -> Reply:
         return await self.begin(backend, text, **more)[0].done
@@ -119,7 +120,7 @@ class UpstreamTests(TestCase):
         tools = (Tool("a"), Tool("b", namespace="n"), Tool("c", kind="custom"))
         asked = Message("user", (TextPart('call: a {"x":1}\ncall: n__b {}\ncall: c {"input":"raw"}'),))
         sink = Waiting()
-        backend.begin(Turn("scripted", (asked,), tools=tools), sink)
+        backend.begin(Turn("scripted", (asked,), tools=tools), context(), sink)
         calls = (await sink.done).calls
         self.assertEqual(
             [(c.namespace, c.name, c.arguments) for c in calls],

@@ -22,6 +22,9 @@ RECORD = RequestRecord(
     model="gpt-5",
     principal="a1b2c3",
     stream=True,
+    backend="codex",
+    worker="plain-0",
+    thread="thread-1",
     first_event_seconds=0.25,
     seconds=1.5,
     usages=[Usage(7, 3, 0, 2, 1)],
@@ -81,6 +84,9 @@ class AccessLogTests(SynchronousTestCase):
                 "model": "gpt-5",
                 "principal": "a1b2c3",
                 "stream": True,
+                "backend": "codex",
+                "worker": "plain-0",
+                "thread": "thread-1",
                 "outcome": "ok",
                 "note": "",
                 "milliseconds": 1500.0,
@@ -99,6 +105,13 @@ class AccessLogTests(SynchronousTestCase):
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
         self.assertIn("principal=a1b2c3 dialect=responses model=gpt-5 tokens=7+2", line)
+        self.assertTrue(line.endswith(" backend=codex worker=plain-0 thread=thread-1"), line)
+
+    def test_the_text_omits_what_a_request_does_not_have(self) -> None:
+        for backend in ("", "up"):
+            line = self.write(RequestRecord(backend=backend), "text")
+            self.assertEqual(" backend=" in line, bool(backend))
+            self.assertNotRegex(line, "worker=|thread=")
 
     def test_the_note_of_a_fault_is_logged(self) -> None:
         noted = RequestRecord(status=400, outcome="attachments", note="file-a,file-b")

@@ -1,8 +1,9 @@
-from twisted.logger import LogEvent, Logger
+from twisted.logger import LogEvent, Logger, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.context import RequestRecord
+from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from tests.support.in_memory_server import MemoryLog, metric
@@ -30,3 +31,13 @@ class RequestLoggerTests(SynchronousTestCase):
         self.assertEqual(metric(self.metrics, "codexd_internal_error_total"), 1)
         self.assertEqual(said[0]["id"], "req_1")
         self.assertNotIn("secret", said[0]["where"])
+        self.assertIn("Request req_1: ", formatEvent(said[0]))
+
+    def test_a_save_that_failed_is_logged_with_the_request_id_unless_the_store_has_logged_it(self) -> None:
+        with capturedLogs() as logged:
+            self.logger.log_save_failure(Failure(FaultError(fault("store_failed"))), "req_1")
+            self.logger.log_save_failure(Failure(ValueError("the secret prompt")), "req_2")
+        (line,) = map(formatEvent, logged)
+        self.assertEqual(logged[0]["id"], "req_2")
+        self.assertIn("Request req_2: ", line)
+        self.assertNotIn("secret", line)

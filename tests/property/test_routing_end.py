@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, FaultError, fault
@@ -26,6 +27,7 @@ from codexd.neutral.turn import Turn
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import ToolTextBackend
 from codexd.settings import ModelAlias, Tools
+from tests.support.contexts import context
 from tests.support.fake_backend import USAGE, FakeBackend, FakeTurn, message, text_answer
 from tests.support.recording_sink import RecordingSink
 from tests.support.tool_blocks import FIND_ARGUMENTS, FIND_BLOCK, TOOL, answer
@@ -85,10 +87,10 @@ class PlannedBackend(FakeBackend):
         self.remaining: dict[FakeTurn, list[e.Event]] = {}
         self.unsettled: list[FakeTurn] = []
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         plan = self.plan
         self.begin_errors, self.immediate_events = [plan.refusal], plan.script[: plan.early]
-        begun = super().begin(turn, sink)
+        begun = super().begin(turn, context, sink)
         assert isinstance(begun, FakeTurn)
         self.remaining[begun] = list(plan.script[plan.early :])
         return begun
@@ -153,7 +155,7 @@ class RoutingMachine(RuleBasedStateMachine):
         self.sink, self.handle = RecordingSink(strict=False), None
         self.paused = self.cancelled = False
         try:
-            self.handle = self.routing.begin(turn, self.sink)
+            self.handle = self.routing.begin(turn, context(), self.sink)
         except FaultError:
             assert self.sink.events == [], "no event after a refusal"
         self.sink.settle()  # the caller of `begin` settles the events emitted inside it

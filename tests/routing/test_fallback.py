@@ -9,6 +9,7 @@ from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.routing.fallback import FallbackRunner
+from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend, text_answer
 
 TURN = Turn("m", ())
@@ -36,8 +37,8 @@ class FallbackRunnerTests(SynchronousTestCase):
         self.first, self.second, self.third = self.backends
         self.sink = EventRecorder()
         self.counted: list[str] = []
-        attempts = tuple(lambda sink, back=back: back.begin(TURN, sink) for back in self.backends)
-        self.runner = FallbackRunner(attempts, self.sink, self.counted.append)
+        attempts = tuple(lambda sink, back=back: back.begin(TURN, context(), sink) for back in self.backends)
+        self.runner = FallbackRunner(attempts, self.sink, self.counted.append, "req_1")
 
     def begun_counts(self) -> list[int]:
         return [len(back.turns) for back in self.backends]

@@ -1,5 +1,6 @@
 """Tests of codexd.routing.internal_error."""
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.event import Failed
@@ -13,5 +14,11 @@ class InternalFailureTests(SynchronousTestCase):
         try:
             raise ValueError("a secret prompt")
         except ValueError:
-            self.assertEqual(internal_failure(counted.append), Failed(fault("internal")))
+            with capturedLogs() as logged:
+                failed = internal_failure(counted.append, "req_1")
+        self.assertEqual(failed, Failed(fault("internal")))
         self.assertEqual(counted, ["internal_error"])
+        (line,) = map(formatEvent, logged)
+        self.assertEqual(logged[0]["id"], "req_1")
+        self.assertIn("Request req_1: ", line)
+        self.assertNotIn("secret", line)

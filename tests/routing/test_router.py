@@ -1,14 +1,17 @@
 """Tests of codexd.routing.router."""
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from codexd.interfaces import IModelBackend, ModelCard
+from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.settings import ModelAlias
 from tests.routing.test_fallback import EventRecorder
+from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend
 
 UNKNOWN = fault("unknown_model", param="model")
@@ -28,7 +31,7 @@ class ModelRouterTests(SynchronousTestCase):
         self.router = ModelRouter(entries, aliases, self.counted.append)
 
     def route(self, model: str) -> tuple[list[str], list[str]]:
-        self.router.begin(Turn(model, ()), EventRecorder())
+        self.router.begin(Turn(model, ()), context(), EventRecorder())
         return [turn.turn.model for turn in self.codex.turns], [turn.turn.model for turn in self.local.turns]
 
     def test_it_implements_the_back_end_interface(self) -> None:
@@ -47,7 +50,7 @@ class ModelRouterTests(SynchronousTestCase):
     def test_an_unlisted_model_with_a_prefix_is_routed_to_that_back_end_first(self) -> None:
         self.codex.begin_errors = [fault("not_ready")]
         self.assertEqual(self.route("local/new"), ([], ["local/new"]))
-        self.router.embed("local/new", str.encode)
+        self.router.embed("local/new", str.encode, context())
         self.assertEqual(self.local.embedding[0][0], "local/new")
 
     def test_a_model_that_no_back_end_accepts_is_unknown(self) -> None:
@@ -64,10 +67,10 @@ class ModelRouterTests(SynchronousTestCase):
             self.counted.append,
         )
         unlisted.begin_errors = [fault("not_ready"), fault("not_ready")]
-        router.begin(Turn("new", ()), EventRecorder())
+        router.begin(Turn("new", ()), context(), EventRecorder())
         self.assertEqual(len(accepting.turns), 1)
         accepting.begin_errors = [UNKNOWN]
-        refused = self.assertRaises(FaultError, router.begin, Turn("new", ()), EventRecorder()).fault
+        refused = self.assertRaises(FaultError, router.begin, Turn("new", ()), context(), EventRecorder()).fault
         self.assertEqual(refused, fault("not_ready"))
 
     def test_any_other_refusal_is_raised_at_once(self) -> None:
@@ -75,7 +78,7 @@ class ModelRouterTests(SynchronousTestCase):
         self.assertEqual(self.refusal("gpt-5-high"), fault("not_ready"))
 
     def refusal(self, model: str) -> Fault:
-        return self.assertRaises(FaultError, self.router.begin, Turn(model, ()), EventRecorder()).fault
+        return self.assertRaises(FaultError, self.router.begin, Turn(model, ()), context(), EventRecorder()).fault
 
     def test_an_alias_is_routed_to_its_upstream_with_the_upstreams_model_name(self) -> None:
         self.assertEqual(self.route("small"), ([], ["local/llama"]))
@@ -85,25 +88,40 @@ class ModelRouterTests(SynchronousTestCase):
         self.assertEqual(self.route("small"), (["gpt-5"], []))
         self.assertEqual(self.counted, ["fallback_used"])
 
+    def test_every_attempt_gets_the_context_of_the_request(self) -> None:
+        asked, embedding = context("req_1"), context("req_2")
+        self.router.begin(Turn("small", ()), asked, EventRecorder())
+        self.local.turns[0].emit(e.Failed(fault("not_ready")))
+        self.router.embed("small", str.encode, embedding)
+        self.assertEqual([turn.context for turn in (*self.local.turns, *self.codex.turns)], [asked, asked])
+        self.assertEqual(self.local.embed_contexts, [embedding])
+
+    def test_an_exception_in_a_fallback_is_logged_with_the_request_id(self) -> None:
+        self.router.begin(Turn("small", ()), context("req_1"), EventRecorder())
+        self.codex.begin_errors = [ZeroDivisionError("secret")]
+        with capturedLogs() as logged:
+            self.local.turns[0].emit(e.Failed(fault("not_ready")))
+        self.assertEqual([event["id"] for event in logged], ["req_1"])
+
     def test_the_list_contains_every_model_once(self) -> None:
         self.assertEqual([card.id for card in self.router.models()], ["small", "gpt-5", "both", "local/llama"])
         self.assertEqual(self.router.models()[-1].created, 7)
 
     def test_embeddings_are_routed_to_the_upstream_of_the_model_with_its_own_name(self) -> None:
         for model in ("local/llama", "small"):
-            self.router.embed(model, str.encode)
+            self.router.embed(model, str.encode, context())
         self.assertEqual([model for model, _ in self.local.embedding], ["local/llama", "local/llama"])
 
     def test_codex_has_no_embeddings(self) -> None:
         for model in ("gpt-5", "both"):
-            refused = self.assertRaises(FaultError, self.router.embed, model, str.encode).fault
+            refused = self.assertRaises(FaultError, self.router.embed, model, str.encode, context()).fault
             self.assertEqual((refused.kind, refused.param), ("unsupported", "model"))
 
     def test_embeddings_of_an_unlisted_model_are_routed_to_the_first_upstream_that_accepts_it(self) -> None:
-        self.router.embed("local/new", str.encode)
+        self.router.embed("local/new", str.encode, context())
         self.assertEqual(self.local.embedding[0][0], "local/new")
         self.local.begin_errors = [UNKNOWN]
-        self.assertEqual(self.assertRaises(FaultError, self.router.embed, "what", str.encode).fault, UNKNOWN)
+        self.assertEqual(self.assertRaises(FaultError, self.router.embed, "what", str.encode, context()).fault, UNKNOWN)
 
     def test_it_is_ready_if_any_back_end_is(self) -> None:
         self.codex.is_ready = False

@@ -13,6 +13,7 @@ from codexd.neutral.turn import Message, TextPart, Tool, Turn
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.settings import Tools
 from tests.routing.test_fallback import EventRecorder
+from tests.support.contexts import context
 from tests.support.fake_backend import USAGE, FakeBackend, FakeTurn, message, text_answer
 
 WEATHER = Tool("weather")
@@ -25,7 +26,7 @@ class ToolTextBackendTests(SynchronousTestCase):
     def begin(self, turn: Turn, **tools: Any) -> FakeTurn:
         self.backend, self.sink, self.counted = FakeBackend(), EventRecorder(), list[str]()
         self.tool_backend = ToolTextBackend(self.backend, Tools(**tools), self.counted.append)
-        self.handle = self.tool_backend.begin(turn, self.sink)
+        self.handle = self.tool_backend.begin(turn, context(), self.sink)
         return self.backend.turns[0]
 
     @property
@@ -101,7 +102,7 @@ class PromptedToolsBackendTests(SynchronousTestCase):
         backend, sink, counted = FakeBackend(), EventRecorder(), list[str]()
         prompted = PromptedToolsBackend(backend, counted.append)
         self.assertTrue(verifyObject(IModelBackend, prompted))
-        prompted.begin(TURN, sink)
+        prompted.begin(TURN, context(), sink)
         (model,) = backend.turns
         self.assertEqual(model.turn.tools, ())
         self.assertIn("## weather", model.turn.instructions or "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
@@ -12,6 +13,7 @@ from codexd.tools.call_limits import CallLimits
 from codexd.tools.converters import TextToCalls
 from tests.routing.test_fallback import EventRecorder
 from tests.routing.test_tool_backends import CALL, TURN
+from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend, FakeTurn, text_answer
 
 
@@ -28,14 +30,16 @@ class ToolTextFilterTests(SynchronousTestCase):
     def begin(self, converter: Callable[..., TextToCalls], **limits: object) -> FakeTurn:
         self.sink, self.counted = EventRecorder(), list[str]()
         built = converter(TURN, "abc", CallLimits(**limits))  # type: ignore[arg-type]
-        self.filter = ToolTextFilter(TURN, built, self.sink, self.counted.append)
+        self.filter = ToolTextFilter(TURN, built, self.sink, self.counted.append, "req_1")
         backend = FakeBackend()
-        self.filter.handle = backend.begin(TURN, self.filter)
+        self.filter.handle = backend.begin(TURN, context(), self.filter)
         return backend.turns[0]
 
     def test_an_exception_in_the_converter_fails_only_this_response(self) -> None:
         model = self.begin(BrokenConverter)
-        model.emit(*text_answer())
+        with capturedLogs() as logged:
+            model.emit(*text_answer())
+        self.assertEqual([event["id"] for event in logged], ["req_1"])
         self.assertEqual(self.sink.events, [e.Began(), e.Failed(fault("internal"))])
         self.assertEqual((self.counted, self.sink.settle_count), (["internal_error"], 1))
 

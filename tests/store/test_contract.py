@@ -1,4 +1,4 @@
-"""The contract of IResponseStore, for the real store and for the fake."""
+"""The contract of IStore, for the real store and for the fake."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.interfaces import IResponseStore
+from codexd.interfaces import IResponseStore, IStore
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
@@ -27,7 +27,7 @@ def real_store(now: Callable[[], float]) -> Store:
 class StoreContract:
     """The tests; `build` opens the store."""
 
-    build: Callable[[Callable[[], float]], IResponseStore]
+    build: Callable[[Callable[[], float]], IStore]
 
     def setUp(self) -> None:
         self.now = 1000.0
@@ -59,7 +59,8 @@ class StoreContract:
     # Responses
 
     def test_it_provides_the_interface(self) -> None:
-        verifyObject(IResponseStore, self.store)
+        verifyObject(IStore, self.store)
+        verifyObject(IResponseStore, self.store.for_request("req_1"))
 
     def test_a_response_is_loaded_as_it_was_saved(self) -> None:
         kept = stored_response("r", previous="gone", created=7, state="queued", body=b'{"a":1}', background=True)

@@ -89,6 +89,14 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(self.failed(*asked), ["store_failed"] * 2)
         self.assertEqual(len(logged), 2)
 
+    def test_a_failure_is_logged_with_the_id_of_its_request(self) -> None:
+        for id, text in (("req_1", "Request req_1: store call look failed"), ("", "store call look failed")):
+            with capturedLogs() as logged:
+                call = StoreCall("look", lambda connection: connection.execute("SELECT secret"), request_id=id)
+                self.failed(self.queue.submit(call))
+            self.assertEqual(logged[0]["id"], id)
+            self.assertTrue(formatEvent(logged[0]).startswith(text), formatEvent(logged[0]))
+
     # Cancellation
 
     def test_a_cancelled_call_still_runs(self) -> None:

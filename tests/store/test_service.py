@@ -243,10 +243,11 @@ class FailureTests(StoreTestCase):
             self.assertEqual(self.fault_kind(asked), "history_too_large")
         self.assertEqual(self.metric("store_failures_total"), 0)
 
-    def test_every_call_fails_with_store_failed(self) -> None:
+    def test_every_call_fails_with_store_failed_and_is_logged_with_the_id_of_its_request(self) -> None:
         self.connection.close()
         build = StoredConversation("k", "me", 1, b"{}")
-        store = self.store
+        store = self.store.for_request("req_1")
+        logged = self.enterContext(capturedLogs())
         calls = (
             store.save_response(stored_response("a")),
             store.load_response("me", "a"),
@@ -254,7 +255,7 @@ class FailureTests(StoreTestCase):
             store.load_history(HistoryQuery("me", "a")),
             store.load_input_items("me", "a"),
             store.delete_response("me", "a"),
-            store.load_unfinished(),
+            self.store.load_unfinished(),
             store.save_conversation(build, items("x")),
             store.update_conversation(build),
             store.append_items("me", "k", items("x")),
@@ -262,9 +263,11 @@ class FailureTests(StoreTestCase):
             store.load_conversation_items("me", "k"),
             store.remove_item("me", "k", "x"),
             store.delete_conversation("me", "k"),
-            store.prune(1, 1),
+            self.store.prune(1, 1),
         )
         self.assertEqual([self.fault_kind(call) for call in calls], ["store_failed"] * len(calls))
+        ids = [event["id"] for event in logged]
+        self.assertEqual((ids.count("req_1"), ids.count("")), (len(calls) - 2, 2))
 
     def test_a_damaged_stream_is_a_failure(self) -> None:
         self.successResultOf(self.store.save_response(stored_response("a"), b"stream"))

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.interfaces import IResponseStore
+from codexd.interfaces import IStore
 from codexd.neutral.stored import HistoryQuery, ResponseState, StoredConversation, StoredItem, StoredResponse
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
@@ -260,7 +260,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert ours is None or evolve(ours, position=None) == evolve(model, position=None), (ours, model)
         return ours
 
-    def _both(self, do: Callable[[IResponseStore], "Deferred[Any]"]) -> Any:
+    def _both(self, do: Callable[[IStore], "Deferred[Any]"]) -> Any:
         ours, model = (_result(do(store)) for store in (self.store, self.model))
         assert ours == model, f"{ours}, but it should be {model}"
         return ours

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from codexd.context import RequestContext
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, FaultError, fault
@@ -23,6 +24,7 @@ class FakeTurn:
     """
 
     turn: Turn
+    context: RequestContext
     sink: IEventSink
     ignored: tuple[str, ...] = ()
     actions: list[str] = Factory(list)
@@ -64,6 +66,7 @@ class FakeBackend:
         cards: the models.
         is_ready: the result of `ready`.
         embedding: the embedding requests: the model, and the body with the upstream's model name.
+        embed_contexts: the contexts of the embedding requests.
         embedded: the result of `embed`.
     """
 
@@ -78,23 +81,25 @@ class FakeBackend:
         )
         self.is_ready = True
         self.embedding: list[tuple[str, bytes]] = []
+        self.embed_contexts: list[RequestContext] = []
         self.embedded: Deferred[bytes] = Deferred()
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         verifyObject(IEventSink, sink)
         refusal = self.begin_errors.pop(0) if self.begin_errors else None
         if isinstance(refusal, Fault):
             raise FaultError(refusal)
         if refusal is not None:
             raise refusal
-        begun = FakeTurn(turn, sink, turn.ignored + self.ignored)
+        begun = FakeTurn(turn, context, sink, turn.ignored + self.ignored)
         self.turns.append(begun)
         begun.emit_unsettled(*self.immediate_events)
         return begun
 
-    def embed(self, model: str, encode_body: Callable[[str], bytes]) -> "Deferred[bytes]":
+    def embed(self, model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
         if self.begin_errors and isinstance(refusal := self.begin_errors.pop(0), Fault):
             raise FaultError(refusal)
+        self.embed_contexts.append(context)
         self.embedding.append((model, encode_body("its-own-name")))
         return self.embedded
 

@@ -1,4 +1,4 @@
-"""A fake of `IResponseStore` in plain objects that answers at once, unless calls are delayed.
+"""A fake of `IStore` in plain objects that answers at once, unless calls are delayed.
 
 Deleted objects stay in it, marked. `tests/store/test_contract.py` runs the same contract on it and on the
 real store.
@@ -7,13 +7,13 @@ real store.
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import Factory, define, evolve
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from codexd.interfaces import IResponseStore
+from codexd.interfaces import IResponseStore, IStore
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 
@@ -64,6 +64,24 @@ def _latest(holders: list[H], owner: str, id: str | None) -> H | None:
 
 
 @implementer(IResponseStore)
+class _RequestCalls:
+    """The calls of one request to a fake store."""
+
+    def __init__(self, store: "FakeStore", id: str) -> None:
+        self._store = store
+        self._id = id
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        def call(*args: Any, **keywords: Any) -> Any:
+            self._store.calling = self._id
+            return method(*args, **keywords)
+
+        return call
+
+
+@implementer(IStore)
 class FakeStore:
     """Stores responses and conversations in memory.
 
@@ -72,10 +90,14 @@ class FakeStore:
 
     Attributes:
         calls: the names of the methods called, in order.
+        request_ids: for each of them the id of the request that made it; empty for none.
+        calling: the id of the request that makes the next call.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.calls: list[str] = []
+        self.request_ids: list[str] = []
+        self.calling = ""
         self._now = now
         self._places = count(1)
         self._responses: list[_Response] = []
@@ -105,7 +127,10 @@ class FakeStore:
         """The number of delayed calls."""
         return len(self._waiting)
 
-    # IResponseStore
+    # IStore
+
+    def for_request(self, id: str) -> IResponseStore:
+        return _RequestCalls(self, id)  # type: ignore[abstract, return-value]
 
     def save_response(self, response: StoredResponse, stream: bytes = b"") -> "Deferred[None]":
         return self._call("save_response", lambda: self._keep(response, stream))
@@ -223,6 +248,8 @@ class FakeStore:
 
     def _call(self, name: str, work: Callable[[], T]) -> "Deferred[T]":
         self.calls.append(name)
+        self.request_ids.append(self.calling)
+        self.calling = ""
         failing, self._failing = self._failing > 0, max(0, self._failing - 1)
         deferred: Deferred[T] = Deferred()
 

@@ -13,6 +13,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from codexd.context import RequestContext
 from codexd.interfaces import IModelBackend, ITurnHandle
 from codexd.neutral.turn import Message, TextPart, Turn
 from codexd.observe.metrics import Metrics
@@ -22,6 +23,7 @@ from codexd.upstream.client import UpstreamClient
 from codexd.upstream.endpoints import AbortingEndpoint
 from codexd.upstream.read_dispatcher import ReadDispatcher
 from codexd.wire.json import Json, decode
+from tests.support.contexts import context as make_context
 from tests.support.recording_sink import RecordingSink
 
 TURN = Turn("m", (Message("user", (TextPart("hi"),)),))
@@ -108,10 +110,10 @@ class UpstreamHarness:
         )
         verifyObject(IModelBackend, self.backend)
 
-    def begin(self, turn: Turn = TURN) -> tuple[RecordingSink, ITurnHandle]:
+    def begin(self, turn: Turn = TURN, context: RequestContext | None = None) -> tuple[RecordingSink, ITurnHandle]:
         """Begin a turn, up to its request for a connection."""
         sink = RecordingSink()
-        handle = self.backend.begin(turn, sink)
+        handle = self.backend.begin(turn, context or make_context(), sink)
         verifyObject(ITurnHandle, handle)
         assert sink.events == []
         self.clock.advance(0)

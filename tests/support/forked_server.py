@@ -16,6 +16,7 @@ from typing import Any
 from attrs import Factory, define, field
 from twisted.internet.defer import Deferred
 
+from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral import event as e
 from codexd.neutral.turn import Turn
@@ -66,12 +67,12 @@ class ForkedServer:
 class InstantBackend(FakeBackend):
     """Emits every answer inside `begin`; the id of its message is unique."""
 
-    def begin(self, turn: Turn, sink: IEventSink) -> ITurnHandle:
+    def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         self.turns.clear()
         words = (e.TextDelta(0, f"word{number} ") for number in range(WORDS))
         said = (e.MessageOpened(0, f"msg_{token_hex(8)}"), *words, e.MessageClosed(0))
         self.immediate_events = (e.Began(), *said, e.UsageReported(USAGE), e.Ended("stop"))
-        return super().begin(turn, sink)
+        return super().begin(turn, context, sink)
 
 
 def _detach_files_except(fd: int) -> None:

@@ -12,11 +12,13 @@ from zope.interface import implementer
 from codexd.child.backend import AppServerBackend
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
+from codexd.context import RequestContext
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import COUNTERS, Metrics
 from codexd.settings import Settings
 from codexd.wire import json
 from codexd.wire.jsonl import LineSplitter
+from tests.support.contexts import context as make_context
 from tests.support.fake_app_server import FakeAppServer
 from tests.support.fake_process import Command, FakeProcess, ProcessReactor
 from tests.support.recording_sink import RecordingSink, StartedTurn
@@ -172,14 +174,14 @@ class InMemoryCodex:
     def server(self) -> FakeAppServer:
         return self.reactor.child.server
 
-    def begin(self, turn: Turn) -> StartedTurn:
+    def begin(self, turn: Turn, context: RequestContext | None = None) -> StartedTurn:
         """Begin a turn."""
         sink = RecordingSink()
-        return StartedTurn(turn, sink, self.backend.begin(turn, sink))
+        return StartedTurn(turn, sink, self.backend.begin(turn, context or make_context(), sink))
 
-    def ask(self, turn: Turn) -> StartedTurn:
+    def ask(self, turn: Turn, context: RequestContext | None = None) -> StartedTurn:
         """Begin a turn and run everything that is due."""
-        asked = self.begin(turn)
+        asked = self.begin(turn, context)
         self.reactor.advance(0)
         return asked
 

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from codexd.context import RequestRecord
 from codexd.http.server import HttpServer
 from codexd.http.site import Site
-from codexd.interfaces import IEmbedder, IModelBackend, IResponseStore
+from codexd.interfaces import IEmbedder, IModelBackend, IStore
 from codexd.observe.log import AccessLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
@@ -33,7 +33,7 @@ NOW = 1_700_000_000.0
 def build_front(
     backend: IModelBackend,
     embedder: IEmbedder,
-    store: IResponseStore,
+    store: IStore,
     settings: Settings,
     metrics: Metrics,
     log: AccessLog,

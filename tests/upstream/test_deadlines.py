@@ -35,6 +35,21 @@ class DeadlineTimerTests(SynchronousTestCase):
         self.timer.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_request_that_ends_earlier_ends_the_response(self) -> None:
+        for ends, expired_at in ((10.0, 10.0), (0.0, 0.0), (-5.0, 0.0), (100.0, 60.0)):
+            clock, expired = Clock(), list[tuple[float, str]]()
+            timer = DeadlineTimer(
+                clock, DEADLINES, lambda fault, at=clock, to=expired: to.append((at.seconds(), fault.kind)), ends
+            )
+            self.assertEqual(expired, [], "not before the caller has the timer")
+            self.assertGreaterEqual(clock.getDelayedCalls()[0].getTime(), 0.0, "reactors refuse negative delays")
+            clock.advance(0)
+            while not expired:
+                timer.start_attempt()
+                clock.advance(1)
+            self.assertEqual(expired, [(expired_at, "too_long")])
+            self.assertEqual(clock.getDelayedCalls(), [])
+
     @given(st.lists(st.tuples(st.floats(0, 7), st.sampled_from(("record_event", "pause", "resume", "check")))))
     def test_it_expires_exactly_at_the_idle_or_the_total_deadline(self, moves: list[tuple[float, str]]) -> None:
         clock, expired = Clock(), list[Fault]()

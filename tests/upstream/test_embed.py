@@ -11,6 +11,7 @@ from zope.interface.verify import verifyObject
 from codexd.interfaces import IEmbedder
 from codexd.neutral.fault import Fault, FaultError
 from codexd.wire import json
+from tests.support.contexts import TRACEPARENT, context
 from tests.support.fake_upstream import SETTINGS, FakeConnection, UpstreamHarness
 
 ANSWER = b'{"object":"list","data":[{"index":0,"embedding":[0.5, -1e-9]}]}'
@@ -24,12 +25,13 @@ def build_body(model: str) -> bytes:
 
 class EmbedTestCase(SynchronousTestCase):
     def setUp(self) -> None:
+        self.context = context("req_e")
         self.harness = UpstreamHarness(
             evolve(SETTINGS, breaker_failures=2, breaker_seconds=30.0, first_event_seconds=5.0)
         )
 
     def embed(self, model: str = "m") -> "Deferred[bytes]":
-        return self.harness.backend.embed(model, build_body)
+        return self.harness.backend.embed(model, build_body, self.context)
 
     def refusal(self, answer: Callable[[FakeConnection], Any]) -> Fault:
         """Return the fault of a request that gets this answer."""
@@ -48,6 +50,13 @@ class EmbedTestCase(SynchronousTestCase):
 
 
 class EmbedTests(EmbedTestCase):
+    def test_the_upstream_gets_the_request_id_and_the_trace_context_and_the_record_its_name(self) -> None:
+        self.embed()
+        head = self.harness.accept().request_head
+        self.assertIn(b"x-request-id: req_e\r\n", head + b"\r\n")
+        self.assertIn(f"traceparent: {TRACEPARENT}\r\n".encode(), head + b"\r\n")
+        self.assertEqual(self.context.record.backend, "up")
+
     def test_it_implements_the_embedder_interface(self) -> None:
         self.assertTrue(verifyObject(IEmbedder, self.harness.backend))
 
@@ -62,11 +71,13 @@ class EmbedTests(EmbedTestCase):
         self.assertEqual(self.outcome("ok"), 1)
 
     def test_the_upstream_gets_its_own_name_of_the_model(self) -> None:
+        self.context = context("req_e")
         self.harness = UpstreamHarness(evolve(SETTINGS, prefix="up/", models=("small=bge:small",), pass_unlisted=False))
         self.embed("up/small")
         self.assertEqual(self.harness.accept().request_json, {"model": "bge:small", "input": "text"})
 
     def test_a_model_it_does_not_offer_is_refused_without_a_request(self) -> None:
+        self.context = context("req_e")
         self.harness = UpstreamHarness(evolve(SETTINGS, models=("small",), pass_unlisted=False))
         refused = self.assertRaises(FaultError, self.embed, "large").fault
         self.assertEqual((refused.kind, refused.param, self.harness.connection_count), ("unknown_model", "model", 0))
@@ -104,6 +115,7 @@ class EmbedTests(EmbedTestCase):
             self.harness.clock.advance(30)
 
     def test_a_response_over_the_limit_is_cut(self) -> None:
+        self.context = context("req_e")
         self.harness = UpstreamHarness(evolve(SETTINGS, max_response_bytes=1000))
         request = self.embed()
         connection = self.harness.accept()

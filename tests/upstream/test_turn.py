@@ -1,13 +1,16 @@
 """Tests of codexd.upstream.turn, over a connection in memory."""
 
 from attrs import evolve
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 
 from codexd.backs.chat.translator import ChatTranslator
 from codexd.interfaces import ITurnHandle
 from codexd.neutral import event as e
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, chunk, frames
+from tests.support.contexts import TRACEPARENT, context
 from tests.support.fake_upstream import SETTINGS, TURN, FakeConnection, RecordingSink, UpstreamHarness
 
 HEL = frames(chunk({"content": "Hel"}))
@@ -106,7 +109,7 @@ class HandleTests(SynchronousTestCase):
         for moment in ("begun", "connecting", "sent", "response", "error", "retry"):
             harness = UpstreamHarness()
             sink = RecordingSink()
-            handle = harness.backend.begin(TURN, sink)
+            handle = harness.backend.begin(TURN, context(), sink)
             connection = None
             if moment != "begun":
                 harness.clock.advance(0)
@@ -338,3 +341,66 @@ class FailureTests(SynchronousTestCase):
         self.patch(harness.client, "request", lambda *_: 1 / 0)
         sink, _ = harness.begin()
         self.assertEqual(sink.kind, "unreachable")
+
+
+class ContextTests(SynchronousTestCase):
+    def test_every_attempt_carries_the_request_id_and_the_trace_context(self) -> None:
+        harness = UpstreamHarness(evolve(SETTINGS, retries=1))
+        harness.begin(context=context("req_Abc.1"))
+        harness.accept().send_response(b"", 503)
+        harness.clock.advance(60)
+        for head in (connection.value() for connection in harness._connections):
+            headers = _parse_headers(head)
+            self.assertEqual(headers.getRawHeaders("x-request-id"), ["req_Abc.1"])
+            self.assertEqual(headers.getRawHeaders("traceparent"), [TRACEPARENT])
+            self.assertEqual(headers.getRawHeaders("authorization"), ["Bearer sk-secret"])
+
+    def test_one_request_does_not_carry_the_id_of_another(self) -> None:
+        harness = UpstreamHarness()
+        for id in ("req_1", "req_2"):
+            harness.begin(context=context(id))
+            self.assertIn(f"x-request-id: {id}".encode(), harness.accept().request_head)
+            self.assertEqual(harness.accept().request_head.count(b"x-request-id"), 1)
+        harness.client.request("GET", "models")
+        self.assertNotIn(b"x-request-id", harness.accept().request_head, "no client asks for the list of models")
+
+    def test_the_record_names_the_upstream(self) -> None:
+        asked = context()
+        asked.record.set_backend("codex", "plain-0", "thread-1")
+        UpstreamHarness().begin(context=asked)
+        self.assertEqual((asked.record.backend, asked.record.worker, asked.record.thread), ("up", "", ""))
+
+    def test_the_deadline_of_the_request_ends_the_response_retries_included(self) -> None:
+        harness = UpstreamHarness()
+        sink, _ = harness.begin(context=context(deadline=harness.clock.seconds() + 7))
+        harness.accept().send_head()
+        harness.clock.advance(6.9)
+        self.assertIsNone(sink.kind)
+        harness.clock.advance(0.1)
+        self.assertEqual(sink.kind, "too_long")
+
+    def test_a_request_whose_time_is_over_fails_after_it_has_begun(self) -> None:
+        harness = UpstreamHarness()
+        sink, _ = harness.begin(context=context(deadline=harness.clock.seconds() - 1))
+        self.assertEqual((sink.kind, harness.backend.running), ("too_long", 0))
+
+    def test_an_exception_is_logged_with_the_request_id(self) -> None:
+        harness = UpstreamHarness()
+        harness.begin(context=context("req_1"))
+        connection = harness.accept()
+        connection.send_head()
+        self.patch(ChatTranslator, "receive", lambda *_: 1 / 0)
+        with capturedLogs() as logged:
+            connection.send_chunk(HEL)
+        (event,) = logged
+        self.assertEqual(event["id"], "req_1")
+        self.assertIn("Request req_1: ", formatEvent(event))
+
+
+def _parse_headers(request: bytes) -> Headers:
+    """Return the headers of a request."""
+    headers = Headers()
+    for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+        name, _, value = line.partition(b": ")
+        headers.addRawHeader(name, value)
+    return headers

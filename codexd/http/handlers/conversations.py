@@ -30,7 +30,8 @@ class ConversationHandlers:
         conversation, items = conversations.decode_new_conversation(
             self._body(request), self.dependencies.options(request), answers.token(), int(answers.now())
         )
-        await answers.store.save_conversation(conversation, items)
+        store = answers.store.for_request(request.context.id)
+        await store.save_conversation(conversation, items)
         return request.send(200, conversations.render_conversation(conversation))
 
     async def show(self, request: Request, id: str) -> bytes:
@@ -44,13 +45,14 @@ class ConversationHandlers:
             FaultError: for what is wrong with the body.
         """
         changed = conversations.decode_update(self._body(request), await self._load(request, id))
-        if not await self.dependencies.answers.store.update_conversation(changed):
+        store = self.dependencies.answers.store.for_request(request.context.id)
+        if not await store.update_conversation(changed):
             raise FaultError(conversations.conversation_not_found(id))
         return request.send(200, conversations.render_conversation(changed))
 
     async def delete(self, request: Request, id: str) -> bytes:
         """Delete a conversation; the responses that were created in it stay."""
-        store = self.dependencies.answers.store
+        store = self.dependencies.answers.store.for_request(request.context.id)
         if not await store.delete_conversation(request.context.principal, id):
             raise FaultError(conversations.conversation_not_found(id))
         return request.send(200, conversations.render_deleted(id))
@@ -73,7 +75,8 @@ class ConversationHandlers:
         options, answers = self.dependencies.options(request), self.dependencies.answers
         before = await self._load_items(request, id)
         items = conversations.decode_new_items(self._body(request), options, answers.token(), before)
-        if not await answers.store.append_items(options.principal, id, items):
+        store = answers.store.for_request(request.context.id)
+        if not await store.append_items(options.principal, id, items):
             raise FaultError(conversations.conversation_not_found(id))
         include = pagination.parse_page_query(request.query).include
         return request.send(200, pagination.render_list(items, include))
@@ -89,7 +92,8 @@ class ConversationHandlers:
     async def remove_item(self, request: Request, id: str, item_id: str) -> bytes:
         """Remove one item from a conversation and send the conversation."""
         conversation = await self._load(request, id)
-        if not await self.dependencies.answers.store.remove_item(conversation.owner, id, item_id):
+        store = self.dependencies.answers.store.for_request(request.context.id)
+        if not await store.remove_item(conversation.owner, id, item_id):
             raise FaultError(conversations.item_not_found(item_id))
         return request.send(200, conversations.render_conversation(conversation))
 
@@ -97,14 +101,14 @@ class ConversationHandlers:
         return read_body(request, self.dependencies.http.max_body_bytes)
 
     async def _load(self, request: Request, id: str) -> StoredConversation:
-        store = await self.dependencies.store()
+        store = await self.dependencies.store(request)
         conversation = await store.load_conversation(request.context.principal, id)
         if conversation is None:
             raise FaultError(conversations.conversation_not_found(id))
         return conversation
 
     async def _load_items(self, request: Request, id: str) -> tuple[StoredItem, ...]:
-        store = await self.dependencies.store()
+        store = await self.dependencies.store(request)
         items = await store.load_conversation_items(request.context.principal, id)
         if items is None:
             raise FaultError(conversations.conversation_not_found(id))

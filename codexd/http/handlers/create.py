@@ -43,7 +43,7 @@ class CreateHandlers:
         return Deferred.fromCoroutine(self._continue(request, pending))
 
     async def _continue(self, request: Request, pending: PendingRequest) -> bytes | None:
-        store = await self.dependencies.store()
+        store = await self.dependencies.store(request)
         return await self._start(request, pending.complete(await store.load_history(pending.history_query)))
 
     def _start(self, request: Request, decoded: DecodedRequest) -> Deferred[bytes | None]:

@@ -34,7 +34,9 @@ class EmbeddingsHandler:
         answers = self.dependencies.answers
         embedder = self.dependencies.embedder
         passthrough = Passthrough(answers.active, answers.request_log.metrics, request)
-        return Deferred.fromCoroutine(passthrough.run(lambda: embedder.embed(decoded.model, decoded.with_model)))
+        return Deferred.fromCoroutine(
+            passthrough.run(lambda: embedder.embed(decoded.model, decoded.with_model, request.context))
+        )
 
 
 class Passthrough:

@@ -40,14 +40,14 @@ class StoredResponseHandlers:
         owner = request.context.principal
         options = responses.parse_retrieval_options(request.query)
         answer = self.dependencies.answers.active.find(owner, id)
-        stored = await self._load(owner, id) if answer is None else answer.snapshot()
+        stored = await self._load(request, id) if answer is None else answer.snapshot()
         set_response_headers(request)
         if not options.stream:
             return request.send(200, responses.render_stored(stored, options.include))
         if not stored.background:
             raise FaultError(fault("not_background", _NO_STREAM, param="stream"))
         if answer is None:
-            recording, position = await self._load_recording(stored, options.starting_after)
+            recording, position = await self._load_recording(request, stored, options.starting_after)
         else:
             recording = answer.recording
             position = responses.resume_position(recording.read(0), options.starting_after)
@@ -59,9 +59,12 @@ class StoredResponseHandlers:
         replay.start()
         return await writer.done
 
-    async def _load_recording(self, stored: StoredResponse, starting_after: int) -> tuple[Recording, int]:
+    async def _load_recording(
+        self, request: Request, stored: StoredResponse, starting_after: int
+    ) -> tuple[Recording, int]:
         """Return the recording of a response that is over, and the position to send it from."""
-        stream = await self.dependencies.answers.store.load_stream(stored.owner, stored.id)
+        store = await self.dependencies.store(request)
+        stream = await store.load_stream(stored.owner, stored.id)
         if not stream:
             return Recording(responses.render_final_stream(stored, starting_after), "complete"), 0
         events = decode_events(stream)
@@ -74,7 +77,7 @@ class StoredResponseHandlers:
             FaultError: `not_background`.
         """
         owner = request.context.principal
-        stored = await self._stop(owner, id) or await self._load(owner, id)
+        stored = await self._stop(owner, id) or await self._load(request, id)
         if not stored.background:
             raise FaultError(fault("not_background", _NO_CANCEL))
         return request.send(200, responses.render_stored(stored))
@@ -83,7 +86,7 @@ class StoredResponseHandlers:
         """Delete a response; a running one is ended first."""
         owner = request.context.principal
         await self._stop(owner, id)
-        store = await self.dependencies.store()
+        store = await self.dependencies.store(request)
         if not await store.delete_response(owner, id):
             raise FaultError(responses.response_not_found(id))
         return request.send(200, responses.render_deleted(id))
@@ -95,7 +98,7 @@ class StoredResponseHandlers:
             FaultError: `wrong_value` for a query.
         """
         query = pagination.parse_page_query(request.query)
-        store = await self.dependencies.store()
+        store = await self.dependencies.store(request)
         items = await store.load_input_items(request.context.principal, id)
         if items is None:
             raise FaultError(responses.response_not_found(id))
@@ -109,7 +112,7 @@ class StoredResponseHandlers:
         """
         body = read_body(request, self.dependencies.http.max_body_bytes)
         pending = responses.decode_for_counting(body, self.dependencies.options(request))
-        store = await self.dependencies.store()
+        store = await self.dependencies.store(request)
         turn = pending.complete(await store.load_history(pending.history_query)).turn
         return request.send(200, responses.render_token_count(estimate.usage(turn, 0).input_tokens))
 
@@ -130,10 +133,10 @@ class StoredResponseHandlers:
         await answer.over.wait()
         return answer.snapshot()
 
-    async def _load(self, owner: str, id: str) -> StoredResponse:
+    async def _load(self, request: Request, id: str) -> StoredResponse:
         """Return a response that is not running; one whose end could not be stored counts as interrupted."""
-        store = await self.dependencies.store()
-        stored = await store.load_response(owner, id)
+        store = await self.dependencies.store(request)
+        stored = await store.load_response(request.context.principal, id)
         if stored is None:
             raise FaultError(responses.response_not_found(id))
         return stored if stored.state == "over" else responses.mark_interrupted(stored)

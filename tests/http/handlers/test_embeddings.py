@@ -15,7 +15,8 @@ class EmbeddingsTests(SynchronousTestCase):
 
     def test_the_request_is_forwarded_under_the_models_own_name_and_the_response_returned_unchanged(self) -> None:
         connection = self.server.connect()
-        connection.request("POST", PATH, BODY)
+        connection.request("POST", PATH, BODY, x_request_id="one")
+        self.assertEqual([context.id for context in self.server.backend.embed_contexts], ["one"])
         ((model, body),) = self.server.backend.embedding
         self.assertEqual((model, json.decode(body)), ("embedder", BODY | {"model": "its-own-name"}))
         self.server.backend.embedded.callback(b'{"object": "list",  "data": []}')
