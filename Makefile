@@ -1,4 +1,4 @@
-# Two commands are all a fresh machine needs: `make run` and `make test`. Both take Python 3.11+ with pip.
+# A new machine needs two commands, `make run` and `make test`. Both need Python 3.11+ with pip.
 #   make run ARGS="--listen tcp:8080:interface=127.0.0.1"     PYTHON=python3.13 make test
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
@@ -45,10 +45,10 @@ format: .venv/dev  ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/dev  ## Measure what codexd costs, over Codex and over an upstream; ARGS="--help" tells more.
+bench: .venv/dev  ## Measure what codexd costs, over Codex and over an upstream; ARGS="--help" lists its options.
 	$(BIN)/python -m bench $(ARGS)
 
-parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with what codexd says now.
+parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with the current responses.
 	$(BIN)/python -m tests.parity $(or $(ARGS),compare)
 
 docs: .venv/dev  ## Build the reference of the code in build/apidocs.

@@ -64,9 +64,9 @@ class BackendService(MultiService):
         if self.provider != "none":
             codex.append(BackendEntry(CODEX, self._start_codex(settings, environ, metrics)))
         aliases = {alias.name: alias for alias in settings.models.alias}
-        board = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
-        self.embedder: IEmbedder = board
-        self.backend: IModelBackend = ToolTextBackend(board, settings.tools, metrics.count)
+        router = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
+        self.embedder: IEmbedder = router
+        self.backend: IModelBackend = ToolTextBackend(router, settings.tools, metrics.count)
 
     def stopService(self) -> "Deferred[None]":
         """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""

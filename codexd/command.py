@@ -35,7 +35,6 @@ Usage: codexd COMMAND [options]
   logout [options]        log Codex out there
   version                 print the versions of codexd, Codex, Twisted and Python
   scripted [options]      run the scripted model on its own
-  parity [options]        record and compare golden transcripts
 
 `codexd serve --help` lists the options.
 """
@@ -166,7 +165,6 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "logout": partial(_run_codex_account, "logout"),
     "version": _version,
     "scripted": _delegate("codexd.scripted.command"),
-    "parity": _delegate("codexd.parity.command"),
 }
 
 if __name__ == "__main__":

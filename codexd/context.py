@@ -1,4 +1,4 @@
-"""The context of one request, handed down with it to every room it reaches."""
+"""The context of one request, passed to every package that works on it."""
 
 from attrs import Factory, define, frozen
 
@@ -66,14 +66,14 @@ class RequestRecord:
 
 @frozen(kw_only=True)
 class RequestContext:
-    """Who asks, since when and until when; what log lines and upstream requests are joined by.
+    """Identity, deadline and record of one request; its id joins log lines and upstream requests.
 
     Attributes:
         id: the `x-request-id`.
         principal: the id of who asks.
         traceparent: W3C Trace Context, forwarded to upstreams.
         deadline: when its turns end with `too_long`, on the reactor's clock; None for none.
-        record: what is reported of the request; whoever works on it adds what it knows.
+        record: what is reported of the request; each package adds its own fields.
     """
 
     id: str

@@ -36,7 +36,7 @@ class ITurnHandle(Interface):
     ignored = Attribute("tuple[str, ...]: request fields without effect, the turn's own included.")
 
     def cancel() -> None:
-        """Stop the model: nobody wants the rest. The sink receives nothing after this. Idempotent."""
+        """Stop the model: the rest is not needed. The sink receives nothing after this. Idempotent."""
 
     def pause() -> None:
         """Stop reading from the model until `resume`: the client reads too slowly. Idempotent."""
@@ -99,7 +99,7 @@ class IBodyWriter(Interface):
         """Send an error in the dialect of the request, in place of a response."""
 
     def abort() -> None:
-        """Break the connection off, so that the client does not take a part for the whole."""
+        """Break the connection off, so that the client does not mistake an incomplete response for a complete one."""
 
 
 class IStreamWriter(IBodyWriter):
@@ -117,7 +117,7 @@ class IStreamWriter(IBodyWriter):
         """Send events (`codexd.fronts.dialect.StreamEvent`), in one write."""
 
     def keep_alive() -> None:
-        """Send the transport's own sign of life, such as an SSE comment or a WebSocket ping."""
+        """Send the transport's own keep-alive, such as an SSE comment or a WebSocket ping."""
 
     def finish(events: Sequence[tuple[bytes, bytes]], complete: bool) -> None:
         """Send the last events and end the stream.

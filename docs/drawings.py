@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from codexd.answers.lifecycle import make_lifecycle
-from codexd.child.machine import build_lifecycle
+from codexd.answers.lifecycle import build_answer_lifecycle
+from codexd.child.machine import build_child_lifecycle
 
-MACHINES: Final = {"answer": make_lifecycle, "child": build_lifecycle}
+MACHINES: Final = {"answer": build_answer_lifecycle, "child": build_child_lifecycle}
 """The machines by their names in the markers: `<!-- drawing: answer -->` ... `<!-- end -->`."""
 
 DOCS: Final = Path(__file__).parent

@@ -1,1 +1,1 @@
-"""The life of an answer, once: from the first event of its model to the last byte its client has taken."""
+"""The lifecycle of an answer, from its first event to the last byte sent."""

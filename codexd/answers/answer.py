@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from codexd.answers.choice_sink import ChoiceSink
 from codexd.answers.delivery import BodyDelivery, Delivery, NoDelivery
 from codexd.answers.dependencies import AnswerDependencies
-from codexd.answers.lifecycle import make_lifecycle
+from codexd.answers.lifecycle import build_answer_lifecycle
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.recording import Recording
 from codexd.answers.stream_delivery import StreamDelivery
@@ -82,7 +82,7 @@ class Answer:
         self.recording = Recording(retain=self._in_background)
         self._encoder = self._build_encoder()
         self._feeds_folds = self._storage is not None or self._encoder is None or self._encoder.reads_folds
-        self.lifecycle = make_lifecycle(self)
+        self.lifecycle = build_answer_lifecycle(self)
         self._delivery = self._deliver_to(writer)
 
     def _build_encoder(self) -> Encoder | None:
@@ -113,7 +113,7 @@ class Answer:
 
     @property
     def id(self) -> str:
-        """The id that clients are told (`resp_...`) of a stored answer."""
+        """The id of a stored answer that clients receive (`resp_...`)."""
         assert self.stored is not None, "only stored answers have an id"
         return self.stored.id
 
@@ -307,7 +307,7 @@ class Answer:
         return (handle for handle, sink in pairs if not sink.closed)
 
     def keep_alive(self) -> None:
-        """Send a sign of life; it opens the stream if nothing has (DeliveryOwner)."""
+        """Send a keep-alive; it opens the stream if nothing has (DeliveryOwner)."""
         if self.state == "saving" or (self.state == "running" and self._end is None):
             try:
                 self._send_keepalive()
@@ -404,7 +404,7 @@ class Answer:
         self.lifecycle.delivered()
 
     def drop(self, outcome: str) -> None:
-        """Give the client up (DeliveryOwner)."""
+        """Disconnect the client (DeliveryOwner)."""
         record = self.context.record
         if record.outcome == OK:
             record.outcome = outcome
@@ -414,7 +414,7 @@ class Answer:
         self.lifecycle.client_left()
 
     def on_defect(self) -> None:
-        """Give the client up, for an exception that is being handled (DeliveryOwner)."""
+        """Disconnect the client, for an exception that is being handled (DeliveryOwner)."""
         self._dependencies.request_log.log_internal_error(self.context.record, Failure())
         self.drop("internal")
 
@@ -433,7 +433,7 @@ class Answer:
         self._delivery = NoDelivery(self.delivered)
 
     def abandon(self) -> None:
-        """Store what the client was told of, if the answer is stored at all (AnswerActions)."""
+        """Store what was sent to the client, if the answer is stored at all (AnswerActions)."""
         if self.persist != "at_end" or not self._was_opened:
             self.lifecycle.discard()
             return
@@ -478,7 +478,7 @@ class Answer:
         event, _ = self._end
         if isinstance(event, e.Failed):
             record.outcome = event.fault.kind
-            if event.fault.kind != "cancelled":  # which is nobody's failure
+            if event.fault.kind != "cancelled":  # a cancellation is not a failure
                 record.status = event.fault.status
         record.seconds = self._seconds()
         record.ignored = self.ignored

@@ -25,7 +25,7 @@ class ChoiceSink:
     """Passes the events of one choice on, up to its end and no further.
 
     Attributes:
-        closed: the end of the choice was received, or nobody wants the rest.
+        closed: the end of the choice was received, or the rest is not needed.
     """
 
     __slots__ = ("_choice", "_receiver", "closed")

@@ -36,11 +36,11 @@ class Delivery(Protocol):
         ...
 
     def hurry(self) -> None:
-        """Give the client up, rather than wait for it, once the end is recorded."""
+        """Disconnect the client, rather than wait for it, once the end is recorded."""
         ...
 
     def abort(self) -> None:
-        """Stop sending and break the connection off, so that the client does not take a part for the whole."""
+        """Stop sending and break the connection off: the client must not take an incomplete response for complete."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What every answer needs of its surroundings."""
+"""Dependencies shared by all answers."""
 
 import secrets
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class AnswerDependencies:
         clock: for timers and durations.
         now: returns the Unix time in seconds.
         flow_limits: how much a slow client is granted.
-        keepalive_seconds: after how much silence a streaming client gets a sign of life.
+        keepalive_seconds: after how much silence a streaming client gets a keep-alive.
     """
 
     backend: IModelBackend
@@ -43,5 +43,5 @@ class AnswerDependencies:
         return secrets.token_hex(12)
 
     def identity(self, model: str) -> ResponseIdentity:
-        """Return the identity of a new answer; its clock keeps the first time it is asked for."""
+        """Return the identity of a new answer; its clock returns the same time at every call."""
         return ResponseIdentity(self.token(), int(self.now()), model, cache(self.now))

@@ -25,7 +25,7 @@ class AnswerLifecycle(Protocol):
         """The store did not accept the queued answer."""
 
     def save(self) -> None:
-        """The end is known and must be stored before anybody is told of it."""
+        """The end is known and must be stored before it is sent."""
 
     def deliver(self) -> None:
         """The end is stored, or is not to be stored."""
@@ -74,7 +74,7 @@ class AnswerActions(Protocol):
         """Stop sending: there is no client any more."""
 
     def abandon(self) -> None:
-        """Decide for a client that left: `save` what it was told of, or `discard`."""
+        """Decide for a client that left: `save` what was sent to it, or `discard`."""
 
     def hurry(self) -> None:
         """Do not wait for a slow client once the end is known."""
@@ -190,5 +190,5 @@ def _ignore(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fau
     pass
 
 
-make_lifecycle: Final = _builder.build()
-"""Make the lifecycle of an answer: `make_lifecycle(answer)` returns an `AnswerLifecycle` in state New."""
+build_answer_lifecycle: Final = _builder.build()
+"""Make the lifecycle of an answer: `build_answer_lifecycle(answer)` returns an `AnswerLifecycle` in state New."""

@@ -1,4 +1,4 @@
-"""All activity that the end of the daemon waits for: found by id, limited, drained."""
+"""Running answers, replays and pass-through requests: find, limit, drain."""
 
 from typing import TYPE_CHECKING, Protocol
 

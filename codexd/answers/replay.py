@@ -54,17 +54,17 @@ class Replay:
         self._delivery.advance()
 
     def pause(self) -> None:
-        """Do nothing: nobody waits for this client (DeliveryOwner)."""
+        """Do nothing: a replay does not pause the model (DeliveryOwner)."""
 
     def resume(self) -> None:
         """Do nothing (DeliveryOwner)."""
 
     def keep_alive(self) -> None:
-        """Send a sign of life (DeliveryOwner)."""
+        """Send a keep-alive (DeliveryOwner)."""
         self._delivery.keep_alive()
 
     def drop(self, outcome: str) -> None:
-        """Give the client up (DeliveryOwner)."""
+        """Disconnect the client (DeliveryOwner)."""
         if outcome == "slow_client":
             self._dependencies.request_log.metrics.count("client_dropped")
         self._context.record.outcome = outcome
@@ -72,7 +72,7 @@ class Replay:
         self._dependencies.active.remove(self)
 
     def on_defect(self) -> None:
-        """Give the client up, for an exception that is being handled (DeliveryOwner)."""
+        """Disconnect the client, for an exception that is being handled (DeliveryOwner)."""
         self._dependencies.request_log.log_internal_error(self._context.record, Failure())
         self.drop("internal")
 

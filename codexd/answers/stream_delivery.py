@@ -13,7 +13,7 @@ from codexd.neutral.fault import Fault
 from codexd.policy import flow
 
 _BATCH_EVENTS: Final = 64
-"""How many events of a backlog are written before the transport may say that it is full."""
+"""How many events of a backlog are written before the transport may report that it is full."""
 
 _MIN_SECONDS: Final = 0.001  # a timer that fires a rounding error early must not loop
 
@@ -35,15 +35,15 @@ class DeliveryOwner(Protocol):
         ...
 
     def drop(self, outcome: str) -> None:
-        """Give this client up: `slow_client`, `shutting_down`, or `internal` for a recording that broke off."""
+        """Disconnect this client: `slow_client`, `shutting_down`, or `internal` for a recording that broke off."""
         ...
 
     def on_defect(self) -> None:
-        """Give this client up, for an exception that is being handled."""
+        """Disconnect this client, for an exception that is being handled."""
         ...
 
     def keep_alive(self) -> None:
-        """Send a sign of life: nothing was written for the keepalive period."""
+        """Send a keep-alive: nothing was written for the keepalive period."""
 
     def delivered(self) -> None:
         """Continue: the client's transport has taken everything."""
@@ -115,7 +115,7 @@ class StreamDelivery:
             self._owner.on_defect()
 
     def keep_alive(self) -> None:
-        """Send the transport's own sign of life, unless the client is behind anyway."""
+        """Send the transport's own keep-alive, unless the client is behind anyway."""
         if not self._paused and not self.behind:
             self._heartbeat.touch()
             self._writer.keep_alive()
@@ -139,7 +139,7 @@ class StreamDelivery:
         self._stop_timer()
 
     def hurry(self) -> None:
-        """Give the client up, rather than wait for it, once the end is recorded."""
+        """Disconnect the client, rather than wait for it, once the end is recorded."""
         self._hurried = True
         self.advance()
 

@@ -1,4 +1,4 @@
-"""ModelAlias back end over child processes: chooses a child and a new or idle thread for each turn."""
+"""Back end over child processes: chooses a child and a new or idle thread for each turn."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -58,7 +58,7 @@ class AppServerBackend:
         clock: IReactorTime,
         metrics: Metrics,
     ) -> None:
-        self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unknown=settings.models.pass_unlisted)
+        self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unlisted=settings.models.pass_unlisted)
         self._aliases: dict[str | None, ModelAlias] = {alias.name: alias for alias in settings.models.alias}
         self._settings = settings
         self._pools = pools

@@ -241,5 +241,5 @@ def _finish_stop(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall, reas
         lifecycle.start()
 
 
-build_lifecycle = _builder.build()
-"""Build the machine of a slot: `build_lifecycle(slot)` returns a `SlotLifecycle` in state Stopped."""
+build_child_lifecycle = _builder.build()
+"""Build the machine of a slot: `build_child_lifecycle(slot)` returns a `SlotLifecycle` in state Stopped."""

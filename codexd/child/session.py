@@ -59,7 +59,7 @@ class ThreadHost(Protocol):
         ...
 
     def register_thread(self, session: "Session") -> None:
-        """ResolvedModel the messages of the session's thread to it; its thread id is now known."""
+        """Route the messages of the session's thread to it; its thread id is now known."""
 
     def schedule_settle(self, turn: ActiveTurn) -> None:
         """Call the turn's `settle` once the current chunk of input is processed."""

@@ -6,7 +6,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.child.machine import build_lifecycle
+from codexd.child.machine import build_child_lifecycle
 from codexd.child.process import ChildProcess
 from codexd.child.slot import Handshake, Slot, Spawn
 from codexd.policy.restart import Supervision
@@ -51,7 +51,7 @@ class Supervisor(Service):
             on_up=on_up,
             on_lost=on_lost,
         )
-        self._lifecycle = build_lifecycle(self._slot)
+        self._lifecycle = build_child_lifecycle(self._slot)
 
     @property
     def state(self) -> str:

@@ -118,7 +118,7 @@ class Worker:
     # For sessions (codexd.child.session.ThreadHost).
 
     def register_thread(self, session: Session) -> None:
-        """ResolvedModel the messages of the session's thread to it."""
+        """Route the messages of the session's thread to it."""
         thread_id = session.translator.thread_id
         if thread_id is not None and session in self._sessions:
             self._sessions_by_thread[thread_id] = session

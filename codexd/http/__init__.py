@@ -1,1 +1,1 @@
-"""The front rim: Twisted Web and Klein around the clients' dialects."""
+"""The HTTP server: Twisted Web and Klein around the clients' dialects."""

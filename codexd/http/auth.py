@@ -1,4 +1,4 @@
-"""Authentication: who asks, and how much of a body is read for them."""
+"""Identifies callers by their API keys."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from codexd.policy.auth import Credentials, KeyRing
 from codexd.policy.cors import CorsPolicy
 
 UNKNOWN_CALLER_BODY_BYTES: Final = 64 * 2**10
-"""How much is read of a body whose sender will be refused anyway."""
+"""The maximum body that is read from an unauthenticated caller."""
 
 
 @frozen(kw_only=True)
@@ -39,7 +39,7 @@ class Authenticator:
         return UNKNOWN_CALLER_BODY_BYTES if request.principal is None else self.max_body_bytes
 
     def authenticate(self, request: Request) -> None:
-        """Give the request its context, or refuse it.
+        """Authenticate the request and set its context.
 
         Without keys only this machine can call, but so can any web page in its browser: such pages are refused, also
         when they send requests for which browsers send no preflight.

@@ -1,4 +1,4 @@
-"""Reads the body of a request out of its content encoding."""
+"""Reads and decompresses request bodies."""
 
 from typing import Final
 

@@ -74,7 +74,7 @@ class Channel(http.HTTPChannel):
             super().loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Stop the linger timer; Twisted tells the request."""
+        """Stop the linger timer; Twisted notifies the request."""
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
         super().connectionLost(reason)

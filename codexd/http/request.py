@@ -143,7 +143,7 @@ class Request(server.Request):
         return reason
 
     def hang_up(self) -> None:
-        """Break the connection off, so that the client does not take what it has for the whole."""
+        """Break the connection off, so that the client does not mistake an incomplete response for a complete one."""
         self.channel.transport.abortConnection()
 
     def milliseconds(self) -> int:

@@ -1,4 +1,4 @@
-"""The whole HTTP server, assembled for the service that listens with it."""
+"""Builds the HTTP server for the service that listens with it."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ class HttpServer:
 
     Attributes:
         site: to listen with.
-        active: to be drained before the back ends stop, and the store after both.
+        active: drained before the back ends stop; the store stops last.
     """
 
     site: Site

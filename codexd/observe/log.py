@@ -112,13 +112,13 @@ def build_observer(settings: Log, stream: IO[str]) -> ILogObserver:
 
 
 def format_text(event: LogEvent) -> str:
-    """ResponseFormat an event as one line of text: time, level, logger, message."""
+    """Format an event as one line of text: time, level, logger, message."""
     prefix = f"{formatTime(event['log_time'])} {_level(event):<5} {event['log_namespace']}: "
     return prefix + formatEvent(event).replace("\n", " | ") + _failure_suffix(event) + "\n"
 
 
 def format_json(event: LogEvent) -> str:
-    """ResponseFormat an event as one JSON object: its message, and the fields of the message."""
+    """Format an event as one JSON object: its message, and the fields of the message."""
     line = {
         "time": formatTime(event["log_time"]),
         "level": _level(event),

@@ -59,12 +59,12 @@ class ModelCatalog:
     Attributes:
         models: the account's models.
         aliases: from the settings; they take precedence over a model of the same name.
-        passes_unknown: unknown names are passed on unchanged.
+        passes_unlisted: unknown names are passed on unchanged.
     """
 
     models: tuple[AccountModel, ...] = ()
     aliases: tuple[CatalogAlias, ...] = ()
-    passes_unknown: bool = False
+    passes_unlisted: bool = False
 
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -88,7 +88,7 @@ class ModelCatalog:
         resolved = self._resolve_exact(name) or self._resolve_suffixed(name)
         if resolved is not None:
             return resolved
-        if self.passes_unknown:
+        if self.passes_unlisted:
             return ResolvedModel(name)
         message = f"The model '{name[:64]}' does not exist or you do not have access to it."
         raise FaultError(fault("unknown_model", message, param="model"))

@@ -17,20 +17,20 @@ class UpstreamModels:
         listed: the models that the upstream lists, under its own names.
         allowed: the only models to expose, as (exposed name, upstream name); empty exposes all listed ones.
         prefix: the prefix of every exposed name.
-        passes_unknown: an unknown name is passed on without its prefix.
+        passes_unlisted: an unknown name is passed on without its prefix.
         is_loaded: the upstream's list was read, or the upstream has none.
     """
 
     listed: tuple[ModelCard, ...] = ()
     allowed: tuple[tuple[str, str], ...] = ()
     prefix: str = ""
-    passes_unknown: bool = False
+    passes_unlisted: bool = False
     is_loaded: bool = True
 
     @property
     def is_complete(self) -> bool:
         """Whether it is known for every name if the upstream has it."""
-        return self.is_loaded or bool(self.allowed) or self.passes_unknown
+        return self.is_loaded or bool(self.allowed) or self.passes_unlisted
 
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -47,7 +47,7 @@ class UpstreamModels:
         if not name.startswith(self.prefix):
             return None
         bare = name[len(self.prefix) :]
-        return self._upstream_names.get(bare) or (bare if self.passes_unknown and bare else None)
+        return self._upstream_names.get(bare) or (bare if self.passes_unlisted and bare else None)
 
     @cached_property
     def _upstream_names(self) -> Mapping[str, str]:

@@ -38,7 +38,7 @@ class ToolTextBackend:
         )
         self._scan = ScanOptions(DEFAULT_PATTERNS, tools.max_call_characters, count)
         self._delimiter = tools.block_delimiter
-        self._read_blocks = tools.parse_blocks
+        self._parse_blocks = tools.parse_blocks
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
@@ -58,7 +58,7 @@ class ToolTextBackend:
     def _converter(self, turn: Turn) -> TextToCalls | CallsToText | None:
         if turn.calls_as_text:
             return CallsToText(turn, _new_token(), self._limits, self._scan, self._delimiter)
-        if turn.tools and self._read_blocks:
+        if turn.tools and self._parse_blocks:
             return TextToCalls(turn, _new_token(), self._limits, self._scan)
         return None
 

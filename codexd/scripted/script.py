@@ -60,7 +60,7 @@ from codexd.scripted.output_limits import PlannedOutput, apply_stop_sequences, a
 from codexd.scripted.prompt import SEARCH, ScriptedPrompt, ScriptedTool
 
 MAX_WORDS = 100_000
-"""The maximum of `long:` and `slow:`; a larger parse_natural is echoed."""
+"""The maximum of `long:` and `slow:`; a larger number is echoed."""
 
 SLOW_SECONDS = 0.05
 

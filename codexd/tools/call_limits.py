@@ -23,14 +23,14 @@ class CallLimits:
     Attributes:
         max_calls: the number of calls after which the next one ends the response; 0 for no limit.
         stop_after: `first` ends the response with its first call, `burst` with the first text after a call.
-        suppress_tail: drop the text after the last call; the text between calls stays.
+        drop_trailing_text: drop the text after the last call; the text between calls stays.
         max_tail_characters: how much text after a call is held until the next call; more is dropped. Only
-            `suppress_tail` holds text.
+            `drop_trailing_text` holds text.
     """
 
     max_calls: int = 0
     stop_after: StopAfter = "never"
-    suppress_tail: bool = False
+    drop_trailing_text: bool = False
     max_tail_characters: int = 2**20
 
 
@@ -95,7 +95,7 @@ class CallLimiter:
         limits = self._limits
         if self.is_closed:
             return self._pass_if_closing(event)
-        if not self.calls or not (limits.suppress_tail or limits.stop_after == "burst"):
+        if not self.calls or not (limits.drop_trailing_text or limits.stop_after == "burst"):
             return self._pass_message(event)
         if limits.stop_after == "burst" and _has_text(event):
             return self._close() + self._pass_if_closing(event)

@@ -74,7 +74,7 @@ class UpstreamBackend:
         self.upstream_models = UpstreamModels(
             allowed=parse_allow_list(settings.models),
             prefix=settings.prefix,
-            passes_unknown=settings.pass_unlisted,
+            passes_unlisted=settings.pass_unlisted,
             is_loaded=False,
         )
         self.deadlines = Deadlines(settings.first_event_seconds, settings.idle_seconds, settings.total_seconds)

@@ -1,6 +1,6 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.answers.lifecycle import AnswerLifecycle, make_lifecycle
+from codexd.answers.lifecycle import AnswerLifecycle, build_answer_lifecycle
 from codexd.neutral.fault import fault
 
 SHUTTING_DOWN = fault("shutting_down")
@@ -17,7 +17,7 @@ class RecordedActions:
         self.actions: list[str] = []
         self.states: list[str] = []
         self._follow_ups = follow_ups
-        self.lifecycle: AnswerLifecycle = make_lifecycle(self)
+        self.lifecycle: AnswerLifecycle = build_answer_lifecycle(self)
 
     def enter(self, state: str) -> None:
         self.states.append(state)

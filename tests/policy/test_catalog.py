@@ -57,7 +57,7 @@ class ResolveTests(SynchronousTestCase):
             self.assertLess(len(error.fault.message), 200)
 
     def test_unknown_names_are_passed_on_if_configured(self) -> None:
-        catalog = ModelCatalog(CATALOG.models, CATALOG.aliases, passes_unknown=True)
+        catalog = ModelCatalog(CATALOG.models, CATALOG.aliases, passes_unlisted=True)
         for name in UNKNOWN:
             self.assertEqual(catalog.resolve(name), ResolvedModel(name))
         for name, resolved in NAMES.items():

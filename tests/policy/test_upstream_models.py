@@ -15,7 +15,7 @@ MODELS = st.builds(
     listed=st.lists(st.builds(ModelCard, NAMES), max_size=3).map(tuple),
     allowed=st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple),
     prefix=st.sampled_from(("", "a/")),
-    passes_unknown=st.booleans(),
+    passes_unlisted=st.booleans(),
 )
 
 
@@ -39,7 +39,7 @@ class UpstreamModelsTests(SynchronousTestCase):
         )
 
     def test_unknown_names_are_passed_on_if_configured(self) -> None:
-        models = UpstreamModels(listed=LISTED, prefix="x/", passes_unknown=True)
+        models = UpstreamModels(listed=LISTED, prefix="x/", passes_unlisted=True)
         self.assertEqual(models.resolve("x/new"), "new")
         self.assertIsNone(models.find_upstream_name("x/"))
 
@@ -60,7 +60,7 @@ class UpstreamModelsTests(SynchronousTestCase):
         ):
             error = self.assertRaises(FaultError, models.resolve, "up/new").fault
             self.assertEqual((error.kind, models.is_complete), (kind, models.is_loaded or bool(models.allowed)))
-        self.assertEqual(UpstreamModels(passes_unknown=True, is_loaded=False).resolve("new"), "new")
+        self.assertEqual(UpstreamModels(passes_unlisted=True, is_loaded=False).resolve("new"), "new")
 
     @given(MODELS)
     def test_every_exposed_name_resolves(self, models: UpstreamModels) -> None:

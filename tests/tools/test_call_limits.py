@@ -16,7 +16,7 @@ from tests.support.sentences import broken_sentences, sentences
 from tests.support.tool_blocks import GATES
 
 STOP = e.Ended("stop")
-TAIL = CallLimits(suppress_tail=True)
+TAIL = CallLimits(drop_trailing_text=True)
 BURST, FIRST = CallLimits(stop_after="burst"), CallLimits(stop_after="first")
 
 
@@ -90,7 +90,7 @@ class CallLimiterTests(SynchronousTestCase):
             (FIRST, ["one", "a()", "tool_calls"]),
             (BURST, ["one", "a()", "b()", "tool_calls"]),
             (TAIL, ["one", "a()", "b()", " ", "two", "c()", "stop"]),
-            (CallLimits(max_calls=1, suppress_tail=True), ["one", "a()", "tool_calls"]),
+            (CallLimits(max_calls=1, drop_trailing_text=True), ["one", "a()", "tool_calls"]),
         )
         for limits, expected in table:
             self.assertEqual(limited_items(limits, *items), expected, limits)
@@ -103,7 +103,7 @@ class CallLimiterTests(SynchronousTestCase):
         self.assertEqual(limited_items(BURST, "a()", "\n\n", "b()"), ["a()", "\n\n", "b()", "stop"])
 
     def test_text_between_calls_over_the_limit_is_dropped(self) -> None:
-        limits = CallLimits(suppress_tail=True, max_tail_characters=5)
+        limits = CallLimits(drop_trailing_text=True, max_tail_characters=5)
         self.assertEqual(limited_items(limits, "a()", "12345", "b()"), ["a()", "12345", "b()", "stop"])
         self.assertEqual(limited_items(limits, "a()", "123456", "b()"), ["a()", "", "b()", "stop"])
         self.assertEqual(limited_items(limits, "a()", "123", "456", "b()"), ["a()", "", "", "b()", "stop"])

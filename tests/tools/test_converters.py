@@ -167,7 +167,7 @@ class CallsToTextTests(SynchronousTestCase):
 
     def test_the_tail_is_dropped(self) -> None:
         converted = calls_to_text(
-            answer(FIND_BLOCK, "between", FIND_BLOCK, "tail"), limits=CallLimits(suppress_tail=True)
+            answer(FIND_BLOCK, "between", FIND_BLOCK, "tail"), limits=CallLimits(drop_trailing_text=True)
         )
         self.assertEqual(fold(converted).text, f"{BLOCK}\n\nbetween\n\n{BLOCK}")
 

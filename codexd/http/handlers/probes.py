@@ -1,4 +1,4 @@
-"""Handlers of the probes: liveness and readiness. Their bodies tell a stranger nothing else."""
+"""Handlers of the probes: liveness and readiness. Their bodies contain nothing else, because they need no API key."""
 
 from attrs import frozen
 

@@ -1,4 +1,4 @@
-"""The tables hold every scenario that the project's laws request for."""
+"""The tables hold every scenario that the project's laws require."""
 
 import re
 
