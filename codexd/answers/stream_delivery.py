@@ -122,7 +122,6 @@ class StreamDelivery:
 
     def finish(self) -> None:
         """Send the rest; the owner is told once the client's transport has taken it."""
-        self._flow = flow.finish(self._flow)
         self.advance()
 
     def refuse(self, fault: Fault) -> None:
@@ -186,6 +185,8 @@ class StreamDelivery:
 
     def _send(self) -> None:
         recording = self._recording
+        if recording.outcome is not None:
+            self._flow = flow.finish(self._flow)  # nothing is left to pause
         if self._position < recording.length and not self.opened:
             self._open()
         while self._position < recording.length and not self._paused and not self._closed:

@@ -200,6 +200,13 @@ class StreamDeliveryTests(SynchronousTestCase):
         self.harness.finish()
         self.assertEqual((self.owner.actions, self.owner.ends), (["pause", "resume"], []))
 
+    def test_events_that_fill_the_queue_with_the_end_do_not_pause_the_model(self) -> None:
+        harness = DeliveryHarness(room=1)
+        harness.record(*numbered(0))
+        harness.record(*numbered(1, size=995))
+        harness.finish(*numbered(2))
+        self.assertNotIn("pause", harness.owner.actions)
+
     def test_a_paused_model_is_resumed_at_the_end_of_the_stream(self) -> None:
         self.writer.room = 1
         self.harness.record(*numbered(0))
