@@ -6,7 +6,6 @@ from attrs import frozen
 
 from codexd.fronts import json_fields
 from codexd.fronts.json_fields import Fields
-from codexd.neutral.fault import Fault, fault
 from codexd.wire import json
 
 MAX_INPUTS: Final = 2048
@@ -41,12 +40,6 @@ def decode(body: bytes) -> EmbeddingsRequest:
     fields = json_fields.parse_body(body)
     _check_input(fields)
     return EmbeddingsRequest(fields.required_name("model"), body)
-
-
-def embeddings_unsupported() -> Fault:
-    """Return the fault for a listed model that has no upstream: Codex has no embeddings."""
-    message = "This model does not support embeddings; use a model of an upstream that does."
-    return fault("unsupported", message, param="model")
 
 
 def _check_input(fields: Fields) -> None:

@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from codexd.context import RequestContext
-from codexd.fronts import embeddings
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
@@ -16,6 +15,8 @@ from codexd.policy.fallback import CODEX, RouteCandidate, RoutedAlias, list_cand
 from codexd.routing.fallback import Attempt, FallbackRunner
 
 _UNKNOWN: Final = "unknown_model"
+
+_NO_EMBEDDINGS: Final = "This model does not support embeddings; use a model of an upstream that does."
 
 
 @frozen
@@ -87,7 +88,7 @@ class ModelRouter:
         if entry is None:
             return self._embed_unlisted(model, encode_body, context)
         if entry.embedder is None:
-            raise FaultError(embeddings.embeddings_unsupported())
+            raise FaultError(fault("unsupported", _NO_EMBEDDINGS, param="model"))
         own_name = model if alias is None else entry.prefix + (alias.model or alias.name)
         return entry.embedder.embed(own_name, encode_body, context)
 

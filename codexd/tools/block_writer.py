@@ -21,7 +21,7 @@ DELIMITER: Final = "\n\n"
 
 
 @define
-class _PendingCall:
+class _CollectedCall:
     """A call of the model; `complete` is None until the call is closed."""
 
     opened: e.CallOpened
@@ -44,7 +44,7 @@ class BlockWriter:
         self._blocks = blocks
         self._delimiter = delimiter
         self._numbering = ItemNumbering()
-        self._calls: dict[int, _PendingCall] = {}
+        self._calls: dict[int, _CollectedCall] = {}
         self._open_messages: set[int] = set()
         self._refused_messages: set[int] = set()
         # The end of the last message, held back because a block may be added to the message.
@@ -90,7 +90,7 @@ class BlockWriter:
         return events + self._write_blocks()
 
     def _open_call(self, event: e.CallOpened) -> list[e.Event]:
-        self._calls[event.index] = _PendingCall(event)
+        self._calls[event.index] = _CollectedCall(event)
         return []
 
     def _call_delta(self, event: e.CallDelta) -> list[e.Event]:
@@ -118,7 +118,7 @@ class BlockWriter:
                 events += self._write_block(call)
         return events
 
-    def _write_block(self, call: _PendingCall) -> list[e.Event]:
+    def _write_block(self, call: _CollectedCall) -> list[e.Event]:
         opened: list[e.Event] = []
         if self._held_close is None:
             index = self._numbering.allocate()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -45,10 +44,6 @@ class EmbeddingsTests(SynchronousTestCase):
         ):
             found = refusal(lambda fields=fields: embeddings.decode(json.encode(fields)))
             self.assertEqual((found.kind, found.param, found.status), (kind, param, 400), fields)
-
-    def test_a_model_without_embeddings_is_the_clients_mistake(self) -> None:
-        found = embeddings.embeddings_unsupported()
-        self.assertEqual((found.status, found.param, found.should_retry), (400, "model", False))
 
     @given(st.dictionaries(st.sampled_from(("model", "input", "user")), values))
     def test_any_object_is_forwarded_or_rejected(self, fields: dict[str, Any]) -> None:
