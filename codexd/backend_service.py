@@ -62,7 +62,7 @@ class BackendService(MultiService):
         self.upstreams.setServiceParent(self)
         codex = []
         if self.provider != "none":
-            codex.append(BackendEntry(CODEX, self._start_codex(settings, environ, metrics)))
+            codex.append(BackendEntry(CODEX, self._build_codex(settings, environ, metrics)))
         aliases = {alias.name: alias for alias in settings.models.alias}
         router = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
         self.embedder: IEmbedder = router
@@ -77,8 +77,8 @@ class BackendService(MultiService):
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)
 
-    def _start_codex(self, settings: Settings, environ: Mapping[str, str], metrics: Metrics) -> IModelBackend:
-        how = LaunchConfig(
+    def _build_codex(self, settings: Settings, environ: Mapping[str, str], metrics: Metrics) -> IModelBackend:
+        launch_config = LaunchConfig(
             binary=find_codex_binary(settings.codex),
             home=self.codex_home,
             state=state_directory(environ),
@@ -86,7 +86,7 @@ class BackendService(MultiService):
             codex=settings.codex,
             provider=self._serve_scripted_model() if self.provider == "scripted" else None,
         )
-        children = Children(settings, how, self._reactor, random.random, metrics)
+        children = Children(settings, launch_config, self._reactor, random.random, metrics)
         children.setServiceParent(self)
         return children.backend
 

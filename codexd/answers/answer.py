@@ -26,7 +26,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.stored import StoredResponse
 from codexd.neutral.turn import Turn
-from codexd.wire.event_log import encode_events
+from codexd.wire.stored_stream import encode_events
 
 Persist = Literal["never", "at_end", "from_start"]
 

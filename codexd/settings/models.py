@@ -43,7 +43,7 @@ class Models:
     Attributes:
         alias: model aliases: tables `[[models.alias]]`, any number.
         refresh_seconds: how often the account's list of models is refreshed.
-        pass_unlisted: pass model names that are not listed to Codex instead of returning status 404.
+        pass_unlisted: pass unlisted model names to Codex instead of returning status 404.
     """
 
     alias: tuple[ModelAlias, ...] = ()

@@ -9,8 +9,8 @@ from typing import Final
 
 from zstandard import ZstdCompressor, ZstdDecompressor
 
-from codexd.wire.event_log import encode_events
 from codexd.wire.sse import SseDecoder
+from codexd.wire.stored_stream import encode_events
 
 APPLICATION_ID: Final = 0x63647864
 """The `PRAGMA application_id` of store files: `cdxd`."""
@@ -137,7 +137,7 @@ def _run_script(connection: sqlite3.Connection, number: int, script: str) -> Non
 
 
 def _sse_to_events(compressed: bytes) -> bytes:
-    """Convert a compressed stream from SSE text to `codexd.wire.event_log`."""
+    """Convert a compressed stream from SSE text to `codexd.wire.stored_stream`."""
     frames = SseDecoder().receive(ZstdDecompressor().decompress(compressed))
     return ZstdCompressor().compress(encode_events((frame.event or b"", frame.data) for frame in frames))
 

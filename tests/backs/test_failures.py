@@ -17,7 +17,7 @@ def with_status(name: str, status: int | None) -> dict[str, object]:
 
 
 # What the provider did: the child's message and `codexErrorInfo` (docs/app-server.md), the kind of Fault.
-MEASURED = {
+FAILURES = {
     "HTTP 429": ("too many", with_status("responseTooManyFailedAttempts", 429), "rate_limited"),
     "HTTP 401": ("unexpected status 401", with_status("httpConnectionFailed", 401), "model_refused_us"),
     "HTTP 403": ("unexpected status 403", with_status("httpConnectionFailed", 403), "model_refused_us"),
@@ -48,7 +48,7 @@ MEASURED = {
 
 class TranslateTests(SynchronousTestCase):
     def test_every_measured_failure_has_its_fault_without_the_providers_message(self) -> None:
-        for done, (message, info, kind) in MEASURED.items():
+        for done, (message, info, kind) in FAILURES.items():
             self.assertEqual(translate(TurnError(message, info)), fault(kind), done)
 
     def test_a_rejected_request_has_the_providers_message(self) -> None:

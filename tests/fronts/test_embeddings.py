@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -16,7 +16,7 @@ from codexd.http.sse_writer import SseWriter
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import StoredResponse
 from codexd.policy import estimate
-from codexd.wire.event_log import decode_events
+from codexd.wire.stored_stream import decode_events
 
 _NO_STREAM: Final = "Only a response that was created with 'background' can be streamed again."
 _NO_CANCEL: Final = "Only a response that was created with 'background' can be cancelled."

@@ -2,13 +2,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.wire.event_log import decode_events, encode_events
+from codexd.wire.stored_stream import decode_events, encode_events
 
 NAMES = st.from_regex(rb"[a-z._]{0,30}", fullmatch=True)
 DATA = st.binary(max_size=60).filter(lambda data: b"\n" not in data)
 
 
-class EventLogTests(SynchronousTestCase):
+class StoredStreamTests(SynchronousTestCase):
     @given(st.lists(st.tuples(NAMES, DATA)))
     def test_events_survive_encoding(self, events: list[tuple[bytes, bytes]]) -> None:
         self.assertEqual(decode_events(encode_events(events)), events)
