@@ -12,8 +12,11 @@ from codexd.interfaces import IStreamWriter
 from codexd.neutral.fault import Fault
 from codexd.policy import flow
 
+_BATCH_BYTES: Final = 64 * 2**10
+"""How much of a backlog is written before the transport may report that it is full."""
+
 _BATCH_EVENTS: Final = 64
-"""How many events of a backlog are written before the transport may report that it is full."""
+"""How many events are written at once at most."""
 
 _MIN_SECONDS: Final = 0.001  # a timer that fires a rounding error early must not loop
 
@@ -196,7 +199,7 @@ class StreamDelivery:
         if self._position < recording.length:
             self._wait()
         elif recording.outcome is not None:
-            self._end(())
+            self._end_when_read()
 
     def _wait(self) -> None:
         """Count what waits for the client; one that must hurry is given up once the end is recorded."""
@@ -205,21 +208,41 @@ class StreamDelivery:
         else:
             self._count()
 
+    def _end_when_read(self) -> None:
+        """End the stream; a replay whose last write filled the transport waits until there is room again."""
+        if not (self._paused and self._recording.retained) or self._recording.outcome == "broken":
+            self._end(())
+        elif self._hurried:
+            self._owner.drop("shutting_down")
+        elif self._flow.waiting_since is None:
+            self._flow = flow.enqueue(self._flow, 1, self._clock.seconds())  # starts the write timeout
+
+    def _batch(self) -> int:
+        """Return how many of the next events are written at once: at least one."""
+        size_bytes = count = 0
+        for event in self._recording.read(self._position, _BATCH_EVENTS):
+            size_bytes += _size([event])
+            count += 1
+            if size_bytes >= _BATCH_BYTES:
+                break
+        return count
+
     def _take(self) -> list[StreamEvent]:
         """Return the next events to send, and subtract them from those that wait."""
         if self._flow.waiting_since is None:
-            events = self._recording.take(self._position, _BATCH_EVENTS if self._recording.retained else None)
+            events = self._recording.take(self._position, self._batch() if self._recording.retained else None)
             self._position = self._counted = self._position + len(events)
             return events
         self._count()
-        events = self._recording.take(self._position, _BATCH_EVENTS)
+        events = self._recording.take(self._position, self._batch())
         self._position += len(events)
         self._flow = flow.dequeue(self._flow, _size(events), self._clock.seconds())
         return events
 
     def _write(self, events: list[StreamEvent]) -> None:
         self._heartbeat.touch()
-        if self._recording.outcome is not None and self._position == self._recording.length:
+        recording = self._recording
+        if recording.outcome is not None and self._position == recording.length and not recording.retained:
             self._end(events)
         else:
             self._writer.write(events)

@@ -7,7 +7,7 @@ the schema is a further script.
 import sqlite3
 from typing import Final
 
-from zstandard import ZstdCompressor, ZstdDecompressor
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from codexd.wire.sse import SseDecoder
 from codexd.wire.stored_stream import encode_events
@@ -138,7 +138,10 @@ def _run_script(connection: sqlite3.Connection, number: int, script: str) -> Non
 
 def _sse_to_events(compressed: bytes) -> bytes:
     """Convert a compressed stream from SSE text to `codexd.wire.stored_stream`."""
-    frames = SseDecoder().receive(ZstdDecompressor().decompress(compressed))
+    try:
+        frames = SseDecoder().receive(ZstdDecompressor().decompress(compressed))
+    except ZstdError:  # a damaged row costs its own replay, which then shows the end only
+        frames = []
     return ZstdCompressor().compress(encode_events((frame.event or b"", frame.data) for frame in frames))
 
 

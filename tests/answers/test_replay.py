@@ -3,7 +3,7 @@ from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.settings import Http
 from tests.support.fake_backend import FakeTurn, text_answer
-from tests.support.http_cases import ResponsesTestCase, event_types
+from tests.support.http_cases import RESPONSES, ResponsesTestCase, event_types
 from tests.support.in_memory_server import BUFFER_BYTES, Connection, InMemoryServer
 
 BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
@@ -208,4 +208,47 @@ class DrainTests(ReplayTestCase):
         turn.emit(*BEGINNING, *REST)
         self.assertEqual(self.get(self.background_id).json["status"], "completed")
         self.assertEqual(len(refused.responses()), 1)
+        self.assert_nothing_running()
+
+
+class LargeReplayTests(ResponsesTestCase):
+    def background(self) -> FakeTurn:
+        turn = self.ask(background=True)
+        self.background_id = self.response_id
+        return turn
+
+    def test_a_replay_is_active_until_its_client_has_read_it(self) -> None:
+        turn = self.background()
+        deltas = [e.TextDelta(0, "x" * 100_000)] * 20
+        turn.emit(e.Began(), e.MessageOpened(0, "msg_1"), *deltas, e.MessageClosed(0), e.Ended("stop"))
+        replay = self.server.connect()
+        replay.transport.reading = False
+        replay.request("GET", f"{RESPONSES}/{self.background_id}?stream=true")
+        self.assertEqual(self.server.metric("codexd_requests_running"), 1)
+        self.assertLess(len(b"".join(replay.transport.writes)), 400_000)
+        replay.transport.reading = True
+        for _ in range(100):
+            replay.transport.read(10**7)
+        self.assertEqual(event_types(replay)[-1], "completed")
+        self.assertTrue(replay.response.whole)
+        self.assert_nothing_running()
+
+    def test_a_replay_whose_client_never_reads_the_end_is_dropped(self) -> None:
+        turn = self.background()
+        turn.emit(e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, "x" * 100_000))
+        turn.emit(e.MessageClosed(0), e.Ended("stop"))
+        replay = self.server.connect()
+        replay.transport.reading = False
+        replay.request("GET", f"{RESPONSES}/{self.background_id}?stream=true")
+        self.server.clock.pump([10.0] * 100)
+        self.assertTrue(replay.transport.aborted)
+        self.assert_nothing_running()
+
+    def test_a_position_ahead_of_a_running_answer_skips_what_it_names(self) -> None:
+        turn = self.background()
+        replay = self.replay(self.background_id, "&starting_after=5")
+        turn.emit(e.Began())
+        turn.emit(e.Ended("stop"))
+        self.assertEqual(replay.response.body, b"")
+        self.assertTrue(replay.response.whole)
         self.assert_nothing_running()

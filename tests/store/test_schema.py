@@ -75,6 +75,12 @@ class MigrateTests(SynchronousTestCase):
         items = history.load_conversation_items(self.connection, "key:1", "conv_1")
         self.assertEqual([item.id for item in items], ["msg_c", "msg_a", "msg_b"])
 
+    def test_a_damaged_stream_does_not_stop_the_migration(self) -> None:
+        self.connection.executescript(VERSION_1.read_text(encoding="utf-8"))
+        self.connection.execute("UPDATE frames SET body = x'7878'")
+        prepare(self.connection)
+        self.assertEqual(responses.load_stream(self.connection, "key:1", "resp_2"), b"")
+
     def test_a_migrated_file_of_version_1_has_the_schema_of_a_new_file(self) -> None:
         self.connection.executescript(VERSION_1.read_text(encoding="utf-8"))
         prepare(self.connection)
