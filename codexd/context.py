@@ -56,7 +56,7 @@ class RequestRecord:
     note: str = ""
 
     def set_backend(self, backend: str, worker: str = "", thread: str = "") -> None:
-        """Name the back end that is asked now, in place of the one before it."""
+        """Set the back end that is asked now, in place of the one before it."""
         self.backend, self.worker, self.thread = backend, worker, thread
 
     def tokens(self) -> dict[str, int]:

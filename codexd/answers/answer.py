@@ -450,7 +450,7 @@ class Answer:
         self.lifecycle.stop(fault("shutting_down"))
 
     def enter(self, state: str) -> None:
-        """Note the machine's state (AnswerActions)."""
+        """Set the machine's state (AnswerActions)."""
         self.state = state
 
     def close(self) -> None:

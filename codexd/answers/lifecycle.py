@@ -47,7 +47,7 @@ class AnswerActions(Protocol):
     """The outputs: what the machine does with an answer."""
 
     def enter(self, state: str) -> None:
-        """Note the state."""
+        """Set the state."""
 
     def save_queued(self) -> None:
         """Store the answer as queued, then `begin` or `reject`."""

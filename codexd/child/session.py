@@ -184,7 +184,7 @@ class Session:
             self._clock.callLater(0, self._emit_ready, turn, events)
 
     def _report_thread(self) -> None:
-        """Name the worker and the thread in the record of the active turn's request."""
+        """Set the worker and the thread in the record of the active turn's request."""
         if self.active is not None:
             thread_id = self.translator.thread_id or ""
             self.active.context.record.set_backend(CODEX, self.host.name, thread_id)
