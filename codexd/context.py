@@ -1,13 +1,19 @@
 """The context of one request, passed to every package that works on it."""
 
-from attrs import Factory, define, frozen
+from operator import attrgetter
+from typing import Final
+
+from attrs import Factory, define
 
 from codexd.neutral.event import Usage
+from codexd.neutral.records import frozen
 
 OK = "ok"
 CLIENT_DISCONNECTED = "client_disconnected"
 OTHER_ROUTE = "other"
 TOKEN_KINDS = ("input", "cached", "cache_write", "output", "reasoning")
+_READ_TOKENS: Final = attrgetter(*(f"{kind}_tokens" for kind in TOKEN_KINDS))
+_NO_TOKENS: Final = (0,) * len(TOKEN_KINDS)
 
 
 @define(kw_only=True)
@@ -61,7 +67,9 @@ class RequestRecord:
 
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""
-        return {kind: sum(getattr(usage, f"{kind}_tokens") for usage in self.usages) for kind in TOKEN_KINDS}
+        return dict(
+            zip(TOKEN_KINDS, map(sum, zip(_NO_TOKENS, *map(_READ_TOKENS, self.usages), strict=True)), strict=True)
+        )
 
 
 @frozen(kw_only=True)

@@ -205,8 +205,11 @@ class Answer:
         if self._end is not None:
             return
         try:
-            receive = _RECEIVERS.get(type(event), Answer._record)
-            receive(self, event, choice)
+            special = _RECEIVERS.get(type(event))
+            if special is None:  # the hot path
+                self._record(event, choice)
+            else:
+                special(self, event, choice)
         except Exception:
             self._on_defect()
 

@@ -25,21 +25,19 @@ class ChoiceSink:
     """Passes the events of one choice on, up to its end and no further.
 
     Attributes:
+        settle: ends a turn of the reactor.
         closed: the end of the choice was received, or the rest is not needed.
     """
 
-    __slots__ = ("_choice", "_receiver", "closed")
+    __slots__ = ("_choice", "_receiver", "closed", "settle")
 
     def __init__(self, receiver: EventReceiver, choice: int) -> None:
         self._receiver = receiver
         self._choice = choice
         self.closed = False
+        self.settle = receiver.settle  # (IEventSink)
 
     def receive(self, event: Event) -> None:
         """Pass the next event on (IEventSink)."""
         if not self.closed:
             self._receiver.receive(event, self._choice)
-
-    def settle(self) -> None:
-        """End a turn of the reactor (IEventSink)."""
-        self._receiver.settle()

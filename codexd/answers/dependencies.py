@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from functools import cache
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
@@ -12,6 +11,22 @@ from codexd.fronts.dialect import ResponseIdentity
 from codexd.interfaces import IModelBackend, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.flow import FlowLimits
+
+
+class _FirstReading:
+    """A clock that stops at its first reading."""
+
+    __slots__ = ("_now", "_time")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._time: float | None = None
+
+    def __call__(self) -> float:
+        """Return the Unix time in seconds of the first call."""
+        if self._time is None:
+            self._time = self._now()
+        return self._time
 
 
 @frozen(kw_only=True)
@@ -44,4 +59,4 @@ class AnswerDependencies:
 
     def identity(self, model: str) -> ResponseIdentity:
         """Return the identity of a new answer; its clock returns the same time at every call."""
-        return ResponseIdentity(self.token(), int(self.now()), model, cache(self.now))
+        return ResponseIdentity(self.token(), int(self.now()), model, _FirstReading(self.now))

@@ -108,12 +108,22 @@ class StreamDelivery:
         """Send what was recorded since the last call, as far as the client takes it."""
         if self._closed:
             return
+        recording = self._recording
         try:
-            if self._is_live():
-                self._send_live()
-            else:
+            if (
+                self._paused
+                or self._timer is not None
+                or not self.opened
+                or recording.outcome is not None
+                or recording.retained
+            ):
                 self._send()
                 self._check()
+            elif self._position < recording.length:  # the hot path, once for every delta
+                events = recording.take(self._position)
+                self._position = self._counted = recording.length
+                self._heartbeat.touch()
+                self._writer.write(events)
         except Exception:
             self._owner.on_defect()
 
@@ -164,32 +174,12 @@ class StreamDelivery:
         self._paused = True
         self._stop_timer()
 
-    def _is_live(self) -> bool:
-        """Return whether all that is recorded can be written at once: the hot path, once for every delta."""
-        recording = self._recording
-        return not (
-            self._paused
-            or self._timer is not None
-            or not self.opened
-            or recording.outcome is not None
-            or recording.retained
-        )
-
-    def _send_live(self) -> None:
-        events = self._recording.take(self._position)
-        if events:
-            self._position = self._counted = self._position + len(events)
-            self._heartbeat.touch()
-            self._writer.write(events)
-
     def _open(self) -> None:
         self.opened = True
         self._writer.open(self, self._owner.ignored)
 
     def _send(self) -> None:
         recording = self._recording
-        if recording.outcome is not None:
-            self._flow = flow.finish(self._flow)  # nothing is left to pause
         if self._position < recording.length and not self.opened:
             self._open()
         while self._position < recording.length and not self._paused and not self._closed:
@@ -273,6 +263,8 @@ class StreamDelivery:
             if self._timer is not None:
                 self._stop_timer()
             return
+        if self._recording.outcome is not None:
+            self._flow = flow.finish(self._flow)  # nothing is left to pause
         self._flow, action = flow.decide(self._flow, self._limits, self._clock.seconds())
         if action == "drop":
             self._owner.drop("slow_client")

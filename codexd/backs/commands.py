@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from attrs import AttrsInstance, frozen
+from attrs import AttrsInstance
 
 from codexd.neutral.event import Event
+from codexd.neutral.records import frozen
 from codexd.wire.json import Json
 from codexd.wire.jsonrpc import RpcId, RpcNotification, RpcRequest
 

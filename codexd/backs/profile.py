@@ -7,10 +7,11 @@ only a start flag of the child can set (`codexd.backs.codex_catalog`).
 
 from typing import Final
 
-from attrs import asdict, frozen
+from attrs import asdict
 
 from codexd.backs.bindings import ThreadStart, TurnStart
 from codexd.backs.items import encode_dynamic_tools, encode_items
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, Message, TextPart, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json

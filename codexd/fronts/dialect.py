@@ -8,10 +8,11 @@ they are framed (server-sent events, WebSocket messages) is up to the writer.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, ResponseState, StoredResponse
 from codexd.neutral.turn import Turn

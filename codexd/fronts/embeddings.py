@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from attrs import frozen
-
 from codexd.fronts import json_fields
 from codexd.fronts.json_fields import Fields
+from codexd.neutral.records import frozen
 from codexd.wire import json
 
 MAX_INPUTS: Final = 2048

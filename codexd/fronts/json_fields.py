@@ -9,9 +9,8 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
-from attrs import frozen
-
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.records import frozen
 from codexd.wire import json
 
 MAX_DEPTH: Final = 128

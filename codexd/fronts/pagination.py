@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
-
 from codexd.fronts.json_fields import raise_wrong_value
 from codexd.fronts.query import Query
 from codexd.fronts.responses import stored
+from codexd.neutral.records import frozen
 from codexd.neutral.stored import StoredItem
 from codexd.wire.json import encode, fragment
 

@@ -8,9 +8,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from attrs import frozen
-
 from codexd.fronts.json_fields import raise_wrong_value
+from codexd.neutral.records import frozen
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}

@@ -1,5 +1,6 @@
 """Canonical paths: clients spell the same path in several ways."""
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -7,6 +8,7 @@ _PREFIXES: Final = ("v1", "api")
 _UNVERSIONED: Final = ("livez", "readyz", "healthz", "metrics")
 
 
+@lru_cache(maxsize=128)
 def canonical(target: bytes) -> str:
     """Return the path that the route table knows.
 

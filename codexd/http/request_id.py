@@ -21,7 +21,8 @@ def traceparent(given: bytes | None) -> str:
     """Return the client's `traceparent` (W3C Trace Context, version 00) if it is valid, else a new one."""
     if given is not None and _TRACEPARENT.fullmatch(given):
         return given.decode("ascii")
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    ids = secrets.token_hex(24)
+    return f"00-{ids[:32]}-{ids[32:]}-00"
 
 
 class PathId(BaseConverter):

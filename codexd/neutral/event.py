@@ -5,9 +5,8 @@
 
 from typing import Literal
 
-from attrs import frozen
-
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import CallKind, JsonText
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]

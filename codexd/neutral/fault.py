@@ -5,7 +5,9 @@ Every failure is converted to a Fault once, where it occurs; the client's dialec
 
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
+
+from codexd.neutral.records import frozen
 
 
 @frozen

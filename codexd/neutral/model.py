@@ -1,6 +1,6 @@
 """The models that codexd lists."""
 
-from attrs import frozen
+from codexd.neutral.records import frozen
 
 
 @frozen

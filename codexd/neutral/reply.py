@@ -7,10 +7,11 @@ implementation.
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import (
     JsonText,
     Message,

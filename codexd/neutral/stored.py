@@ -7,7 +7,9 @@ exactly as it was saved, unknown members included.
 from collections.abc import Mapping
 from typing import Literal
 
-from attrs import Factory, frozen
+from attrs import Factory
+
+from codexd.neutral.records import frozen
 
 ResponseState = Literal["queued", "running", "over"]
 """The progress of a stored response; `over` is final."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from attrs import frozen
+from codexd.neutral.records import frozen
 
 JsonText = str
 """JSON that is passed on unchanged (a schema, a grammar): a string, so that values are hashable."""

@@ -5,6 +5,7 @@
 
 import sys
 import traceback
+from operator import attrgetter
 from typing import IO, Any, Final
 
 from twisted.logger import (
@@ -44,6 +45,7 @@ _FIELDS: Final = (
     "outcome",
     "note",
 )
+_READ_FIELDS: Final = attrgetter(*_FIELDS)
 _SERVER_FAULT: Final = 500
 _PROBES: Final = frozenset(("/livez", "/readyz", "/healthz", "/metrics"))
 _LOGGER: Final = Logger(namespace="codexd.request")
@@ -79,7 +81,7 @@ def _log_level(record: RequestRecord) -> Any:
 
 def _fields(record: RequestRecord) -> dict[str, Any]:
     first = record.first_event_seconds
-    fields = {name: getattr(record, name) for name in _FIELDS}
+    fields: dict[str, Any] = dict(zip(_FIELDS, _READ_FIELDS(record), strict=True))
     fields["milliseconds"] = round(record.seconds * 1000, 1)
     fields["first_event_milliseconds"] = None if first is None else round(first * 1000, 1)
     fields.update((f"{kind}_tokens", amount) for kind, amount in record.tokens().items())

@@ -4,7 +4,7 @@ Other packages count and set metrics by the names in these tables and do not imp
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -92,6 +92,22 @@ top_p truncation user verbosity web_search_options
 _PARAMS: Final = frozenset(_PARAM_NAMES.split())
 
 
+_Metric = TypeVar("_Metric", Counter, Histogram)
+
+
+class _Children(dict[tuple[str, ...], _Metric]):
+    """The children of a metric by the values of its labels: prometheus_client takes a lock to look one up."""
+
+    def __init__(self, metric: _Metric) -> None:
+        super().__init__()
+        self._metric: _Metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> _Metric:
+        child: _Metric = self._metric.labels(*labels)
+        self[labels] = child
+        return child
+
+
 class Metrics:
     """The metrics of one daemon, in a registry of its own."""
 
@@ -101,11 +117,11 @@ class Metrics:
         self._counters = {name: Counter(f"codexd_{name}", text, registry=registry) for name, text in COUNTERS.items()}
         self._gauges = {name: Gauge(f"codexd_{name}", text, registry=registry) for name, text in GAUGES.items()}
         self._labelled = {
-            name: Counter(f"codexd_{name}", text, labels, registry=registry)
+            name: _Children(Counter(f"codexd_{name}", text, labels, registry=registry))
             for name, (text, labels) in LABELLED.items()
         }
         self._times = {
-            name: Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_BUCKETS)
+            name: _Children(Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_BUCKETS))
             for name, text in TIMES.items()
         }
         self._upstreams_up = Gauge(
@@ -141,15 +157,15 @@ class Metrics:
 
     def count_request(self, record: RequestRecord) -> None:
         """Count and time a finished request."""
-        self._labelled["requests"].labels(record.route, str(record.status), record.outcome).inc()
-        self._times["request_duration_seconds"].labels(record.route).observe(record.seconds)
+        self._labelled["requests"][record.route, str(record.status), record.outcome].inc()
+        self._times["request_duration_seconds"][(record.route,)].observe(record.seconds)
         if record.first_event_seconds is not None:
-            self._times["first_event_seconds"].labels(record.route).observe(record.first_event_seconds)
+            self._times["first_event_seconds"][(record.route,)].observe(record.first_event_seconds)
         self._count_usage(record)
 
     def count_background_response(self, record: RequestRecord) -> None:
         """Count a finished background response."""
-        self._labelled["background_finished"].labels(record.outcome).inc()
+        self._labelled["background_finished"][(record.outcome,)].inc()
         self._count_usage(record)
 
     def count_upstream_request(self, name: str, outcome: str) -> None:
@@ -159,7 +175,7 @@ class Metrics:
             name: the upstream's name in the settings.
             outcome: `ok`, `cancelled`, or the kind of the fault that ended it.
         """
-        self._labelled["upstream_requests"].labels(name, outcome).inc()
+        self._labelled["upstream_requests"][name, outcome].inc()
 
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
         """Register a function that returns whether an upstream is ready; called at every scrape."""
@@ -167,9 +183,9 @@ class Metrics:
 
     def _count_usage(self, record: RequestRecord) -> None:
         for kind, amount in record.tokens().items():
-            self._labelled["tokens"].labels(kind).inc(amount)
+            self._labelled["tokens"][(kind,)].inc(amount)
         for param in record.ignored:
-            self._labelled["ignored_params"].labels(_param_label(param)).inc()
+            self._labelled["ignored_params"][(_param_label(param),)].inc()
 
     def render(self) -> bytes:
         """Render all metrics in Prometheus' text format, version 0.0.4."""

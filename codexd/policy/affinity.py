@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import groupby
 
-from attrs import frozen
-
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import (
     AudioPart,
     FilePart,

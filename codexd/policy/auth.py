@@ -3,7 +3,9 @@
 import hmac
 from hashlib import sha256
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
+
+from codexd.neutral.records import frozen
 
 
 @frozen

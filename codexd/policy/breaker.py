@@ -6,7 +6,9 @@ over. Then half open: one request, the probe, passes; its outcome closes the cir
 
 from typing import Final, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve
+
+from codexd.neutral.records import frozen
 
 FAILURE_KINDS: Final = frozenset(("idle", "model_failed", "no_first_event", "overloaded", "stream_cut", "unreachable"))
 """The kinds of fault that indicate an unhealthy provider; the others concern a request or an account."""

@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.model import ModelCard
+from codexd.neutral.records import frozen
 
 
 class CatalogAlias(Protocol):

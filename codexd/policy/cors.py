@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from attrs import frozen
+from codexd.neutral.records import frozen
 
 Header = tuple[bytes, bytes]
 

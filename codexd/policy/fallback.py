@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import Message, Turn
 from codexd.policy import catalog
 from codexd.policy.retry import RETRYABLE_KINDS

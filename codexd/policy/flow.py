@@ -6,7 +6,9 @@ it may be paused for one client only briefly.
 
 from typing import Literal
 
-from attrs import evolve, frozen
+from attrs import evolve
+
+from codexd.neutral.records import frozen
 
 FlowAction = Literal["continue", "pause", "resume", "drop"]
 """`pause` and `resume` refer to the model, `drop` to the client."""

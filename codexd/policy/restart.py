@@ -1,6 +1,8 @@
 """When to restart a child process that has exited: exponential back-off, and a limit of restarts."""
 
-from attrs import evolve, frozen
+from attrs import evolve
+
+from codexd.neutral.records import frozen
 
 
 @frozen(kw_only=True)

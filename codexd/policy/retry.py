@@ -5,9 +5,8 @@ Applies only before the answer has begun: a client never receives the beginning 
 
 from typing import Final
 
-from attrs import frozen
-
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 
 RETRYABLE_KINDS: Final = frozenset(("model_failed", "overloaded", "rate_limited", "stream_cut", "unreachable"))
 """The kinds of fault that may be transient. A retry does not help with the others."""

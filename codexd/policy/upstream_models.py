@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.model import ModelCard
+from codexd.neutral.records import frozen
 
 
 @frozen(kw_only=True)

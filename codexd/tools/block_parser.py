@@ -8,8 +8,7 @@ and a JSON body.
 import re
 from typing import Final
 
-from attrs import frozen
-
+from codexd.neutral.records import frozen
 from codexd.tools.values import decode_text
 from codexd.wire import json
 from codexd.wire.json import Json

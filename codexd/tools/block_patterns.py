@@ -5,8 +5,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
-from attrs import field, frozen
+from attrs import field
 
+from codexd.neutral.records import frozen
 from codexd.tools.block_parser import CLOSING, OPENING, ParsedBlock, parse_block
 
 

@@ -13,8 +13,7 @@ The result does not depend on how the text is cut into pieces.
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
-
+from codexd.neutral.records import frozen
 from codexd.tools.block_parser import ParsedBlock
 from codexd.tools.block_patterns import DEFAULT_PATTERNS, BlockPattern, BlockPatterns
 

@@ -6,9 +6,10 @@ The limits apply to the response as the client sees it, whichever form its calls
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.neutral import event as e
+from codexd.neutral.records import frozen
 from codexd.tools.numbering import ItemNumbering
 
 StopAfter = Literal["never", "burst", "first"]

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from attrs import Factory, frozen
+from attrs import Factory
 
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.records import frozen
 
 OutputMode = Literal["openai-json", "obsidian-xml"]
 

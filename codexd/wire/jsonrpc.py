@@ -4,8 +4,7 @@ Requests of the server have their own id space, so the id does not distinguish a
 message with a `method` and an `id` is a request.
 """
 
-from attrs import frozen
-
+from codexd.neutral.records import frozen
 from codexd.wire import json
 from codexd.wire.json import Json, JsonError
 

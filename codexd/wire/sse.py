@@ -1,7 +1,6 @@
 """Encode and decode server-sent events (WHATWG HTML, section 9.2)."""
 
-from attrs import frozen
-
+from codexd.neutral.records import frozen
 from codexd.wire.lines import LineBuffer
 
 LIMIT_BYTES = 64 * 2**20

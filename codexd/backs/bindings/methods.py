@@ -2,8 +2,9 @@
 
 from typing import Final, Literal
 
-from attrs import AttrsInstance, fields, frozen
+from attrs import AttrsInstance, fields
 
+from codexd.neutral.records import frozen
 from codexd.wire.json import Json
 
 

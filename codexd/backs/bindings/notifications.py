@@ -2,9 +2,8 @@
 
 from typing import Any, Final
 
-from attrs import frozen
-
 from codexd.backs.bindings.results import TurnRef
+from codexd.neutral.records import frozen
 
 
 @frozen

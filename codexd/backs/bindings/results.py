@@ -1,6 +1,8 @@
 """The results of the methods that codexd calls."""
 
-from attrs import field, frozen
+from attrs import field
+
+from codexd.neutral.records import frozen
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from attrs import frozen
+from codexd.neutral.records import frozen
 
 
 @frozen(kw_only=True)

@@ -8,11 +8,10 @@ not JSON, or an error object, is a failure.
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
-
 from codexd.backs.chat.failures import MALFORMED, translate_error
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import JsonText
 from codexd.wire import json
 from codexd.wire.json import Json

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from attrs import frozen
-
 from codexd.neutral.fault import Fault, fault
+from codexd.neutral.records import frozen
 from codexd.wire import json
 from codexd.wire.json import Json
 

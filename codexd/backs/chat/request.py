@@ -6,12 +6,13 @@ The request always streams, with usage: a non-streamed response is the fold of t
 from collections.abc import Callable
 from typing import Final
 
-from attrs import asdict, frozen
+from attrs import asdict
 
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.messages import encode_messages
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.chat.tools import encode_tools
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import ResponseFormat, Turn, WebSearch
 from codexd.wire import json
 from codexd.wire.json import Json

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import field
 
 from codexd.fronts.chat.objects import ChatOutputOptions, render_completion
 from codexd.fronts.chat.stream import ChatEncoder
 from codexd.fronts.dialect import ResponseIdentity, turn_for_choice
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 

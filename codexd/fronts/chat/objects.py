@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
-
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral.event import Finish, Usage
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Reply, concat_json_arrays
 from codexd.neutral.turn import CallKind, JsonText, Message, RefusalPart, ToolCall
 from codexd.wire import json

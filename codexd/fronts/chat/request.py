@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.fronts import json_fields, parameters
 from codexd.fronts.chat.decoded_request import DecodedChatRequest
@@ -12,6 +12,7 @@ from codexd.fronts.chat.objects import ChatOutputOptions
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.hosted_tools import HostedTools
 from codexd.fronts.json_fields import Fields
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import ReasoningOptions, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire import json
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from codexd.fronts.completions.objects import CompletionsOutputOptions, render_completion
 from codexd.fronts.completions.stream import CompletionsEncoder
 from codexd.fronts.dialect import ResponseIdentity
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 

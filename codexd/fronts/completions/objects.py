@@ -3,11 +3,12 @@
 from itertools import accumulate
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define
 
 from codexd.fronts.chat.objects import build_usage
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral.event import Finish
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Reply, concat_json_arrays
 from codexd.neutral.turn import JsonText, Message, RefusalPart, TextPart
 from codexd.wire import json

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import field
 
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses import objects
@@ -10,6 +10,7 @@ from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.fronts.responses.tool_events import build_encoder
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 

@@ -2,10 +2,11 @@
 
 from itertools import groupby
 
-from attrs import asdict, frozen
+from attrs import asdict
 
 from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.state import StateOptions
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import ReasoningOptions, ResponseFormat, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire.json import Json, encode, fragment
 

@@ -6,11 +6,10 @@ The shapes satisfy both OpenAI's types and the Open Responses schema, which requ
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
-from attrs import frozen
-
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Output, Reply
 from codexd.neutral.turn import JsonText, Message, Part, Reasoning, RefusalPart, TextPart, ToolCall, WebSearchCall
 from codexd.wire.json import Json, encode, fragment

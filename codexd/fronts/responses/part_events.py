@@ -7,10 +7,11 @@ complete text, the complete part. Only the names differ.
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field
 
 from codexd.fronts.responses import objects
 from codexd.neutral import event as e
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import JsonText, RefusalPart, TextPart
 from codexd.wire.json import Json
 

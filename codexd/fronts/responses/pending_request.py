@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.fronts import json_fields
 from codexd.fronts.dialect import RequestOptions
@@ -10,6 +10,7 @@ from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import request, state
 from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
 from codexd.fronts.responses.state import StateOptions
+from codexd.neutral.records import frozen
 from codexd.neutral.stored import HistoryQuery, LoadedHistory
 
 _DEFAULTS: Final = {"model": "none", "input": []}

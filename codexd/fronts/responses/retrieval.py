@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from codexd.fronts.query import Query
+from codexd.neutral.records import frozen
 
 
 @frozen

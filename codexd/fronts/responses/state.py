@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from attrs import frozen
-
 from codexd.fronts import errors, json_fields
 from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import history
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.records import frozen
 from codexd.neutral.stored import HistoryQuery, LoadedHistory
 
 MAX_REFERENCES: Final = 1000

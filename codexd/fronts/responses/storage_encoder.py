@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from attrs import frozen
-
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import objects
@@ -13,6 +11,7 @@ from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.state import StateOptions
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.fronts.responses.tool_events import build_encoder
+from codexd.neutral.records import frozen
 from codexd.neutral.reply import Fold, Output, Reply
 from codexd.neutral.stored import ResponseState, StoredItem, StoredResponse
 from codexd.wire.json import Json, encode

@@ -1,10 +1,11 @@
 """Parser of the tools of a Responses request: flat functions and custom tools, namespaces, hosted tools."""
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from codexd.fronts import parameters
 from codexd.fronts.hosted_tools import HostedTools
 from codexd.fronts.json_fields import Fields
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import Tool, ToolChoice, WebSearch
 
 
