@@ -7,28 +7,24 @@ events of one turn of the reactor, and by the lifecycle.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Literal
 
-from attrs import evolve
-from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from codexd.answers.choice_sink import ChoiceSink
-from codexd.answers.delivery import BodyDelivery, Delivery, NoDelivery
+from codexd.answers.delivery import BodyDelivery, Delivery
 from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.lifecycle import build_answer_lifecycle
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.recording import Recording
+from codexd.answers.storage import AnswerStorage
 from codexd.answers.stream_delivery import StreamDelivery
 from codexd.context import CLIENT_DISCONNECTED, OK, RequestContext
-from codexd.fronts.dialect import DecodedRequest, Encoder, StorageEncoder, StreamEvent
+from codexd.fronts.dialect import DecodedRequest, Encoder, StreamEvent
 from codexd.interfaces import IBodyWriter, IStreamWriter, ITurnHandle
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, FaultError, fault
-from codexd.neutral.reply import Fold, Reply
+from codexd.neutral.reply import Fold
 from codexd.neutral.stored import StoredResponse
 from codexd.neutral.turn import Turn
-from codexd.wire.stored_stream import encode_events
-
-Persist = Literal["never", "at_end", "from_start"]
 
 
 class Answer:
@@ -45,8 +41,7 @@ class Answer:
         lifecycle: its state machine.
         state: the machine's state.
         recording: the events of its stream.
-        accepted: how a background answer was stored as queued.
-        stored: how it was stored last, if it is stored.
+        storage: stores it; None if it is not stored.
         queued: fires when a background answer is stored as queued, or could not be (`rejection`).
         rejection: why a background answer was not accepted.
         over: fires when the answer is over, and stored if it could be.
@@ -61,41 +56,41 @@ class Answer:
     ) -> None:
         self._dependencies = dependencies
         self._decoded = decoded
-        self._storage = decoded.storage
-        self._store = dependencies.store.for_request(context.id)
         self.context = context
         self.identity = dependencies.identity(decoded.turn.model)
+        self.storage: AnswerStorage | None = None
+        if decoded.storage is not None:
+            store = dependencies.store.for_request(context.id)
+            self.storage = AnswerStorage(decoded.storage, store, self.identity)
+        self._in_background = self.storage is not None and self.storage.in_background
         self._folds = tuple(Fold() for _ in decoded.turns)
         self._sinks = tuple(ChoiceSink(self, choice) for choice in range(len(decoded.turns)))
         self._handles: list[ITurnHandle] = []
         self._paused: tuple[ITurnHandle, ...] = ()
         self._begun: set[int] = set()
         self._end: tuple[e.Ended | e.Failed, int] | None = None
-        self._end_events: list[StreamEvent] = []
         self._model_stopped = False
-        self._saves = 0
         self.state = "new"
         self.queued, self.over = OneShotEvent(), OneShotEvent()
         self.rejection: Fault | None = None
-        self.accepted: StoredResponse | None = None
-        self.stored: StoredResponse | None = None
         self.recording = Recording(retain=self._in_background)
         self._encoder = self._build_encoder()
-        self._feeds_folds = self._storage is not None or self._encoder is None or self._encoder.reads_folds
+        self._feeds_folds = self.storage is not None or self._encoder is None or self._encoder.reads_folds
         self.lifecycle = build_answer_lifecycle(self)
+        self._has_client = writer is not None
         self._delivery = self._deliver_to(writer)
 
     def _build_encoder(self) -> Encoder | None:
         """Build the encoder of the stream; a background answer always has one, which begins with `queued`."""
-        if self._storage is not None and self._in_background:
-            encoder = self._storage.build_encoder(self.identity, self._folds)
+        if self.storage is not None and self._in_background:
+            encoder = self.storage.encoder.build_encoder(self.identity, self._folds)
             self.recording.append(encoder.queued())
             return encoder
         return self._decoded.build_encoder(self.identity, self._folds) if self._decoded.stream else None
 
     def _deliver_to(self, writer: Any) -> Delivery:
         if writer is None:
-            return NoDelivery(self.delivered)
+            return Delivery(self.delivered)
         if not self._decoded.stream:
             return BodyDelivery(writer, self._render, lambda: self.ignored, self.delivered)
         needs = self._dependencies
@@ -114,19 +109,9 @@ class Answer:
     @property
     def id(self) -> str:
         """The id of a stored answer that clients receive (`resp_...`)."""
-        assert self.stored is not None, "only stored answers have an id"
-        return self.stored.id
-
-    @property
-    def persist(self) -> Persist:
-        """When the answer is stored."""
-        if self._storage is None:
-            return "never"
-        return "from_start" if self._storage.background else "at_end"
-
-    @property
-    def _in_background(self) -> bool:
-        return self.persist == "from_start"
+        assert self.storage is not None
+        assert self.storage.stored is not None
+        return self.storage.stored.id
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -141,12 +126,11 @@ class Answer:
 
     def snapshot(self) -> StoredResponse:
         """Return a background answer as it stands; it has no end before that is stored."""
-        assert self._storage is not None
-        assert self.stored is not None
+        assert self.storage is not None
+        assert self.storage.stored is not None
         if self.state in ("delivering", "over"):
-            return self.stored
-        reply = evolve(self._folds[0].build_reply(), finish=None, fault=None)
-        return self._storage.encode(reply, self.identity, "running" if self._begun else "queued")
+            return self.storage.stored
+        return self.storage.snapshot(self._folds[0], bool(self._begun))
 
     # Its start.
 
@@ -157,22 +141,17 @@ class Answer:
             FaultError: `shutting_down`, or `busy` for one background answer too many.
         """
         if self._in_background:
-            self._start_in_background(self._storage)
+            self._dependencies.active.add_background(self.id, self)
+            self.lifecycle.queue()
         else:
             self._dependencies.active.add(self)
             self._delivery.start()
             self.lifecycle.begin()
 
-    def _start_in_background(self, storage: StorageEncoder | None) -> None:
-        assert storage is not None
-        self.accepted = self.stored = storage.encode(Reply(), self.identity, "queued")
-        self._dependencies.active.add_background(self.stored.id, self)
-        self.lifecycle.queue()
-
     def save_queued(self) -> None:
         """Store the answer as queued, then ask the model (AnswerActions)."""
-        assert self.stored is not None
-        maybeDeferred(self._store.save_response, self.stored).addCallbacks(self._accepted, self._rejected)
+        assert self.storage is not None
+        self.storage.save_queued().addCallbacks(self._accepted, self._rejected)
 
     def _accepted(self, _: None) -> None:
         self._dependencies.request_log.metrics.count("background_started")
@@ -278,7 +257,7 @@ class Answer:
     def _must_save(self) -> bool:
         """Return whether the end is stored: a failure before anything was shown is not part of an answer."""
         assert self._end is not None
-        return self._storage is not None and (self._opened or isinstance(self._end[0], e.Ended))
+        return self.storage is not None and (self._opened or isinstance(self._end[0], e.Ended))
 
     def stop_model(self) -> None:
         """Cancel the turns that have not ended (AnswerActions). Idempotent."""
@@ -339,18 +318,9 @@ class Answer:
 
     def save_end(self) -> None:
         """Store the answer with its end (AnswerActions)."""
-        self._saves += 1
-        maybeDeferred(self._save_end).addCallbacks(self._saved, self._not_saved)
-
-    def _save_end(self) -> Deferred[None]:
-        assert self._storage is not None
-        stream = b""
-        if self._in_background:
-            self._end_events = []
-            self._end_events = self._encode_end()
-            stream = encode_events((*self.recording.read(0), *self._end_events))
-        self.stored = self._storage.encode(self._folds[0].build_reply(), self.identity, "over")
-        return self._store.save_response(self.stored, stream)
+        assert self.storage is not None
+        saving = self.storage.save_end(self._folds[0], self.recording, self._encode_end)
+        saving.addCallbacks(self._saved, self._not_saved)
 
     def _saved(self, _: None) -> None:
         self.lifecycle.deliver()
@@ -359,15 +329,15 @@ class Answer:
         """Make a failure of the end; a background answer, which is stored as queued, is stored again as failed."""
         wrong = self._dependencies.request_log.log_save_failure(failure, self.context.id)
         assert self._end is not None
-        if self._in_background and self._saves == 1:
+        assert self.storage is not None
+        save_again = self._in_background and self.storage.attempts == 1
+        if save_again or (self._has_client and isinstance(self._end[0], e.Ended)):
             self._replace_end(wrong)
             self.context.record.outcome = wrong.kind
+        if save_again:
             self.lifecycle.save()
-            return
-        if isinstance(self._end[0], e.Ended) and not isinstance(self._delivery, NoDelivery):
-            self._replace_end(wrong)
-            self.context.record.outcome = wrong.kind
-        self.lifecycle.deliver()
+        else:
+            self.lifecycle.deliver()
 
     def _encode_end(self) -> list[StreamEvent]:
         assert self._end is not None
@@ -433,11 +403,12 @@ class Answer:
         """Stop sending: there is no client any more (AnswerActions)."""
         self._was_opened = self._delivery.opened
         self._delivery.stop()
-        self._delivery = NoDelivery(self.delivered)
+        self._delivery = Delivery(self.delivered)
+        self._has_client = False
 
     def abandon(self) -> None:
         """Store what was sent to the client, if the answer is stored at all (AnswerActions)."""
-        if self.persist != "at_end" or not self._was_opened:
+        if self.storage is None or self._in_background or not self._was_opened:
             self.lifecycle.discard()
             return
         if self._end is None:
@@ -469,8 +440,9 @@ class Answer:
         if self.rejection is None:
             self._log()
         self._dependencies.active.remove(self, self.id)
-        if self._end is not None and self._end_events:
-            self.recording.finish(self._end_events, _outcome(self._end[0]))
+        assert self.storage is not None
+        if self._end is not None and self.storage.end_events:
+            self.recording.finish(self.storage.end_events, _outcome(self._end[0]))
         else:
             self.recording.finish((), "broken")
         self.queued.fire()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Drainable(Protocol):
-    """Activity that can be ended early."""
+    """An answer, a replay or a pass-through request: it can be ended early."""
 
     def shut_down(self) -> None:
         """End with `shutting_down`, now."""
@@ -26,7 +26,7 @@ class ActiveAnswers:
 
     Args:
         clock: for the deadline of the drain.
-        drain_seconds: how long activity may go on once `drain` was called.
+        drain_seconds: how long active answers may go on once `drain` was called.
         background_limit: how many background answers may be active.
         metrics: shows how many are active.
 
@@ -46,7 +46,7 @@ class ActiveAnswers:
         metrics.watch("background_running", lambda: len(self._background))
 
     def add(self, active: Drainable) -> None:
-        """Accept activity.
+        """Register an active answer.
 
         Raises:
             FaultError: `shutting_down`.
@@ -56,7 +56,7 @@ class ActiveAnswers:
         self._active[active] = None
 
     def add_background(self, id: str, answer: "Answer") -> None:
-        """Accept a background answer, which `find` returns until it is removed.
+        """Register a background answer, which `find` returns until it is removed.
 
         Raises:
             FaultError: `shutting_down`, or `busy` when there are too many.
@@ -72,7 +72,7 @@ class ActiveAnswers:
         return answer if answer is not None and answer.context.principal == owner else None
 
     def remove(self, active: Drainable, id: str | None = None) -> None:
-        """Forget activity that is over. Idempotent.
+        """Remove an answer that is over. Idempotent.
 
         Args:
             id: of a background answer.

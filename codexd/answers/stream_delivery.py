@@ -5,6 +5,7 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
+from codexd.answers.delivery import Delivery
 from codexd.answers.heartbeat import Heartbeat
 from codexd.answers.recording import Recording
 from codexd.fronts.dialect import StreamEvent
@@ -53,8 +54,8 @@ class DeliveryOwner(Protocol):
 
 
 @implementer(IPushProducer)
-class StreamDelivery:
-    """One client's position in a recording (`codexd.answers.delivery.Delivery`).
+class StreamDelivery(Delivery):
+    """One client's position in a recording.
 
     Args:
         recording: read from `position` on.
@@ -76,8 +77,9 @@ class StreamDelivery:
         limits: flow.FlowLimits,
         keepalive_seconds: float,
     ) -> None:
+        super().__init__(owner.delivered)
         self._recording = recording
-        self._position = self._counted = position
+        self._position = self._measured = position
         self._writer = writer
         self._owner = owner
         self._clock = clock
@@ -86,7 +88,6 @@ class StreamDelivery:
         self._paused = self._closed = self._hurried = False
         self._timer: IDelayedCall | None = None
         self._keepalive_seconds = keepalive_seconds
-        self.opened = False
 
     @property
     def behind(self) -> bool:
@@ -118,10 +119,10 @@ class StreamDelivery:
                 or recording.retained
             ):
                 self._send()
-                self._check()
+                self._apply_flow()
             elif self._position < recording.length:  # the hot path, once for every delta
                 events = recording.take(self._position)
-                self._position = self._counted = recording.length
+                self._position = self._measured = recording.length
                 self._heartbeat.touch()
                 self._writer.write(events)
         except Exception:
@@ -141,7 +142,7 @@ class StreamDelivery:
         """Send an error in place of a stream that was not opened."""
         self.stop()
         self._writer.refuse(fault)
-        self._owner.delivered()
+        self.delivered()
 
     def stop(self) -> None:
         """Stop sending: the client has everything or is gone. Idempotent."""
@@ -196,7 +197,7 @@ class StreamDelivery:
         if self._hurried and self._recording.outcome is not None:
             self._owner.drop("shutting_down")
         else:
-            self._count()
+            self._measure_backlog()
 
     def _end_when_read(self) -> None:
         """End the stream; a replay whose last write filled the transport waits until there is room again."""
@@ -221,9 +222,9 @@ class StreamDelivery:
         """Return the next events to send, and subtract them from those that wait."""
         if self._flow.waiting_since is None:
             events = self._recording.take(self._position, self._batch() if self._recording.retained else None)
-            self._position = self._counted = self._position + len(events)
+            self._position = self._measured = self._position + len(events)
             return events
-        self._count()
+        self._measure_backlog()
         events = self._recording.take(self._position, self._batch())
         self._position += len(events)
         self._flow = flow.dequeue(self._flow, _size(events), self._clock.seconds())
@@ -247,18 +248,19 @@ class StreamDelivery:
         self._owner.resume()
         self.stop()
         self._writer.finish(events, outcome == "complete")
-        self._owner.delivered()
+        self.delivered()
 
     # A slow client.
 
-    def _count(self) -> None:
+    def _measure_backlog(self) -> None:
         """Count the recorded events that wait for the client."""
-        events = self._recording.read(self._counted)
-        self._counted = self._recording.length
+        events = self._recording.read(self._measured)
+        self._measured = self._recording.length
         if events:
             self._flow = flow.enqueue(self._flow, _size(events), self._clock.seconds())
 
-    def _check(self) -> None:
+    def _apply_flow(self) -> None:
+        """Pause or resume the model, or drop the client, as its backlog requires."""
         if self._closed or (self._flow.waiting_since is None and self._flow.paused_since is None):
             if self._timer is not None:
                 self._stop_timer()
@@ -286,7 +288,7 @@ class StreamDelivery:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._check()
+        self._apply_flow()
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None

@@ -1,6 +1,6 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.answers.delivery import BodyDelivery, NoDelivery
+from codexd.answers.delivery import BodyDelivery, Delivery
 from codexd.fronts.openai import CHAT
 from codexd.neutral.fault import fault
 from tests.support.list_writer import ListWriter
@@ -16,7 +16,7 @@ class BodyDeliveryTests(SynchronousTestCase):
         self.delivered += 1
 
     def test_nothing_is_sent_before_the_end(self) -> None:
-        self.delivery.advance()
+        self.delivery.start()
         self.delivery.hurry()
         self.assertEqual((self.writer.body, self.writer.ends, self.delivered), (None, 0, 0))
         self.assertFalse(self.delivery.opened)
@@ -40,12 +40,12 @@ class BodyDeliveryTests(SynchronousTestCase):
         self.assertTrue(self.writer.aborted)
 
 
-class NoDeliveryTests(SynchronousTestCase):
+class DeliveryTests(SynchronousTestCase):
     def test_the_end_is_delivered_at_once(self) -> None:
         for end in ("finish", "refuse"):
             delivered: list[str] = []
-            delivery = NoDelivery(lambda delivered=delivered: delivered.append("delivered"))  # type: ignore[misc]
-            for step in ("advance", "hurry", "stop", "abort"):
+            delivery = Delivery(lambda delivered=delivered: delivered.append("delivered"))  # type: ignore[misc]
+            for step in ("start", "hurry", "stop", "abort"):
                 getattr(delivery, step)()
             self.assertEqual((delivered, delivery.opened), ([], False))
             getattr(delivery, end)(*((fault("busy"),) if end == "refuse" else ()))

@@ -67,7 +67,8 @@ class CreateHandlers:
         await answer.queued.wait()
         if answer.rejection is not None:
             raise FaultError(answer.rejection)
-        assert answer.accepted is not None
+        assert answer.storage is not None
+        assert answer.storage.accepted is not None
         set_response_headers(request, answer.ignored)
         if decoded.stream:
             writer = SseWriter(request)
@@ -75,7 +76,7 @@ class CreateHandlers:
             writer.on_client_left(replay.client_left)
             replay.start()
             return await writer.done
-        return request.send(200, responses.render_stored(answer.accepted))
+        return request.send(200, responses.render_stored(answer.storage.accepted))
 
 
 def printable_model_name(name: str) -> str:
