@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import evolve
-
 from codexd.fronts import json_fields, parameters
 from codexd.fronts.chat.decoded_request import DecodedChatRequest
 from codexd.fronts.chat.history import parse_messages
@@ -138,7 +136,7 @@ def include_usage(fields: Fields) -> bool:
 def _parse_thinking(fields: Fields, show_reasoning: bool) -> ReasoningOptions:
     """Parse the reasoning options; shown reasoning needs a summary, which Chat cannot request."""
     asked = parameters.parse_thinking(fields)
-    return evolve(asked, summary="auto") if show_reasoning and asked.summary is None else asked
+    return ReasoningOptions(asked.effort, "auto") if show_reasoning and asked.summary is None else asked
 
 
 def _echoed_tier(turn: Turn) -> str | None:
