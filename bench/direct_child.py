@@ -39,10 +39,10 @@ class DirectChild:
 
     def first_text_seconds(self, model: str, text: str) -> float:
         """Run one turn on a new thread and return the seconds to the first text."""
-        turn = Turn(model, (Message("user", (TextPart(text),)),))
+        turn = Turn(model=model, items=(Message(role="user", parts=(TextPart(text),)),))
         start = time.perf_counter()
         thread_started = self._wait_for_result(
-            self._send(profile.build_thread_start(turn, Profile(False, str(self._workspace))))
+            self._send(profile.build_thread_start(turn, Profile(agent=False, cwd=str(self._workspace))))
         )
         thread = thread_started["thread"]["id"]
         self._send(bindings.InjectItems(thread, profile.encode_history(turn, turn.items)))

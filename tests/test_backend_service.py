@@ -17,7 +17,7 @@ from tests.routing.test_fallback import EventRecorder
 from tests.support.contexts import context
 from tests.test_service import DaemonReactor
 
-LOCAL = Upstream("local", "http://127.0.0.1:1/v1", prefix="local/", models=("small", "embedder"))
+LOCAL = Upstream(name="local", base_url="http://127.0.0.1:1/v1", prefix="local/", models=("small", "embedder"))
 
 SHELL = Codex(binary="/bin/sh")
 
@@ -49,21 +49,23 @@ class BackendServiceTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
 
     def test_an_alias_of_a_codex_model_is_not_offered_without_codex(self) -> None:
-        aliases = (ModelAlias("mine", model="small", upstream="local"), ModelAlias("codexs", model="gpt-5"))
+        aliases = (ModelAlias(name="mine", model="small", upstream="local"), ModelAlias(name="codexs", model="gpt-5"))
         service = self.build(LOCAL, models=Models(alias=aliases))
         self.assertEqual(self.names(service), ["mine", "local/small", "local/embedder"])
-        turn, sink = Turn("codexs", ()), EventRecorder()
+        turn, sink = Turn(model="codexs", items=()), EventRecorder()
         refused = self.assertRaises(FaultError, service.backend.begin, turn, context(), sink).fault
         self.assertEqual(refused.kind, "unknown_model")
 
     def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:
-        broken = Upstream("local", "https://127.0.0.1:1/v1", ca_file="/no/such/file.pem")
+        broken = Upstream(name="local", base_url="https://127.0.0.1:1/v1", ca_file="/no/such/file.pem")
         error = self.assertRaises(ConfigurationError, self.build, broken)
         self.assertIn("upstream 'local': ca_file", str(error))
 
     def test_the_key_file_of_an_upstream_must_hold_one_line(self) -> None:
         path = Path(self.mktemp())
         path.write_text("two\nlines\n")
-        error = self.assertRaises(ConfigurationError, self.build, Upstream("a", "http://b/v1", key_file=str(path)))
+        error = self.assertRaises(
+            ConfigurationError, self.build, Upstream(name="a", base_url="http://b/v1", key_file=str(path))
+        )
         self.assertIn("must contain one line of visible ASCII", str(error))
         self.assertNotIn("two", str(error))

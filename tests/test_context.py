@@ -6,7 +6,12 @@ from codexd.neutral.event import Usage
 
 class RequestRecordTests(SynchronousTestCase):
     def test_tokens_are_summed_over_all_choices(self) -> None:
-        record = RequestRecord(usages=[Usage(1, 2, 3, 4, 5), Usage(10, 20, 30, 40, 50)])
+        record = RequestRecord(
+            usages=[
+                Usage(input_tokens=1, cached_tokens=2, cache_write_tokens=3, output_tokens=4, reasoning_tokens=5),
+                Usage(input_tokens=10, cached_tokens=20, cache_write_tokens=30, output_tokens=40, reasoning_tokens=50),
+            ]
+        )
         self.assertEqual(record.tokens(), dict(zip(TOKEN_KINDS, (11, 22, 33, 44, 55), strict=True)))
 
     def test_the_back_end_asked_last_replaces_the_one_before(self) -> None:

@@ -135,7 +135,7 @@ class StartTests(DaemonTestCase):
         self.assertEqual(self.reactor.processes, [])
 
     def test_an_unusable_upstream_stops_the_start_with_a_message(self) -> None:
-        upstream = Upstream("up", "http://127.0.0.1:1/v1", key_env="NOT_SET")
+        upstream = Upstream(name="up", base_url="http://127.0.0.1:1/v1", key_env="NOT_SET")
         environ = {"HOME": str(self.home)}
         daemon = Daemon(Settings(upstream=(upstream,)), environ, self.reactor, connect=InlineExecutor)
         with self.assertRaises(SystemExit) as ended:

@@ -16,7 +16,7 @@ HOME = Path("/home/me/.codex")
 class StartupBannerTests(SynchronousTestCase):
     def url(self, *listen: str) -> str | None:
         """Return the URL of the suggested command, None if there is none."""
-        lines = render_startup_banner(Settings(Http(listen=listen)), "account", HOME)
+        lines = render_startup_banner(Settings(http=Http(listen=listen)), "account", HOME)
         return lines[1].removeprefix("Try: curl ").removesuffix("/v1/models") if len(lines) == 2 else None
 
     def test_the_first_line_names_the_models(self) -> None:
@@ -27,7 +27,10 @@ class StartupBannerTests(SynchronousTestCase):
             self.assertTrue(lines.rstrip(")").endswith("/home/me/.codex"), lines)
 
     def test_upstreams_are_named_with_or_without_codex(self) -> None:
-        upstreams = Upstream("local", "http://127.0.0.1:1/v1"), Upstream("cloud", "https://c/v1")
+        upstreams = (
+            Upstream(name="local", base_url="http://127.0.0.1:1/v1"),
+            Upstream(name="cloud", base_url="https://c/v1"),
+        )
         alone = render_startup_banner(Settings(upstream=upstreams), "none", HOME)[0]
         self.assertTrue(alone.endswith("serves the models of local and the models of cloud"), alone)
         beside = render_startup_banner(Settings(upstream=upstreams), "account", HOME)[0]
@@ -46,7 +49,7 @@ class StartupBannerTests(SynchronousTestCase):
 
     def test_with_keys_the_command_has_a_placeholder(self) -> None:
         for provider in ("account", "scripted"):
-            lines = " ".join(render_startup_banner(Settings(Http(api_keys=("sk-secret",))), provider, HOME))  # type: ignore[arg-type]
+            lines = " ".join(render_startup_banner(Settings(http=Http(api_keys=("sk-secret",))), provider, HOME))  # type: ignore[arg-type]
             self.assertIn("-H 'authorization: Bearer YOUR-KEY'", lines)
             self.assertNotIn("sk-secret", lines)
 

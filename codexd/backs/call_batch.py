@@ -10,7 +10,7 @@ from codexd.neutral.turn import ToolCall, ToolResult
 from codexd.wire.jsonrpc import RpcId
 
 
-@define
+@define(kw_only=True)
 class ToolCallBatch:
     """The tool calls of one model response.
 

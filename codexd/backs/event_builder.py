@@ -189,7 +189,11 @@ class EventBuilder:
             return []
         events, index = self._start_item(), self._next_index()
         id = call.id or f"fc_{call.call_id}"
-        events.append(e.CallOpened(index, id, call.call_id, call.name, call.kind, call.namespace))
+        events.append(
+            e.CallOpened(
+                index=index, id=id, call_id=call.call_id, name=call.name, kind=call.kind, namespace=call.namespace
+            )
+        )
         if call.arguments:
             self._texts.append(call.arguments)
             events.append(e.CallDelta(index, call.arguments))

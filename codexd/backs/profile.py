@@ -52,7 +52,7 @@ _PLAIN: Final[dict[str, Json]] = {
 _DEFAULT_TIERS: Final = frozenset(("auto", "default"))
 
 
-@frozen
+@frozen(kw_only=True)
 class Profile:
     """Settings for starting threads.
 
@@ -146,4 +146,4 @@ def build_requirements(turn: Turn) -> tuple[Message, ...]:
         requirements.append(f"You must answer by calling one of these tools and nothing else: {names}.")
     if turn.format.kind == "json_object":
         requirements.append("Answer with exactly one valid JSON object and nothing else.")
-    return (Message("developer", (TextPart(" ".join(requirements)),)),) if requirements else ()
+    return (Message(role="developer", parts=(TextPart(" ".join(requirements)),)),) if requirements else ()

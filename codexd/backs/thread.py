@@ -72,7 +72,7 @@ class Thread:
         self.malformed_count = 0
         self._profile = setup
         self._turn_id: str | None = None
-        self._turn = Turn("", ())
+        self._turn = Turn(model="", items=())
         self._encoded_items: tuple[Json, ...] = ()
         self._translator = TurnTranslator(self._turn)
         # The calls the client has answered; the child may request their results later.

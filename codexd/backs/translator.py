@@ -32,7 +32,7 @@ class TurnTranslator:
     """
 
     def __init__(self, turn: Turn, batch: ToolCallBatch | None = None) -> None:
-        self.batch = batch or ToolCallBatch(turn.parallel_tool_calls)
+        self.batch = batch or ToolCallBatch(parallel=turn.parallel_tool_calls)
         self.compacted = False
         self.response_complete = False
         self.results_expected = True
@@ -64,7 +64,9 @@ class TurnTranslator:
         self.results_expected = self.results_expected and json.is_valid(arguments)
         if tool.kind == "custom":
             arguments = unwrap_custom_input(arguments)
-        call = ToolCall(call_id, tool.name, arguments, tool.kind, tool.namespace, id)
+        call = ToolCall(
+            call_id=call_id, name=tool.name, arguments=arguments, kind=tool.kind, namespace=tool.namespace, id=id
+        )
         return self._builder.add_call(call) if self.batch.add(call) else []
 
     def emit_queued_call(self, call: ToolCall) -> list[Event]:

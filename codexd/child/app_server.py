@@ -115,7 +115,7 @@ class AppServerThread:
     def __init__(self, setup: ThreadSetup) -> None:
         window = DEFAULT_WINDOW_TOKENS if setup.window_tokens is None else setup.window_tokens
         self._thread = Thread(_profile(setup), window)
-        self._turn = Turn("", ())
+        self._turn = Turn(model="", items=())
         # The hot path: without a call of its own.
         self.receive = self._thread.receive
 

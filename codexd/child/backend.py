@@ -26,7 +26,7 @@ from codexd.policy.fallback import CODEX
 from codexd.policy.truncation import truncate
 from codexd.settings import ModelAlias, Settings
 
-_NO_ALIAS: Final = ModelAlias("")
+_NO_ALIAS: Final = ModelAlias(name="")
 """Settings of a model that is requested by its own name."""
 
 _MAX_WARNINGS: Final = 16

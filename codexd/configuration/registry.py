@@ -13,7 +13,7 @@ from codexd.settings import Range, Settings
 _TYPE_NAMES: Final = {str: "text", bool: "true or false", int: "whole number", float: "number"}
 
 
-@frozen
+@frozen(kw_only=True)
 class Setting:
     """One setting.
 

@@ -8,7 +8,7 @@ they are framed (server-sent events, WebSocket messages) is up to the writer.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from attrs import evolve, field
+from attrs import evolve
 
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
@@ -27,7 +27,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 """Names and values of HTTP headers."""
 
 
-@frozen
+@frozen(kw_only=True)
 class RequestOptions:
     """Whose request is decoded, and the settings that apply to it.
 
@@ -40,10 +40,10 @@ class RequestOptions:
     """
 
     principal: str
-    modes: frozenset[str] = field(default=frozenset(), kw_only=True)
-    drop_hosted: bool = field(default=False, kw_only=True)
-    show_reasoning: bool = field(default=True, kw_only=True)
-    calls_as_text: bool = field(default=False, kw_only=True)
+    modes: frozenset[str] = frozenset()
+    drop_hosted: bool = False
+    show_reasoning: bool = True
+    calls_as_text: bool = False
 
 
 def turn_for_choice(turn: Turn, index: int) -> Turn:

@@ -50,10 +50,10 @@ def parse_function_tool(tool: Fields, namespace: str | None = None) -> Tool:
     """Parse a function declaration: nested, flat, or an element of Chat's deprecated `functions`."""
     body = tool.object("function") or tool
     return Tool(
-        parse_tool_name(body),
-        body.text("description") or "",
-        parse_json_text(body, "parameters") or "{}",
-        body.flag("strict", False) if body.has("strict") else None,
+        name=parse_tool_name(body),
+        description=body.text("description") or "",
+        parameters=parse_json_text(body, "parameters") or "{}",
+        strict=body.flag("strict", False) if body.has("strict") else None,
         namespace=namespace,
     )
 
@@ -61,7 +61,9 @@ def parse_function_tool(tool: Fields, namespace: str | None = None) -> Tool:
 def _custom(tool: Fields, namespace: str | None) -> Tool:
     body = tool.object("custom") or tool
     description = body.text("description") or ""
-    return Tool(parse_tool_name(body), description, kind="custom", namespace=namespace, grammar=_grammar(body))
+    return Tool(
+        name=parse_tool_name(body), description=description, kind="custom", namespace=namespace, grammar=_grammar(body)
+    )
 
 
 def _grammar(body: Fields) -> JsonText | None:
@@ -135,16 +137,16 @@ def parse_sampling(fields: Fields, *limits: str, logprobs: bool = False) -> Samp
     """
     found = [fields.integer(name, 1, 2**53) for name in limits]
     return Sampling(
-        fields.number("temperature", 0, 2),
-        fields.number("top_p", 0, 1),
-        fields.number("presence_penalty", -2, 2),
-        fields.number("frequency_penalty", -2, 2),
-        fields.integer("seed", -(2**63), 2**63 - 1),
-        next((limit for limit in found if limit is not None), None),
-        parse_stop(fields),
-        logprobs,
-        fields.integer("top_logprobs", 0, 20),
-        parse_json_text(fields, "logit_bias"),
+        temperature=fields.number("temperature", 0, 2),
+        top_p=fields.number("top_p", 0, 1),
+        presence_penalty=fields.number("presence_penalty", -2, 2),
+        frequency_penalty=fields.number("frequency_penalty", -2, 2),
+        seed=fields.integer("seed", -(2**63), 2**63 - 1),
+        max_tokens=next((limit for limit in found if limit is not None), None),
+        stop=parse_stop(fields),
+        logprobs=logprobs,
+        top_logprobs=fields.integer("top_logprobs", 0, 20),
+        logit_bias=parse_json_text(fields, "logit_bias"),
     )
 
 
@@ -180,11 +182,17 @@ def parse_format(fields: Fields, name: str) -> ResponseFormat:
         return ResponseFormat()
     kind = asked.required_choice("type", ("text", "json_object", "json_schema"))
     if kind != "json_schema":
-        return ResponseFormat(cast(Literal["text", "json_object"], kind))
+        return ResponseFormat(kind=cast(Literal["text", "json_object"], kind))
     body = asked.object("json_schema") or asked
     strict = body.flag("strict", False) if body.has("strict") else None
     label = parse_tool_name(body) if body.has("name") else None
-    return ResponseFormat("json_schema", parse_json_text(body, "schema"), label, strict, body.text("description"))
+    return ResponseFormat(
+        kind="json_schema",
+        schema=parse_json_text(body, "schema"),
+        name=label,
+        strict=strict,
+        description=body.text("description"),
+    )
 
 
 def parse_metadata(fields: Fields) -> tuple[tuple[str, str], ...]:

@@ -43,7 +43,7 @@ class Dependencies:
         principal, header = request.context.principal, request.getHeader
         calls = self.output_modes.choose([header(name) for name in output_mode.HEADERS], principal)
         return RequestOptions(
-            principal,
+            principal=principal,
             modes=compatibility.choose_modes(header(compatibility.HEADER), frozenset(self.responses.compatibility)),
             drop_hosted=self.responses.hosted_tools == "drop",
             show_reasoning=self.http.reasoning_content,

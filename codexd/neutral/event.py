@@ -12,7 +12,7 @@ from codexd.neutral.turn import CallKind, JsonText
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
-@frozen
+@frozen(kw_only=True)
 class Usage:
     """Token counts as the model's provider reported them; `estimated` if codexd estimated them instead.
 
@@ -121,7 +121,7 @@ class ReasoningClosed:
     complete: bool = True
 
 
-@frozen
+@frozen(kw_only=True)
 class CallOpened:
     """Opens a call of one of the client's tools."""
 

@@ -10,7 +10,7 @@ from attrs import evolve
 from codexd.neutral.records import frozen
 
 
-@frozen
+@frozen(kw_only=True)
 class Fault:
     """One failure as reported to a client.
 
@@ -50,7 +50,7 @@ SERVER = "server_error"
 
 
 def _invalid(kind: str, code: str | None, message: str = "", status: int = 400) -> Fault:
-    return Fault(kind, status, INVALID, code, message, should_retry=False)
+    return Fault(kind=kind, status=status, type=INVALID, code=code, message=message, should_retry=False)
 
 
 def _server(
@@ -62,7 +62,15 @@ def _server(
     retry_after_seconds: float | None = None,
     should_retry: bool | None = None,
 ) -> Fault:
-    return Fault(kind, status, SERVER, code or kind, message, None, retry_after_seconds, should_retry)
+    return Fault(
+        kind=kind,
+        status=status,
+        type=SERVER,
+        code=code or kind,
+        message=message,
+        retry_after_seconds=retry_after_seconds,
+        should_retry=should_retry,
+    )
 
 
 _FAULTS: Final = {
@@ -127,26 +135,26 @@ _FAULTS: Final = {
         ),
         # Limits.
         Fault(
-            "rate_limited",
-            429,
-            "requests",
-            "rate_limit_exceeded",
-            "The model's provider limits the request rate.",
+            kind="rate_limited",
+            status=429,
+            type="requests",
+            code="rate_limit_exceeded",
+            message="The model's provider limits the request rate.",
         ),
         Fault(
-            "quota_exhausted",
-            429,
-            "insufficient_quota",
-            "insufficient_quota",
-            "The account behind this server has used up its quota.",
+            kind="quota_exhausted",
+            status=429,
+            type="insufficient_quota",
+            code="insufficient_quota",
+            message="The account behind this server has used up its quota.",
             should_retry=False,
         ),
         Fault(
-            "busy",
-            429,
-            "requests",
-            "rate_limit_exceeded",
-            "This server has reached its limit of concurrent requests. Try again shortly.",
+            kind="busy",
+            status=429,
+            type="requests",
+            code="rate_limit_exceeded",
+            message="This server has reached its limit of concurrent requests. Try again shortly.",
             retry_after_seconds=1.0,
         ),
         # Failures of codexd, of the child process or of an upstream.

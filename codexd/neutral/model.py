@@ -3,7 +3,7 @@
 from codexd.neutral.records import frozen
 
 
-@frozen
+@frozen(kw_only=True)
 class ModelCard:
     """One entry of `GET /v1/models`.
 

@@ -26,7 +26,7 @@ from codexd.neutral.turn import (
 Output = Message | Reasoning | ToolCall | WebSearchCall
 
 
-@frozen
+@frozen(kw_only=True)
 class Reply:
     """A whole answer: its items in order, its finish reason or fault, and its token usage.
 
@@ -62,7 +62,7 @@ class Reply:
         return tuple(item for item in self.items if isinstance(item, ToolCall))
 
 
-@define
+@define(kw_only=True)
 class _ItemBuffer:
     """Collects the deltas of one item. They are joined only when the item is built."""
 
@@ -95,24 +95,32 @@ def _message(item: _ItemBuffer) -> Message:
         parts.append(TextPart("".join(item.text), tuple(item.annotations), concat_json_arrays(item.logprobs)))
     if item.refusal:
         parts.append(RefusalPart("".join(item.refusal)))
-    return Message("assistant", tuple(parts), item.opened.phase, item.opened.id, item.complete)
+    return Message(
+        role="assistant", parts=tuple(parts), phase=item.opened.phase, id=item.opened.id, complete=item.complete
+    )
 
 
 def _reasoning(item: _ItemBuffer) -> Reasoning:
-    return Reasoning(_join(item.summary), _join(item.content), item.encrypted, item.opened.id, item.complete)
+    return Reasoning(
+        summary=_join(item.summary),
+        content=_join(item.content),
+        encrypted=item.encrypted,
+        id=item.opened.id,
+        complete=item.complete,
+    )
 
 
 def _call(item: _ItemBuffer) -> ToolCall:
     opened = item.opened
     assert isinstance(opened, e.CallOpened)
     return ToolCall(
-        opened.call_id,
-        opened.name,
-        "".join(item.text),
-        opened.kind,
-        opened.namespace,
-        opened.id,
-        item.complete,
+        call_id=opened.call_id,
+        name=opened.name,
+        arguments="".join(item.text),
+        kind=opened.kind,
+        namespace=opened.namespace,
+        id=opened.id,
+        complete=item.complete,
     )
 
 
@@ -150,13 +158,15 @@ class Fold:
     def build_reply(self) -> Reply:
         """Build the reply from the events so far."""
         items = tuple(self.build_item(index) for index in range(len(self._items)))
-        return Reply(items, self._finish, self._usage, self._fault, _join(self._reasoning))
+        return Reply(
+            items=items, finish=self._finish, usage=self._usage, fault=self._fault, reasoning=_join(self._reasoning)
+        )
 
     def _began(self, event: e.Began) -> None:
         """Ignore the event: it has no content."""
 
     def _opened(self, event: e.Opened) -> None:
-        self._items.append(_ItemBuffer(event))
+        self._items.append(_ItemBuffer(opened=event))
 
     def _text(self, event: e.TextDelta) -> None:
         buffer = self._items[event.index]

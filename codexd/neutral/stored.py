@@ -28,7 +28,7 @@ class StoredItem:
     body: bytes
 
 
-@frozen
+@frozen(kw_only=True)
 class StoredResponse:
     """One response.
 

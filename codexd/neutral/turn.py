@@ -60,7 +60,7 @@ class AudioPart:
 Part = TextPart | RefusalPart | ImagePart | FilePart | AudioPart
 
 
-@frozen
+@frozen(kw_only=True)
 class Message:
     """A message. `phase` (commentary, final_answer) is a field of Codex's, passed on unchanged."""
 
@@ -71,7 +71,7 @@ class Message:
     complete: bool = True
 
 
-@frozen
+@frozen(kw_only=True)
 class Reasoning:
     """A reasoning item: summary parts, unencrypted text parts, and the encrypted content to send back."""
 
@@ -82,7 +82,7 @@ class Reasoning:
     complete: bool = True
 
 
-@frozen
+@frozen(kw_only=True)
 class ToolCall:
     """A tool call of the model. `arguments` is exact: a function's JSON or a custom tool's raw input."""
 
@@ -117,7 +117,7 @@ class ToolResult:
 Item = Message | Reasoning | ToolCall | WebSearchCall | ToolResult
 
 
-@frozen
+@frozen(kw_only=True)
 class Tool:
     """A tool of the client. `parameters` is its JSON Schema; `grammar` (custom tools only) its input format.
 
@@ -169,7 +169,7 @@ class ToolChoice:
     names: tuple[str, ...] = ()
 
 
-@frozen
+@frozen(kw_only=True)
 class Sampling:
     """Sampling parameters; None is the model's default.
 
@@ -197,7 +197,7 @@ class ReasoningOptions:
     summary: str | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class ResponseFormat:
     """The required format of the answer; `schema` is the JSON Schema if `kind` is json_schema."""
 
@@ -208,7 +208,7 @@ class ResponseFormat:
     description: str | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class Turn:
     """One request for an answer, with the whole history.
 

@@ -73,7 +73,7 @@ class ModelCatalog:
         aliased = tuple(alias.name for alias in self.aliases)
         visible = (one.id for one in self.models if not one.is_hidden)
         names = aliased + tuple(id for id in visible if id not in aliased)
-        return tuple(ModelCard(name, efforts=self.efforts(name)) for name in names)
+        return tuple(ModelCard(id=name, efforts=self.efforts(name)) for name in names)
 
     def efforts(self, name: str) -> tuple[str, ...]:
         """Return the efforts that are accepted as a suffix of a name."""

@@ -38,7 +38,7 @@ class UpstreamModels:
         """The exposed models. Allowed models are included even before the upstream's list is read."""
         own = {card.id: card for card in self.listed}
         if self.allowed:
-            cards = [evolve(own.get(name, ModelCard(name)), id=exposed) for exposed, name in self.allowed]
+            cards = [evolve(own.get(name, ModelCard(id=name)), id=exposed) for exposed, name in self.allowed]
         else:
             cards = [*self.listed]
         return tuple(evolve(card, id=self.prefix + card.id) for card in cards)

@@ -66,11 +66,11 @@ class ModelRouter:
     def models(self) -> tuple[ModelCard, ...]:
         """Return the models of all back ends; of equal names the first back end's counts (IModelBackend)."""
         reachable = (alias for alias in self._aliases.values() if (alias.upstream or CODEX) in self._entries)
-        cards = {alias.name: ModelCard(alias.name) for alias in reachable}
+        cards = {alias.name: ModelCard(id=alias.name) for alias in reachable}
         for entry in self._entries.values():
             for card in entry.backend.models():
                 known = cards.get(card.id)
-                if known is None or known == ModelCard(card.id):
+                if known is None or known == ModelCard(id=card.id):
                     cards[card.id] = card
         return tuple(cards.values())
 

@@ -135,7 +135,7 @@ class ScriptedUsage:
         return self.input_tokens + self.output_tokens
 
 
-@frozen
+@frozen(kw_only=True)
 class AnswerPlan:
     """One planned answer."""
 

@@ -50,7 +50,7 @@ def build_answer(body: Mapping[str, Json], now: float) -> "ChatAnswer":
     )
 
 
-@define
+@define(kw_only=True)
 class ChatAnswer:
     """One Chat answer. It can be rendered once: as frames or as one body."""
 

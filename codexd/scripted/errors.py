@@ -10,7 +10,7 @@ RETRY_AFTER_SECONDS = 1
 """The Retry-After of a 429: the smallest positive integer."""
 
 
-@frozen
+@frozen(kw_only=True)
 class ErrorEnvelope:
     """One error response: its HTTP status and the fields of the envelope."""
 
@@ -70,10 +70,10 @@ def error_for_status(status: int) -> ErrorEnvelope:
     server = ("server_error", None)
     type, code = _BY_STATUS.get(status, server if status >= 500 else ("invalid_request_error", None))
     message = _RATE_LIMIT_MESSAGE if status == 429 else f"The script requested status {status}."
-    return ErrorEnvelope(status, message, type, code)
+    return ErrorEnvelope(status=status, message=message, type=type, code=code)
 
 
 def error_for_code(code: str) -> ErrorEnvelope:
     """Return the error of `fail: CODE`. Its status is used for answers that are not streamed."""
     status, type, message = _BY_CODE.get(code, (500, "server_error", f"The script requested the error {code}."))
-    return ErrorEnvelope(status, message, type, code)
+    return ErrorEnvelope(status=status, message=message, type=type, code=code)

@@ -14,7 +14,7 @@ FRAMES_PER_WRITE = 16
 
 
 @implementer(IPushProducer)
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class FrameWriter:
     """Writes one answer. Ends after the last frame, by `stopProducing`, or when the client disconnects."""
 

@@ -27,7 +27,7 @@ class ScriptedTool:
     namespace: str | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class RequestEcho:
     """The fields of the request that the `seen:` verb returns; JSON members stay encoded."""
 
@@ -53,7 +53,7 @@ class RequestEcho:
         return encode(view).decode()
 
 
-@frozen
+@frozen(kw_only=True)
 class ScriptedPrompt:
     """The last user message, and the tool results after it."""
 
@@ -72,7 +72,9 @@ class ScriptedPrompt:
     """The stop sequences."""
     digest: str = ""
     """The digest of all roles and contents, without item ids, which Codex generates for each request."""
-    echo: RequestEcho = RequestEcho(None, b"[]", (), b"null", MODEL, None, b"null")
+    echo: RequestEcho = RequestEcho(
+        instructions=None, input=b"[]", tools=(), tool_choice=b"null", model=MODEL, effort=None, text=b"null"
+    )
 
 
 class _Kind(Enum):

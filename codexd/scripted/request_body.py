@@ -35,7 +35,7 @@ def read(request: Any) -> bytes:
     try:
         return inflate.inflate(request.getHeader("content-encoding") or "", request.content.read(), MAX_BODY_BYTES)
     except inflate.DecodingError as error:
-        raise RequestRejectedError(ErrorEnvelope(_STATUSES.get(type(error), 400), str(error))) from None
+        raise RequestRejectedError(ErrorEnvelope(status=_STATUSES.get(type(error), 400), message=str(error))) from None
 
 
 def parse(body: bytes) -> dict[str, Json]:
@@ -47,7 +47,7 @@ def parse(body: bytes) -> dict[str, Json]:
     try:
         value = decode(body)
     except JsonError as error:
-        raise RequestRejectedError(ErrorEnvelope(400, f"The body is not valid JSON: {error}")) from None
+        raise RequestRejectedError(ErrorEnvelope(status=400, message=f"The body is not valid JSON: {error}")) from None
     if not isinstance(value, dict):
-        raise RequestRejectedError(ErrorEnvelope(400, "The body is not a JSON object."))
+        raise RequestRejectedError(ErrorEnvelope(status=400, message="The body is not a JSON object."))
     return value

@@ -23,7 +23,7 @@ NamedEvent: TypeAlias = tuple[str, JsonObject]
 """The name of an event, and its members without those common to the item."""
 
 
-@frozen
+@frozen(kw_only=True)
 class ResponsesItem:
     """One output item: its object when it is added (`opened`), its events, and its object when it is done."""
 

@@ -105,7 +105,7 @@ class ScriptedModel(Resource):
         except RequestRejectedError as error:
             _send_error(request, error.error)
         except JsonError as error:
-            _send_error(request, ErrorEnvelope(400, f"The body cannot be encoded again: {error}"))
+            _send_error(request, ErrorEnvelope(status=400, message=f"The body cannot be encoded again: {error}"))
         return NOT_DONE_YET
 
     def _route(self, request: Request) -> None:
@@ -115,7 +115,7 @@ class ScriptedModel(Resource):
             return _send(request, 200, document)
         dialect = _DIALECTS.get(request.path)
         if dialect is None:
-            raise RequestRejectedError(ErrorEnvelope(404, "Unknown request URL.", code="unknown_url"))
+            raise RequestRejectedError(ErrorEnvelope(status=404, message="Unknown request URL.", code="unknown_url"))
         _require_method(request, b"POST")
         raw = request_body.read(request)
         body = request_body.parse(raw)
@@ -145,7 +145,9 @@ class ScriptedModel(Resource):
         request.setHeader(b"content-type", b"text/event-stream; charset=utf-8")
         request.setHeader(b"cache-control", b"no-cache")
         end = _ABNORMAL_ENDS.get(type(answer.plan.ending), Request.finish)
-        FrameWriter(self._clock, request, answer.frames(), answer.plan.pace_seconds, end).start()
+        FrameWriter(
+            clock=self._clock, request=request, frames=answer.frames(), pace_seconds=answer.plan.pace_seconds, end=end
+        ).start()
 
     def _send_whole(self, request: Request, answer: DialectAnswer) -> None:
         end = _ABNORMAL_ENDS.get(type(answer.plan.ending))
@@ -193,7 +195,9 @@ def _require_method(request: Request, method: bytes) -> None:
     if request.method != method:
         name = method.decode()
         raise RequestRejectedError(
-            ErrorEnvelope(405, f"Only {name} is allowed for this URL.", code="method_not_allowed", allow=name)
+            ErrorEnvelope(
+                status=405, message=f"Only {name} is allowed for this URL.", code="method_not_allowed", allow=name
+            )
         )
 
 

@@ -50,7 +50,7 @@ class Log:
     level: Literal["debug", "info", "warn", "error"] = "info"
 
 
-@frozen
+@frozen(kw_only=True)
 class Settings:
     """All settings.
 

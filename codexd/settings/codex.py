@@ -7,7 +7,7 @@ from attrs import frozen
 from codexd.settings.ranges import Bytes, Count, Limit, Seconds, Share
 
 
-@frozen
+@frozen(kw_only=True)
 class Codex:
     """The Codex processes: program, CODEX_HOME, number, restarts.
 
@@ -54,7 +54,7 @@ class Codex:
     drain_seconds: Seconds = 10.0
 
 
-@frozen
+@frozen(kw_only=True)
 class Turns:
     """Time limits of responses, and what is kept between requests.
 

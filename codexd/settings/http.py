@@ -5,7 +5,7 @@ from attrs import field, frozen
 from codexd.settings.ranges import Bytes, Seconds
 
 
-@frozen
+@frozen(kw_only=True)
 class Http:
     """The HTTP server: addresses, keys, and limits per client.
 

@@ -7,7 +7,7 @@ from attrs import frozen
 from codexd.settings.ranges import Count, Seconds
 
 
-@frozen
+@frozen(kw_only=True)
 class ModelAlias:
     """An alias: a model name that clients may request, and the model it means.
 

@@ -7,7 +7,7 @@ from attrs import frozen
 from codexd.settings.ranges import Bytes, Count, Seconds
 
 
-@frozen
+@frozen(kw_only=True)
 class Responses:
     """Storage and dialect of /v1/responses and /v1/conversations.
 

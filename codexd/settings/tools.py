@@ -7,7 +7,7 @@ from attrs import frozen
 from codexd.settings.ranges import Count, Limit
 
 
-@frozen
+@frozen(kw_only=True)
 class Tools:
     """Tool calls as text: which clients get them, and the limits of calls in a model's text.
 

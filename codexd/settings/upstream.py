@@ -7,7 +7,7 @@ from attrs import frozen
 from codexd.settings.ranges import Bytes, Count, Limit, Seconds
 
 
-@frozen
+@frozen(kw_only=True)
 class Upstream:
     """A server with a Chat Completions API, and the features it supports.
 

@@ -12,7 +12,7 @@ from attrs import frozen
 Work = Callable[[sqlite3.Connection], Any]
 
 
-@frozen
+@frozen(kw_only=True)
 class StoreCall:
     """One call to the store.
 

@@ -122,10 +122,12 @@ class StoreCalls:
     # The queue.
 
     def _read(self, name: str, work: Work) -> "Deferred[Any]":
-        return self._submit(StoreCall(name, work, request_id=self._request_id))
+        return self._submit(StoreCall(name=name, work=work, request_id=self._request_id))
 
     def _write(self, name: str, work: Work, on_result: Callable[[Any], object] = lambda _: None) -> "Deferred[Any]":
-        return self._submit(StoreCall(name, work, writes=True, on_result=on_result, request_id=self._request_id))
+        return self._submit(
+            StoreCall(name=name, work=work, writes=True, on_result=on_result, request_id=self._request_id)
+        )
 
 
 def _return_none(_: object) -> None:

@@ -80,8 +80,8 @@ class Store(StoreCalls, Service):
         self._queue, self._stored = CallQueue(executor, self._metrics.count), 0
         super().startService()
         limit = partial(limit_size, max_bytes=self._settings.database_bytes)
-        self._submit(StoreCall("limit_size", limit)).addErrback(_ignore_logged)
-        count = StoreCall("count_responses", responses.count_responses, on_result=self._add_to_count)
+        self._submit(StoreCall(name="limit_size", work=limit)).addErrback(_ignore_logged)
+        count = StoreCall(name="count_responses", work=responses.count_responses, on_result=self._add_to_count)
         self._submit(count).addErrback(_ignore_logged)
         self._pruning.start(self._settings.prune_interval_seconds)
 

@@ -184,7 +184,16 @@ class CallExtractor:
         number = f"{self._token}{len(self.blocks):04x}"
         self.blocks[f"call_{number}"] = block
         index = self._numbering.allocate()
-        events.append(e.CallOpened(index, f"fc_{number}", f"call_{number}", tool.name, tool.kind, tool.namespace))
+        events.append(
+            e.CallOpened(
+                index=index,
+                id=f"fc_{number}",
+                call_id=f"call_{number}",
+                name=tool.name,
+                kind=tool.kind,
+                namespace=tool.namespace,
+            )
+        )
         return [*events, *([e.CallDelta(index, arguments)] if arguments else ()), e.CallClosed(index)]
 
     def _open_call(self, event: e.CallOpened) -> list[e.Event]:

@@ -39,7 +39,7 @@ class OfferedTools:
 
     def find(self, name: str) -> Tool | None:
         """Return the tool that a block calls; the block may omit the namespace."""
-        return self._by_name.get(name) or (Tool(name) if self.allow_any else None)
+        return self._by_name.get(name) or (Tool(name=name) if self.allow_any else None)
 
     def parameter_order(self, name: str) -> tuple[str, ...]:
         """Return the parameters of a tool in the order of its schema."""

@@ -99,10 +99,10 @@ def _convert_items(turn: Turn) -> tuple[Item, ...]:
         if isinstance(item, ToolCall):
             names[item.call_id] = qualified_name(item.name, item.namespace)
             text = _format_call(item, tools.get((item.namespace, item.name)))
-            _add_message(converted, Message("assistant", (TextPart(text),)), _is_by_assistant(before))
+            _add_message(converted, Message(role="assistant", parts=(TextPart(text),)), _is_by_assistant(before))
         elif isinstance(item, ToolResult):
             parts = _format_result(item, names.get(item.call_id, item.call_id))
-            _add_message(converted, Message("user", parts), isinstance(before, ToolResult))
+            _add_message(converted, Message(role="user", parts=parts), isinstance(before, ToolResult))
         else:
             converted.append(item)
     return tuple(converted)

@@ -8,7 +8,7 @@ from tests.support.list_writer import ListWriter
 
 class BodyDeliveryTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.writer = ListWriter(CHAT)
+        self.writer = ListWriter(dialect=CHAT)
         self.delivered = 0
         self.delivery = BodyDelivery(self.writer, lambda: b"{}", lambda: ("seed",), self.deliver)
 

@@ -78,7 +78,7 @@ class DeliveryHarness:
     def __init__(self, recording: Recording | None = None, position: int = 0, room: int | None = None) -> None:
         self.clock = Clock()
         self.recording = recording or Recording(retain=False)
-        self.writer = ListWriter(CHAT_DIALECT, room)
+        self.writer = ListWriter(dialect=CHAT_DIALECT, room=room)
         self.owner = RecordingOwner()
         self.delivery = self.owner.delivery = StreamDelivery(
             self.recording, position, self.writer, self.owner, self.clock, self.LIMITS, 3.0

@@ -147,12 +147,12 @@ class TransportTestCase(SynchronousTestCase):
         )
 
     def decode(self, dialect: Dialect, body: dict[str, Any]) -> DecodedRequest:
-        return dialect.decode(json.encode(body), RequestOptions("me")).complete(LoadedHistory())
+        return dialect.decode(json.encode(body), RequestOptions(principal="me")).complete(LoadedHistory())
 
     def start(self, dialect: Dialect, room: int | None = None, **fields: object) -> FakeTurn:
         """Start a streamed answer over a list writer and return its turn."""
         shape = {"model": "gpt-5", "input": "hi"} if dialect is RESPONSES else chat()
-        self.writer = ListWriter(dialect, room)
+        self.writer = ListWriter(dialect=dialect, room=room)
         decoded = self.decode(dialect, shape | {"stream": True} | fields)
         self.answer = Answer(self.answers, self.context, decoded, self.writer)
         self.answer.start()
@@ -173,7 +173,7 @@ class TransportTestCase(SynchronousTestCase):
 class InterfaceTests(SynchronousTestCase):
     def test_every_writer_provides_the_interface_of_its_responses(self) -> None:
         request = Request(InMemoryServer().connect()._protocol)
-        self.assertTrue(verifyObject(IStreamWriter, ListWriter(ANTHROPIC)))
+        self.assertTrue(verifyObject(IStreamWriter, ListWriter(dialect=ANTHROPIC)))
         self.assertTrue(verifyObject(IStreamWriter, SseWriter(request)))
         self.assertTrue(verifyObject(IBodyWriter, JsonWriter(request)))
 
@@ -345,7 +345,7 @@ class ReplayTests(TransportTestCase):
         (self.turn,) = self.server.backend.turns
 
     def replay(self, position: int = 0, room: int | None = None) -> Replay:
-        self.writer = ListWriter(RESPONSES, room)
+        self.writer = ListWriter(dialect=RESPONSES, room=room)
         record = RequestRecord(began=self.server.clock.seconds())
         context = RequestContext(id="two", principal="me", traceparent="", record=record)
         replay = Replay(self.answers, context, self.writer, self.background.recording, position)

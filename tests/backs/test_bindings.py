@@ -39,25 +39,25 @@ from tests.support.thread_harness import RECORDINGS, THREAD
 
 PARTS = (TextPart("t"), ImagePart("https://a/b.png", "low"), AudioPart("UklGRg==", "wav"))
 TURN = Turn(
-    "m1",
-    (
-        Message("system", (*PARTS, FilePart("data:text/plain,hi", "f.txt"))),
-        Message("assistant", (TextPart("t", ('{"type":"url_citation"}',)),), phase="commentary"),
+    model="m1",
+    items=(
+        Message(role="system", parts=(*PARTS, FilePart("data:text/plain,hi", "f.txt"))),
+        Message(role="assistant", parts=(TextPart("t", ('{"type":"url_citation"}',)),), phase="commentary"),
         WebSearchCall("ws", '{"type":"search","query":"q"}'),
-        Reasoning(("s",), ("c",), "sealed"),
-        ToolCall("c1", "f", "{}", namespace="n"),
+        Reasoning(summary=("s",), content=("c",), encrypted="sealed"),
+        ToolCall(call_id="c1", name="f", arguments="{}", namespace="n"),
         ToolResult("c1", PARTS),
-        ToolCall("c2", "g", "raw", kind="custom"),
+        ToolCall(call_id="c2", name="g", arguments="raw", kind="custom"),
         ToolResult("c2", (TextPart("t"),), kind="custom"),
     ),
     instructions="Be brief.",
     tools=(
-        Tool("f", namespace="n", namespace_description="d"),
-        Tool("g", kind="custom", grammar="g"),
-        Tool("h", parameters='{"type":"object"}'),
+        Tool(name="f", namespace="n", namespace_description="d"),
+        Tool(name="g", kind="custom", grammar="g"),
+        Tool(name="h", parameters='{"type":"object"}'),
     ),
     reasoning=ReasoningOptions("high", "detailed"),
-    format=ResponseFormat("json_schema", '{"type":"object"}', "s"),
+    format=ResponseFormat(kind="json_schema", schema='{"type":"object"}', name="s"),
     verbosity="low",
     service_tier="flex",
     web_search=WebSearch("low", ("a.org",), UserLocation("NO", "r", "Oslo", "Europe/Oslo")),
@@ -66,11 +66,11 @@ CALLS = (
     b.Initialize(b.ClientInfo("codexd", "1", "t"), b.Capabilities(True, b.OPTED_OUT_NOTIFICATIONS)),
     b.ConfigRead(),
     b.ModelList("next"),
-    profile.build_thread_start(TURN, profile.Profile(False, "/empty", mcp_servers=("x",))),
-    profile.build_thread_start(TURN, profile.Profile(True, "/work", "workspace-write")),
+    profile.build_thread_start(TURN, profile.Profile(agent=False, cwd="/empty", mcp_servers=("x",))),
+    profile.build_thread_start(TURN, profile.Profile(agent=True, cwd="/work", sandbox="workspace-write")),
     b.InjectItems(THREAD, profile.encode_history(TURN, TURN.items)),
     profile.build_turn_start(THREAD, TURN),
-    profile.build_turn_start(THREAD, Turn("m1", ())),
+    profile.build_turn_start(THREAD, Turn(model="m1", items=())),
     b.TurnInterrupt(THREAD, "turn"),
     b.Unsubscribe(THREAD),
 )
@@ -130,7 +130,7 @@ class AnnotatedPartFields:
     annotations: list[Any] | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class FunctionCallFields:
     """The fields read from a raw `function_call` item."""
 
@@ -176,7 +176,7 @@ class MethodTests(SchemaTestCase):
             self.assert_matches(mismatches(params, known[method], method))
 
     def test_a_web_search_is_configured_as_the_binary_expects(self) -> None:
-        asked = profile.build_thread_start(TURN, profile.Profile(False, "/empty")).config
+        asked = profile.build_thread_start(TURN, profile.Profile(agent=False, cwd="/empty")).config
         given = {name.rpartition(".")[2]: value for name, value in asked.items() if ".web_search." in name}
         self.assertEqual(len(given), 3)
         self.assert_matches(mismatches(given, self.schemas.defined("WebSearchToolConfig"), "tools.web_search"))
@@ -299,7 +299,7 @@ class StructureTests(SynchronousTestCase):
         self.assertGreater(read, 40)
 
     def test_none_is_omitted_and_an_empty_text_is_not(self) -> None:
-        start = profile.build_thread_start(evolve(TURN, instructions=None), profile.Profile(False, "/empty"))
+        start = profile.build_thread_start(evolve(TURN, instructions=None), profile.Profile(agent=False, cwd="/empty"))
         params = b.encode(start)
         self.assertEqual((params["baseInstructions"], params["environments"]), ("", ()))
         self.assertNotIn("cursor", b.encode(b.ModelList()))

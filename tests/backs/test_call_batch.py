@@ -8,11 +8,11 @@ from codexd.backs.call_batch import ToolCallBatch
 from codexd.neutral.turn import ToolCall
 from tests.support.thread_harness import result
 
-CALLS = [ToolCall(id, "f", "{}") for id in ("a", "b", "c")]
+CALLS = [ToolCall(call_id=id, name="f", arguments="{}") for id in ("a", "b", "c")]
 
 
 def batch(parallel: bool = True) -> ToolCallBatch:
-    made = ToolCallBatch(parallel)
+    made = ToolCallBatch(parallel=parallel)
     for call in CALLS:
         made.add(call)
     return made
@@ -31,7 +31,7 @@ class BatchTests(SynchronousTestCase):
         self.assertEqual([held.show_next(), held.show_next()], [CALLS[2], None])
 
     def test_add_returns_whether_the_call_is_shown_now(self) -> None:
-        self.assertEqual([ToolCallBatch(False).add(CALLS[0]), batch(False).add(CALLS[0])], [True, False])
+        self.assertEqual([ToolCallBatch(parallel=False).add(CALLS[0]), batch(False).add(CALLS[0])], [True, False])
 
     def test_queued_calls_belong_to_the_batch_and_others_do_not(self) -> None:
         held = batch(parallel=False)

@@ -62,7 +62,7 @@ class MessageTests(SynchronousTestCase):
             lambda builder: builder.add_text("n", "x"),
             lambda builder: builder.open_reasoning("r"),
             lambda builder: builder.open_search("ws"),
-            lambda builder: builder.add_call(ToolCall("c", "f", "{}")),
+            lambda builder: builder.add_call(ToolCall(call_id="c", name="f", arguments="{}")),
             lambda builder: builder.fail(fault("idle")),
             lambda builder: builder.end("length", NOTHING),
         )
@@ -110,7 +110,9 @@ class ReasoningTests(SynchronousTestCase):
         builder = EventBuilder()
         events = [*builder.add_summary("r", 0, "a"), *builder.add_reasoning("r", 0, "x")]
         events += builder.complete_reasoning("r", ("ab", "c"), ("xy",), "sealed")
-        self.assertEqual(fold(events).items, (Reasoning(("ab", "c"), ("xy",), "sealed", "r"),))
+        self.assertEqual(
+            fold(events).items, (Reasoning(summary=("ab", "c"), content=("xy",), encrypted="sealed", id="r"),)
+        )
         self.assertEqual(builder.complete_reasoning("r", ("again",), (), None), [])
 
     def test_an_empty_part_gets_no_number(self) -> None:
@@ -119,7 +121,7 @@ class ReasoningTests(SynchronousTestCase):
             *builder.add_summary("r", 1, "c"),
             *builder.complete_reasoning("r", ("", "c", "", "d"), (), None),
         ]
-        self.assertEqual(fold(events).items, (Reasoning(("c", "d"), id="r"),))
+        self.assertEqual(fold(events).items, (Reasoning(summary=("c", "d"), id="r"),))
 
     def test_text_for_an_earlier_part_is_added_to_the_last_part(self) -> None:
         builder = EventBuilder()
@@ -184,7 +186,7 @@ class EndTests(SynchronousTestCase):
         builder.add_text("m", "é")
         builder.complete_message("m", "éa", None)
         builder.add_summary("r", 0, "bc")
-        builder.add_call(ToolCall("c", "f", "{}"))
+        builder.add_call(ToolCall(call_id="c", name="f", arguments="{}"))
         self.assertEqual(builder.size_bytes, 7)
 
     @given(st.data(), st.lists(pieces().filter(any), min_size=1, max_size=3), texts())
@@ -217,7 +219,7 @@ EVERYTHING = (
     lambda builder: builder.add_summary("r", 0, "b"),
     lambda builder: builder.add_reasoning("s", 0, "b"),
     lambda builder: builder.complete_reasoning("r", ("ab",), (), None),
-    lambda builder: builder.add_call(ToolCall("c", "f", "{}")),
+    lambda builder: builder.add_call(ToolCall(call_id="c", name="f", arguments="{}")),
     lambda builder: builder.end("stop", NOTHING),
     lambda builder: builder.fail(fault("idle")),
 )

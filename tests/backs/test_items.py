@@ -47,7 +47,7 @@ def raw(item: Item) -> Json:
 
 def shown(data: str, filename: str | None = None) -> str:
     """Return the text that a file is encoded as."""
-    text = raw(Message("user", (FilePart(data, filename),)))["content"][0]["text"]
+    text = raw(Message(role="user", parts=(FilePart(data, filename),)))["content"][0]["text"]
     assert isinstance(text, str)
     return text
 
@@ -59,13 +59,13 @@ def base64_of(kind: str, content: bytes) -> str:
 class MessageTests(SynchronousTestCase):
     def test_roles_are_unchanged_except_system(self) -> None:
         for role, kept in ROLES.items():
-            self.assertEqual(raw(Message(role, (TextPart("t"),)))["role"], kept)
+            self.assertEqual(raw(Message(role=role, parts=(TextPart("t"),)))["role"], kept)
 
     def test_assistant_text_is_output_text_and_other_text_is_input_text(self) -> None:
-        said = raw(Message("assistant", (TextPart("a"), RefusalPart("no")), phase="commentary"))
+        said = raw(Message(role="assistant", parts=(TextPart("a"), RefusalPart("no")), phase="commentary"))
         self.assertEqual(said["content"], [{"type": "output_text", "text": text} for text in ("a", "no")])
         self.assertEqual(said["phase"], "commentary")
-        asked = raw(Message("user", (TextPart("a"),)))
+        asked = raw(Message(role="user", parts=(TextPart("a"),)))
         self.assertEqual(asked, {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]})
 
     def test_images_and_audio_are_encoded_as_such(self) -> None:
@@ -75,7 +75,7 @@ class MessageTests(SynchronousTestCase):
             AudioPart("UklG", "wav"),
         )
         self.assertEqual(
-            raw(Message("user", parts))["content"],
+            raw(Message(role="user", parts=parts))["content"],
             [
                 {"type": "input_image", "image_url": "data:image/png;base64,AA"},
                 {"type": "input_image", "image_url": "https://a/b", "detail": "low"},
@@ -84,14 +84,14 @@ class MessageTests(SynchronousTestCase):
         )
 
     def test_empty_items_are_omitted(self) -> None:
-        self.assertEqual(encode_items((Message("user", ()), Reasoning(id="rs_1"))), ())
+        self.assertEqual(encode_items((Message(role="user", parts=()), Reasoning(id="rs_1"))), ())
 
     def test_reasoning_repeated_by_a_chat_client_is_omitted(self) -> None:
         self.assertEqual(encode_items((Reasoning(content=("hm",)),)), ())
 
     def test_reasoning_is_encoded_with_its_encrypted_content(self) -> None:
         self.assertEqual(
-            raw(Reasoning(("s",), ("c",), "sealed", "rs_1")),
+            raw(Reasoning(summary=("s",), content=("c",), encrypted="sealed", id="rs_1")),
             {
                 "type": "reasoning",
                 "summary": [{"type": "summary_text", "text": "s"}],
@@ -111,10 +111,10 @@ class MessageTests(SynchronousTestCase):
 
     def test_annotations_are_encoded_with_assistant_text(self) -> None:
         noted = TextPart("a", ('{"type":"url_citation"}',), '[{"token":"a"}]')
-        (part,) = raw(Message("assistant", (noted,)))["content"]
+        (part,) = raw(Message(role="assistant", parts=(noted,)))["content"]
         expected = {"type": "output_text", "text": "a", "annotations": [{"type": "url_citation"}]}
         self.assertEqual(json.decode(json.encode(part)), expected)
-        asked = raw(Message("user", (noted,)))["content"]
+        asked = raw(Message(role="user", parts=(noted,)))["content"]
         self.assertEqual(asked, [{"type": "input_text", "text": "a"}])
 
 
@@ -151,7 +151,7 @@ class FileTests(SynchronousTestCase):
 
     def _refused(self, kind: str, data: str) -> None:
         for show in (
-            lambda part: encode_items((Message("user", (part,)),)),
+            lambda part: encode_items((Message(role="user", parts=(part,)),)),
             lambda part: encode_result_content(ToolResult("c", (part,))),
         ):
             refused = self.assertRaises(FaultError, show, FilePart(data))
@@ -161,7 +161,7 @@ class FileTests(SynchronousTestCase):
 class CallTests(SynchronousTestCase):
     def test_a_call_and_its_result_share_their_call_id(self) -> None:
         pair = (
-            ToolCall("c1", "f", '{"a": 1}', namespace="n", id="fc_1"),
+            ToolCall(call_id="c1", name="f", arguments='{"a": 1}', namespace="n", id="fc_1"),
             ToolResult("c1", (TextPart("4"), TextPart("2"))),
         )
         self.assertEqual(
@@ -198,7 +198,7 @@ class CallTests(SynchronousTestCase):
 
     @given(st.text())
     def test_custom_tool_input_survives_a_round_trip(self, text: str) -> None:
-        sent = raw(ToolCall("c1", "patch", text, kind="custom"))
+        sent = raw(ToolCall(call_id="c1", name="patch", arguments=text, kind="custom"))
         self.assertEqual((sent["type"], unwrap_custom_input(sent["arguments"])), ("function_call", text))
 
     def test_input_that_the_model_did_not_wrap_is_unchanged(self) -> None:
@@ -209,7 +209,7 @@ class CallTests(SynchronousTestCase):
 class ToolTests(SynchronousTestCase):
     def test_a_function_keeps_its_schema_byte_for_byte(self) -> None:
         schema = '{"type": "object", "properties": {"n": {"maximum": 18446744073709551616}}}'
-        (sent,) = encode_dynamic_tools((Tool("f", "d", schema),))
+        (sent,) = encode_dynamic_tools((Tool(name="f", description="d", parameters=schema),))
         self.assertEqual(
             json.encode(sent),
             b'{"type":"function","name":"f","description":"d","inputSchema":' + schema.encode() + b"}",
@@ -217,9 +217,9 @@ class ToolTests(SynchronousTestCase):
 
     def test_the_tools_of_a_namespace_are_a_group_with_its_description(self) -> None:
         tools = (
-            Tool("a", namespace="n", namespace_description="All of n."),
-            Tool("b"),
-            Tool("c", namespace="n", namespace_description="All of n."),
+            Tool(name="a", namespace="n", namespace_description="All of n."),
+            Tool(name="b"),
+            Tool(name="c", namespace="n", namespace_description="All of n."),
         )
         plain, group = encode_dynamic_tools(tools)
         self.assertEqual(plain["name"], "b")
@@ -227,7 +227,9 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual([tool["name"] for tool in group["tools"]], ["a", "c"])
 
     def test_a_custom_tool_is_a_function_with_one_text_and_its_grammar_in_the_description(self) -> None:
-        bare, ruled = encode_dynamic_tools((Tool("a", "d", kind="custom"), Tool("b", kind="custom", grammar="g: x")))
+        bare, ruled = encode_dynamic_tools(
+            (Tool(name="a", description="d", kind="custom"), Tool(name="b", kind="custom", grammar="g: x"))
+        )
         for sent in (bare, ruled):
             schema = json.decode(json.encode(sent["inputSchema"]))
             self.assertEqual((schema["required"], schema["properties"]["input"]["type"]), (["input"], "string"))

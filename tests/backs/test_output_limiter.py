@@ -128,7 +128,7 @@ class TokenLimitTests(SynchronousTestCase):
         reply = fold(limited(Sampling(max_tokens=1), e.Began(), *thought))
         self.assertEqual((reply.reasoning, reply.finish), (("ab", "cd"), "length"))
         call = (
-            e.CallOpened(0, "f", "c", "n"),
+            e.CallOpened(index=0, id="f", call_id="c", name="n"),
             e.CallDelta(0, "abcdefgh"),
             e.CallClosed(0),
             e.Ended("tool_calls"),

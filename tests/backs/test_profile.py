@@ -45,7 +45,7 @@ MEASURED = {
     "skills.include_instructions": False,
     "tools.experimental_request_user_input.enabled": False,
 }
-TWO = evolve(WITH_TOOL, tools=(*WITH_TOOL.tools, Tool("clock")))
+TWO = evolve(WITH_TOOL, tools=(*WITH_TOOL.tools, Tool(name="clock")))
 
 
 class PlainTests(SynchronousTestCase):
@@ -137,7 +137,7 @@ class TurnTests(SynchronousTestCase):
         turn = evolve(
             WITH_TOOL,
             reasoning=ReasoningOptions("high", "auto"),
-            format=ResponseFormat("json_schema", '{"n":1.0}'),
+            format=ResponseFormat(kind="json_schema", schema='{"n":1.0}'),
             service_tier="flex",
         )
         params = encode(build_turn_start(THREAD, turn))
@@ -160,13 +160,13 @@ class ToolChoiceTests(SynchronousTestCase):
             (said("You must answer by calling one of these tools and nothing else: weather, clock."),),
         )
         self.assertEqual(
-            build_requirements(Turn("m1", (), format=ResponseFormat("json_object"))),
+            build_requirements(Turn(model="m1", items=(), format=ResponseFormat(kind="json_object"))),
             (said("Answer with exactly one valid JSON object and nothing else."),),
         )
-        both = evolve(TWO, tool_choice=ToolChoice("required", ("clock",)), format=ResponseFormat("json_object"))
+        both = evolve(TWO, tool_choice=ToolChoice("required", ("clock",)), format=ResponseFormat(kind="json_object"))
         (both_said,) = build_requirements(both)
         self.assertIn(": clock. Answer with exactly one", str(both_said))
 
 
 def said(text: str) -> Message:
-    return Message("developer", (TextPart(text),))
+    return Message(role="developer", parts=(TextPart(text),))

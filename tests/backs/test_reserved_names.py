@@ -18,7 +18,7 @@ class ReservedNameTests(SynchronousTestCase):
 
     def test_a_tool_and_its_calls_have_the_same_namespace(self) -> None:
         for namespace, name in ((None, "shell_command"), ("python", "run")):
-            (group,) = encode_dynamic_tools((Tool(name, namespace=namespace),))
-            (call,) = encode_items((ToolCall("c", name, "{}", namespace=namespace),))
+            (group,) = encode_dynamic_tools((Tool(name=name, namespace=namespace),))
+            (call,) = encode_items((ToolCall(call_id="c", name=name, arguments="{}", namespace=namespace),))
             self.assertEqual(group["name"], call["namespace"])
             self.assertEqual([tool["name"] for tool in group["tools"]], [call["name"]])

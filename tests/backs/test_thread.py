@@ -53,13 +53,13 @@ class OpeningTests(SynchronousTestCase):
 
     def test_an_empty_history_is_not_injected(self) -> None:
         harness = ThreadHarness()
-        harness.record(harness.thread.open(Turn("m1", ())))
+        harness.record(harness.thread.open(Turn(model="m1", items=())))
         harness.reply("thread", {"thread": {"id": THREAD}})
         self.assertEqual(harness.call_tags, ["thread", "turn"])
 
     def test_a_history_that_cannot_be_encoded_is_refused_before_any_call(self) -> None:
         thread = Thread(PLAIN)
-        self.assertRaises(FaultError, thread.open, Turn("m1", (Message("user", BINARY),)))
+        self.assertRaises(FaultError, thread.open, Turn(model="m1", items=(Message(role="user", parts=BINARY),)))
         self.assertEqual(thread.state, "new")
 
     def test_a_rejected_thread_start_is_an_invalid_prompt_with_the_childs_message(self) -> None:
@@ -268,8 +268,8 @@ class AnswerTests(SynchronousTestCase):
     def test_a_longer_history_continues_the_same_thread(self) -> None:
         harness = ThreadHarness.running().receive(message_completed("m", "Hi."), response_completed(), turn_completed())
         harness.events.clear()
-        rest = (Message("user", (TextPart("and?"),)),)
-        harness.record(harness.thread.extend(Turn("m1", (HELLO, *rest)), rest))
+        rest = (Message(role="user", parts=(TextPart("and?"),)),)
+        harness.record(harness.thread.extend(Turn(model="m1", items=(HELLO, *rest)), rest))
         self.assertEqual(harness.call_tags, ["inject", "turn"])
         harness.reply("turn", {"turn": {"id": "turn_2"}})
         harness.receive(
@@ -282,5 +282,5 @@ class AnswerTests(SynchronousTestCase):
 
     def test_a_rest_that_cannot_be_encoded_leaves_the_thread_idle(self) -> None:
         harness = ThreadHarness.running().receive(turn_completed())
-        self.assertRaises(FaultError, harness.thread.extend, ASKED, (Message("user", BINARY),))
+        self.assertRaises(FaultError, harness.thread.extend, ASKED, (Message(role="user", parts=BINARY),))
         self.assertEqual(harness.thread.state, "idle")

@@ -45,10 +45,10 @@ class ToolTests(SynchronousTestCase):
             harness.events,
             [
                 e.Began(),
-                e.CallOpened(0, "fc_of_c1", "c1", "weather"),
+                e.CallOpened(index=0, id="fc_of_c1", call_id="c1", name="weather"),
                 e.CallDelta(0, '{"city": "Oslo"}'),
                 e.CallClosed(0),
-                e.CallOpened(1, "fc_of_c2", "c2", "weather"),
+                e.CallOpened(index=1, id="fc_of_c2", call_id="c2", name="weather"),
                 e.CallDelta(1, "{}"),
                 e.CallClosed(1),
                 e.UsageReported(USAGE),
@@ -164,7 +164,7 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual((harness.call_tags, harness.thread.state), (["close"], "closed"))
 
     def test_a_tool_with_a_reserved_name_has_the_clients_name_in_events(self) -> None:
-        tools = (Tool("exec_command"), Tool("search", namespace="mine"), Tool("search", namespace="web"))
+        tools = (Tool(name="exec_command"), Tool(name="search", namespace="mine"), Tool(name="search", namespace="web"))
         harness = ThreadHarness.running(evolve(WITH_TOOL, tools=tools))
         for name, namespace in (("exec_command", "client"), ("search", "client_web")):
             call = {"id": name, "call_id": name, "name": name, "namespace": namespace, "arguments": ""}
@@ -176,14 +176,14 @@ class ToolTests(SynchronousTestCase):
 
     def test_the_namespace_that_a_model_adds_to_plain_functions_is_removed(self) -> None:
         item = {"id": "fc", "call_id": "c1", "name": "weather", "namespace": "functions", "arguments": "{}"}
-        namesake = Tool("weather", namespace="mine")
+        namesake = Tool(name="weather", namespace="mine")
         harness = ThreadHarness.running(evolve(WITH_TOOL, tools=(namesake, *WITH_TOOL.tools)))
         harness.receive(raw("function_call", **item))
-        self.assertEqual(harness.events[1], e.CallOpened(0, "fc", "c1", "weather"))
+        self.assertEqual(harness.events[1], e.CallOpened(index=0, id="fc", call_id="c1", name="weather"))
 
     def test_a_search_that_codex_runs_is_a_search_and_never_a_call_of_a_client_tool(self) -> None:
         """Newer models search by calling `web.run`, which Codex runs."""
-        harness = ThreadHarness.running(evolve(WITH_TOOL, tools=(Tool("run"),), web_search=WebSearch()))
+        harness = ThreadHarness.running(evolve(WITH_TOOL, tools=(Tool(name="run"),), web_search=WebSearch()))
         call = {"call_id": "c1", "name": "run", "namespace": "web", "arguments": "{}"}
         harness.receive(raw("function_call", **call), started("webSearch", "c1"), response_completed())
         harness.receive(
@@ -196,9 +196,12 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual((harness.commands, harness.thread.state), ([], "idle"))
 
     def test_a_call_of_a_custom_tool_has_its_raw_input(self) -> None:
-        harness = ThreadHarness.running(evolve(WITH_TOOL, tools=(Tool("patch", kind="custom"),)))
+        harness = ThreadHarness.running(evolve(WITH_TOOL, tools=(Tool(name="patch", kind="custom"),)))
         harness.receive(raw_call("c1", '{"input": "*** Begin"}', name="patch"))
         self.assertEqual(
             harness.events[1:3],
-            [e.CallOpened(0, "fc_of_c1", "c1", "patch", "custom"), e.CallDelta(0, "*** Begin")],
+            [
+                e.CallOpened(index=0, id="fc_of_c1", call_id="c1", name="patch", kind="custom"),
+                e.CallDelta(0, "*** Begin"),
+            ],
         )

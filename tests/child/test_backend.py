@@ -18,8 +18,8 @@ from tests.support.in_memory_codex import InMemoryCodex
 from tests.support.recording_sink import TOOL, continued, turn, with_results
 
 ALIASES = (
-    ModelAlias("fast", model="scripted", effort="low"),
-    ModelAlias("helper", model="scripted", profile="agent", workspace="/srv/space", sandbox="workspace-write"),
+    ModelAlias(name="fast", model="scripted", effort="low"),
+    ModelAlias(name="helper", model="scripted", profile="agent", workspace="/srv/space", sandbox="workspace-write"),
 )
 BINARY = FilePart("data:application/pdf;base64,AAAA", "x.pdf")
 
@@ -28,7 +28,7 @@ class BackendTestCase(SynchronousTestCase):
     settings = Settings()
 
     def setUp(self) -> None:
-        self.codex = InMemoryCodex(Path(self.mktemp()), self.settings)
+        self.codex = InMemoryCodex(state=Path(self.mktemp()), settings=self.settings)
         self.codex.reactor.make_server = self.make_server
         self.codex.start()
 
@@ -150,13 +150,15 @@ class RefusalTests(BackendTestCase):
     """Input that the model cannot be shown is refused before any call, and leaves nothing."""
 
     def test_in_a_new_conversation(self) -> None:
-        self.assertEqual(self.refusal(Turn("scripted", (Message("user", (BINARY,)),))), "unsupported")
+        self.assertEqual(
+            self.refusal(Turn(model="scripted", items=(Message(role="user", parts=(BINARY,)),))), "unsupported"
+        )
         self.assertEqual(self.codex.server.calls_to("thread/start"), [])
 
     def test_in_a_continued_conversation(self) -> None:
         first = self.codex.ask(turn("say: hi"))
         follow_up = continued(first)
-        follow_up = evolve(follow_up, items=(*follow_up.items, Message("user", (BINARY,))))
+        follow_up = evolve(follow_up, items=(*follow_up.items, Message(role="user", parts=(BINARY,))))
         self.assertEqual(self.refusal(follow_up), "unsupported")
         self.assertNothingLeft()
 
@@ -192,7 +194,7 @@ class AgentTests(BackendTestCase):
         self.assertEqual(plain.command[2]["CODEX_HOME"], agent.command[2]["CODEX_HOME"])  # type: ignore[index]
 
     def test_the_agents_child_starts_after_the_first_plain_one(self) -> None:
-        codex = InMemoryCodex(Path(self.mktemp()), self.settings)
+        codex = InMemoryCodex(state=Path(self.mktemp()), settings=self.settings)
         codex.reactor.holds_output = True
         codex.start()
         codex.reactor.advance(5)

@@ -16,7 +16,7 @@ from tests.support.recording_sink import turn
 
 class ChildrenTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.codex = InMemoryCodex(Path(self.mktemp()))
+        self.codex = InMemoryCodex(state=Path(self.mktemp()))
         self.reactor = self.codex.reactor
 
     def test_it_is_a_service_and_starts_no_process_before_startService(self) -> None:
@@ -47,7 +47,7 @@ class ChildrenTests(SynchronousTestCase):
     def test_stopping_ends_all_children_turns_and_timers(self) -> None:
         settings = Settings(
             codex=CodexSettings(workers=2),
-            models=Models(alias=(ModelAlias("a", profile="agent", workspace="/w"),)),
+            models=Models(alias=(ModelAlias(name="a", profile="agent", workspace="/w"),)),
         )
         codex = InMemoryCodex.started(Path(self.mktemp()), settings)
         self.assertEqual(len(codex.reactor.running_processes), 4)

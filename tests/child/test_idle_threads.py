@@ -37,10 +37,10 @@ class IdleThreadsTests(IdleThreadsTestCase):
     def test_an_edited_history_starts_a_new_thread(self) -> None:
         first = self.codex.ask(turn("say: one"))
         items = continued(first, "say: two").items
-        reworded = Message("assistant", (TextPart("reworded"),))
+        reworded = Message(role="assistant", parts=(TextPart("reworded"),))
         for edited in ((user_message("say: 1"), *items[1:]), (items[0], reworded, items[2]), items[2:]):
             before = self.starts()
-            self.assertAnswer(self.codex.ask(Turn("scripted", edited)), "two", before + 1)
+            self.assertAnswer(self.codex.ask(Turn(model="scripted", items=edited)), "two", before + 1)
 
     def test_the_same_history_again_starts_a_new_thread(self) -> None:
         self.codex.ask(turn("say: one"))
@@ -48,7 +48,7 @@ class IdleThreadsTests(IdleThreadsTestCase):
 
     def test_items_that_clients_do_not_send_back_do_not_matter(self) -> None:
         first = self.codex.ask(turn("think: one"))
-        said = Message("assistant", (TextPart(first.reply.text),))
+        said = Message(role="assistant", parts=(TextPart(first.reply.text),))
         follow_up = evolve(first.turn, items=(*first.turn.items, said, user_message("say: two")))
         self.assertAnswer(self.codex.ask(follow_up), "two", 1)
 
@@ -71,12 +71,12 @@ class IdleThreadsTests(IdleThreadsTestCase):
         self.assertEqual(self.codex.server.model_requests[-1]["reasoning"], {"effort": "low"})
 
     def test_another_response_format_may_continue_the_thread(self) -> None:
-        first = self.codex.ask(turn("say: one", format=ResponseFormat("json_schema", '{"type":"object"}')))
+        first = self.codex.ask(turn("say: one", format=ResponseFormat(kind="json_schema", schema='{"type":"object"}')))
         self.assertAnswer(self.codex.ask(evolve(continued(first, "say: two"), format=ResponseFormat())), "two", 1)
         self.assertIsNone(self.codex.server.model_requests[-1]["text"])
 
     def test_a_thread_with_an_injected_instruction_is_unloaded(self) -> None:
-        first = self.codex.ask(turn("say: {}", format=ResponseFormat("json_object")))
+        first = self.codex.ask(turn("say: {}", format=ResponseFormat(kind="json_object")))
         self.codex.reactor.advance(0)
         self.assertEqual(self.codex.threads, 0)
         self.assertAnswer(self.codex.ask(evolve(continued(first, "say: two"), format=ResponseFormat())), "two", 2)

@@ -44,7 +44,7 @@ class SlotMachine(RuleBasedStateMachine):
         super().__init__()
         self.reactor = DelayRecorder()
         self.harness = SupervisorHarness(
-            Supervision(handshake_seconds=10, grace_seconds=5, restart=POLICY), self.reactor
+            supervision=Supervision(handshake_seconds=10, grace_seconds=5, restart=POLICY), reactor=self.reactor
         )
         self.supervisor = self.harness.supervisor
         self.stops: list[Deferred[None]] = []

@@ -15,7 +15,7 @@ from tests.support.recording_sink import turn
 class PoolTests(SynchronousTestCase):
     def make(self, workers: int = 3, turns: int = 2) -> InMemoryCodex:
         settings = Settings(codex=CodexSettings(workers=workers, turns_per_worker=turns))
-        return InMemoryCodex(Path(self.mktemp()), settings)
+        return InMemoryCodex(state=Path(self.mktemp()), settings=settings)
 
     def pool(self, codex: InMemoryCodex) -> Pool:
         return codex.children._pools["plain"]

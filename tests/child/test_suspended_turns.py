@@ -128,7 +128,7 @@ class SuspendedTests(IdleThreadsTestCase):
             {"tool_choice": ToolChoice("none")},
             {"parallel_tool_calls": False},
             {"reasoning": ReasoningOptions("low")},
-            {"format": ResponseFormat("json_object")},
+            {"format": ResponseFormat(kind="json_object")},
             {"service_tier": "flex"},
             {"verbosity": "low"},
         )

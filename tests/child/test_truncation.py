@@ -22,8 +22,8 @@ def conversation(exchanges: int, last: str = f"say: so {LONG}") -> Turn:
     """Build a turn; each exchange, and the default last question, is an eighth of the window."""
     said: list[Item] = []
     for number in range(exchanges):
-        said += [user_message(f"{number} {LONG}"), Message("assistant", (TextPart("ok"),))]
-    return Turn("scripted", (*said, user_message(last)), truncation="auto")
+        said += [user_message(f"{number} {LONG}"), Message(role="assistant", parts=(TextPart("ok"),))]
+    return Turn(model="scripted", items=(*said, user_message(last)), truncation="auto")
 
 
 class TruncationTests(IdleThreadsTestCase):

@@ -254,14 +254,14 @@ class PauseTests(WorkerTestCase):
 
 class SlowChildTests(SynchronousTestCase):
     def test_a_child_whose_handshake_is_late_is_killed(self) -> None:
-        codex = InMemoryCodex(Path(self.mktemp()))
+        codex = InMemoryCodex(state=Path(self.mktemp()))
         codex.reactor.holds_output = True
         codex.start()
         codex.reactor.advance(15)
         self.assertEqual(codex.process.signals, ["KILL"])
 
     def test_a_child_that_ignores_term_is_killed(self) -> None:
-        codex = InMemoryCodex(Path(self.mktemp()))
+        codex = InMemoryCodex(state=Path(self.mktemp()))
         codex.reactor.behaviour = ProcessBehaviour(ignores_term=True)
         codex.start()
         stopped = codex.children.stopService()

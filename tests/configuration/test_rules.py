@@ -83,28 +83,32 @@ class RuleTests(SynchronousTestCase):
     def test_alias_names_are_unique_and_not_empty(self) -> None:
         self.assertIn(
             "2 aliases have the name 'a'",
-            self.only_problem(with_aliases(ModelAlias("a"), ModelAlias("a"), ModelAlias("b"))),
+            self.only_problem(with_aliases(ModelAlias(name="a"), ModelAlias(name="a"), ModelAlias(name="b"))),
         )
-        self.assertIn("must not be empty", self.only_problem(with_aliases(ModelAlias(" "))))
+        self.assertIn("must not be empty", self.only_problem(with_aliases(ModelAlias(name=" "))))
 
     def test_an_agent_needs_a_workspace_and_a_plain_model_has_none(self) -> None:
-        self.assertIn("requires workspace", self.only_problem(with_aliases(ModelAlias("a", profile="agent"))))
-        self.assertIn('requires profile = "agent"', self.only_problem(with_aliases(ModelAlias("a", workspace="/w"))))
-        self.assertEqual(find_problems(with_aliases(ModelAlias("a", profile="agent", workspace="/w"))), ())
+        self.assertIn("requires workspace", self.only_problem(with_aliases(ModelAlias(name="a", profile="agent"))))
+        self.assertIn(
+            'requires profile = "agent"', self.only_problem(with_aliases(ModelAlias(name="a", workspace="/w")))
+        )
+        self.assertEqual(find_problems(with_aliases(ModelAlias(name="a", profile="agent", workspace="/w"))), ())
 
     def test_an_alias_needs_a_known_upstream_and_another_fallback(self) -> None:
         def find(*aliases: ModelAlias) -> tuple[str, ...]:
-            local = Upstream("local", "http://127.0.0.1:1/v1")
+            local = Upstream(name="local", base_url="http://127.0.0.1:1/v1")
             return find_problems(Settings(models=Models(alias=aliases), upstream=(local,)))
 
-        self.assertEqual(find(ModelAlias("a", upstream="local", fallback=("b",)), ModelAlias("b", fallback=("a",))), ())
+        self.assertEqual(
+            find(ModelAlias(name="a", upstream="local", fallback=("b",)), ModelAlias(name="b", fallback=("a",))), ()
+        )
         for wrong, expected in (
-            (ModelAlias("a", upstream="gone"), "there is no upstream named 'gone'"),
+            (ModelAlias(name="a", upstream="gone"), "there is no upstream named 'gone'"),
             (
-                ModelAlias("a", upstream="local", profile="agent", workspace="/w"),
+                ModelAlias(name="a", upstream="local", profile="agent", workspace="/w"),
                 "cannot be combined with upstream",
             ),
-            (ModelAlias("a", fallback=("b", "a")), "fallback must not contain the alias itself"),
+            (ModelAlias(name="a", fallback=("b", "a")), "fallback must not contain the alias itself"),
         ):
             [problem] = find(wrong)
             self.assertIn(expected, problem)
@@ -122,26 +126,30 @@ class RuleTests(SynchronousTestCase):
         self.assertEqual(len(find(good, "0123456789ab=openai-json")), 1)
 
     def test_upstream_names_are_unique_and_valid(self) -> None:
-        twice = Settings(upstream=(Upstream("a", "http://x/v1"), Upstream("a", "http://y/v1")))
+        twice = Settings(
+            upstream=(Upstream(name="a", base_url="http://x/v1"), Upstream(name="a", base_url="http://y/v1"))
+        )
         self.assertEqual(self.only_problem(twice), "upstream: 2 upstreams have the name 'a'; names must be unique")
         self.assertIn(
             "'a b' is not a valid name",
-            self.only_problem(Settings(upstream=(Upstream("a b", "http://x/v1"),))),
+            self.only_problem(Settings(upstream=(Upstream(name="a b", base_url="http://x/v1"),))),
         )
 
     def test_an_upstreams_address_is_an_http_url_without_key(self) -> None:
         for address in ("http://localhost:11434/v1", "https://api.example.org", "HTTP://[::1]:8080/v1/"):
-            self.assertEqual(find_problems(Settings(upstream=(Upstream("a", address),))), (), address)
+            self.assertEqual(find_problems(Settings(upstream=(Upstream(name="a", base_url=address),))), (), address)
         for address in ("", "ftp://x/v1", "http://", "http://user:key@x/v1", "http://x/v1?key=1", "x/v1"):
-            self.assertIn("base_url must be", self.only_problem(Settings(upstream=(Upstream("a", address),))))
+            self.assertIn(
+                "base_url must be", self.only_problem(Settings(upstream=(Upstream(name="a", base_url=address),)))
+            )
 
     def test_a_proxy_is_an_http_url(self) -> None:
         for proxy in ("socks5://x:1", "https://x:1", "http://x", "http://user:key@x:1"):
-            broken = Upstream("a", "http://x/v1", proxy=proxy)
+            broken = Upstream(name="a", base_url="http://x/v1", proxy=proxy)
             self.assertIn("proxy must be", self.only_problem(Settings(upstream=(broken,))))
 
     def test_an_upstream_has_one_key_and_growing_waits(self) -> None:
-        two_keys = Upstream("a", "http://x/v1", key_env="KEY", key_file="/key")
+        two_keys = Upstream(name="a", base_url="http://x/v1", key_env="KEY", key_file="/key")
         self.assertIn("key_env and key_file", self.only_problem(Settings(upstream=(two_keys,))))
-        shrinking = Upstream("a", "http://x/v1", retry_initial_seconds=5, retry_max_seconds=1)
+        shrinking = Upstream(name="a", base_url="http://x/v1", retry_initial_seconds=5, retry_max_seconds=1)
         self.assertIn("retry_initial_seconds", self.only_problem(Settings(upstream=(shrinking,))))

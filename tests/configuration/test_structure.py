@@ -24,7 +24,7 @@ class StructureTests(SynchronousTestCase):
 
     def test_upstreams_are_built_from_top_level_tables(self) -> None:
         settings = structure([Override("upstream", [{"name": "a", "base_url": "http://localhost/v1"}], "")])
-        self.assertEqual(settings.upstream, (Upstream("a", "http://localhost/v1"),))
+        self.assertEqual(settings.upstream, (Upstream(name="a", base_url="http://localhost/v1"),))
 
     def test_an_unknown_key_is_an_error_with_the_closest_name(self) -> None:
         self.assertEqual(

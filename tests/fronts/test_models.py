@@ -8,7 +8,10 @@ from codexd.neutral.model import ModelCard
 from codexd.wire import json
 from tests.fronts.test_json_fields import refusal
 
-CARDS = (ModelCard("gpt-x", 1700000000, "openai", ("low",), 1000), ModelCard("local"))
+CARDS = (
+    ModelCard(id="gpt-x", created=1700000000, owned_by="openai", efforts=("low",), context_window=1000),
+    ModelCard(id="local"),
+)
 FIRST = {"id": "gpt-x", "object": "model", "created": 1700000000, "owned_by": "openai"}
 
 
@@ -27,7 +30,7 @@ class ModelsTests(SynchronousTestCase):
         self.assertEqual(json.decode(models.render_model(CARDS, "gpt-x")), FIRST)
 
     def test_a_model_is_also_found_by_its_name_with_an_effort(self) -> None:
-        cards = (ModelCard("gpt-x", efforts=("low", "high")),)
+        cards = (ModelCard(id="gpt-x", efforts=("low", "high")),)
         self.assertEqual(json.decode(models.render_model(cards, "gpt-x-high"))["id"], "gpt-x-high")
         self.assertEqual(refusal(lambda: models.render_model(cards, "gpt-x-ultra")).kind, "unknown_model")
 

@@ -11,7 +11,7 @@ from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import LoadedHistory
 from codexd.wire.json import decode, encode
 
-OPTIONS = RequestOptions("someone")
+OPTIONS = RequestOptions(principal="someone")
 CHAT_BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 RESPONSES_BODY = {"model": "m", "input": "hi"}
 

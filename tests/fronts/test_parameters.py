@@ -22,21 +22,21 @@ FLAT_LARK = '{"type":"grammar","syntax":"lark","definition":"start: /a/"}'
 TOOLS = (
     (
         {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"b": 1, "a": 2}}},
-        Tool("f", "d", '{"b":1,"a":2}'),
+        Tool(name="f", description="d", parameters='{"b":1,"a":2}'),
     ),
-    ({"type": "function", "name": "f", "strict": True}, Tool("f", strict=True)),
+    ({"type": "function", "name": "f", "strict": True}, Tool(name="f", strict=True)),
     (
         {"type": "function", "function": {"name": "f", "parameters": None, "strict": False}},
-        Tool("f", strict=False),
+        Tool(name="f", strict=False),
     ),
-    ({"type": "custom", "custom": {"name": "c", "format": {"type": "text"}}}, Tool("c", kind="custom")),
+    ({"type": "custom", "custom": {"name": "c", "format": {"type": "text"}}}, Tool(name="c", kind="custom")),
     (
         {"type": "custom", "custom": {"name": "c", "format": {"type": "grammar", "grammar": LARK}}},
-        Tool("c", kind="custom", grammar=FLAT_LARK),
+        Tool(name="c", kind="custom", grammar=FLAT_LARK),
     ),
     (
         {"type": "custom", "name": "c", "description": "d", "format": {"type": "grammar", **LARK}},
-        Tool("c", "d", kind="custom", grammar=FLAT_LARK),
+        Tool(name="c", description="d", kind="custom", grammar=FLAT_LARK),
     ),
     ({"type": "web_search"}, None),
     ({"type": "namespace", "name": "n", "tools": []}, None),
@@ -114,8 +114,11 @@ WRONG_CHOICES = (
 
 PARAMETERS = (
     ({}, Sampling()),
-    ({"temperature": 0, "top_p": 1}, Sampling(0.0, 1.0)),
-    ({"presence_penalty": -2, "frequency_penalty": 2.0, "seed": 7}, Sampling(None, None, -2.0, 2.0, 7)),
+    ({"temperature": 0, "top_p": 1}, Sampling(temperature=0.0, top_p=1.0)),
+    (
+        {"presence_penalty": -2, "frequency_penalty": 2.0, "seed": 7},
+        Sampling(temperature=None, top_p=None, presence_penalty=-2.0, frequency_penalty=2.0, seed=7),
+    ),
     ({"max_tokens": 5}, Sampling(max_tokens=5)),
     ({"max_tokens": 5, "max_completion_tokens": 6}, Sampling(max_tokens=6)),
     ({"stop": "\n"}, Sampling(stop=("\n",))),
@@ -146,14 +149,14 @@ WRONG_PARAMETERS = (
 FORMATS = (
     (None, ResponseFormat()),
     ({"type": "text"}, ResponseFormat()),
-    ({"type": "json_object"}, ResponseFormat("json_object")),
+    ({"type": "json_object"}, ResponseFormat(kind="json_object")),
     (
         {"type": "json_schema", "json_schema": {"name": "n", "schema": {"z": 1, "a": 2}, "strict": True}},
-        ResponseFormat("json_schema", '{"z":1,"a":2}', "n", True),
+        ResponseFormat(kind="json_schema", schema='{"z":1,"a":2}', name="n", strict=True),
     ),
     (
         {"type": "json_schema", "name": "n", "schema": {}, "description": "d"},
-        ResponseFormat("json_schema", "{}", "n", None, "d"),
+        ResponseFormat(kind="json_schema", schema="{}", name="n", strict=None, description="d"),
     ),
 )
 
@@ -170,7 +173,7 @@ class ParameterTests(SynchronousTestCase):
 
     def test_a_tool_keeps_its_namespace(self) -> None:
         tool = parameters.parse_tool(Fields({"type": "function", "name": "f"}), "space")
-        self.assertEqual(tool, Tool("f", namespace="space"))
+        self.assertEqual(tool, Tool(name="f", namespace="space"))
 
     def test_a_wrong_tool_is_rejected_at_its_place(self) -> None:
         for written, kind, param in WRONG_TOOLS:

@@ -10,7 +10,7 @@ from tests.support.live_daemon import CHAT, RESPONSES, DaemonSetup, LiveTestCase
 from tests.support.processes import wait_until
 
 
-@frozen
+@frozen(kw_only=True)
 class Failure:
     """The expected status, error and headers of a failure; None for a header that must be absent."""
 
@@ -27,21 +27,54 @@ BAD, RATE, SERVER = openai.BadRequestError, openai.RateLimitError, openai.Intern
 INVALID, BROKEN = "invalid_request_error", "server_error"
 
 FAILURES = (
-    Failure("fail: 400", BAD, 400, INVALID, "invalid_prompt", None, "false"),
-    Failure("fail: context_length_exceeded", BAD, 400, INVALID, "context_length_exceeded", None, "false"),
+    Failure(
+        said="fail: 400",
+        raised=BAD,
+        status=400,
+        type=INVALID,
+        code="invalid_prompt",
+        retry_after=None,
+        should_retry="false",
+    ),
+    Failure(
+        said="fail: context_length_exceeded",
+        raised=BAD,
+        status=400,
+        type=INVALID,
+        code="context_length_exceeded",
+        retry_after=None,
+        should_retry="false",
+    ),
     # The child reports these two like failures of the provider.
-    Failure("fail: invalid_prompt", SERVER, 502, BROKEN, "model_failed"),
-    Failure("fail: something_else", SERVER, 502, BROKEN, "stream_cut"),
-    Failure("fail: 401", SERVER, 502, BROKEN, "model_refused_us"),
-    Failure("fail: 403", SERVER, 502, BROKEN, "model_refused_us"),
-    Failure("fail: 404", SERVER, 502, BROKEN, "model_refused_us"),
-    Failure("fail: 429", RATE, 429, "requests", "rate_limit_exceeded"),
-    Failure("fail: rate_limit_exceeded", RATE, 429, "requests", "rate_limit_exceeded", "1"),
-    Failure("fail: insufficient_quota", RATE, 429, "insufficient_quota", "insufficient_quota", None, "false"),
-    Failure("fail: 500", SERVER, 502, BROKEN, "model_failed"),
-    Failure("fail: 503", SERVER, 503, BROKEN, "overloaded", "5"),
-    Failure("fail: server_is_overloaded", SERVER, 503, BROKEN, "overloaded", "5"),
-    Failure("cut: in the middle", SERVER, 502, BROKEN, "stream_cut"),
+    Failure(said="fail: invalid_prompt", raised=SERVER, status=502, type=BROKEN, code="model_failed"),
+    Failure(said="fail: something_else", raised=SERVER, status=502, type=BROKEN, code="stream_cut"),
+    Failure(said="fail: 401", raised=SERVER, status=502, type=BROKEN, code="model_refused_us"),
+    Failure(said="fail: 403", raised=SERVER, status=502, type=BROKEN, code="model_refused_us"),
+    Failure(said="fail: 404", raised=SERVER, status=502, type=BROKEN, code="model_refused_us"),
+    Failure(said="fail: 429", raised=RATE, status=429, type="requests", code="rate_limit_exceeded"),
+    Failure(
+        said="fail: rate_limit_exceeded",
+        raised=RATE,
+        status=429,
+        type="requests",
+        code="rate_limit_exceeded",
+        retry_after="1",
+    ),
+    Failure(
+        said="fail: insufficient_quota",
+        raised=RATE,
+        status=429,
+        type="insufficient_quota",
+        code="insufficient_quota",
+        retry_after=None,
+        should_retry="false",
+    ),
+    Failure(said="fail: 500", raised=SERVER, status=502, type=BROKEN, code="model_failed"),
+    Failure(said="fail: 503", raised=SERVER, status=503, type=BROKEN, code="overloaded", retry_after="5"),
+    Failure(
+        said="fail: server_is_overloaded", raised=SERVER, status=503, type=BROKEN, code="overloaded", retry_after="5"
+    ),
+    Failure(said="cut: in the middle", raised=SERVER, status=502, type=BROKEN, code="stream_cut"),
 )
 
 

@@ -32,8 +32,14 @@ from tests.support.fake_app_server_thread import AppServerBehaviour, message
 Scenario = Callable[[AppServerClient, Json], Awaitable[None]]
 
 TOOLS = (
-    Tool("f", "a tool", '{"type":"object","properties":{"x":{"type":"integer"}}}'),
-    Tool("g", "another", '{"type":"object","properties":{}}', namespace="ns", namespace_description="a group"),
+    Tool(name="f", description="a tool", parameters='{"type":"object","properties":{"x":{"type":"integer"}}}'),
+    Tool(
+        name="g",
+        description="another",
+        parameters='{"type":"object","properties":{}}',
+        namespace="ns",
+        namespace_description="a group",
+    ),
 )
 HABITS = [
     AppServerBehaviour(calls_early=early, calls_reversed=backwards, calls_together=at_once)
@@ -57,8 +63,8 @@ def text(said: str) -> Json:
 
 def setup(workspace: Path, **changes: Any) -> Json:
     """Build the params of `thread/start` as codexd does."""
-    turn = Turn("scripted", (), tools=TOOLS, **changes)
-    return json.decode(json.encode(b.encode(build_thread_start(turn, Profile(False, str(workspace))))))
+    turn = Turn(model="scripted", items=(), tools=TOOLS, **changes)
+    return json.decode(json.encode(b.encode(build_thread_start(turn, Profile(agent=False, cwd=str(workspace))))))
 
 
 class FakeAppServerTests(TestCase):
@@ -143,7 +149,7 @@ class FakeAppServerTests(TestCase):
             WebSearchCall("ws_1", '{"type":"search","query":"a","queries":["a"]}'),
             WebSearchCall("ws_2", '{"type":"open_page","url":"https://a.org"}'),
             WebSearchCall("ws_3"),
-            Message("assistant", (TextPart("found", ('{"type":"url_citation","url":"https://a.org"}',)),)),
+            Message(role="assistant", parts=(TextPart("found", ('{"type":"url_citation","url":"https://a.org"}',)),)),
         )
 
         async def scenario(client: AppServerClient, setup: Json) -> None:

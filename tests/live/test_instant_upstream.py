@@ -20,7 +20,7 @@ class InstantUpstreamTests(SynchronousTestCase):
             connection.request("GET", "/v1/models")
             self.assertEqual([card.id for card in model_list.decode_models(connection.getresponse().read())], [MODEL])
             for text, words in (("hi", 1), ("long", LONG_CHUNKS), ("slow", SLOW_CHUNKS)):
-                turn = Turn(MODEL, (Message("user", (TextPart(text),)),))
+                turn = Turn(model=MODEL, items=(Message(role="user", parts=(TextPart(text),)),))
                 translator = ChatTranslator(turn, ServerCapabilities(), "0" * 24)
                 connection.request("POST", "/v1/chat/completions", translator.open().body)
                 events = translator.receive(connection.getresponse().read())

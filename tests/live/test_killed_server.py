@@ -49,11 +49,13 @@ class KilledServerTests(SynchronousTestCase):
         """Run a server with every kind of client, and kill it."""
         daemon = ForkedServer(self.path)
         clients = [
-            StreamClient(daemon.port, f"{life} whole", {}),
-            StreamClient(daemon.port, f"{life} streamed", {"stream": True}),
-            StreamClient(daemon.port, f"{life} followed", {"stream": True, "background": True}),
-            StreamClient(daemon.port, f"{life} left", {"background": True}, chained=False),
-            StreamClient(daemon.port, f"{life} in a conversation", {"conversation": conversation}, chained=False),
+            StreamClient(port=daemon.port, name=f"{life} whole", fields={}),
+            StreamClient(port=daemon.port, name=f"{life} streamed", fields={"stream": True}),
+            StreamClient(port=daemon.port, name=f"{life} followed", fields={"stream": True, "background": True}),
+            StreamClient(port=daemon.port, name=f"{life} left", fields={"background": True}, chained=False),
+            StreamClient(
+                port=daemon.port, name=f"{life} in a conversation", fields={"conversation": conversation}, chained=False
+            ),
         ]
         kill_under_load(daemon, clients, after_bytes)
         return clients
@@ -92,7 +94,11 @@ def acknowledged_response(answer: Response) -> Json | None:
     if "json" in answer.headers["content-type"]:
         return answer.json if answer.whole else None
     whole, end, _ = answer.body.rpartition(b"\n\n")
-    events = [event for event in Response(200, "", {}, whole + end).events if event and "response" in event]
+    events = [
+        event
+        for event in Response(status=200, reason="", headers={}, body=whole + end).events
+        if event and "response" in event
+    ]
     if not events or not (events[-1]["type"] in TERMINAL or events[-1]["response"]["background"]):
         return None
     return events[-1]["response"]

@@ -78,7 +78,7 @@ class UpstreamTests(TestCase):
         return f"http{'s' if tls else ''}://127.0.0.1:{port}/v1"
 
     def upstream(self, base_url: str, **settings: Any) -> UpstreamBackend:
-        one = evolve(Upstream("up", base_url, pass_unlisted=True, key_env="KEY", retries=0), **settings)
+        one = evolve(Upstream(name="up", base_url=base_url, pass_unlisted=True, key_env="KEY", retries=0), **settings)
         made = Upstreams(
             (one,),
             {"KEY": KEY},
@@ -94,7 +94,7 @@ class UpstreamTests(TestCase):
 
     def begin(self, backend: UpstreamBackend, text: str, **more: Any) -> tuple[Waiting, ITurnHandle]:
         sink = Waiting()
-        turn = Turn("scripted", (Message("user", (TextPart(text),)),), **more)
+        turn = Turn(model="scripted", items=(Message(role="user", parts=(TextPart(text),)),), **more)
         return sink, backend.begin(turn, context(), sink)
 
     async def reply(self, backend: UpstreamBackend, text: str, **more: Any) -> Reply:
@@ -112,15 +112,18 @@ class UpstreamTests(TestCase):
         backend = self.upstream(self.provider())
         reply = await self.reply(backend, "usage: 9,4,3,1\nthinking: hm hm\nsay: Grüß Gott\n\U0001f642")
         self.assertEqual((reply.text, reply.finish, reply.reasoning), ("Grüß Gott\n\U0001f642", "stop", ("hm hm",)))
-        self.assertEqual(reply.usage, e.Usage(9, 4, 0, 3, 1))
+        self.assertEqual(
+            reply.usage,
+            e.Usage(input_tokens=9, cached_tokens=4, cache_write_tokens=0, output_tokens=3, reasoning_tokens=1),
+        )
         self.assertEqual(self.model.received[0].headers["authorization"], f"Bearer {KEY}")
 
     async def test_parallel_calls_and_their_results(self) -> None:
         backend = self.upstream(self.provider())
-        tools = (Tool("a"), Tool("b", namespace="n"), Tool("c", kind="custom"))
-        asked = Message("user", (TextPart('call: a {"x":1}\ncall: n__b {}\ncall: c {"input":"raw"}'),))
+        tools = (Tool(name="a"), Tool(name="b", namespace="n"), Tool(name="c", kind="custom"))
+        asked = Message(role="user", parts=(TextPart('call: a {"x":1}\ncall: n__b {}\ncall: c {"input":"raw"}'),))
         sink = Waiting()
-        backend.begin(Turn("scripted", (asked,), tools=tools), context(), sink)
+        backend.begin(Turn(model="scripted", items=(asked,), tools=tools), context(), sink)
         calls = (await sink.done).calls
         self.assertEqual(
             [(c.namespace, c.name, c.arguments) for c in calls],
@@ -180,7 +183,7 @@ class UpstreamTests(TestCase):
     async def test_its_models_are_listed(self) -> None:
         backend = self.upstream(self.provider(), prefix="up/")
         await backend.refresh()
-        self.assertEqual(backend.models(), (ModelCard("up/scripted", 0, "codexd"),))
+        self.assertEqual(backend.models(), (ModelCard(id="up/scripted", created=0, owned_by="codexd"),))
 
     async def test_an_upstream_that_does_not_listen(self) -> None:
         port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")

@@ -36,7 +36,7 @@ class UpstreamOnlyTests(LiveTestCase):
         return provider
 
     def made(self) -> Daemon:
-        return self.new_daemon(DaemonSetup(_SETTINGS.replace("{port}", str(self.port)))).start().await_ready()
+        return self.new_daemon(DaemonSetup(settings=_SETTINGS.replace("{port}", str(self.port)))).start().await_ready()
 
     def test_it_answers_and_survives_a_restart_of_its_upstream(self) -> None:
         daemon = self.made()

@@ -28,7 +28,19 @@ class FaultTests(SynchronousTestCase):
     def test_a_message_and_a_param_replace_only_these_fields(self) -> None:
         plain = fault("busy")
         better = fault("busy", "Later.", param="model", retry_after_seconds=9.0)
-        self.assertEqual(better, Fault("busy", 429, plain.type, plain.code, "Later.", "model", 9.0, None))
+        self.assertEqual(
+            better,
+            Fault(
+                kind="busy",
+                status=429,
+                type=plain.type,
+                code=plain.code,
+                message="Later.",
+                param="model",
+                retry_after_seconds=9.0,
+                should_retry=None,
+            ),
+        )
         self.assertEqual(fault("busy", param="model").message, plain.message)
         self.assertEqual(fault("busy").retry_after_seconds, 1.0)
 

@@ -15,7 +15,7 @@ FAILED = e.Failed(fault("internal"))
 MESSAGE = (e.Began(), e.MessageOpened(0, "m"))
 REASONING = (e.Began(), e.ReasoningOpened(0, "r"))
 SEARCH = (e.Began(), e.SearchOpened(0, "ws"))
-CALL = (e.Began(), e.CallOpened(0, "f", "c", "name"))
+CALL = (e.Began(), e.CallOpened(index=0, id="f", call_id="c", name="name"))
 WHOLE = (*MESSAGE, e.TextDelta(0, "a"), e.MessageClosed(0), e.UsageReported(e.Usage()), e.Ended("stop"))
 
 OUT_OF_PLACE: dict[str, tuple[e.Event, ...]] = {
@@ -24,7 +24,7 @@ OUT_OF_PLACE: dict[str, tuple[e.Event, ...]] = {
     "a usage before Began": (e.UsageReported(e.Usage()),),
     "a second Began": (e.Began(), e.Began()),
     "a skipped index": (e.Began(), e.MessageOpened(1, "m")),
-    "a repeated index": (*MESSAGE, e.CallOpened(0, "f", "c", "name")),
+    "a repeated index": (*MESSAGE, e.CallOpened(index=0, id="f", call_id="c", name="name")),
     "text of no item": (e.Began(), e.TextDelta(0, "a")),
     "text of another item": (*MESSAGE, e.TextDelta(1, "a")),
     "text of a closed item": (*MESSAGE, e.MessageClosed(0), e.TextDelta(0, "a")),

@@ -29,7 +29,7 @@ def halved(events: tuple[e.Event, ...]) -> list[e.Event]:
 
 class FoldTests(SynchronousTestCase):
     def test_items_keep_their_order_and_fields(self) -> None:
-        usage = e.Usage(3, 1, 0, 4, 2)
+        usage = e.Usage(input_tokens=3, cached_tokens=1, cache_write_tokens=0, output_tokens=4, reasoning_tokens=2)
         reply = fold(
             (
                 e.Began(),
@@ -38,7 +38,7 @@ class FoldTests(SynchronousTestCase):
                 e.ThoughtDelta(0, 0, "open"),
                 e.ReasoningClosed(0, "sealed"),
                 e.MessageOpened(1, "msg", "final_answer"),
-                e.CallOpened(2, "fc", "call", "find", "custom", "space"),
+                e.CallOpened(index=2, id="fc", call_id="call", name="find", kind="custom", namespace="space"),
                 e.TextDelta(1, "ha"),
                 e.CallDelta(2, "in"),
                 e.TextDelta(1, "ha"),
@@ -50,24 +50,28 @@ class FoldTests(SynchronousTestCase):
                 e.Ended("tool_calls"),
             )
         )
-        call = ToolCall("call", "find", "input", "custom", "space", "fc")
+        call = ToolCall(call_id="call", name="find", arguments="input", kind="custom", namespace="space", id="fc")
         parts = (TextPart("haha"), RefusalPart("no"))
         items = (
-            Reasoning(("sum",), ("open",), "sealed", "rs"),
-            Message("assistant", parts, "final_answer", "msg", complete=False),
+            Reasoning(summary=("sum",), content=("open",), encrypted="sealed", id="rs"),
+            Message(role="assistant", parts=parts, phase="final_answer", id="msg", complete=False),
             call,
         )
-        self.assertEqual(reply, Reply(items, "tool_calls", usage, None, ("sum", "open")))
+        self.assertEqual(
+            reply, Reply(items=items, finish="tool_calls", usage=usage, fault=None, reasoning=("sum", "open"))
+        )
         self.assertEqual(reply.text, "haha")
         self.assertEqual(reply.calls, (call,))
 
     def test_a_message_with_only_a_refusal_has_no_text_part(self) -> None:
         reply = fold((e.Began(), e.MessageOpened(0, "m"), e.RefusalDelta(0, "no")))
-        self.assertEqual(reply.items[0], Message("assistant", (RefusalPart("no"),), None, "m", False))
+        self.assertEqual(
+            reply.items[0], Message(role="assistant", parts=(RefusalPart("no"),), phase=None, id="m", complete=False)
+        )
 
     def test_an_empty_message_has_one_empty_text_part(self) -> None:
         reply = fold((e.Began(), e.MessageOpened(0, "m"), e.MessageClosed(0)))
-        self.assertEqual(reply.items[0], Message("assistant", (TextPart(""),), None, "m"))
+        self.assertEqual(reply.items[0], Message(role="assistant", parts=(TextPart(""),), phase=None, id="m"))
 
     def test_reasoning_parts_are_in_the_order_they_began(self) -> None:
         reply = fold(
@@ -104,14 +108,14 @@ class FoldTests(SynchronousTestCase):
         )
         text = TextPart("abc", ('{"n":1}', '{"n":2}'), '[{"token":"a"},{"token":"c"},{"token":""}]')
         searches = (WebSearchCall("ws", '{"type":"search"}'), WebSearchCall("cut", complete=False))
-        self.assertEqual(reply.items, (*searches, Message("assistant", (text,), id="m")))
+        self.assertEqual(reply.items, (*searches, Message(role="assistant", parts=(text,), id="m")))
         self.assertEqual(reply.text_parts, (text,))
 
     def test_an_annotated_refusal_has_a_text_part(self) -> None:
         events = (e.Annotated(0, "{}"), e.RefusalDelta(0, "no"))
         reply = fold((e.Began(), e.MessageOpened(0, "m"), *events))
         parts = (TextPart("", ("{}",)), RefusalPart("no"))
-        self.assertEqual(reply.items[0], Message("assistant", parts, None, "m", False))
+        self.assertEqual(reply.items[0], Message(role="assistant", parts=parts, phase=None, id="m", complete=False))
 
     def test_a_failure_does_not_remove_the_text(self) -> None:
         failure = fault("stream_cut")

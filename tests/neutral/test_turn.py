@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.turn import Tool, ToolChoice, Turn
 
-ONE, OTHER = Tool("one"), Tool("other", namespace="space")
+ONE, OTHER = Tool(name="one"), Tool(name="other", namespace="space")
 
 
 class VisibleToolsTests(SynchronousTestCase):
@@ -16,4 +16,4 @@ class VisibleToolsTests(SynchronousTestCase):
             (ToolChoice("required", ("other",)), (OTHER,)),
             (ToolChoice("auto", ("other", "gone")), (OTHER,)),
         ):
-            self.assertEqual(Turn("m", (), tools=(ONE, OTHER), tool_choice=choice).visible_tools, visible)
+            self.assertEqual(Turn(model="m", items=(), tools=(ONE, OTHER), tool_choice=choice).visible_tools, visible)

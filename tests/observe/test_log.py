@@ -27,7 +27,7 @@ RECORD = RequestRecord(
     thread="thread-1",
     first_event_seconds=0.25,
     seconds=1.5,
-    usages=[Usage(7, 3, 0, 2, 1)],
+    usages=[Usage(input_tokens=7, cached_tokens=3, cache_write_tokens=0, output_tokens=2, reasoning_tokens=1)],
     ignored=("temperature", "seed"),
 )
 

@@ -74,7 +74,14 @@ class TestMetrics(SynchronousTestCase):
         self.assertEqual(shown['codexd_first_event_seconds_count{route="a"}'], 1.0)
 
     def test_tokens_of_all_choices_are_counted_by_kind(self) -> None:
-        self.metrics.count_request(RequestRecord(usages=[Usage(7, 3, 1, 2, 1), Usage(10, 0, 0, 20, 0)]))
+        self.metrics.count_request(
+            RequestRecord(
+                usages=[
+                    Usage(input_tokens=7, cached_tokens=3, cache_write_tokens=1, output_tokens=2, reasoning_tokens=1),
+                    Usage(input_tokens=10, cached_tokens=0, cache_write_tokens=0, output_tokens=20, reasoning_tokens=0),
+                ]
+            )
+        )
         shown = read_metrics(self.metrics)
         kinds = ("input", "cached", "cache_write", "output", "reasoning")
         self.assertEqual([shown[f'codexd_tokens_total{{kind="{kind}"}}'] for kind in kinds], [17, 3, 1, 22, 1])

@@ -19,7 +19,7 @@ Kind: TypeAlias = Literal["request", "provider", "head", "body"]
 _UUID: Final = re.compile("(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
 
 
-@frozen
+@frozen(kw_only=True)
 class Rule:
     """One kind of value that may differ.
 
@@ -71,24 +71,48 @@ _ITEM_TOKEN: Final = re.compile("(?<=[a-z]_)[0-9a-f]{24}(?=[0-9a-f]{4}(?![0-9A-Z
 """The token in the id of an item that was sent without one: after the item's kind, before its position."""
 
 RULES: Final = (
-    Rule("<chatcmpl #>", "body", _string_member("id", "chatcmpl-[0-9a-f]{24}"), "a random token"),
-    Rule("<cmpl #>", "body", _string_member("id", "cmpl-[0-9a-f]{24}"), "a random token"),
-    Rule("<resp #>", "body", _string_member("id previous_response_id response_id", _RESPONSE), "a random token"),
-    Rule("<resp #>", "body", _missing_id(_RESPONSE), "a random token"),
-    Rule("<resp #>", "request", _whole_word(_RESPONSE), "given to the client"),
-    Rule("<conv #>", "body", _string_member("id", _CONVERSATION), "a random token"),
-    Rule("<conv #>", "body", _missing_id(_CONVERSATION), "a random token"),
-    Rule("<conv #>", "request", _whole_word(_CONVERSATION), "given to the client"),
-    Rule("<token #>", "body", _ITEM_TOKEN, "a random token"),
-    Rule("<token #>", "request", _ITEM_TOKEN, "given to the client"),
-    Rule("<token #>", "provider", _ITEM_TOKEN, "given to the client, which sends it back"),
-    Rule(_TIME, "body", _number_member("created", "[0-9]{10}"), "when the response began", local=True),
-    Rule(_TIME, "body", _number_member("created_at", "[0-9]{10}"), "when the response began", local=True),
-    Rule('"<time>"', "body", _number_member("completed_at", "[0-9]{10}"), "when the response ended"),
-    Rule("<req #>", "head", _header("X-Request-Id", "req_[0-9a-f]{32}"), "a random token"),
-    Rule("<date>", "head", _header("Date", _DATE), "when the response began"),
-    Rule("<ms>", "head", _header("Openai-Processing-Ms", "[0-9]+"), "time to the first byte"),
-    Rule("<uuid #>", "provider", _UUID, "new ids of threads and of messages of a history"),
+    Rule(
+        mark="<chatcmpl #>", kind="body", pattern=_string_member("id", "chatcmpl-[0-9a-f]{24}"), reason="a random token"
+    ),
+    Rule(mark="<cmpl #>", kind="body", pattern=_string_member("id", "cmpl-[0-9a-f]{24}"), reason="a random token"),
+    Rule(
+        mark="<resp #>",
+        kind="body",
+        pattern=_string_member("id previous_response_id response_id", _RESPONSE),
+        reason="a random token",
+    ),
+    Rule(mark="<resp #>", kind="body", pattern=_missing_id(_RESPONSE), reason="a random token"),
+    Rule(mark="<resp #>", kind="request", pattern=_whole_word(_RESPONSE), reason="given to the client"),
+    Rule(mark="<conv #>", kind="body", pattern=_string_member("id", _CONVERSATION), reason="a random token"),
+    Rule(mark="<conv #>", kind="body", pattern=_missing_id(_CONVERSATION), reason="a random token"),
+    Rule(mark="<conv #>", kind="request", pattern=_whole_word(_CONVERSATION), reason="given to the client"),
+    Rule(mark="<token #>", kind="body", pattern=_ITEM_TOKEN, reason="a random token"),
+    Rule(mark="<token #>", kind="request", pattern=_ITEM_TOKEN, reason="given to the client"),
+    Rule(mark="<token #>", kind="provider", pattern=_ITEM_TOKEN, reason="given to the client, which sends it back"),
+    Rule(
+        mark=_TIME,
+        kind="body",
+        pattern=_number_member("created", "[0-9]{10}"),
+        reason="when the response began",
+        local=True,
+    ),
+    Rule(
+        mark=_TIME,
+        kind="body",
+        pattern=_number_member("created_at", "[0-9]{10}"),
+        reason="when the response began",
+        local=True,
+    ),
+    Rule(
+        mark='"<time>"',
+        kind="body",
+        pattern=_number_member("completed_at", "[0-9]{10}"),
+        reason="when the response ended",
+    ),
+    Rule(mark="<req #>", kind="head", pattern=_header("X-Request-Id", "req_[0-9a-f]{32}"), reason="a random token"),
+    Rule(mark="<date>", kind="head", pattern=_header("Date", _DATE), reason="when the response began"),
+    Rule(mark="<ms>", kind="head", pattern=_header("Openai-Processing-Ms", "[0-9]+"), reason="time to the first byte"),
+    Rule(mark="<uuid #>", kind="provider", pattern=_UUID, reason="new ids of threads and of messages of a history"),
 )
 
 OMITTED_MEMBERS: Final[Mapping[str, str]] = {

@@ -55,10 +55,10 @@ _PLACES: Final[dict[Place, Callable[[PlaceParameters], Settings]]] = {
 }
 
 _ALIASES: Final = (
-    ModelAlias("steady", model="scripted", upstream="down", fallback=("absent", "scripted", "able/scripted")),
-    ModelAlias("lost", model="scripted", upstream="down", fallback=("down/scripted",)),
+    ModelAlias(name="steady", model="scripted", upstream="down", fallback=("absent", "scripted", "able/scripted")),
+    ModelAlias(name="lost", model="scripted", upstream="down", fallback=("down/scripted",)),
     ModelAlias(
-        "brief",
+        name="brief",
         model="scripted",
         upstream="usual",
         effort="low",
@@ -70,7 +70,7 @@ _ALIASES: Final = (
 
 def _build_upstreams(provider_url: str) -> tuple[Upstream, ...]:
     """Return upstreams of every kind; only `patient` has retries, and only `tired` a circuit breaker."""
-    usual = Upstream("usual", provider_url, retries=0, breaker_failures=10**6)
+    usual = Upstream(name="usual", base_url=provider_url, retries=0, breaker_failures=10**6)
     return (
         usual,
         evolve(

@@ -42,7 +42,7 @@ async def record(scenario: Scenario, server: ScenarioServer) -> Sections:
     Raises:
         TimeoutError: when a response does not end in time.
     """
-    recording = _Recording(scenario.id, server)
+    recording = _Recording(client=scenario.id, server=server)
     server.take_provider_requests()
     for step in (scenario.first, *scenario.then):
         try:
@@ -59,7 +59,7 @@ def find_flaws(sections: Sections) -> tuple[str, ...]:
     return tuple(name for name, data in sections.items() if any(mark in data for mark in marks))
 
 
-@define
+@define(kw_only=True)
 class _Recording:
     """The exchanges of a scenario so far.
 

@@ -91,7 +91,7 @@ FollowUp: TypeAlias = ToolResults | UserReply
 Step: TypeAlias = ScenarioRequest | FollowUp
 
 
-@frozen
+@frozen(kw_only=True)
 class Scenario:
     """One golden transcript.
 

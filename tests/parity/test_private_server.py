@@ -42,7 +42,10 @@ class SendTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.response).status, 200)
 
     def test_it_is_ready_when_the_models_of_all_upstreams_are_listed(self) -> None:
-        upstreams = (Upstream("a", "http://a/v1"), Upstream("b", "http://b/v1", prefix="b/"))
+        upstreams = (
+            Upstream(name="a", base_url="http://a/v1"),
+            Upstream(name="b", base_url="http://b/v1", prefix="b/"),
+        )
         lists = _lists_models_of(upstreams)
         for names, ready in ((["scripted"], False), (["b/scripted", "scripted", "c"], True)):
             self.assertEqual(lists(json_response({"data": [{"id": name} for name in names]})), ready)

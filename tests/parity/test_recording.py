@@ -50,7 +50,7 @@ class FakeServer:
 class RecordTests(SynchronousTestCase):
     def record(self, *responses: HttpResponse, first: ScenarioRequest = FIRST, then: tuple[Step, ...] = ()) -> Sections:
         self.server = FakeServer(deque(responses))
-        scenario = Scenario("text", "a text", first, then)
+        scenario = Scenario(name="text", about="a text", first=first, then=then)
         return self.successResultOf(Deferred.fromCoroutine(recording.record(scenario, self.server)))
 
     def test_an_exchange_has_a_section_for_each_side(self) -> None:

@@ -12,7 +12,10 @@ from tests.parity.recording import INCOMPLETE
 from tests.parity.scenario import Scenario, ScenarioRequest
 
 CODEX = "codex-cli 0.163.0"
-ONE, TWO = (Scenario(name, f"about {name}", ScenarioRequest(path="/x", method="GET")) for name in ("one", "two"))
+ONE, TWO = (
+    Scenario(name=name, about=f"about {name}", first=ScenarioRequest(path="/x", method="GET"))
+    for name in ("one", "two")
+)
 
 
 def fixture(scenario: Scenario, text: bytes = b"HTTP/1.1 200 OK\n\n", codex: str | None = CODEX) -> Fixture:

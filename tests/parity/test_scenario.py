@@ -42,9 +42,10 @@ class ScenarioTests(SynchronousTestCase):
             ("/readyz", "probes"),
             (f"{CHAT}s", "other"),
         ):
-            self.assertEqual(Scenario("text", "a text", ScenarioRequest(path=path)).endpoint, endpoint)
+            self.assertEqual(Scenario(name="text", about="a text", first=ScenarioRequest(path=path)).endpoint, endpoint)
 
     def test_the_id_is_the_path_of_the_fixture(self) -> None:
         self.assertEqual(
-            Scenario("text", "a text", ScenarioRequest(path=CHAT), place="upstream").id, "upstream/chat/text"
+            Scenario(name="text", about="a text", first=ScenarioRequest(path=CHAT), place="upstream").id,
+            "upstream/chat/text",
         )

@@ -41,22 +41,26 @@ PARTS: st.SearchStrategy[Part] = st.one_of(
     st.builds(FilePart, WORDS, st.none() | st.just("a")),
     st.builds(AudioPart, WORDS, WORDS),
 )
-MESSAGES = st.builds(Message, st.sampled_from(["system", "developer", "user"]), st.lists(PARTS, max_size=2).map(tuple))
-SPOKEN = st.builds(Message, st.just("assistant"), st.lists(st.builds(TextPart, WORDS), max_size=2).map(tuple))
-THOUGHTS = st.builds(Reasoning, st.just(("s",)), encrypted=st.none() | WORDS)
-CALLS = st.builds(ToolCall, WORDS, WORDS, WORDS, namespace=st.none() | st.just("n"))
+MESSAGES = st.builds(
+    Message, role=st.sampled_from(["system", "developer", "user"]), parts=st.lists(PARTS, max_size=2).map(tuple)
+)
+SPOKEN = st.builds(
+    Message, role=st.just("assistant"), parts=st.lists(st.builds(TextPart, WORDS), max_size=2).map(tuple)
+)
+THOUGHTS = st.builds(Reasoning, summary=st.just(("s",)), encrypted=st.none() | WORDS)
+CALLS = st.builds(ToolCall, call_id=WORDS, name=WORDS, arguments=WORDS, namespace=st.none() | st.just("n"))
 RESULTS = st.builds(ToolResult, WORDS, st.lists(PARTS, max_size=2).map(tuple), success=st.booleans())
 RUNS = st.lists(SPOKEN | THOUGHTS | CALLS, max_size=3).map(tuple)
 TOLD = st.lists(MESSAGES | RESULTS | CALLS, max_size=3).map(tuple)
 HISTORIES = st.lists(MESSAGES | RESULTS | SPOKEN | THOUGHTS | CALLS, max_size=6).map(tuple)
 
-USER = Message("user", (TextPart("hi"),))
-TURN = Turn("m", (USER,), tools=(Tool("f"),))
+USER = Message(role="user", parts=(TextPart("hi"),))
+TURN = Turn(model="m", items=(USER,), tools=(Tool(name="f"),))
 # The fields that are set when a thread starts or that persist on it, each with another value.
 FIXED: dict[str, object] = {
     "model": "n",
     "instructions": "Be brief.",
-    "tools": (Tool("f", "better"),),
+    "tools": (Tool(name="f", description="better"),),
     "tool_choice": ToolChoice("none"),
     "parallel_tool_calls": False,
     "verbosity": "low",
@@ -79,7 +83,7 @@ def as_resent(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """Return a run as sent by a client that keeps neither ids nor reasoning and joins all text."""
     run: list[Item] = [item for item in items if not isinstance(item, Reasoning)]
     text = "".join(part.text for item in run if isinstance(item, Message) for part in item.parts)  # type: ignore[union-attr]
-    spoken = (Message("assistant", (TextPart(text),)),) if text else ()
+    spoken = (Message(role="assistant", parts=(TextPart(text),)),) if text else ()
     return (*spoken, *(item for item in run if isinstance(item, ToolCall)))
 
 
@@ -98,7 +102,7 @@ class FingerprintTurnTests(SynchronousTestCase):
     def test_the_response_format_changes_only_the_turns_fingerprint(self) -> None:
         known, other = (
             fingerprint_turn(TURN, "plain"),
-            fingerprint_turn(evolve(TURN, format=ResponseFormat("json_object")), "plain"),
+            fingerprint_turn(evolve(TURN, format=ResponseFormat(kind="json_object")), "plain"),
         )
         self.assertEqual((other.thread == known.thread, other.turn == known.turn), (True, False))
 
@@ -121,19 +125,19 @@ class HistoryTests(SynchronousTestCase):
     def test_every_change_of_the_content_changes_the_fingerprint(self) -> None:
         history: tuple[Item, ...] = (
             USER,
-            Message("assistant", (TextPart("a"),)),
-            ToolCall("c", "f", "{}"),
+            Message(role="assistant", parts=(TextPart("a"),)),
+            ToolCall(call_id="c", name="f", arguments="{}"),
             ToolResult("c", (TextPart("r"),)),
         )
         changed: tuple[tuple[int, Item], ...] = (
-            (0, Message("developer", (TextPart("hi"),))),
-            (0, Message("user", (TextPart("hi!"),))),
-            (0, Message("user", (TextPart("hi"), ImagePart("u")))),
-            (1, Message("assistant", (TextPart("b"),))),
-            (2, ToolCall("d", "f", "{}")),
-            (2, ToolCall("c", "g", "{}")),
-            (2, ToolCall("c", "f", "{ }")),
-            (2, ToolCall("c", "f", "{}", namespace="n")),
+            (0, Message(role="developer", parts=(TextPart("hi"),))),
+            (0, Message(role="user", parts=(TextPart("hi!"),))),
+            (0, Message(role="user", parts=(TextPart("hi"), ImagePart("u")))),
+            (1, Message(role="assistant", parts=(TextPart("b"),))),
+            (2, ToolCall(call_id="d", name="f", arguments="{}")),
+            (2, ToolCall(call_id="c", name="g", arguments="{}")),
+            (2, ToolCall(call_id="c", name="f", arguments="{ }")),
+            (2, ToolCall(call_id="c", name="f", arguments="{}", namespace="n")),
             (3, ToolResult("d", (TextPart("r"),))),
             (3, ToolResult("c", (TextPart("s"),))),
             (3, ToolResult("c", (TextPart("r"),), success=False)),
@@ -154,7 +158,9 @@ class HistoryTests(SynchronousTestCase):
             (AudioPart("a", "wav"),),
             (AudioPart("a", "mp3"),),
         )
-        self.assertEqual(len({fingerprint_history((Message("user", parts),)) for parts in contents}), len(contents))
+        self.assertEqual(
+            len({fingerprint_history((Message(role="user", parts=parts),)) for parts in contents}), len(contents)
+        )
 
     def test_an_empty_history_has_no_prefixes(self) -> None:
         self.assertEqual((fingerprint_prefixes(()), fingerprint_history(())), ((), b""))
@@ -162,16 +168,19 @@ class HistoryTests(SynchronousTestCase):
     def test_what_clients_lose_is_ignored(self) -> None:
         full = (
             WebSearchCall("ws_1", '{"type":"search"}'),
-            Reasoning(("s",), (), "sealed", "rs_1"),
-            Message("assistant", (TextPart("Let me "),), "commentary", "msg_1"),
-            Message("assistant", (LOOK, RefusalPart(" No.")), id="msg_2", complete=False),
-            ToolCall("c", "f", "{}", id="fc_1"),
+            Reasoning(summary=("s",), content=(), encrypted="sealed", id="rs_1"),
+            Message(role="assistant", parts=(TextPart("Let me "),), phase="commentary", id="msg_1"),
+            Message(role="assistant", parts=(LOOK, RefusalPart(" No.")), id="msg_2", complete=False),
+            ToolCall(call_id="c", name="f", arguments="{}", id="fc_1"),
         )
-        bare = (Message("assistant", (TextPart("Let me look. No."),)), ToolCall("c", "f", "{}"))
+        bare = (
+            Message(role="assistant", parts=(TextPart("Let me look. No."),)),
+            ToolCall(call_id="c", name="f", arguments="{}"),
+        )
         self.assertEqual(fingerprint_history((USER, *full)), fingerprint_history((USER, *bare)))
 
     def test_a_run_without_text_and_calls_is_ignored(self) -> None:
-        silent = (Reasoning(("s",)), Message("assistant", (TextPart(""),)))
+        silent = (Reasoning(summary=("s",)), Message(role="assistant", parts=(TextPart(""),)))
         self.assertEqual(fingerprint_history((USER, *silent, USER)), fingerprint_history((USER, USER)))
         self.assertEqual([prefix.count for prefix in fingerprint_prefixes((USER, *silent, USER))], [1, 3, 4])
 

@@ -15,7 +15,11 @@ CATALOG = ModelCatalog(
         AccountModel("secret", ("low",), is_hidden=True),
         AccountModel("shadowed", ("low",)),
     ),
-    aliases=(ModelAlias("fast", "gpt-5", "low"), ModelAlias("shadowed", "gpt-5"), ModelAlias("far", "elsewhere")),
+    aliases=(
+        ModelAlias(name="fast", model="gpt-5", effort="low"),
+        ModelAlias(name="shadowed", model="gpt-5"),
+        ModelAlias(name="far", model="elsewhere"),
+    ),
 )
 NAMES = {
     "gpt-5": ResolvedModel("gpt-5"),
@@ -81,7 +85,9 @@ class ListTests(SynchronousTestCase):
             st.builds(AccountModel, st.sampled_from(["a", "b", "a-x"]), st.just(("x",)), st.booleans()),
             max_size=3,
         ),
-        st.lists(st.builds(ModelAlias, st.sampled_from(["a", "c"]), st.sampled_from(["a", None])), max_size=1),
+        st.lists(
+            st.builds(ModelAlias, name=st.sampled_from(["a", "c"]), model=st.sampled_from(["a", None])), max_size=1
+        ),
     )
     def test_every_listed_name_resolves_with_each_of_its_efforts(
         self, models: list[AccountModel], aliases: list[ModelAlias]

@@ -15,7 +15,7 @@ LIMITS = st.integers(-2, 40)
 
 
 def message(role: Role, text: str = "x") -> Message:
-    return Message(role, (TextPart(text),))
+    return Message(role=role, parts=(TextPart(text),))
 
 
 def size_one(item: Item) -> int:
@@ -40,7 +40,7 @@ def indexes(kept: tuple[Item, ...], items: tuple[Item, ...]) -> list[int]:
 
 
 SYSTEM, USER, ASSISTANT = message("system"), message("user"), message("assistant")
-CALL, RESULT = ToolCall("c", "f", "{}"), ToolResult("c", ())
+CALL, RESULT = ToolCall(call_id="c", name="f", arguments="{}"), ToolResult("c", ())
 
 
 class ExampleTests(SynchronousTestCase):
@@ -57,7 +57,10 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(drop_oldest((), -1, size_one), ())
 
     def test_in_one_exchange_all_rounds_but_the_last_can_be_dropped(self) -> None:
-        rounds = [(Reasoning(encrypted=id), ToolCall(id, "f", "{}"), ToolResult(id, ())) for id in "abc"]
+        rounds = [
+            (Reasoning(encrypted=id), ToolCall(call_id=id, name="f", arguments="{}"), ToolResult(id, ()))
+            for id in "abc"
+        ]
         history = (USER, *(item for items in rounds for item in items))
         self.assertEqual(drop_oldest(history, 7, size_one), (USER, *rounds[1], *rounds[2]))
         self.assertEqual(drop_oldest(history, 1, size_one), (USER, *rounds[2]))

@@ -8,11 +8,11 @@ from codexd.neutral.fault import FaultError
 from codexd.neutral.model import ModelCard
 from codexd.policy.upstream_models import UpstreamModels, parse_allow_list
 
-LISTED = (ModelCard("qwen3:8b", 7, "ollama"), ModelCard("llama", 8, "ollama"))
+LISTED = (ModelCard(id="qwen3:8b", created=7, owned_by="ollama"), ModelCard(id="llama", created=8, owned_by="ollama"))
 NAMES = st.text("ab:/=", min_size=1, max_size=4)
 MODELS = st.builds(
     UpstreamModels,
-    listed=st.lists(st.builds(ModelCard, NAMES), max_size=3).map(tuple),
+    listed=st.lists(st.builds(ModelCard, id=NAMES), max_size=3).map(tuple),
     allowed=st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple),
     prefix=st.sampled_from(("", "a/")),
     passes_unlisted=st.booleans(),
@@ -32,7 +32,7 @@ class UpstreamModelsTests(SynchronousTestCase):
 
     def test_an_allow_list_hides_other_models_and_renames(self) -> None:
         models = UpstreamModels(listed=LISTED, allowed=parse_allow_list(("small = qwen3:8b", "other")))
-        self.assertEqual(models.cards, (ModelCard("small", 7, "ollama"), ModelCard("other")))
+        self.assertEqual(models.cards, (ModelCard(id="small", created=7, owned_by="ollama"), ModelCard(id="other")))
         self.assertEqual(
             [models.find_upstream_name(name) for name in ("small", "other", "llama")],
             ["qwen3:8b", "other", None],

@@ -65,11 +65,11 @@ SCRIPTED_ENDS = ("stop", "tool_calls", "length", "rate_limited", "stream_cut")
 LOST_NOTIFICATIONS = st.sampled_from((frozenset(), frozenset(), frozenset({"turn/completed", "rawResponse/completed"})))
 BEHAVIOURS = st.builds(
     AppServerBehaviour,
-    st.booleans(),
-    st.booleans(),
-    st.booleans(),
-    st.booleans(),
-    LOST_NOTIFICATIONS.map(frozenset[str]),
+    starts_first=st.booleans(),
+    calls_together=st.booleans(),
+    calls_early=st.booleans(),
+    calls_reversed=st.booleans(),
+    loses=LOST_NOTIFICATIONS.map(frozenset[str]),
 )
 OPTIONS = st.fixed_dictionaries(
     {},

@@ -107,7 +107,7 @@ class BackendSpecificEventTests(SynchronousTestCase):
             *(e.TextDelta(0, *piece) for piece in said),
             *(e.RefusalDelta(0, piece) for piece in refused or ()),
             e.MessageClosed(0),
-            e.UsageReported(e.Usage(1, 0, 0, 2)),
+            e.UsageReported(e.Usage(input_tokens=1, cached_tokens=0, cache_write_tokens=0, output_tokens=2)),
             e.Ended("stop"),
         ]
         self.assert_same(translate(ended, turn=evolve(TURN, sampling=WITH_LOGPROBS)), ours)

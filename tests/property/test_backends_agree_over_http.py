@@ -14,12 +14,12 @@ from tests.support.endpoints import ENDPOINTS, Endpoint
 from tests.support.routed_server import TOKEN, RoutedServer
 from tests.support.shared_answers import CITATION, TOOL_CHOICE_UNMET, Answer, Item, neutral_events
 
-USAGE = e.Usage(10, 3, 0, 5, 1)
-HELLO = Item("message", ("Hel", "lo"), (CITATION,))
-THOUGHT = Item("thought", ("Let me ", "see."))
-CALL = Item("call", ('{"city":"Oslo"}',), tool="get_weather")
-PATCH = Item("call", ("*** Begin Patch",), tool="patch")
-BLOCK = Item("message", ("So: ", "<use_tool><name>find</name>", "<query>x</query></use_tool>", " so"))
+USAGE = e.Usage(input_tokens=10, cached_tokens=3, cache_write_tokens=0, output_tokens=5, reasoning_tokens=1)
+HELLO = Item(kind="message", pieces=("Hel", "lo"), notes=(CITATION,))
+THOUGHT = Item(kind="thought", pieces=("Let me ", "see."))
+CALL = Item(kind="call", pieces=('{"city":"Oslo"}',), tool="get_weather")
+PATCH = Item(kind="call", pieces=("*** Begin Patch",), tool="patch")
+BLOCK = Item(kind="message", pieces=("So: ", "<use_tool><name>find</name>", "<query>x</query></use_tool>", " so"))
 ANSWERS = {
     "text": Answer.of([THOUGHT, HELLO], "stop", USAGE),
     "nothing": Answer.of([], "stop", USAGE),

@@ -32,14 +32,14 @@ from tests.support.fake_backend import USAGE, FakeBackend, FakeTurn, message, te
 from tests.support.recording_sink import RecordingSink
 from tests.support.tool_blocks import FIND_ARGUMENTS, FIND_BLOCK, TOOL, answer
 
-PLAIN = Turn("one", ())
+PLAIN = Turn(model="one", items=())
 TURNS = (PLAIN, evolve(PLAIN, tools=(TOOL,)), evolve(PLAIN, tools=(TOOL,), calls_as_text=True))
 ALIASES = {
-    "one": ModelAlias("one", upstream="a", fallback=("two", "three")),
-    "two": ModelAlias("two", upstream="b"),
-    "three": ModelAlias("three", upstream="c"),
+    "one": ModelAlias(name="one", upstream="a", fallback=("two", "three")),
+    "two": ModelAlias(name="two", upstream="b"),
+    "three": ModelAlias(name="three", upstream="c"),
 }
-CALL = (e.CallOpened(0, "fc", "c", "find"), e.CallDelta(0, FIND_ARGUMENTS), e.CallClosed(0))
+CALL = (e.CallOpened(index=0, id="fc", call_id="c", name="find"), e.CallDelta(0, FIND_ARGUMENTS), e.CallClosed(0))
 SCRIPTS: tuple[tuple[e.Event, ...], ...] = (
     text_answer(),
     tuple(answer("Look: ", *FIND_BLOCK, " and ", FIND_BLOCK, " so")),

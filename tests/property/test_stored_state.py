@@ -204,7 +204,9 @@ class StoredStateMachine(RuleBasedStateMachine):
             "metadata": {"number": str(self.counter)},
         }
         created = self.daemon.request("POST", CONVERSATIONS, body, owner).json
-        self.reference.conversations.append(ReferenceConversation(created["id"], owner, created["metadata"], items))
+        self.reference.conversations.append(
+            ReferenceConversation(id=created["id"], owner=owner, metadata=created["metadata"], items=items)
+        )
 
     @rule(data=st.data(), owner=OWNER, act=st.sampled_from(("add", "add", "remove", "update", "delete")))
     def change_conversation(self, data: st.DataObject, owner: str, act: str) -> None:

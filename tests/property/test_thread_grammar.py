@@ -163,7 +163,7 @@ STEP_LISTS = st.sampled_from([0, 5, 10, 20]).flatmap(lambda size: st.lists(STEPS
 TURNS = st.builds(
     lambda parallel, choice: evolve(
         WITH_TOOL,
-        tools=(*WITH_TOOL.tools, Tool("custom", kind="custom")),
+        tools=(*WITH_TOOL.tools, Tool(name="custom", kind="custom")),
         parallel_tool_calls=parallel,
         tool_choice=ToolChoice(choice),
     ),
@@ -178,7 +178,7 @@ class ThreadGrammarTests(SynchronousTestCase):
     def test_every_answer_is_a_sentence_and_every_request_is_answered(
         self, turn: Turn, beginning: tuple[Step, ...], steps: list[Step]
     ) -> None:
-        driver = ThreadDriver(turn)
+        driver = ThreadDriver(turn=turn)
         driver.start()
         for step in (*beginning, *steps):
             driver.run(step)

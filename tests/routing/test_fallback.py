@@ -12,7 +12,7 @@ from codexd.routing.fallback import FallbackRunner
 from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend, text_answer
 
-TURN = Turn("m", ())
+TURN = Turn(model="m", items=())
 DOWN, WRONG = fault("not_ready"), fault("invalid_prompt")
 
 

@@ -20,18 +20,18 @@ UNKNOWN = fault("unknown_model", param="model")
 class ModelRouterTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.codex, self.local = FakeBackend(), FakeBackend()
-        self.codex.cards = (ModelCard("gpt-5"), ModelCard("both"))
-        self.local.cards = (ModelCard("local/llama", 7), ModelCard("both"))
+        self.codex.cards = (ModelCard(id="gpt-5"), ModelCard(id="both"))
+        self.local.cards = (ModelCard(id="local/llama", created=7), ModelCard(id="both"))
         aliases = {
-            "small": ModelAlias("small", model="llama", upstream="local", fallback=("gpt-5",)),
-            "gpt-5": ModelAlias("gpt-5", effort="low"),
+            "small": ModelAlias(name="small", model="llama", upstream="local", fallback=("gpt-5",)),
+            "gpt-5": ModelAlias(name="gpt-5", effort="low"),
         }
         entries = (BackendEntry("codex", self.codex), BackendEntry("local", self.local, "local/", self.local))
         self.counted: list[str] = []
         self.router = ModelRouter(entries, aliases, self.counted.append)
 
     def route(self, model: str) -> tuple[list[str], list[str]]:
-        self.router.begin(Turn(model, ()), context(), EventRecorder())
+        self.router.begin(Turn(model=model, items=()), context(), EventRecorder())
         return [turn.turn.model for turn in self.codex.turns], [turn.turn.model for turn in self.local.turns]
 
     def test_it_implements_the_back_end_interface(self) -> None:
@@ -67,10 +67,12 @@ class ModelRouterTests(SynchronousTestCase):
             self.counted.append,
         )
         unlisted.begin_errors = [fault("not_ready"), fault("not_ready")]
-        router.begin(Turn("new", ()), context(), EventRecorder())
+        router.begin(Turn(model="new", items=()), context(), EventRecorder())
         self.assertEqual(len(accepting.turns), 1)
         accepting.begin_errors = [UNKNOWN]
-        refused = self.assertRaises(FaultError, router.begin, Turn("new", ()), context(), EventRecorder()).fault
+        refused = self.assertRaises(
+            FaultError, router.begin, Turn(model="new", items=()), context(), EventRecorder()
+        ).fault
         self.assertEqual(refused, fault("not_ready"))
 
     def test_any_other_refusal_is_raised_at_once(self) -> None:
@@ -78,7 +80,9 @@ class ModelRouterTests(SynchronousTestCase):
         self.assertEqual(self.refusal("gpt-5-high"), fault("not_ready"))
 
     def refusal(self, model: str) -> Fault:
-        return self.assertRaises(FaultError, self.router.begin, Turn(model, ()), context(), EventRecorder()).fault
+        return self.assertRaises(
+            FaultError, self.router.begin, Turn(model=model, items=()), context(), EventRecorder()
+        ).fault
 
     def test_an_alias_is_routed_to_its_upstream_with_the_upstreams_model_name(self) -> None:
         self.assertEqual(self.route("small"), ([], ["local/llama"]))
@@ -90,14 +94,14 @@ class ModelRouterTests(SynchronousTestCase):
 
     def test_every_attempt_gets_the_context_of_the_request(self) -> None:
         asked, embedding = context("req_1"), context("req_2")
-        self.router.begin(Turn("small", ()), asked, EventRecorder())
+        self.router.begin(Turn(model="small", items=()), asked, EventRecorder())
         self.local.turns[0].emit(e.Failed(fault("not_ready")))
         self.router.embed("small", str.encode, embedding)
         self.assertEqual([turn.context for turn in (*self.local.turns, *self.codex.turns)], [asked, asked])
         self.assertEqual(self.local.embed_contexts, [embedding])
 
     def test_an_exception_in_a_fallback_is_logged_with_the_request_id(self) -> None:
-        self.router.begin(Turn("small", ()), context("req_1"), EventRecorder())
+        self.router.begin(Turn(model="small", items=()), context("req_1"), EventRecorder())
         self.codex.begin_errors = [ZeroDivisionError("secret")]
         with capturedLogs() as logged:
             self.local.turns[0].emit(e.Failed(fault("not_ready")))

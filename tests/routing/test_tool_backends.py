@@ -16,10 +16,14 @@ from tests.routing.test_fallback import EventRecorder
 from tests.support.contexts import context
 from tests.support.fake_backend import USAGE, FakeBackend, FakeTurn, message, text_answer
 
-WEATHER = Tool("weather")
+WEATHER = Tool(name="weather")
 BLOCK = "<use_tool>\n<name>weather</name>\n<city>Oslo</city>\n</use_tool>"
-TURN = Turn("m", (Message("user", (TextPart("hi"),)),), tools=(WEATHER,))
-CALL = (e.CallOpened(0, "fc_1", "call_1", "weather"), e.CallDelta(0, '{"city":"Oslo"}'), e.CallClosed(0))
+TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("hi"),)),), tools=(WEATHER,))
+CALL = (
+    e.CallOpened(index=0, id="fc_1", call_id="call_1", name="weather"),
+    e.CallDelta(0, '{"city":"Oslo"}'),
+    e.CallClosed(0),
+)
 
 
 class ToolTextBackendTests(SynchronousTestCase):
@@ -42,7 +46,7 @@ class ToolTextBackendTests(SynchronousTestCase):
         self.assertTrue(self.tool_backend.ready())
 
     def test_a_client_without_tools_gets_the_events_unconverted(self) -> None:
-        self.assertIs(self.begin(Turn("m", ())).sink, self.sink)
+        self.assertIs(self.begin(Turn(model="m", items=())).sink, self.sink)
 
     def test_a_block_that_calls_an_offered_tool_becomes_a_call(self) -> None:
         self.begin(TURN).emit(*text_answer(f"Let me see. {BLOCK}"))
@@ -55,7 +59,7 @@ class ToolTextBackendTests(SynchronousTestCase):
         self.assertIs(self.begin(TURN, parse_blocks=False).sink, self.sink)
 
     def test_a_client_that_reads_text_gets_a_call_as_a_block(self) -> None:
-        turn = Turn("m", (), tools=(WEATHER,), calls_as_text=True)
+        turn = Turn(model="m", items=(), tools=(WEATHER,), calls_as_text=True)
         self.begin(turn).emit(e.Began(), *CALL, e.UsageReported(USAGE), e.Ended("tool_calls"))
         self.assertIn("weather", self.reply.text)
         self.assertIn("Oslo", self.reply.text)

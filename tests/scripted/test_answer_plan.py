@@ -20,7 +20,7 @@ HELLO = ScriptedMessage(("hello ", "world"))
 
 
 def planned(*steps: ScriptedMessage, ending: Ending = CompletedEnding()) -> AnswerPlan:  # noqa: B008 - a value
-    return AnswerPlan(steps, ending, ScriptedUsage(0, 0, 0, 0), "seed")
+    return AnswerPlan(steps=steps, ending=ending, usage=ScriptedUsage(0, 0, 0, 0), seed="seed")
 
 
 class PlanTests(SynchronousTestCase):

@@ -67,7 +67,13 @@ class FrameWriterTests(SynchronousTestCase):
 
     def test_a_stopped_answer_cannot_be_resumed(self) -> None:
         clock, request = Clock(), RecordingRequest([b""])
-        writer = FrameWriter(clock, request, iter([b"a", Pause(1), b"b"]), 0, RecordingRequest.finish)
+        writer = FrameWriter(
+            clock=clock,
+            request=request,
+            frames=iter([b"a", Pause(1), b"b"]),
+            pace_seconds=0,
+            end=RecordingRequest.finish,
+        )
         writer.start()
         for step in (
             writer.pauseProducing,

@@ -22,7 +22,7 @@ STEPS: tuple[ScriptedItem, ...] = (
     ScriptedCall("f", ("{}",)),
     ScriptedCall("raw", ("x",), custom=True),
 )
-PLAN = AnswerPlan(STEPS, CompletedEnding(), ScriptedUsage(0, 0, 0, 0), "seed")
+PLAN = AnswerPlan(steps=STEPS, ending=CompletedEnding(), usage=ScriptedUsage(0, 0, 0, 0), seed="seed")
 
 
 class ItemTests(SynchronousTestCase):

@@ -34,7 +34,7 @@ TOOLS = {
 
 
 def planned(text: str, *results: str, round: int = 0) -> AnswerPlan:
-    return build_plan(ScriptedPrompt(text, tools=TOOLS, results=results, round=round, words=len(text.split())))
+    return build_plan(ScriptedPrompt(text=text, tools=TOOLS, results=results, round=round, words=len(text.split())))
 
 
 def text_of(text: str, *results: str, round: int = 0) -> str:
@@ -51,7 +51,7 @@ def calls(text: str, round: int = 0) -> list[tuple[str, str]]:
 
 class SearchTests(SynchronousTestCase):
     def test_an_available_search_finds_its_query(self) -> None:
-        plan = build_plan(ScriptedPrompt("shape: whole\nsearch: a b", tools={SEARCH: ScriptedTool(SEARCH)}))
+        plan = build_plan(ScriptedPrompt(text="shape: whole\nsearch: a b", tools={SEARCH: ScriptedTool(SEARCH)}))
         self.assertEqual(
             plan.steps,
             (ScriptedSearch("a b"), ScriptedMessage(("found: a b",), source=SEARCH_RESULT_URL)),
@@ -75,9 +75,9 @@ class SayTests(SynchronousTestCase):
 
     def test_an_answer_respects_the_limits_of_its_request(self) -> None:
         for prompt, ending in (
-            (ScriptedPrompt("say: a b END c", stops=("END",)), CompletedEnding()),
-            (ScriptedPrompt("say: a b c", max_tokens=2), IncompleteEnding("max_output_tokens")),
-            (ScriptedPrompt("say: a b END c", stops=("END",), max_tokens=9), CompletedEnding()),
+            (ScriptedPrompt(text="say: a b END c", stops=("END",)), CompletedEnding()),
+            (ScriptedPrompt(text="say: a b c", max_tokens=2), IncompleteEnding("max_output_tokens")),
+            (ScriptedPrompt(text="say: a b END c", stops=("END",), max_tokens=9), CompletedEnding()),
         ):
             answer = build_plan(prompt)
             (step,) = answer.steps
@@ -87,7 +87,7 @@ class SayTests(SynchronousTestCase):
     def test_anything_else_is_echoed_with_its_images(self) -> None:
         for text in ("", "hello", "say", "Say: x", " say: x", "echo: x", "what: now"):
             self.assertEqual(text_of(text), f"echo: {text}")
-        (step,) = build_plan(ScriptedPrompt("look", images=2)).steps
+        (step,) = build_plan(ScriptedPrompt(text="look", images=2)).steps
         self.assertEqual(step.text if isinstance(step, ScriptedMessage) else None, "echo: look [2 images]")
 
     def test_a_verb_with_an_invalid_argument_is_echoed(self) -> None:
@@ -216,12 +216,12 @@ class UsageTests(SynchronousTestCase):
 
 class IdentityTests(SynchronousTestCase):
     def test_the_same_prompt_has_the_same_plan_and_ids(self) -> None:
-        prompt = ScriptedPrompt("call: f\ncall: f", tools=TOOLS, digest="d")
+        prompt = ScriptedPrompt(text="call: f\ncall: f", tools=TOOLS, digest="d")
         self.assertEqual(build_plan(prompt), build_plan(prompt))
         self.assertEqual(build_plan(prompt).make_id("call", 1), build_plan(prompt).make_id("call", 1))
 
     def test_call_ids_differ_between_calls_rounds_and_conversations(self) -> None:
-        first = ScriptedPrompt("call: f\nthen: call: f", tools=TOOLS, digest="d")
+        first = ScriptedPrompt(text="call: f\nthen: call: f", tools=TOOLS, digest="d")
         others = [evolve(first, round=1), evolve(first, digest="e")]
         names = {build_plan(prompt).make_id("call", at) for prompt in (first, *others) for at in (0, 1)}
         self.assertEqual(len(names), 6)

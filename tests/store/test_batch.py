@@ -11,14 +11,14 @@ from tests.support.inline_executor import items, open_database, stored_response
 
 def saving(id: str, **others: object) -> StoreCall:
     return StoreCall(
-        "save_response",
-        partial(save_response, response=stored_response(id, **others), stream=b"", now=1.0),
+        name="save_response",
+        work=partial(save_response, response=stored_response(id, **others), stream=b"", now=1.0),
         writes=True,
     )
 
 
 def loading(id: str) -> StoreCall:
-    return StoreCall("load_response", partial(responses.load_response, owner="me", id=id))
+    return StoreCall(name="load_response", work=partial(responses.load_response, owner="me", id=id))
 
 
 def saving_too_much(id: str) -> StoreCall:
@@ -72,7 +72,7 @@ class RunCallsTests(SynchronousTestCase):
 
         found = self.of(
             saving("a"),
-            StoreCall("break_foreign_key", break_foreign_key, writes=True),
+            StoreCall(name="break_foreign_key", work=break_foreign_key, writes=True),
             saving("b"),
             loading("a"),
         )
@@ -93,7 +93,7 @@ class RunCallsTests(SynchronousTestCase):
             connection.execute("ROLLBACK")
             raise sqlite3.OperationalError("as SQLite does on some errors")
 
-        found = self.of(saving("a"), StoreCall("roll_back", roll_back, writes=True), saving("b"))
+        found = self.of(saving("a"), StoreCall(name="roll_back", work=roll_back, writes=True), saving("b"))
         self.assertEqual([found[0], found[2]], [True, True])
         self.assertIsInstance(found[1], FailedCall)
         self.assertEqual(tries, [True, True])

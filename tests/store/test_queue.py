@@ -24,7 +24,7 @@ class QueueTests(SynchronousTestCase):
                 raise name
             return name
 
-        return self.queue.submit(StoreCall("call", work, writes))
+        return self.queue.submit(StoreCall(name="call", work=work, writes=writes))
 
     def test_a_single_call_runs_at_once(self) -> None:
         self.assertEqual(self.successResultOf(self.submit("a")), "a")
@@ -76,7 +76,9 @@ class QueueTests(SynchronousTestCase):
 
     def test_a_database_error_is_logged_by_name(self) -> None:
         with capturedLogs() as logged:
-            asked = self.queue.submit(StoreCall("look", lambda connection: connection.execute("SELECT secret")))
+            asked = self.queue.submit(
+                StoreCall(name="look", work=lambda connection: connection.execute("SELECT secret"))
+            )
         self.assertEqual(self.failed(asked), ["store_failed"])
         (message,) = map(formatEvent, logged)
         self.assertIn("store call look failed: SQLITE_ERROR", message)
@@ -92,7 +94,9 @@ class QueueTests(SynchronousTestCase):
     def test_a_failure_is_logged_with_the_id_of_its_request(self) -> None:
         for id, text in (("req_1", "Request req_1: store call look failed"), ("", "store call look failed")):
             with capturedLogs() as logged:
-                call = StoreCall("look", lambda connection: connection.execute("SELECT secret"), request_id=id)
+                call = StoreCall(
+                    name="look", work=lambda connection: connection.execute("SELECT secret"), request_id=id
+                )
                 self.failed(self.queue.submit(call))
             self.assertEqual(logged[0]["id"], id)
             self.assertTrue(formatEvent(logged[0]).startswith(text), formatEvent(logged[0]))

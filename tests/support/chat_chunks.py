@@ -17,14 +17,14 @@ from tests.support.sentences import merged, texts
 
 TOKEN = "0a0b"
 TOOLS = (
-    Tool("get"),
-    Tool("get_weather"),
-    Tool("haha"),
-    Tool("ha"),
-    Tool("read", namespace="files"),
-    Tool("patch", kind="custom"),
+    Tool(name="get"),
+    Tool(name="get_weather"),
+    Tool(name="haha"),
+    Tool(name="ha"),
+    Tool(name="read", namespace="files"),
+    Tool(name="patch", kind="custom"),
 )
-TURN = Turn("m", (Message("user", (TextPart("hi"),)),), tools=TOOLS)
+TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("hi"),)),), tools=TOOLS)
 DONE = b"data: [DONE]\n\n"
 
 Chunk = dict[str, Any]

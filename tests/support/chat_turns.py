@@ -50,9 +50,9 @@ def rounds(draw: st.DrawFn) -> list[Item]:
 
     The next round uses the same call ids again, as some clients do.
     """
-    speakers = st.builds(Message, st.sampled_from(("system", "developer", "user")), part_lists)
+    speakers = st.builds(Message, role=st.sampled_from(("system", "developer", "user")), parts=part_lists)
     items: list[Item] = [draw(speakers)]
-    items += draw(st.lists(st.builds(Message, st.just("assistant"), spoken_parts), max_size=2))
+    items += draw(st.lists(st.builds(Message, role=st.just("assistant"), parts=spoken_parts), max_size=2))
     calls = [draw(tool_calls(f"call_{count}")) for count in range(draw(st.integers(0, 3)))]
     answered = draw(st.permutations(calls))[: draw(st.integers(0, len(calls)))]
     return [*items, *calls, *(ToolResult(call.call_id, draw(part_lists), call.kind) for call in answered)]
@@ -63,8 +63,8 @@ def tool_calls(draw: st.DrawFn, call_id: str) -> ToolCall:
     """Draw one call."""
     name, arguments = draw(names()), draw(texts())
     if draw(st.booleans()):
-        return ToolCall(call_id, CUSTOM_PREFIX + name, arguments, "custom")
-    return ToolCall(call_id, name, arguments)
+        return ToolCall(call_id=call_id, name=CUSTOM_PREFIX + name, arguments=arguments, kind="custom")
+    return ToolCall(call_id=call_id, name=name, arguments=arguments)
 
 
 @st.composite
@@ -82,9 +82,13 @@ def tools(draw: st.DrawFn) -> tuple[Tool, ...]:
         st.sampled_from(("lark", "regex")),
         texts(),
     )
-    functions = st.builds(Tool, names(), texts(), schemas, st.none() | st.booleans())
+    functions = st.builds(Tool, name=names(), description=texts(), parameters=schemas, strict=st.none() | st.booleans())
     customs = st.builds(
-        Tool, names().map(CUSTOM_PREFIX.__add__), texts(), kind=st.just("custom"), grammar=st.none() | grammar
+        Tool,
+        name=names().map(CUSTOM_PREFIX.__add__),
+        description=texts(),
+        kind=st.just("custom"),
+        grammar=st.none() | grammar,
     )
     return tuple(draw(st.lists(functions | customs, max_size=3, unique_by=lambda tool: tool.name)))
 
@@ -103,24 +107,24 @@ def choices(draw: st.DrawFn, offered: tuple[Tool, ...]) -> ToolChoice:
 
 samplings = st.builds(
     Sampling,
-    st.none() | st.floats(0, 2),
-    st.none() | st.floats(0, 1),
-    st.none() | st.floats(-2, 2),
-    st.none() | st.floats(-2, 2),
-    st.none() | st.integers(-(2**63), 2**63 - 1),
-    st.none() | st.integers(1, 2**53),
-    st.lists(texts(1), max_size=4).map(tuple),
-    st.booleans(),
-    st.none() | st.integers(0, 20),
-    st.none() | schemas,
+    temperature=st.none() | st.floats(0, 2),
+    top_p=st.none() | st.floats(0, 1),
+    presence_penalty=st.none() | st.floats(-2, 2),
+    frequency_penalty=st.none() | st.floats(-2, 2),
+    seed=st.none() | st.integers(-(2**63), 2**63 - 1),
+    max_tokens=st.none() | st.integers(1, 2**53),
+    stop=st.lists(texts(1), max_size=4).map(tuple),
+    logprobs=st.booleans(),
+    top_logprobs=st.none() | st.integers(0, 20),
+    logit_bias=st.none() | schemas,
 )
-formats = st.builds(ResponseFormat, st.sampled_from(("text", "json_object"))) | st.builds(
+formats = st.builds(ResponseFormat, kind=st.sampled_from(("text", "json_object"))) | st.builds(
     ResponseFormat,
-    st.just("json_schema"),
-    st.none() | schemas,
-    st.none() | names(),
-    st.none() | st.booleans(),
-    st.none() | texts(),
+    kind=st.just("json_schema"),
+    schema=st.none() | schemas,
+    name=st.none() | names(),
+    strict=st.none() | st.booleans(),
+    description=st.none() | texts(),
 )
 styles = st.builds(ChatOutputOptions, include_usage=st.booleans())
 
@@ -147,4 +151,6 @@ def turns(draw: st.DrawFn) -> Turn:
 @st.composite
 def exchanges(draw: st.DrawFn) -> DecodedChatRequest:
     """Draw a whole request."""
-    return DecodedChatRequest(draw(turns()), draw(styles), choices=draw(st.integers(1, 8)), stream=draw(st.booleans()))
+    return DecodedChatRequest(
+        turn=draw(turns()), output_options=draw(styles), choices=draw(st.integers(1, 8)), stream=draw(st.booleans())
+    )

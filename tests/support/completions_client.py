@@ -18,7 +18,7 @@ from tests.support.sentences import texts
 def prompt_turns(*prompts: str, **turn: Any) -> tuple[Turn, ...]:
     """Return the turns of these prompts, by default for the model `m`."""
     asked = Turn(**{"model": "m", "items": (), "principal": "somebody", **turn})
-    return tuple(evolve(asked, items=(Message("user", (TextPart(prompt),)),)) for prompt in prompts)
+    return tuple(evolve(asked, items=(Message(role="user", parts=(TextPart(prompt),)),)) for prompt in prompts)
 
 
 @st.composite

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from codexd.fronts import chat, completions, responses
 from codexd.fronts.compatibility import HEADER, TOOL_EVENTS
@@ -22,7 +22,7 @@ STAMP: Final = ResponseIdentity("00ff", 1700000000, "m1")
 _ASKED: Final = {"model": "m1", "stream_options": {"include_usage": True}}
 
 
-@frozen
+@frozen(kw_only=True)
 class Endpoint:
     """One endpoint, with or without a compatibility mode.
 
@@ -49,7 +49,7 @@ class Endpoint:
     @property
     def exchange(self) -> DecodedRequest:
         """The decoded request."""
-        return self.decode(json.encode(self.body | {"stream": True}), RequestOptions("p", modes=self.modes))
+        return self.decode(json.encode(self.body | {"stream": True}), RequestOptions(principal="p", modes=self.modes))
 
     def stream(self, events: Iterable[Event]) -> bytes:
         """Return the stream of an answer."""
@@ -77,34 +77,36 @@ def _chunks(stream: bytes) -> list[dict[str, Any]]:
     return [json.decode(one) for one in data]
 
 
-_RESPONSES: Final = (
-    "/v1/responses",
-    {"model": "m1", "input": "hi", "include": ["reasoning.encrypted_content"]},
-    responses.decode_stateless,
-    lambda stream: responses_stream.accumulate(responses_stream.read(stream)),
-    _response_error,
+_RESPONSES: Final = Endpoint(
+    name="responses",
+    path="/v1/responses",
+    body={"model": "m1", "input": "hi", "include": ["reasoning.encrypted_content"]},
+    decode=responses.decode_stateless,
+    merge=lambda stream: responses_stream.accumulate(responses_stream.read(stream)),
+    error=_response_error,
+    headers={},
 )
 ENDPOINTS: Final = (
     Endpoint(
-        "chat",
-        "/v1/chat/completions",
-        _ASKED | {"messages": [{"role": "user", "content": "hi"}]},
-        chat.decode,
-        lambda stream: chat_stream.merge(chat_stream.read(stream).chunks),
-        _chat_error,
-        {},
+        name="chat",
+        path="/v1/chat/completions",
+        body=_ASKED | {"messages": [{"role": "user", "content": "hi"}]},
+        decode=chat.decode,
+        merge=lambda stream: chat_stream.merge(chat_stream.read(stream).chunks),
+        error=_chat_error,
+        headers={},
         dialect=CHAT,
     ),
-    Endpoint("responses", *_RESPONSES, {}),
-    Endpoint("tool events", *_RESPONSES, {HEADER: TOOL_EVENTS}, frozenset((TOOL_EVENTS,))),
+    _RESPONSES,
+    evolve(_RESPONSES, name="tool events", headers={HEADER: TOOL_EVENTS}, modes=frozenset((TOOL_EVENTS,))),
     Endpoint(
-        "completions",
-        "/v1/completions",
-        _ASKED | {"prompt": "hi", "echo": True},
-        completions.decode,
-        lambda stream: legacy.merge(_chunks(stream)),
-        _chat_error,
-        {},
+        name="completions",
+        path="/v1/completions",
+        body=_ASKED | {"prompt": "hi", "echo": True},
+        decode=completions.decode,
+        merge=lambda stream: legacy.merge(_chunks(stream)),
+        error=_chat_error,
+        headers={},
         dialect=COMPLETIONS,
     ),
 )

@@ -16,7 +16,7 @@ COMPACTION_THRESHOLD = 0.9
 BYTES_PER_TOKEN = 4
 
 
-@frozen
+@frozen(kw_only=True)
 class AppServerBehaviour:
     """The choices where the real app-server was observed to do one thing or the other.
 

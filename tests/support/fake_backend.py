@@ -15,7 +15,7 @@ from codexd.neutral.turn import Turn
 
 
 @implementer(ITurnHandle)
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class FakeTurn:
     """A turn that was begun on a fake back end.
 
@@ -76,8 +76,8 @@ class FakeBackend:
         self.immediate_events: tuple[e.Event, ...] = ()
         self.ignored: tuple[str, ...] = ()
         self.cards: tuple[ModelCard, ...] = (
-            ModelCard("gpt-5", 1700000000),
-            ModelCard("org/m:7b", 1700000001),
+            ModelCard(id="gpt-5", created=1700000000),
+            ModelCard(id="org/m:7b", created=1700000001),
         )
         self.is_ready = True
         self.embedding: list[tuple[str, bytes]] = []
@@ -91,7 +91,7 @@ class FakeBackend:
             raise FaultError(refusal)
         if refusal is not None:
             raise refusal
-        begun = FakeTurn(turn, context, sink, turn.ignored + self.ignored)
+        begun = FakeTurn(turn=turn, context=context, sink=sink, ignored=turn.ignored + self.ignored)
         self.turns.append(begun)
         begun.emit_unsettled(*self.immediate_events)
         return begun

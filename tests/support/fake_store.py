@@ -34,7 +34,7 @@ class _Conversation:
         return max(self.items, default=0)
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class _Response:
     kept: StoredResponse
     parent: "_Response | None"
@@ -290,7 +290,7 @@ class FakeStore:
         parent = _latest(self._responses, response.owner, response.previous)
         entry = _latest(self._conversations, response.owner, response.conversation)
         seen = entry.position if entry is not None and response.position is None else response.position
-        return _Response(evolve(response, position=seen), parent, entry)
+        return _Response(kept=evolve(response, position=seen), parent=parent, conversation=entry)
 
     def _add(self, entry: _Conversation, items: Iterable[StoredItem]) -> None:
         """Append items; an item whose id is already there is left out."""

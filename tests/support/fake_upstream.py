@@ -26,8 +26,8 @@ from codexd.wire.json import Json, decode
 from tests.support.contexts import context as make_context
 from tests.support.recording_sink import RecordingSink
 
-TURN = Turn("m", (Message("user", (TextPart("hi"),)),))
-SETTINGS = Upstream("up", "http://upstream.example/v1", pass_unlisted=True)
+TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("hi"),)),))
+SETTINGS = Upstream(name="up", base_url="http://upstream.example/v1", pass_unlisted=True)
 
 
 class FakeConnection(StringTransport):

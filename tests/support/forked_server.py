@@ -99,10 +99,10 @@ def _serve(reactor: Any, path: str, listening: socket.socket) -> "Deferred[None]
 
 def store_settings(path: str) -> Responses:
     """Build settings by which nothing is pruned."""
-    return Responses(path, retention_limit=MANY, background_limit=MANY)
+    return Responses(database=path, retention_limit=MANY, background_limit=MANY)
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class StreamClient:
     """A connection that sends its next request when the response to the last one is complete.
 

@@ -122,7 +122,7 @@ class FakeCodexReactor(ProcessReactor):
         return self.children[-1]
 
 
-@define(slots=False)
+@define(slots=False, kw_only=True)
 class InMemoryCodex:
     """An app-server back end with its children.
 
@@ -154,7 +154,7 @@ class InMemoryCodex:
     @classmethod
     def started(cls, state: Path, settings: Settings = DEFAULT, **changes: object) -> "InMemoryCodex":
         """Build one and start its children."""
-        codex = cls(state, settings, **changes)  # type: ignore[arg-type]
+        codex = cls(state=state, settings=settings, **changes)  # type: ignore[arg-type]
         codex.start()
         return codex
 

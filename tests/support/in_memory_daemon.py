@@ -19,8 +19,8 @@ from tests.support.inline_executor import InlineExecutor
 NEVER_SECONDS = 1e6
 DRAIN_SECONDS = 2.0
 SETTINGS = Settings(
-    Http(keepalive_seconds=NEVER_SECONDS),
-    CodexSettings(restart_limit=1000, backoff_max_seconds=1.0, drain_seconds=DRAIN_SECONDS),
+    http=Http(keepalive_seconds=NEVER_SECONDS),
+    codex=CodexSettings(restart_limit=1000, backoff_max_seconds=1.0, drain_seconds=DRAIN_SECONDS),
     turns=Turns(
         first_event_seconds=NEVER_SECONDS,
         idle_seconds=NEVER_SECONDS,

@@ -135,7 +135,7 @@ class ReaderTransport(StringTransportWithDisconnection):
         pass
 
 
-@define
+@define(kw_only=True)
 class Response:
     """One HTTP response, parsed from the wire.
 
@@ -240,7 +240,9 @@ def parse(data: bytes, methods: tuple[str, ...] = ()) -> list[Response]:
         assert version == "HTTP/1.1", version
         headers = dict(line.split(": ", 1) for line in lines)
         assert len(headers) == len(lines), lines
-        response = Response(int(status), reason, {name.lower(): value for name, value in headers.items()})
+        response = Response(
+            status=int(status), reason=reason, headers={name.lower(): value for name, value in headers.items()}
+        )
         data = _read_body(response, data, methods[len(found)] if len(found) < len(methods) else "GET")
         found.append(response)
     return found
@@ -312,7 +314,7 @@ class InMemoryServer:
             wrap_backend(self.backend),
             self.backend,
             self.store,
-            Settings(http, Codex(drain_seconds=drain_seconds), responses=responses),
+            Settings(http=http, codex=Codex(drain_seconds=drain_seconds), responses=responses),
             self.metrics,
             self.log,
             self.clock,

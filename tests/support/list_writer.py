@@ -15,7 +15,7 @@ from codexd.neutral.fault import Fault
 
 
 @implementer(IStreamWriter)
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class ListWriter:
     """Collects what it is asked to write (a verified fake of IStreamWriter) and checks the order of the calls.
 

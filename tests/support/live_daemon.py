@@ -41,7 +41,7 @@ stream_max_retries = 0
 """
 
 
-@frozen
+@frozen(kw_only=True)
 class DaemonSetup:
     """The configuration of a daemon. `{folder}` in a text stands for the daemon's folder.
 

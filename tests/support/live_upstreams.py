@@ -109,7 +109,7 @@ def servers() -> Servers:
     settings = _SETTINGS
     for name, value in (("scripted", scripted.url), ("faulty", faulty.url), ("closed", str(free_port()))):
         settings = settings.replace("{" + name + "}", value)
-    return Servers(scripted, faulty, DaemonSetup(settings))
+    return Servers(scripted, faulty, DaemonSetup(settings=settings))
 
 
 class UpstreamTestCase(LiveTestCase):

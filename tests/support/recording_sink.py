@@ -11,7 +11,7 @@ from codexd.neutral.grammar import GrammarChecker
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Message, TextPart, Tool, ToolResult, Turn
 
-TOOL = Tool("f", "A tool.", '{"type":"object","properties":{"x":{"type":"integer"}}}')
+TOOL = Tool(name="f", description="A tool.", parameters='{"type":"object","properties":{"x":{"type":"integer"}}}')
 
 
 @implementer(IEventSink)
@@ -107,11 +107,11 @@ class StartedTurn:
 
 def turn(*texts: str, model: str = "scripted", **changes: object) -> Turn:
     """Build a turn of these user messages; the scripted model answers the last."""
-    return Turn(model, tuple(user_message(text) for text in texts), **changes)  # type: ignore[arg-type]
+    return Turn(model=model, items=tuple(user_message(text) for text in texts), **changes)  # type: ignore[arg-type]
 
 
 def user_message(text: str) -> Message:
-    return Message("user", (TextPart(text),))
+    return Message(role="user", parts=(TextPart(text),))
 
 
 def continued(asked: StartedTurn, *texts: str) -> Turn:

@@ -18,7 +18,7 @@ class ReferenceItem:
     id: str | None = None
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class ReferenceConversation:
     """A conversation and its items, in order."""
 
@@ -35,7 +35,7 @@ class ReferenceConversation:
             self.items += [item for item in items if item.id not in ids]
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class ReferenceResponse:
     """A response.
 
@@ -124,7 +124,9 @@ class ReferenceState:
             fields: further members of the body.
         """
         body = {"model": "scripted", **fields, "input": [user(f"say: {full_text}")]}
-        response = ReferenceResponse("", owner, [], full_text, background="background" in fields)
+        response = ReferenceResponse(
+            id="", owner=owner, input=[], full_text=full_text, background="background" in fields
+        )
         valid = reference_id is None or any(item.id == reference_id for item in self._accessible_items(owner))
         if reference_id is not None:
             body["input"].insert(0, {"type": "item_reference", "id": reference_id})

@@ -25,7 +25,7 @@ from codexd.neutral.turn import (
 )
 from codexd.wire.json import Json, decode, encode
 
-SOMEONE = RequestOptions("someone")
+SOMEONE = RequestOptions(principal="someone")
 
 
 def encode_turn(turn: Turn) -> Json:

@@ -95,7 +95,7 @@ def _mark_incomplete(item: Json) -> None:
             item["content"] = [{"type": "output_text", "text": "", "annotations": [], "logprobs": []}]
 
 
-@define
+@define(kw_only=True)
 class _Item:
     """The state of one item of the stream."""
 
@@ -146,7 +146,7 @@ def _follow(event: Json, items: list[_Item], finished: dict[int, Json]) -> None:
         _require(event["item"]["status"] == "in_progress", "an added item is in progress")
         grown = ("content", "summary", "arguments", "input")
         _require(not any(event["item"].get(name) for name in grown), "an added item is empty")
-        items.append(_Item(_identity(event["item"]), event["item"]["id"]))
+        items.append(_Item(identity=_identity(event["item"]), id=event["item"]["id"]))
     elif kind == "response.output_item.done":
         item = items[event["output_index"]]
         _require(not item.done and not item.open, "an item is done once, after its parts")

@@ -54,23 +54,32 @@ parts: st.SearchStrategy[Part] = st.one_of(
 part_lists = st.lists(parts, max_size=3).map(tuple)
 messages = st.builds(
     Message,
-    st.sampled_from(("system", "developer", "user", "assistant")),
-    part_lists,
-    st.sampled_from((None, "commentary", "final_answer")),
-    st.none() | ids,
-    st.booleans(),
+    role=st.sampled_from(("system", "developer", "user", "assistant")),
+    parts=part_lists,
+    phase=st.sampled_from((None, "commentary", "final_answer")),
+    id=st.none() | ids,
+    complete=st.booleans(),
 )
 thoughts = st.builds(
     Reasoning,
-    st.lists(texts, max_size=2).map(tuple),
-    st.lists(texts, max_size=2).map(tuple),
-    st.none() | texts,
-    st.none() | ids,
-    st.booleans(),
+    summary=st.lists(texts, max_size=2).map(tuple),
+    content=st.lists(texts, max_size=2).map(tuple),
+    encrypted=st.none() | texts,
+    id=st.none() | ids,
+    complete=st.booleans(),
 )
 searches = st.builds(WebSearchCall, st.none() | ids, st.none() | schemas, st.booleans())
 kinds = st.sampled_from(("function", "custom"))
-calls = st.builds(ToolCall, ids, names, texts, kinds, st.none() | names, st.none() | ids, st.booleans())
+calls = st.builds(
+    ToolCall,
+    call_id=ids,
+    name=names,
+    arguments=texts,
+    kind=kinds,
+    namespace=st.none() | names,
+    id=st.none() | ids,
+    complete=st.booleans(),
+)
 
 
 @st.composite
@@ -91,9 +100,9 @@ def tool_lists(draw: st.DrawFn) -> tuple[Tool, ...]:
     for name in draw(st.lists(names, max_size=4, unique=True)):
         if draw(st.booleans()):
             strict = draw(st.none() | st.booleans())
-            tools.append(Tool(name, draw(texts), draw(schemas), strict))
+            tools.append(Tool(name=name, description=draw(texts), parameters=draw(schemas), strict=strict))
         else:
-            tools.append(Tool(name, draw(texts), kind="custom", grammar=draw(st.none() | grammars)))
+            tools.append(Tool(name=name, description=draw(texts), kind="custom", grammar=draw(st.none() | grammars)))
     if tools and draw(st.booleans()):
         described, split = draw(texts), draw(st.integers(0, len(tools)))
         spaced = [evolve(tool, namespace="space", namespace_description=described) for tool in tools[split:]]
@@ -101,8 +110,13 @@ def tool_lists(draw: st.DrawFn) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-formats = st.builds(ResponseFormat, st.sampled_from(("text", "json_object"))) | st.builds(
-    ResponseFormat, st.just("json_schema"), schemas, names, st.none() | st.booleans(), st.none() | texts
+formats = st.builds(ResponseFormat, kind=st.sampled_from(("text", "json_object"))) | st.builds(
+    ResponseFormat,
+    kind=st.just("json_schema"),
+    schema=schemas,
+    name=names,
+    strict=st.none() | st.booleans(),
+    description=st.none() | texts,
 )
 
 
@@ -112,25 +126,25 @@ def turns(draw: st.DrawFn) -> Turn:
     tools = draw(tool_lists())
     numbers = st.none() | st.floats(0, 1)
     return Turn(
-        draw(names),
-        draw(histories()),
-        draw(st.none() | texts),
-        tools,
-        draw(choices(tools)),
-        draw(st.booleans()),
-        Sampling(
-            draw(numbers),
-            draw(numbers),
+        model=draw(names),
+        items=draw(histories()),
+        instructions=draw(st.none() | texts),
+        tools=tools,
+        tool_choice=draw(choices(tools)),
+        parallel_tool_calls=draw(st.booleans()),
+        sampling=Sampling(
+            temperature=draw(numbers),
+            top_p=draw(numbers),
             max_tokens=draw(st.none() | st.integers(1, 10**6)),
             logprobs=draw(st.booleans()),
             top_logprobs=draw(st.none() | st.integers(0, 20)),
         ),
-        ReasoningOptions(
+        reasoning=ReasoningOptions(
             draw(st.none() | st.sampled_from(EFFORTS)),
             draw(st.none() | st.sampled_from(SUMMARIES)),
         ),
-        draw(formats),
-        draw(st.none() | st.sampled_from(VERBOSITIES)),
-        draw(st.none() | st.sampled_from(("auto", "default", "flex", "priority"))),
+        format=draw(formats),
+        verbosity=draw(st.none() | st.sampled_from(VERBOSITIES)),
+        service_tier=draw(st.none() | st.sampled_from(("auto", "default", "flex", "priority"))),
         truncation=draw(st.sampled_from(("disabled", "auto"))),
     )

@@ -58,7 +58,15 @@ def names() -> st.SearchStrategy[str]:
 def usages() -> st.SearchStrategy[e.Usage]:
     """Draw the usage of an answer."""
     tokens = st.integers(0, 10**6)
-    return st.builds(e.Usage, tokens, tokens, tokens, tokens, tokens, st.booleans())
+    return st.builds(
+        e.Usage,
+        input_tokens=tokens,
+        cached_tokens=tokens,
+        cache_write_tokens=tokens,
+        output_tokens=tokens,
+        reasoning_tokens=tokens,
+        estimated=st.booleans(),
+    )
 
 
 def faults() -> st.SearchStrategy[Fault]:
@@ -125,7 +133,9 @@ def calls(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> S
     """Draw one tool call."""
     kind = draw(st.sampled_from(kinds))
     said = [e.CallDelta(0, text) for text in draw(pieces(3))]
-    opened = e.CallOpened(0, "fc", "call", draw(names()), kind, draw(st.none() | names()))  # type: ignore[arg-type]
+    opened = e.CallOpened(
+        index=0, id="fc", call_id="call", name=draw(names()), kind=kind, namespace=draw(st.none() | names())
+    )  # type: ignore[arg-type]
     return (opened, *said, e.CallClosed(0, draw(st.booleans())))
 
 

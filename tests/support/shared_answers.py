@@ -45,7 +45,7 @@ TOOLS: Final[dict[str, tuple[Literal["function", "custom"], str | None, str]]] =
 """Kind, namespace and name of each tool, by its name at a Chat server."""
 
 
-@frozen
+@frozen(kw_only=True)
 class Item:
     """One item.
 
@@ -112,10 +112,20 @@ class Answer:
 
 CITATION: Final[Json] = {"type": "url_citation", "url": "https://a.org", "title": "a", "start_index": 0}
 PIECES: Final = st.lists(texts(1), min_size=1, max_size=4).map(tuple)
-MESSAGES: Final = st.builds(Item, st.just("message"), PIECES, st.sampled_from(((), (CITATION,), (CITATION,) * 2)))
-THOUGHTS: Final = st.builds(Item, st.just("thought"), PIECES)
+MESSAGES: Final = st.builds(
+    Item, kind=st.just("message"), pieces=PIECES, notes=st.sampled_from(((), (CITATION,), (CITATION,) * 2))
+)
+THOUGHTS: Final = st.builds(Item, kind=st.just("thought"), pieces=PIECES)
 ARGUMENTS: Final = st.dictionaries(texts(), texts() | st.integers(-9, 9), max_size=2)
-USAGES: Final = st.none() | st.builds(e.Usage, st.integers(1, 99), *[st.integers(0, 99)] * 4)
+_COUNTS: Final = st.integers(0, 99)
+USAGES: Final = st.none() | st.builds(
+    e.Usage,
+    input_tokens=st.integers(1, 99),
+    cached_tokens=_COUNTS,
+    cache_write_tokens=_COUNTS,
+    output_tokens=_COUNTS,
+    reasoning_tokens=_COUNTS,
+)
 
 
 def _written(tool: str, arguments: Json) -> str:
@@ -125,7 +135,7 @@ def _written(tool: str, arguments: Json) -> str:
 def calls(named: st.SearchStrategy[bool] = st.booleans()) -> st.SearchStrategy[Item]:  # noqa: B008
     """Draw one call."""
     made = st.tuples(st.sampled_from(sorted(TOOLS)), ARGUMENTS, named)
-    return made.map(lambda call: Item("call", (_written(call[0], call[1]),), tool=call[0], named=call[2]))
+    return made.map(lambda call: Item(kind="call", pieces=(_written(call[0], call[1]),), tool=call[0], named=call[2]))
 
 
 def _alternating(items: list[Item]) -> list[Item]:
@@ -194,7 +204,7 @@ def _thought(index: int, item: Item) -> Iterator[e.Event]:
 
 def _call(index: int, item: Item) -> Iterator[e.Event]:
     kind, namespace, name = TOOLS[item.tool]
-    yield e.CallOpened(index, item.id, item.call_id, name, kind, namespace)
+    yield e.CallOpened(index=index, id=item.id, call_id=item.call_id, name=name, kind=kind, namespace=namespace)
     yield e.CallDelta(index, item.text)
     yield e.CallClosed(index)
 

@@ -16,7 +16,7 @@ SUPERVISION = Supervision(
 )
 
 
-@define(slots=False)
+@define(slots=False, kw_only=True)
 class SupervisorHarness:
     """A supervisor under test; tests may replace `spawn`, `begin_handshake`, `on_up` and `on_lost`.
 

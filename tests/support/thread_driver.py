@@ -58,7 +58,7 @@ class Action:
 Step = SendNotification | SendRequest | SettleCall | Action
 
 
-@define
+@define(kw_only=True)
 class ThreadDriver:
     """Runs steps on a thread and checks what it returns.
 

@@ -22,10 +22,14 @@ RECORDINGS = Path(__file__).parent.parent / "backs" / "recordings"
 
 THREAD, TURN = "thr_1", "turn_1"
 PLAIN = Profile(agent=False, cwd="/empty")
-HELLO = Message("user", (TextPart("hello"),))
-WEATHER = Tool("weather", "Tells the weather.", '{"type":"object","properties":{"city":{"type":"string"}}}')
-ASKED = Turn("m1", (HELLO,))
-WITH_TOOL = Turn("m1", (HELLO,), tools=(WEATHER,))
+HELLO = Message(role="user", parts=(TextPart("hello"),))
+WEATHER = Tool(
+    name="weather",
+    description="Tells the weather.",
+    parameters='{"type":"object","properties":{"city":{"type":"string"}}}',
+)
+ASKED = Turn(model="m1", items=(HELLO,))
+WITH_TOOL = Turn(model="m1", items=(HELLO,), tools=(WEATHER,))
 
 
 def result(call_id: str, text: str = "fine") -> ToolResult:

@@ -20,7 +20,7 @@ FIND_ARGUMENTS = '{"query":"R&D"}'
 """The arguments of `FIND_BLOCK`."""
 
 _SCHEMA = '{"type":"object","properties":{"query":{"type":"string"},"limit":{"type":"integer"}}}'
-TOOL = Tool("find", "Finds notes.", _SCHEMA)
+TOOL = Tool(name="find", description="Finds notes.", parameters=_SCHEMA)
 
 _SHREDS = (
     *(

@@ -38,7 +38,9 @@ def _thought(index: int, item: Reasoning) -> Iterator[e.Event]:
 
 
 def _call(index: int, item: ToolCall) -> Iterator[e.Event]:
-    yield e.CallOpened(index, item.id or "fc", item.call_id, item.name, item.kind, item.namespace)
+    yield e.CallOpened(
+        index=index, id=item.id or "fc", call_id=item.call_id, name=item.name, kind=item.kind, namespace=item.namespace
+    )
     yield e.CallDelta(index, item.arguments)
     yield e.CallClosed(index, item.complete)
 

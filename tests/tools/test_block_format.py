@@ -27,7 +27,7 @@ def parse_again(block: str, tool: Tool) -> tuple[str, str]:
 class LawTests(SynchronousTestCase):
     @given(names(), arguments())
     def test_a_formatted_call_parses_to_the_same_call(self, name: str, given_arguments: json.Json) -> None:
-        parsed_name, parsed = parse_again(format_call(name, json.encode(given_arguments).decode()), Tool(name))
+        parsed_name, parsed = parse_again(format_call(name, json.encode(given_arguments).decode()), Tool(name=name))
         self.assertEqual(parsed_name, name)
         self.assertEqual(json.encode_canonical(json.decode(parsed)), json.encode_canonical(given_arguments))
 
@@ -35,11 +35,11 @@ class LawTests(SynchronousTestCase):
     def test_arguments_that_are_not_an_object_keep_every_character(self, name: str, text: str) -> None:
         if json.is_valid(text or "{}"):
             return
-        self.assertEqual(parse_again(format_call(name, text), Tool(name)), (name, text))
+        self.assertEqual(parse_again(format_call(name, text), Tool(name=name)), (name, text))
 
     @given(names(), st.text() | texts())
     def test_a_custom_tools_input_keeps_every_character(self, name: str, text: str) -> None:
-        tool = Tool(name, kind="custom")
+        tool = Tool(name=name, kind="custom")
         self.assertEqual(parse_again(format_call(name, text, "custom"), tool), (name, text))
 
     @given(names(), arguments())

@@ -27,7 +27,7 @@ def convert(events: Iterable[e.Event]) -> list[e.Event]:
 
 
 def call(index: int, complete: bool = True) -> list[e.Event]:
-    opened = e.CallOpened(index, f"fc{index}", f"c{index}", "f")
+    opened = e.CallOpened(index=index, id=f"fc{index}", call_id=f"c{index}", name="f")
     return [opened, e.CallDelta(index, '{"a"'), e.CallDelta(index, ":1}"), e.CallClosed(index, complete)]
 
 
@@ -90,7 +90,7 @@ class BlockWriterTests(SynchronousTestCase):
         self.assertEqual(fold(converted).text, f"ab\n\n{BLOCK}")
 
     def test_parallel_calls_keep_the_order_in_which_they_opened(self) -> None:
-        first, second = call(0), [e.CallOpened(1, "fc", "c", "g"), e.CallClosed(1)]
+        first, second = call(0), [e.CallOpened(index=1, id="fc", call_id="c", name="g"), e.CallClosed(1)]
         converted = convert(response(*first[:2], *second, *first[2:]))
         self.assertEqual(fold(converted).text, f"{BLOCK}\n\n{format_call('g', '')}")
 

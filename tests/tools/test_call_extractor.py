@@ -44,11 +44,11 @@ def extract(
 
 
 def message(id: str, text: str) -> Message:
-    return Message("assistant", (TextPart(text),), "p", id)
+    return Message(role="assistant", parts=(TextPart(text),), phase="p", id=id)
 
 
 def call(number: int, arguments: str = FIND_ARGUMENTS) -> ToolCall:
-    return ToolCall(f"call_abc000{number}", "find", arguments, id=f"fc_abc000{number}")
+    return ToolCall(call_id=f"call_abc000{number}", name="find", arguments=arguments, id=f"fc_abc000{number}")
 
 
 def fold_without_empty(events: Iterable[e.Event]) -> Reply:
@@ -101,7 +101,7 @@ class CallExtractorTests(SynchronousTestCase):
                 e.TextDelta(0, "Let me "),
                 e.TextDelta(0, "look.\n"),
                 e.MessageClosed(0),
-                e.CallOpened(1, "fc_abc0000", "call_abc0000", "find"),
+                e.CallOpened(index=1, id="fc_abc0000", call_id="call_abc0000", name="find"),
                 e.CallDelta(1, FIND_ARGUMENTS),
                 e.CallClosed(1),
                 e.MessageOpened(2, "msg_1", "p"),
@@ -113,11 +113,11 @@ class CallExtractorTests(SynchronousTestCase):
 
     def test_blocks_alone_leave_no_message_and_no_blanks(self) -> None:
         reply = fold(extract(answer(f"\n{FIND_BLOCK}\n\n", FIND_BLOCK, "\n")))
-        self.assertEqual(reply, Reply((call(0), call(1)), "tool_calls"))
+        self.assertEqual(reply, Reply(items=(call(0), call(1)), finish="tool_calls"))
 
     def test_a_tool_that_was_not_offered_stays_text(self) -> None:
         other = f"{OPEN}<name>other</name>{CLOSE}"
-        self.assertEqual(fold(extract(answer(other))), Reply((message("msg", other),), "stop"))
+        self.assertEqual(fold(extract(answer(other))), Reply(items=(message("msg", other),), finish="stop"))
 
     def test_only_the_finish_stop_becomes_tool_calls(self) -> None:
         finishes: tuple[e.Finish, ...] = ("stop", "length", "content_filter", "tool_calls")
@@ -168,7 +168,7 @@ class CallExtractorTests(SynchronousTestCase):
 
 class DuplicateTests(SynchronousTestCase):
     def call(self, index: int, arguments: str = '{"query": "R&D"}') -> list[e.Event]:
-        opened = e.CallOpened(index, f"fc{index}", f"c{index}", "find")
+        opened = e.CallOpened(index=index, id=f"fc{index}", call_id=f"c{index}", name="find")
         return [
             opened,
             e.CallDelta(index, arguments[:3]),

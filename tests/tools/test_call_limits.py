@@ -34,7 +34,10 @@ def answer(*items: str, end: e.Event = STOP) -> list[e.Event]:
     limited: list[e.Event] = [e.Began()]
     for index, item in enumerate(items):
         if item.endswith("()"):
-            limited += [e.CallOpened(index, f"fc{index}", f"c{index}", item[:-2]), e.CallClosed(index)]
+            limited += [
+                e.CallOpened(index=index, id=f"fc{index}", call_id=f"c{index}", name=item[:-2]),
+                e.CallClosed(index),
+            ]
         else:
             limited += [e.MessageOpened(index, f"m{index}"), e.TextDelta(index, item), e.MessageClosed(index)]
     return [*limited, e.UsageReported(e.Usage()), end]
@@ -109,7 +112,7 @@ class CallLimiterTests(SynchronousTestCase):
         self.assertEqual(limited_items(limits, "a()", "123", "456", "b()"), ["a()", "", "", "b()", "stop"])
 
     def test_a_message_that_was_open_before_the_call_is_closed(self) -> None:
-        call = [e.CallOpened(1, "fc", "c", "a"), e.CallClosed(1)]
+        call = [e.CallOpened(index=1, id="fc", call_id="c", name="a"), e.CallClosed(1)]
         around = [e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "one"), *call, e.TextDelta(0, "two")]
         for limits in (FIRST, BURST, TAIL):
             counted = e.UsageReported(e.Usage())
@@ -122,5 +125,10 @@ class CallLimiterTests(SynchronousTestCase):
         self.assertEqual(limit(answer("a()", "b()", end=failed), BURST)[-1], failed)
 
     def test_a_response_that_was_cut_inside_a_call_keeps_its_end(self) -> None:
-        cut = [e.Began(), e.CallOpened(0, "fc", "c", "a"), e.CallClosed(0, complete=False), e.Ended("length")]
+        cut = [
+            e.Began(),
+            e.CallOpened(index=0, id="fc", call_id="c", name="a"),
+            e.CallClosed(0, complete=False),
+            e.Ended("length"),
+        ]
         self.assertEqual(limit(cut, FIRST), cut)

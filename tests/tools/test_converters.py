@@ -36,9 +36,9 @@ from tests.support.tool_blocks import (
 )
 from tests.support.unfolding import unfold
 
-TURN = Turn("m", (), tools=(TOOL,))
+TURN = Turn(model="m", items=(), tools=(TOOL,))
 BLOCK = format_call("find", FIND_ARGUMENTS)
-CALL = [e.CallOpened(0, "fc", "c", "find"), e.CallDelta(0, FIND_ARGUMENTS), e.CallClosed(0)]
+CALL = [e.CallOpened(index=0, id="fc", call_id="c", name="find"), e.CallDelta(0, FIND_ARGUMENTS), e.CallClosed(0)]
 
 
 def convert(converter: TextToCalls | CallsToText, events: Iterable[e.Event]) -> list[e.Event]:

@@ -10,7 +10,9 @@ class ItemNumberingTests(SynchronousTestCase):
     def test_items_get_consecutive_indexes(self) -> None:
         numbering = ItemNumbering()
         self.assertEqual(numbering.open(e.MessageOpened(3, "m")), e.MessageOpened(0, "m"))
-        self.assertEqual((numbering.allocate(), numbering.open(e.CallOpened(5, "f", "c", "n")).index), (1, 2))
+        self.assertEqual(
+            (numbering.allocate(), numbering.open(e.CallOpened(index=5, id="f", call_id="c", name="n")).index), (1, 2)
+        )
         self.assertEqual(numbering.renumber(e.TextDelta(3, "a")), [e.TextDelta(0, "a")])
         self.assertEqual(numbering.renumber(e.CallDelta(5, "a")), [e.CallDelta(2, "a")])
 
@@ -19,7 +21,7 @@ class ItemNumberingTests(SynchronousTestCase):
 
     def test_a_closed_item_is_not_open(self) -> None:
         numbering = ItemNumbering()
-        numbering.open(e.CallOpened(0, "f", "c", "n"))
+        numbering.open(e.CallOpened(index=0, id="f", call_id="c", name="n"))
         self.assertTrue(numbering.has_open(e.CallOpened))
         self.assertEqual(numbering.renumber(e.CallClosed(0)), [e.CallClosed(0)])
         self.assertFalse(numbering.has_open(e.CallOpened))
@@ -29,7 +31,7 @@ class ItemNumberingTests(SynchronousTestCase):
         opened = (
             e.MessageOpened(0, "m"),
             e.ReasoningOpened(1, "r"),
-            e.CallOpened(2, "f", "c", "n"),
+            e.CallOpened(index=2, id="f", call_id="c", name="n"),
             e.SearchOpened(3, "s"),
         )
         for one in opened:

@@ -7,8 +7,8 @@ from codexd.tools.block_parser import ParsedBlock
 from codexd.tools.offered_tools import OfferedTools, qualified_name
 from tests.support.tool_blocks import TOOL
 
-OTHER = Tool("other", namespace="space")
-PATCH = Tool("patch", kind="custom")
+OTHER = Tool(name="other", namespace="space")
+PATCH = Tool(name="patch", kind="custom")
 
 
 class OfferedToolsTests(SynchronousTestCase):
@@ -20,7 +20,7 @@ class OfferedToolsTests(SynchronousTestCase):
 
     def test_any_tool_is_found_with_allow_any(self) -> None:
         offered = OfferedTools((TOOL,), allow_any=True)
-        self.assertEqual((offered.find("find"), offered.find("none")), (TOOL, Tool("none")))
+        self.assertEqual((offered.find("find"), offered.find("none")), (TOOL, Tool(name="none")))
 
     def test_parameters_are_decoded_by_the_schema(self) -> None:
         block = ParsedBlock("find", (("query", "5"), ("limit", "5"), ("more", "5")))

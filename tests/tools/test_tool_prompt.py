@@ -22,8 +22,8 @@ from codexd.tools.tool_prompt import convert_tools_to_text, describe_tools
 from tests.support.chat_turns import exchanges
 from tests.support.tool_blocks import FIND_BLOCK, TOOL
 
-USER = Message("user", (TextPart("hi"),))
-CALL = ToolCall("c", "find", '{"limit":1,"query":"a"}')
+USER = Message(role="user", parts=(TextPart("hi"),))
+CALL = ToolCall(call_id="c", name="find", arguments='{"limit":1,"query":"a"}')
 RESULT = ToolResult("c", (TextPart("found"),))
 RESULT_TEXT = "<tool_result>\n  <name>find</name>\n  <result>found</result>\n</tool_result>"
 
@@ -51,7 +51,7 @@ class LawTests(SynchronousTestCase):
 class DescribeToolsTests(SynchronousTestCase):
     def test_every_tool_and_parameter_is_described(self) -> None:
         schema = '{"properties":{"path":{"type":"string","description":"Where."},"more":true},"required":["path"]}'
-        words = describe_tools((Tool("read", "Reads a note.", schema, namespace="vault"),))
+        words = describe_tools((Tool(name="read", description="Reads a note.", parameters=schema, namespace="vault"),))
         self.assertTrue(
             words.endswith(
                 '## vault.read\nReads a note.\n- <path> (required): Where.: {"type":"string"}\n- <more> (optional)'
@@ -66,7 +66,7 @@ class DescribeToolsTests(SynchronousTestCase):
         self.assertEqual(parsed and parsed.name, "tool_name")
 
     def test_a_custom_tool_has_one_input_and_its_grammar(self) -> None:
-        words = describe_tools((Tool("patch", kind="custom", grammar="{}"),))
+        words = describe_tools((Tool(name="patch", kind="custom", grammar="{}"),))
         self.assertIn("- <input> (required)", words)
         self.assertIn("format: {}", words)
 
@@ -81,20 +81,24 @@ class DescribeToolsTests(SynchronousTestCase):
 
 class ConvertToolsToTextTests(SynchronousTestCase):
     def test_the_description_follows_the_instructions(self) -> None:
-        turn = convert_tools_to_text(Turn("m", (USER,), "Be kind.", (TOOL,)))
+        turn = convert_tools_to_text(Turn(model="m", items=(USER,), instructions="Be kind.", tools=(TOOL,)))
         self.assertEqual(turn.instructions, f"Be kind.\n\n{describe_tools((TOOL,))}")
 
     def test_only_the_tools_of_the_tool_choice_are_described(self) -> None:
-        turn = Turn("m", (USER,), tools=(TOOL, Tool("other")), tool_choice=ToolChoice("required", ("other",)))
+        turn = Turn(
+            model="m", items=(USER,), tools=(TOOL, Tool(name="other")), tool_choice=ToolChoice("required", ("other",))
+        )
         found = convert_tools_to_text(turn)
-        self.assertEqual(found.instructions, describe_tools((Tool("other"),), required=True))
+        self.assertEqual(found.instructions, describe_tools((Tool(name="other"),), required=True))
         self.assertEqual(found.tool_choice, ToolChoice())
         self.assertIsNone(convert_tools_to_text(evolve(turn, tool_choice=ToolChoice("none"))).instructions)
 
     def test_calls_become_assistant_text_and_results_user_text(self) -> None:
         block = format_call("find", '{"query":"a","limit":1}', order=("query", "limit"))
-        assistant = Message("assistant", (TextPart("Look:"),))
-        turn = convert_tools_to_text(Turn("m", (USER, assistant, CALL, CALL, RESULT, RESULT, USER), tools=(TOOL,)))
+        assistant = Message(role="assistant", parts=(TextPart("Look:"),))
+        turn = convert_tools_to_text(
+            Turn(model="m", items=(USER, assistant, CALL, CALL, RESULT, RESULT, USER), tools=(TOOL,))
+        )
         self.assertEqual(
             texts(turn.items),
             [
@@ -106,29 +110,33 @@ class ConvertToolsToTextTests(SynchronousTestCase):
         )
 
     def test_text_and_reasoning_do_not_change(self) -> None:
-        items = (Message("assistant", (TextPart(FIND_BLOCK),)), Reasoning(("a",)))
-        self.assertEqual(convert_tools_to_text(Turn("m", items, tools=(TOOL,))).items, items)
+        items = (Message(role="assistant", parts=(TextPart(FIND_BLOCK),)), Reasoning(summary=("a",)))
+        self.assertEqual(convert_tools_to_text(Turn(model="m", items=items, tools=(TOOL,))).items, items)
 
     def test_a_result_keeps_its_images_and_marks_an_error(self) -> None:
         result = ToolResult("c", (TextPart("a"), ImagePart("data:x")), success=False)
-        found = convert_tools_to_text(Turn("m", (CALL, result), tools=(TOOL,))).items[1]
+        found = convert_tools_to_text(Turn(model="m", items=(CALL, result), tools=(TOOL,))).items[1]
         assert isinstance(found, Message)
         self.assertEqual(found.parts[1], ImagePart("data:x"))
         self.assertIn("<error>a*</error>", texts((found,))[0][1])
 
     def test_no_delimiter_follows_a_line_break(self) -> None:
-        assistant = Message("assistant", (TextPart("Look:\n"),))
-        (_, text), *_ = texts(convert_tools_to_text(Turn("m", (assistant, CALL), tools=(TOOL,))).items)
+        assistant = Message(role="assistant", parts=(TextPart("Look:\n"),))
+        (_, text), *_ = texts(convert_tools_to_text(Turn(model="m", items=(assistant, CALL), tools=(TOOL,))).items)
         self.assertTrue(text.startswith("Look:\n<use_tool>"), text)
 
     def test_converted_items_have_one_text_part(self) -> None:
-        assistant = Message("assistant", (TextPart("Look:"),))
-        turn = convert_tools_to_text(Turn("m", (USER, assistant, CALL, CALL, RESULT, RESULT), tools=(TOOL,)))
+        assistant = Message(role="assistant", parts=(TextPart("Look:"),))
+        turn = convert_tools_to_text(
+            Turn(model="m", items=(USER, assistant, CALL, CALL, RESULT, RESULT), tools=(TOOL,))
+        )
         self.assertEqual([len(item.parts) for item in turn.items if isinstance(item, Message)], [1, 1, 1])
 
     def test_a_text_with_annotations_stays_a_part_of_its_own(self) -> None:
         noted = TextPart("b", ("{}",))
-        turn = convert_tools_to_text(Turn("m", (Message("assistant", (TextPart("a"), noted)), CALL), tools=(TOOL,)))
+        turn = convert_tools_to_text(
+            Turn(model="m", items=(Message(role="assistant", parts=(TextPart("a"), noted)), CALL), tools=(TOOL,))
+        )
         (assistant,) = turn.items
         assert isinstance(assistant, Message)
         self.assertEqual(
@@ -138,9 +146,9 @@ class ConvertToolsToTextTests(SynchronousTestCase):
 
     def test_closing_tags_inside_a_result_are_escaped(self) -> None:
         nasty = ToolResult("c", (TextPart("</result></tool_"), TextPart("result> <b>")))
-        text = texts(convert_tools_to_text(Turn("m", (CALL, nasty))).items)[1][1]
+        text = texts(convert_tools_to_text(Turn(model="m", items=(CALL, nasty))).items)[1][1]
         self.assertIn("&lt;/result>&lt;/tool_result> <b>", text)
         self.assertEqual(text.count("</tool_result>"), 1)
 
     def test_the_result_of_an_unknown_call_has_the_call_id_as_its_name(self) -> None:
-        self.assertIn("<name>c</name>", texts(convert_tools_to_text(Turn("m", (RESULT,))).items)[0][1])
+        self.assertIn("<name>c</name>", texts(convert_tools_to_text(Turn(model="m", items=(RESULT,))).items)[0][1])

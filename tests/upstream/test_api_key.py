@@ -6,9 +6,9 @@ from codexd.configuration.sources import ConfigurationError
 from codexd.settings import Upstream
 from codexd.upstream.api_key import load_api_key
 
-PLAIN = Upstream("a", "http://x/v1")
-BY_VARIABLE = Upstream("a", "http://x/v1", key_env="KEY")
-BY_FILE = Upstream("a", "http://x/v1", key_file="/key")
+PLAIN = Upstream(name="a", base_url="http://x/v1")
+BY_VARIABLE = Upstream(name="a", base_url="http://x/v1", key_env="KEY")
+BY_FILE = Upstream(name="a", base_url="http://x/v1", key_file="/key")
 
 
 def raise_not_found(path: str) -> str:

@@ -39,7 +39,7 @@ class BeginTests(SynchronousTestCase):
 
     def test_unsupported_content_is_refused_without_a_request(self) -> None:
         harness = UpstreamHarness()
-        sound = evolve(TURN, items=(Message("user", (AudioPart("AA==", "wav"),)),))
+        sound = evolve(TURN, items=(Message(role="user", parts=(AudioPart("AA==", "wav"),)),))
         self.assertEqual(self.refusal(harness, sound).kind, "unsupported")
         self.assertEqual((harness.backend.running, harness.connection_count), (0, 0))
 
@@ -50,16 +50,16 @@ class BeginTests(SynchronousTestCase):
 
     def test_a_history_that_is_too_long_is_truncated_if_the_request_allows_it(self) -> None:
         harness = UpstreamHarness()
-        card = ModelCard("m", context_window=1000)
+        card = ModelCard(id="m", context_window=1000)
         harness.backend.upstream_models = evolve(harness.backend.upstream_models, listed=(card,))
-        items = tuple(Message("user", (TextPart(f"{number} " + "x" * 2000),)) for number in range(4))
+        items = tuple(Message(role="user", parts=(TextPart(f"{number} " + "x" * 2000),)) for number in range(4))
         for truncation, shown in (("auto", "3"), ("disabled", "0")):
             harness.begin(evolve(TURN, items=items, truncation=truncation))
             self.assertEqual(harness.accept().request_json["messages"][0]["content"][:1], shown)
         self.assertEqual(harness.counter("turn_truncated"), 1)
 
     def test_the_capabilities_are_built_from_the_settings(self) -> None:
-        settings = Upstream("a", "http://x", developer_role=True, images=False, omit_fields=("seed",))
+        settings = Upstream(name="a", base_url="http://x", developer_role=True, images=False, omit_fields=("seed",))
         self.assertEqual(
             build_capabilities(settings), ServerCapabilities(developer_role=True, images=False, omit=("seed",))
         )
@@ -136,7 +136,7 @@ class ListTests(SynchronousTestCase):
         self.assertEqual(harness.backend.models(), ())
         wires: list[FakeConnection] = []
         self.refresh(harness, lambda connection: (wires.append(connection), connection.send_response(LISTED)))
-        self.assertEqual(harness.backend.models(), (ModelCard("up/small", 7, "me"),))
+        self.assertEqual(harness.backend.models(), (ModelCard(id="up/small", created=7, owned_by="me"),))
         self.assertTrue(wires[0].request_head.startswith(b"get /v1/models http/1.1"))
         self.assertIn(b"authorization: bearer sk-secret", wires[0].request_head)
 

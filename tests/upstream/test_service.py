@@ -24,14 +24,16 @@ class UpstreamsTests(SynchronousTestCase):
         return Upstreams(settings, {}, read, MemoryReactorClock(), lambda: 0.0, lambda: 0.0, Metrics())
 
     def test_the_back_ends_have_the_order_of_the_settings(self) -> None:
-        upstreams = self.build(Upstream("b", "http://b/v1"), Upstream("a", "https://a/v1", key_file="/key"))
+        upstreams = self.build(
+            Upstream(name="b", base_url="http://b/v1"), Upstream(name="a", base_url="https://a/v1", key_file="/key")
+        )
         self.assertEqual([backend.name for backend in upstreams.backends], ["b", "a"])
         # Their models are not known yet.
         self.assertFalse(any(backend.ready() for backend in upstreams.backends))
 
     def test_the_list_of_an_unreachable_upstream_is_requested_again_and_again(self) -> None:
         reactor = MemoryReactorClock()
-        settings = (Upstream("a", "http://127.0.0.1/v1"),)
+        settings = (Upstream(name="a", base_url="http://127.0.0.1/v1"),)
         upstreams = Upstreams(settings, {}, read, reactor, lambda: 0.0, lambda: 0.0, Metrics())
         upstreams.startService()
         for times in (1, 2, 3):
@@ -43,9 +45,11 @@ class UpstreamsTests(SynchronousTestCase):
 
     def test_unreadable_files_are_reported_before_anything_starts(self) -> None:
         cases = {
-            "key_file /gone cannot be read": Upstream("a", "http://a/v1", key_file="/gone"),
-            "ca_file /gone cannot be used: No such file": Upstream("a", "https://a/v1", ca_file="/gone"),
-            "ca_file /text cannot be used: it contains no certificate": Upstream("a", "https://a/v1", ca_file="/text"),
+            "key_file /gone cannot be read": Upstream(name="a", base_url="http://a/v1", key_file="/gone"),
+            "ca_file /gone cannot be used: No such file": Upstream(name="a", base_url="https://a/v1", ca_file="/gone"),
+            "ca_file /text cannot be used: it contains no certificate": Upstream(
+                name="a", base_url="https://a/v1", ca_file="/text"
+            ),
         }
         for problem, settings in cases.items():
             message = str(self.assertRaises(ConfigurationError, self.build, settings))

@@ -34,7 +34,7 @@ class MessageDelta:
     delta: str
 
 
-@frozen
+@frozen(kw_only=True)
 class SummaryTextDelta:
     """`item/reasoning/summaryTextDelta`: text of a reasoning summary."""
 
@@ -45,7 +45,7 @@ class SummaryTextDelta:
     delta: str
 
 
-@frozen
+@frozen(kw_only=True)
 class ReasoningTextDelta:
     """`item/reasoning/textDelta`: open reasoning text."""
 

@@ -207,7 +207,7 @@ class CallAssembler:
         call.tool = tool = self._names.find_tool(call.name)
         if tool is None:
             # The call of a tool that was not offered is passed on: the client sees what the model did.
-            tool = Tool(call.name, kind="custom" if call.is_custom else "function")
+            tool = Tool(name=call.name, kind="custom" if call.is_custom else "function")
         call_id = call.id or f"call_{self._token}{call.position:04x}"
         call.index, events = self._builder.open_call(call_id, tool.name, tool.kind, tool.namespace)
         return events

@@ -91,7 +91,11 @@ class ChatEventBuilder:
         events, index = self._close(complete=True), self._next_index()
         self._pending_logprobs = []
         id = f"fc_{self._token}{index:04x}"
-        return index, [*self.begin(), *events, e.CallOpened(index, id, call_id, name, kind, namespace)]
+        return index, [
+            *self.begin(),
+            *events,
+            e.CallOpened(index=index, id=id, call_id=call_id, name=name, kind=kind, namespace=namespace),
+        ]
 
     def add_arguments(self, index: int, text: str) -> list[e.Event]:
         """Add text to the arguments of an open call."""

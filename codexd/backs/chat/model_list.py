@@ -48,9 +48,9 @@ def _read_cards(entries: Iterable[Json]) -> Iterable[ModelCard]:
         if id:
             owner = entry.get("owned_by")
             yield ModelCard(
-                id,
-                entry["created"] if type(entry.get("created")) is int else 0,
-                owner if isinstance(owner, str) and owner else "upstream",
+                id=id,
+                created=entry["created"] if type(entry.get("created")) is int else 0,
+                owned_by=owner if isinstance(owner, str) and owner else "upstream",
                 context_window=_read_window(entry),
             )
 

@@ -12,15 +12,15 @@ from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 
 
-@frozen
+@frozen(kw_only=True)
 class DecodedChatRequest:
     """A decoded Chat Completions request (`codexd.fronts.dialect.DecodedRequest`)."""
 
     turn: Turn
     output_options: ChatOutputOptions
-    choices: int = field(default=1, kw_only=True)
-    stream: bool = field(default=False, kw_only=True)
-    storage: None = field(default=None, kw_only=True)
+    choices: int = 1
+    stream: bool = False
+    storage: None = None
     turns: tuple[Turn, ...] = field(init=False, eq=False, repr=False)
 
     @turns.default

@@ -54,7 +54,7 @@ _MESSAGE_ROLES: Final[dict[str, Role]] = {"system": "system", "developer": "deve
 
 def _add_message(history: _ChatHistory, message: Fields, position: int) -> None:
     role = _MESSAGE_ROLES[message.required_text("role")]
-    history.items.append(Message(role, parse_parts(message, "content")))
+    history.items.append(Message(role=role, parts=parse_parts(message, "content")))
 
 
 def _add_assistant(history: _ChatHistory, message: Fields, position: int) -> None:
@@ -69,13 +69,13 @@ def _add_assistant(history: _ChatHistory, message: Fields, position: int) -> Non
     if refusal:
         content_parts += (RefusalPart(refusal),)
     if content_parts:
-        history.items.append(Message("assistant", content_parts))
+        history.items.append(Message(role="assistant", parts=content_parts))
     for call in message.objects("tool_calls"):
         history.add_call(_parse_tool_call(call, history.customs), call.at("id"))
     legacy = message.object("function_call")
     if legacy is not None:
         name, arguments = legacy.required_name("name"), legacy.text("arguments") or ""
-        history.add_call(ToolCall(f"call_function_{position}", name, arguments), legacy.path)
+        history.add_call(ToolCall(call_id=f"call_function_{position}", name=name, arguments=arguments), legacy.path)
 
 
 def _parse_reasoning(message: Fields) -> str:
@@ -91,7 +91,7 @@ def _parse_tool_call(call: Fields, customs: Collection[str]) -> ToolCall:
     body = call.required_object(written)
     name = body.required_name("name")
     text = body.text("arguments" if written == "function" else "input") or ""
-    return ToolCall(call_id, name, text, "custom" if name in customs else written)
+    return ToolCall(call_id=call_id, name=name, arguments=text, kind="custom" if name in customs else written)
 
 
 def _add_tool_result(history: _ChatHistory, message: Fields, position: int) -> None:

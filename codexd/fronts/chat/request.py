@@ -84,7 +84,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedChatRequest:
         calls_as_text=options.calls_as_text,
     )
     return DecodedChatRequest(
-        turn,
+        turn=turn,
         choices=fields.integer("n", 1, MAX_CHOICES) or 1,
         stream=fields.flag("stream", False),
         output_options=ChatOutputOptions(
@@ -124,7 +124,7 @@ def adapt_responses_turn(body: bytes, turn: Turn, show_reasoning: bool) -> Decod
         show_reasoning=show_reasoning,
         service_tier=_echoed_tier(turn),
     )
-    return DecodedChatRequest(turn, stream=fields.flag("stream", False), output_options=output_options)
+    return DecodedChatRequest(turn=turn, stream=fields.flag("stream", False), output_options=output_options)
 
 
 def include_usage(fields: Fields) -> bool:

@@ -78,7 +78,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedCompletionsRequest:
 
 
 def _user_message(prompt: str) -> tuple[Message, ...]:
-    return (Message("user", (TextPart(prompt),)),)
+    return (Message(role="user", parts=(TextPart(prompt),)),)
 
 
 def _parse_prompts(fields: Fields) -> list[str]:

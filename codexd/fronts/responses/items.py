@@ -27,14 +27,20 @@ def is_complete(item: Fields) -> bool:
 
 def _message(item: Fields) -> Message:
     role = cast(Role, item.required_choice("role", ROLES))
-    return Message(role, parse_parts(item, "content"), item.text("phase"), item.text("id"), is_complete(item))
+    return Message(
+        role=role,
+        parts=parse_parts(item, "content"),
+        phase=item.text("phase"),
+        id=item.text("id"),
+        complete=is_complete(item),
+    )
 
 
 def _function_call(item: Fields) -> ToolCall:
     return ToolCall(
-        item.required_name("call_id"),
-        item.required_name("name"),
-        item.required_text("arguments"),
+        call_id=item.required_name("call_id"),
+        name=item.required_name("name"),
+        arguments=item.required_text("arguments"),
         namespace=item.text("namespace"),
         id=item.text("id"),
         complete=is_complete(item),
@@ -43,13 +49,13 @@ def _function_call(item: Fields) -> ToolCall:
 
 def _custom_call(item: Fields) -> ToolCall:
     return ToolCall(
-        item.required_name("call_id"),
-        item.required_name("name"),
-        item.required_text("input"),
-        "custom",
-        item.text("namespace"),
-        item.text("id"),
-        is_complete(item),
+        call_id=item.required_name("call_id"),
+        name=item.required_name("name"),
+        arguments=item.required_text("input"),
+        kind="custom",
+        namespace=item.text("namespace"),
+        id=item.text("id"),
+        complete=is_complete(item),
     )
 
 
@@ -67,11 +73,11 @@ def _texts(item: Fields, name: str) -> tuple[str, ...]:
 
 def _reasoning(item: Fields) -> Reasoning:
     return Reasoning(
-        _texts(item, "summary"),
-        _texts(item, "content"),
-        item.text("encrypted_content"),
-        item.text("id"),
-        is_complete(item),
+        summary=_texts(item, "summary"),
+        content=_texts(item, "content"),
+        encrypted=item.text("encrypted_content"),
+        id=item.text("id"),
+        complete=is_complete(item),
     )
 
 

@@ -7,7 +7,6 @@ complete text, the complete part. Only the names differ.
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import field
 
 from codexd.fronts.responses import objects
 from codexd.neutral import event as e
@@ -33,7 +32,7 @@ class PartEvents:
     part: Callable[[Any, int], Json]
 
 
-@frozen
+@frozen(kw_only=True)
 class TextEvents:
     """The events of one kind of growing text.
 
@@ -48,8 +47,8 @@ class TextEvents:
     event: bytes
     done_member: bytes
     text: Callable[[Any, int], str]
-    part_events: PartEvents | None = field(default=None, kw_only=True)
-    logprobs: Callable[[Any, int], JsonText | None] | None = field(default=None, kw_only=True)
+    part_events: PartEvents | None = None
+    logprobs: Callable[[Any, int], JsonText | None] | None = None
 
 
 def _text_of(message: Any, part: int) -> str:
@@ -98,7 +97,7 @@ TEXT_EVENTS: Final[dict[type, TextEvents]] = {
     e.TextDelta: TextEvents(
         event=b"output_text", done_member=b"text", text=_text_of, part_events=_TEXT, logprobs=_logprobs_of
     ),
-    e.RefusalDelta: TextEvents(b"refusal", b"refusal", _text_of, part_events=_REFUSAL),
+    e.RefusalDelta: TextEvents(event=b"refusal", done_member=b"refusal", text=_text_of, part_events=_REFUSAL),
     e.SummaryDelta: TextEvents(
         event=b"reasoning_summary_text", done_member=b"text", text=_summary_of, part_events=_SUMMARY
     ),
@@ -107,6 +106,6 @@ TEXT_EVENTS: Final[dict[type, TextEvents]] = {
     ),
 }
 CALL_EVENTS: Final = {
-    "function": TextEvents(b"function_call_arguments", b"arguments", _arguments_of),
-    "custom": TextEvents(b"custom_tool_call_input", b"input", _arguments_of),
+    "function": TextEvents(event=b"function_call_arguments", done_member=b"arguments", text=_arguments_of),
+    "custom": TextEvents(event=b"custom_tool_call_input", done_member=b"input", text=_arguments_of),
 }

@@ -96,13 +96,20 @@ class ResponsesEncoder:
     # Items.
 
     def _message_opened(self, event: e.MessageOpened) -> list[StreamEvent]:
-        return self._open_item(event, Message("assistant", (), event.phase, event.id))
+        return self._open_item(event, Message(role="assistant", parts=(), phase=event.phase, id=event.id))
 
     def _reasoning_opened(self, event: e.ReasoningOpened) -> list[StreamEvent]:
         return self._open_item(event, Reasoning(id=event.id))
 
     def _call_opened(self, event: e.CallOpened) -> list[StreamEvent]:
-        call = ToolCall(event.call_id, event.name, "", event.kind, event.namespace, event.id)
+        call = ToolCall(
+            call_id=event.call_id,
+            name=event.name,
+            arguments="",
+            kind=event.kind,
+            namespace=event.namespace,
+            id=event.id,
+        )
         return self._open_item(event, call) + self._open_text(event.index, e.CallDelta, CALL_EVENTS[event.kind])
 
     def _search_opened(self, event: e.SearchOpened) -> list[StreamEvent]:

@@ -150,7 +150,16 @@ class CustomTests(SynchronousTestCase):
         events = answer([entry(0, "c", name="patch")], *([entry(0, arguments=piece)] for piece in pieces))
         self.assertEqual(
             fold(events).calls,
-            (ToolCall("c", "patch", "*** Begin\nPatch", "custom", None, f"fc_{TOKEN}0000"),),
+            (
+                ToolCall(
+                    call_id="c",
+                    name="patch",
+                    arguments="*** Begin\nPatch",
+                    kind="custom",
+                    namespace=None,
+                    id=f"fc_{TOKEN}0000",
+                ),
+            ),
         )
 
     def test_a_native_custom_tool_call_is_streamed_raw_and_once(self) -> None:

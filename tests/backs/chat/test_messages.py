@@ -28,7 +28,7 @@ IMAGE = ImagePart("https://example.org/a.png", "original")
 
 
 def written(*items: Item, instructions: str | None = None, capabilities: ServerCapabilities | None = None) -> list[Any]:
-    turn = Turn("m", items, instructions)
+    turn = Turn(model="m", items=items, instructions=instructions)
     return encode_messages(turn, ToolNames(), capabilities or ServerCapabilities())
 
 
@@ -38,16 +38,16 @@ def call(id: str, name: str = "f", arguments: str = "{}") -> dict[str, Any]:
 
 class MessageTests(SynchronousTestCase):
     def test_instructions_come_first_in_the_role_the_server_knows(self) -> None:
-        developer = Message("developer", TEXT)
+        developer = Message(role="developer", parts=TEXT)
         for knows, role in ((False, "system"), (True, "developer")):
             found = written(developer, instructions="be", capabilities=ServerCapabilities(developer_role=knows))
             self.assertEqual(found, [{"role": role, "content": "be"}, {"role": role, "content": "a"}])
-        self.assertEqual(written(Message("system", TEXT))[0]["role"], "system")
+        self.assertEqual(written(Message(role="system", parts=TEXT))[0]["role"], "system")
 
     def test_content_is_text_or_parts(self) -> None:
-        self.assertEqual(written(Message("user", ()))[0]["content"], "")
+        self.assertEqual(written(Message(role="user", parts=()))[0]["content"], "")
         self.assertEqual(
-            written(Message("user", (*TEXT, IMAGE)))[0]["content"],
+            written(Message(role="user", parts=(*TEXT, IMAGE)))[0]["content"],
             [
                 {"type": "text", "text": "a"},
                 {"type": "image_url", "image_url": {"url": IMAGE.url, "detail": "high"}},
@@ -55,14 +55,14 @@ class MessageTests(SynchronousTestCase):
         )
 
     def test_a_refusal_is_encoded_as_text(self) -> None:
-        said = written(Message("assistant", (RefusalPart("no"),)))
+        said = written(Message(role="assistant", parts=(RefusalPart("no"),)))
         self.assertEqual(said, [{"role": "assistant", "content": "no"}])
 
     def test_calls_are_part_of_the_assistant_message_before_them(self) -> None:
         found = written(
-            Message("assistant", TEXT),
-            ToolCall("1", "f", "{}"),
-            ToolCall("2", "g", ""),
+            Message(role="assistant", parts=TEXT),
+            ToolCall(call_id="1", name="f", arguments="{}"),
+            ToolCall(call_id="2", name="g", arguments=""),
             ToolResult("1", TEXT),
             ToolResult("2", ()),
         )
@@ -77,15 +77,15 @@ class MessageTests(SynchronousTestCase):
 
     def test_content_is_null_for_calls_without_text(self) -> None:
         self.assertEqual(
-            written(ToolCall("1", "f", "{}")),
+            written(ToolCall(call_id="1", name="f", arguments="{}")),
             [{"role": "assistant", "content": None, "tool_calls": [call("1")]}],
         )
 
     def test_results_follow_their_calls_wherever_they_were(self) -> None:
         found = written(
-            ToolCall("1", "f", "{}"),
-            Message("user", TEXT),
-            ToolCall("2", "f", "{}"),
+            ToolCall(call_id="1", name="f", arguments="{}"),
+            Message(role="user", parts=TEXT),
+            ToolCall(call_id="2", name="f", arguments="{}"),
             ToolResult("2", TEXT),
             ToolResult("1", TEXT),
         )
@@ -97,8 +97,8 @@ class MessageTests(SynchronousTestCase):
 
     def test_a_reused_call_id_has_its_own_result_each_time(self) -> None:
         rounds = (
-            (ToolCall("1", "f", "{}"), ToolResult("1", TEXT)),
-            (ToolCall("1", "f", "{}"), ToolResult("1", (TextPart("b"),))),
+            (ToolCall(call_id="1", name="f", arguments="{}"), ToolResult("1", TEXT)),
+            (ToolCall(call_id="1", name="f", arguments="{}"), ToolResult("1", (TextPart("b"),))),
         )
         found = written(*(item for items in rounds for item in items))
         self.assertEqual([one["content"] for one in found if one["role"] == "tool"], ["a", "b"])
@@ -108,13 +108,13 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(refused.fault.kind, "orphan_tool_output")
 
     def test_a_failed_result_says_that_the_tool_failed(self) -> None:
-        found = written(ToolCall("1", "f", "{}"), ToolResult("1", TEXT, success=False))
+        found = written(ToolCall(call_id="1", name="f", arguments="{}"), ToolResult("1", TEXT, success=False))
         self.assertEqual(found[1]["content"], "The tool failed: a")
 
     def test_images_of_a_result_follow_in_a_user_message(self) -> None:
         found = written(
-            ToolCall("1", "f", "{}"),
-            ToolCall("2", "f", "{}"),
+            ToolCall(call_id="1", name="f", arguments="{}"),
+            ToolCall(call_id="2", name="f", arguments="{}"),
             ToolResult("1", (IMAGE,)),
             ToolResult("2", TEXT),
         )
@@ -124,10 +124,10 @@ class MessageTests(SynchronousTestCase):
 
     def test_reasoning_is_sent_back_in_the_servers_field(self) -> None:
         items = (
-            Reasoning(("s",), ("hm", "ah")),
-            Message("assistant", TEXT),
-            Reasoning(("t",)),
-            ToolCall("1", "f", "{}"),
+            Reasoning(summary=("s",), content=("hm", "ah")),
+            Message(role="assistant", parts=TEXT),
+            Reasoning(summary=("t",)),
+            ToolCall(call_id="1", name="f", arguments="{}"),
         )
         self.assertNotIn("reasoning_content", written(*items)[0])
         found = written(*items, capabilities=ServerCapabilities(reasoning="reasoning_content"))
@@ -135,15 +135,17 @@ class MessageTests(SynchronousTestCase):
 
     def test_reasoning_before_a_user_message_is_dropped(self) -> None:
         found = written(
-            Reasoning(("s",)), Message("user", TEXT), capabilities=ServerCapabilities(reasoning="reasoning")
+            Reasoning(summary=("s",)),
+            Message(role="user", parts=TEXT),
+            capabilities=ServerCapabilities(reasoning="reasoning"),
         )
         self.assertEqual([one["role"] for one in found], ["user"])
 
     def test_a_search_and_an_empty_assistant_message_leave_no_message(self) -> None:
-        self.assertEqual(written(WebSearchCall("ws_1"), Message("assistant", ())), [])
+        self.assertEqual(written(WebSearchCall("ws_1"), Message(role="assistant", parts=())), [])
 
     def test_a_call_of_a_custom_tool_is_encoded_as_the_tool_is(self) -> None:
-        patch = ToolCall("1", "patch", "*** Begin", "custom")
+        patch = ToolCall(call_id="1", name="patch", arguments="*** Begin", kind="custom")
         self.assertEqual(written(patch)[0]["tool_calls"], [call("1", "patch", '{"input":"*** Begin"}')])
         native = written(patch, capabilities=ServerCapabilities(custom_tools=True))[0]["tool_calls"]
         self.assertEqual(native, [{"id": "1", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}}])

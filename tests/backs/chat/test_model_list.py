@@ -19,10 +19,10 @@ def read(value: Any) -> tuple[ModelCard, ...]:
 class ModelListTests(SynchronousTestCase):
     def test_openais_form(self) -> None:
         card = {"id": "m", "object": "model", "created": 7, "owned_by": "me"}
-        self.assertEqual(read({"object": "list", "data": [card]}), (ModelCard("m", 7, "me"),))
+        self.assertEqual(read({"object": "list", "data": [card]}), (ModelCard(id="m", created=7, owned_by="me"),))
 
     def test_other_servers_forms(self) -> None:
-        plain = (ModelCard("m", 0, "upstream"),)
+        plain = (ModelCard(id="m", created=0, owned_by="upstream"),)
         for value in (
             {"models": [{"name": "m"}]},
             [{"id": "m"}],

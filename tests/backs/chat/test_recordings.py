@@ -24,7 +24,9 @@ from tests.support.chunking import chunkings
 
 PLACE = Path(__file__).parent / "recordings"
 STREAMS = {path: path.read_bytes() for path in sorted(PLACE.glob("*/*.sse"))}
-ASKED = evolve(TURN, tools=(Tool("get_weather"), Tool("get_time")), sampling=Sampling(logprobs=True, top_logprobs=1))
+ASKED = evolve(
+    TURN, tools=(Tool(name="get_weather"), Tool(name="get_time")), sampling=Sampling(logprobs=True, top_logprobs=1)
+)
 
 
 def reply(server: str, name: str) -> Reply:
@@ -41,7 +43,9 @@ class LlamaCppTests(SynchronousTestCase):
         found = reply("llama.cpp", "text")
         self.assertEqual(found.reasoning, ("hm I could look it up",))
         self.assertEqual((found.text, found.finish), (" under. house and 🎉 über", "stop"))
-        self.assertEqual(found.usage, e.Usage(24, 23, 0, 16))
+        self.assertEqual(
+            found.usage, e.Usage(input_tokens=24, cached_tokens=23, cache_write_tokens=0, output_tokens=16)
+        )
 
     def test_a_response_cut_in_its_reasoning_ends_with_length(self) -> None:
         found = reply("llama.cpp", "cut")
@@ -94,7 +98,13 @@ class LiteLlmTests(SynchronousTestCase):
     def test_usage_comes_in_a_choice_after_the_end(self) -> None:
         found = reply("litellm", "text")
         self.assertEqual((found.text, found.finish), (" under. house and 🎉 über", "stop"))
-        self.assertEqual((found.reasoning, found.usage), (("hm I could look it up",), e.Usage(24, 0, 0, 16, 6)))
+        self.assertEqual(
+            (found.reasoning, found.usage),
+            (
+                ("hm I could look it up",),
+                e.Usage(input_tokens=24, cached_tokens=0, cache_write_tokens=0, output_tokens=16, reasoning_tokens=6),
+            ),
+        )
 
     def test_the_stream_of_the_server_behind_it_is_the_same(self) -> None:
         same, behind = reply("litellm", "calls"), reply("llama.cpp", "calls")

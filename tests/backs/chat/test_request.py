@@ -16,7 +16,7 @@ from codexd.neutral.turn import Message, ReasoningOptions, ResponseFormat, Sampl
 from codexd.wire import json
 from tests.support.chat_turns import turns
 
-TURN = Turn("m", (Message("user", (TextPart("hi"),)),))
+TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("hi"),)),))
 OPENAI = ServerCapabilities(
     token_limit="max_completion_tokens", developer_role=True, custom_tools=True, audio=True, files=True
 )
@@ -53,11 +53,22 @@ class RequestTests(SynchronousTestCase):
     def test_every_parameter_is_sent(self) -> None:
         turn = evolve(
             TURN,
-            sampling=Sampling(0.5, 0.9, 0.1, -0.1, 7, 99, ("a", "b"), True, 2, '{"1":-100}'),
+            sampling=Sampling(
+                temperature=0.5,
+                top_p=0.9,
+                presence_penalty=0.1,
+                frequency_penalty=-0.1,
+                seed=7,
+                max_tokens=99,
+                stop=("a", "b"),
+                logprobs=True,
+                top_logprobs=2,
+                logit_bias='{"1":-100}',
+            ),
             reasoning=ReasoningOptions("low", "auto"),
             verbosity="high",
             service_tier="flex",
-            format=ResponseFormat("json_object"),
+            format=ResponseFormat(kind="json_object"),
         )
         expected = {
             "temperature": 0.5,
@@ -84,7 +95,12 @@ class RequestTests(SynchronousTestCase):
         self.assertNotIn("max_tokens", body(limited, OPENAI))
 
     def test_a_schema_is_nested_and_has_a_name(self) -> None:
-        turn = evolve(TURN, format=ResponseFormat("json_schema", '{"b":1,"a":2}', None, True, "Say."))
+        turn = evolve(
+            TURN,
+            format=ResponseFormat(
+                kind="json_schema", schema='{"b":1,"a":2}', name=None, strict=True, description="Say."
+            ),
+        )
         schema = {"name": "answer", "description": "Say.", "schema": {"b": 1, "a": 2}, "strict": True}
         self.assertEqual(body(turn)["response_format"], {"type": "json_schema", "json_schema": schema})
 
@@ -110,7 +126,7 @@ class RequestTests(SynchronousTestCase):
             "user_location": {"type": "approximate", "approximate": {"city": "Oslo"}},
         }
         sent = json.encode({"model": "m", "messages": [{"role": "user", "content": "hi"}], "web_search_options": asked})
-        turn = decode(sent, RequestOptions("p")).turn
+        turn = decode(sent, RequestOptions(principal="p")).turn
         self.assertEqual(body(turn, taking)["web_search_options"], asked)
         self.assertEqual(ignored(turn, taking), ())
         self.assertEqual(body(evolve(TURN, web_search=WebSearch()), taking)["web_search_options"], {})
@@ -133,7 +149,7 @@ class RequestTests(SynchronousTestCase):
         except FaultError as refused:
             self.assertEqual(refused.fault.kind, "unsupported")
             return
-        read = decode(asked.body, RequestOptions(turn.principal)).turn
+        read = decode(asked.body, RequestOptions(principal=turn.principal)).turn
         names = turn.tool_choice.names
         narrowed = len(names) > 1 or (names and turn.tool_choice.mode == "auto")
         offered = tuple(spelled_out(tool) for tool in turn.tools if not narrowed or tool.name in names)

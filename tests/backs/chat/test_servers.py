@@ -26,7 +26,7 @@ class ServerTests(SynchronousTestCase):
         reply = fold(translate(STREAMS["vllm"]))
         self.assertEqual((reply.reasoning, reply.finish), (("Let me",), "tool_calls"))
         self.assertEqual(calls(reply), [("chatcmpl-tool-1", "get_weather", '{"city": "Oslo"}')])
-        self.assertEqual(reply.usage, e.Usage(12, output_tokens=8))
+        self.assertEqual(reply.usage, e.Usage(input_tokens=12, output_tokens=8))
 
     def test_ollama_gives_parallel_calls_one_index_and_stops_as_if_there_were_none(self) -> None:
         reply = fold(translate(STREAMS["ollama"]))
@@ -40,7 +40,10 @@ class ServerTests(SynchronousTestCase):
         for stream in (STREAMS["openrouter"], STREAMS["deepseek"]):
             reply = fold(translate(stream))
             self.assertEqual((reply.reasoning, reply.text, reply.finish), (("Hm.",), "Hello", "stop"))
-            self.assertEqual(reply.usage, e.Usage(12, 5, 0, 8, 3))
+            self.assertEqual(
+                reply.usage,
+                e.Usage(input_tokens=12, cached_tokens=5, cache_write_tokens=0, output_tokens=8, reasoning_tokens=3),
+            )
 
     def test_azure_begins_with_an_empty_chunk(self) -> None:
         events = translate(STREAMS["azure"])

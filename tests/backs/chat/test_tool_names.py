@@ -9,7 +9,7 @@ from codexd.neutral.turn import Tool
 
 NAMES = st.text("ab_", min_size=1, max_size=4) | st.text("ab", min_size=60, max_size=70) | st.just("ä")
 TOOLS = st.lists(
-    st.builds(Tool, NAMES, namespace=st.none() | NAMES),
+    st.builds(Tool, name=NAMES, namespace=st.none() | NAMES),
     max_size=6,
     unique_by=lambda tool: (tool.namespace, tool.name),
 ).map(tuple)
@@ -26,12 +26,12 @@ class ToolNamesTests(SynchronousTestCase):
         self.assertEqual(len({names.encode(tool.namespace, tool.name) for tool in tools}), len(tools))
 
     def test_a_tool_that_is_not_offered_any_more_has_a_name(self) -> None:
-        names = ToolNames((Tool("a__b"),))
+        names = ToolNames((Tool(name="a__b"),))
         self.assertRegex(names.encode("a", "b"), r"^a__b_[0-9a-f]{8}$")
         self.assertIsNone(names.find_tool(names.encode("a", "b")))
 
     def test_a_model_may_omit_an_unambiguous_namespace(self) -> None:
-        alone = ToolNames((Tool("read", namespace="files"),))
-        self.assertEqual(alone.find_tool("read"), Tool("read", namespace="files"))
-        two = ToolNames((Tool("read", namespace="files"), Tool("read", namespace="mail")))
+        alone = ToolNames((Tool(name="read", namespace="files"),))
+        self.assertEqual(alone.find_tool("read"), Tool(name="read", namespace="files"))
+        two = ToolNames((Tool(name="read", namespace="files"), Tool(name="read", namespace="mail")))
         self.assertIsNone(two.find_tool("read"))

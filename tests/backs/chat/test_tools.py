@@ -10,14 +10,14 @@ from codexd.backs.chat.tools import encode_tools
 from codexd.neutral.turn import Tool, ToolChoice, Turn
 from codexd.wire import json
 
-ADD = Tool("add", "Adds.", '{"type":"object"}', True)
-READ = Tool("read", namespace="files")
+ADD = Tool(name="add", description="Adds.", parameters='{"type":"object"}', strict=True)
+READ = Tool(name="read", namespace="files")
 GRAMMAR = '{"type":"grammar","syntax":"lark","definition":"start: x"}'
-PATCH = Tool("patch", "Patches.", kind="custom", grammar=GRAMMAR)
+PATCH = Tool(name="patch", description="Patches.", kind="custom", grammar=GRAMMAR)
 
 
 def offered(*tools: Tool, choice: ToolChoice = ToolChoice(), native: bool = False, **more: Any) -> Any:  # noqa: B008
-    turn = Turn("m", (), tools=tools, tool_choice=choice, **more)
+    turn = Turn(model="m", items=(), tools=tools, tool_choice=choice, **more)
     return json.decode(json.encode(encode_tools(turn, ToolNames(tools), ServerCapabilities(custom_tools=native))))
 
 
@@ -34,7 +34,7 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual(offered(ADD), {"tools": [{"type": "function", "function": body}]})
 
     def test_a_namespace_is_part_of_the_name(self) -> None:
-        self.assertEqual(names(offered(READ, Tool("read"))), ["files__read", "read"])
+        self.assertEqual(names(offered(READ, Tool(name="read"))), ["files__read", "read"])
 
     def test_a_custom_tool_is_encoded_as_a_function_or_as_a_custom_tool(self) -> None:
         function = offered(PATCH)["tools"][0]["function"]

@@ -25,7 +25,7 @@ from tests.support.sentences import broken_sentences, sentences
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}
 STAMP = ResponseIdentity("00ff", 1700000000, "m")
-COUNTED = e.Usage(7, 2, 0, 3)
+COUNTED = e.Usage(input_tokens=7, cached_tokens=2, cache_write_tokens=0, output_tokens=3)
 END = frames(chunk({}, "stop")) + DONE
 HELLO = frames(chunk({"role": "assistant", "content": ""}), chunk({"content": "Hel"}), chunk({"content": "lo"}))
 
@@ -249,7 +249,7 @@ class LawTests(SynchronousTestCase):
         self, answer: tuple[e.Event, ...], data: st.DataObject
     ) -> None:
         """An upstream may be a codexd."""
-        exchange = DecodedChatRequest(TURN, ChatOutputOptions(include_usage=True), stream=True)
+        exchange = DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions(include_usage=True), stream=True)
         encoder = build_folding_encoder(exchange, STAMP)
         stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
         spoken, reply = fold(answer), fold(translate(stream))
@@ -268,7 +268,9 @@ class LawTests(SynchronousTestCase):
 
     @given(broken_sentences())
     def test_a_failed_response_of_another_codexd_fails_here(self, answer: tuple[e.Event, ...]) -> None:
-        encoder = build_folding_encoder(DecodedChatRequest(TURN, ChatOutputOptions(), stream=True), STAMP)
+        encoder = build_folding_encoder(
+            DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions(), stream=True), STAMP
+        )
         stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
         self.assertTrue(failure(translate(stream)))
 

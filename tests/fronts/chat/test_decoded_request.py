@@ -23,7 +23,7 @@ from tests.support.framing import build_folding_encoder, encode_stream
 from tests.support.sentences import broken_sentences, merged, sentences
 
 STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
-TURN = Turn("some-model", (Message("user", (TextPart("hi"),)),))
+TURN = Turn(model="some-model", items=(Message(role="user", parts=(TextPart("hi"),)),))
 Sentences = Sequence[tuple[e.Event, ...]]
 
 styles = st.builds(
@@ -40,26 +40,33 @@ sdk_styles = st.builds(ChatOutputOptions, include_usage=st.just(True), functions
 
 def streamed(output_options: ChatOutputOptions, spoken: Sequence[tuple[int, e.Event]], choices: int = 1) -> bytes:
     """Return the stream of these events, each of its choice."""
-    encoder = build_folding_encoder(DecodedChatRequest(TURN, output_options, choices=choices, stream=True), STAMP)
+    encoder = build_folding_encoder(
+        DecodedChatRequest(turn=TURN, output_options=output_options, choices=choices, stream=True), STAMP
+    )
     return encode_stream(CHAT, encoder, spoken, choices)
 
 
 def rendered(output_options: ChatOutputOptions, answers: Sentences) -> bytes:
     """Return the same responses as one body."""
-    decoded = DecodedChatRequest(TURN, output_options, choices=len(answers))
+    decoded = DecodedChatRequest(turn=TURN, output_options=output_options, choices=len(answers))
     return decoded.render(tuple(fold(answer) for answer in answers), STAMP)
 
 
 class ChoiceTests(SynchronousTestCase):
     @given(st.integers(-(2**63), 2**63 - 1), st.integers(1, 8))
     def test_each_choice_has_its_own_seed_and_the_first_the_requested_one(self, seed: int, n: int) -> None:
-        asked = Turn("m", (), sampling=Sampling(seed=seed))
-        seeds = [turn.sampling.seed for turn in DecodedChatRequest(asked, ChatOutputOptions(), choices=n).turns]
+        asked = Turn(model="m", items=(), sampling=Sampling(seed=seed))
+        seeds = [
+            turn.sampling.seed
+            for turn in DecodedChatRequest(turn=asked, output_options=ChatOutputOptions(), choices=n).turns
+        ]
         self.assertEqual((seeds[0], len(set(seeds))), (seed, n))
         self.assertTrue(all(-(2**63) <= one < 2**63 for one in seeds if one is not None))
 
     def test_without_a_seed_all_choices_are_asked_alike(self) -> None:
-        self.assertEqual(DecodedChatRequest(TURN, ChatOutputOptions(), choices=3).turns, (TURN,) * 3)
+        self.assertEqual(
+            DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions(), choices=3).turns, (TURN,) * 3
+        )
 
 
 class FoldLawTests(SynchronousTestCase):
@@ -144,10 +151,10 @@ class RoundTripTests(SynchronousTestCase):
     @given(exchanges())
     def test_an_encoded_request_is_decoded_unchanged(self, decoded: DecodedChatRequest) -> None:
         body = write(decoded)
-        self.assertEqual(decode(body, RequestOptions(decoded.turn.principal)), decoded)
+        self.assertEqual(decode(body, RequestOptions(principal=decoded.turn.principal)), decoded)
 
     def test_a_decoded_request_implements_the_contract(self) -> None:
-        decoded: DecodedRequest = DecodedChatRequest(TURN, ChatOutputOptions())
+        decoded: DecodedRequest = DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions())
         encoder: Encoder = build_folding_encoder(decoded, STAMP)
         self.assertIsNone(encoder.keepalive())
         self.assertIs(decoded.turns, decoded.turns)

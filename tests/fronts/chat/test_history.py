@@ -10,7 +10,7 @@ from codexd.neutral.turn import ImagePart, Item, Message, RefusalPart, TextPart,
 from tests.fronts.test_json_fields import refusal
 
 USER = {"role": "user", "content": "hi"}
-HI = Message("user", (TextPart("hi"),))
+HI = Message(role="user", parts=(TextPart("hi"),))
 
 
 def items(*messages: Any, customs: tuple[str, ...] = ()) -> tuple[Item, ...]:
@@ -33,12 +33,12 @@ class MessageTests(SynchronousTestCase):
     def test_every_role_is_preserved(self) -> None:
         for role in ("system", "developer", "user", "assistant"):
             found = items({"role": role, "content": "hi", "name": "somebody"})
-            self.assertEqual(found, (Message(role, (TextPart("hi"),)),))
+            self.assertEqual(found, (Message(role=role, parts=(TextPart("hi"),)),))
 
     def test_content_parts_are_kept_apart(self) -> None:
         parts = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "https://a/b"}}]
         found = items({"role": "user", "content": parts})
-        self.assertEqual(found, (Message("user", (TextPart("a"), ImagePart("https://a/b"))),))
+        self.assertEqual(found, (Message(role="user", parts=(TextPart("a"), ImagePart("https://a/b"))),))
 
     def test_an_empty_assistant_message_is_left_out(self) -> None:
         for content in ("", None, [], [{"type": "text", "text": ""}]):
@@ -46,12 +46,12 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(items(USER, {"role": "assistant"}), (HI,))
 
     def test_an_empty_user_message_is_preserved(self) -> None:
-        self.assertEqual(items({"role": "user", "content": ""}), (Message("user", (TextPart(""),)),))
-        self.assertEqual(items({"role": "user", "content": []}), (Message("user", ()),))
+        self.assertEqual(items({"role": "user", "content": ""}), (Message(role="user", parts=(TextPart(""),)),))
+        self.assertEqual(items({"role": "user", "content": []}), (Message(role="user", parts=()),))
 
     def test_a_refusal_is_kept_after_the_text(self) -> None:
         found = items({"role": "assistant", "content": "a", "refusal": "no"})
-        self.assertEqual(found, (Message("assistant", (TextPart("a"), RefusalPart("no"))),))
+        self.assertEqual(found, (Message(role="assistant", parts=(TextPart("a"), RefusalPart("no"))),))
 
     def test_messages_are_required(self) -> None:
         for fields in ({}, {"messages": None}, {"messages": []}):
@@ -92,9 +92,9 @@ class ToolTests(SynchronousTestCase):
             found,
             (
                 HI,
-                Message("assistant", (TextPart("let me see"),)),
-                ToolCall("a", "f", "{}"),
-                ToolCall("b", "f", "{}"),
+                Message(role="assistant", parts=(TextPart("let me see"),)),
+                ToolCall(call_id="a", name="f", arguments="{}"),
+                ToolCall(call_id="b", name="f", arguments="{}"),
                 ToolResult("b", (TextPart("2"),)),
                 ToolResult("a", ()),
             ),
@@ -110,17 +110,20 @@ class ToolTests(SynchronousTestCase):
         found = items({"role": "assistant", "tool_calls": [call]}, answering("a"))
         self.assertEqual(
             found,
-            (ToolCall("a", "patch", "*** Begin\n", "custom"), ToolResult("a", (TextPart("ok"),), "custom")),
+            (
+                ToolCall(call_id="a", name="patch", arguments="*** Begin\n", kind="custom"),
+                ToolResult("a", (TextPart("ok"),), "custom"),
+            ),
         )
 
     def test_a_custom_tool_called_in_function_form_is_custom_again(self) -> None:
         call = {"id": "a", "type": "function", "function": {"name": "patch", "arguments": "*** Begin"}}
         found = items({"role": "assistant", "tool_calls": [call]}, customs=("patch",))
-        self.assertEqual(found, (ToolCall("a", "patch", "*** Begin", "custom"),))
+        self.assertEqual(found, (ToolCall(call_id="a", name="patch", arguments="*** Begin", kind="custom"),))
 
     def test_type_and_arguments_may_be_left_out(self) -> None:
         found = items({"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}]})
-        self.assertEqual(found, (ToolCall("a", "f", ""),))
+        self.assertEqual(found, (ToolCall(call_id="a", name="f", arguments=""),))
 
     def test_several_assistant_messages_in_a_row_are_one_block(self) -> None:
         found = items(calling("a"), {"role": "assistant", "content": "and"}, calling("b"), answering("a"))
@@ -131,7 +134,7 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual(found[-1], ToolResult("b", (TextPart("ok"),)))
 
     def test_a_call_may_stay_unanswered(self) -> None:
-        self.assertEqual(items(calling("a"), USER), (ToolCall("a", "f", "{}"), HI))
+        self.assertEqual(items(calling("a"), USER), (ToolCall(call_id="a", name="f", arguments="{}"), HI))
 
     def test_ids_may_come_again_in_another_block(self) -> None:
         found = items(calling("a"), answering("a", "1"), calling("a"), answering("a", "2"))
@@ -159,9 +162,9 @@ class LegacyTests(SynchronousTestCase):
         self.assertEqual(
             found[1:],
             (
-                ToolCall("call_function_1", "f", "{}"),
+                ToolCall(call_id="call_function_1", name="f", arguments="{}"),
                 ToolResult("call_function_1", (TextPart("ok"),)),
-                ToolCall("call_function_3", "f", "{}"),
+                ToolCall(call_id="call_function_3", name="f", arguments="{}"),
                 ToolResult("call_function_3", (TextPart("ok"),)),
             ),
         )

@@ -28,32 +28,37 @@ from codexd.wire import json
 from tests.fronts.test_json_fields import refusal
 
 USER = {"role": "user", "content": "hi"}
-HI = (Message("user", (TextPart("hi"),)),)
+HI = (Message(role="user", parts=(TextPart("hi"),)),)
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 SHOWN = ReasoningOptions(summary="auto")
-F = Tool("f", "", '{"type":"object"}')
+F = Tool(name="f", description="", parameters='{"type":"object"}')
 
 
 def ask(**fields: Any) -> DecodedChatRequest:
     """Decode a request with the required fields and these."""
-    return decode(json.encode({"model": "m", "messages": [USER], **fields}), RequestOptions("somebody"))
+    return decode(json.encode({"model": "m", "messages": [USER], **fields}), RequestOptions(principal="somebody"))
 
 
 class RequestTests(SynchronousTestCase):
     def test_the_smallest_request_is_all_defaults(self) -> None:
         self.assertEqual(
             ask(),
-            DecodedChatRequest(Turn("m", HI, reasoning=SHOWN, principal="somebody"), ChatOutputOptions()),
+            DecodedChatRequest(
+                turn=Turn(model="m", items=HI, reasoning=SHOWN, principal="somebody"),
+                output_options=ChatOutputOptions(),
+            ),
         )
 
     def test_a_summary_is_requested_only_if_reasoning_is_shown(self) -> None:
         body = json.encode({"model": "m", "messages": [USER]})
-        self.assertEqual(decode(body, RequestOptions("p", show_reasoning=False)).turn.reasoning, ReasoningOptions())
-        self.assertEqual(decode(body, RequestOptions("p")).turn.reasoning, SHOWN)
+        self.assertEqual(
+            decode(body, RequestOptions(principal="p", show_reasoning=False)).turn.reasoning, ReasoningOptions()
+        )
+        self.assertEqual(decode(body, RequestOptions(principal="p")).turn.reasoning, SHOWN)
 
     def test_model_and_messages_are_required(self) -> None:
         for body, param in ((b"{}", "model"), (b'{"model":null}', "model"), (b'{"model":"m"}', "messages")):
-            found = refusal(lambda body=body: decode(body, RequestOptions("p")))
+            found = refusal(lambda body=body: decode(body, RequestOptions(principal="p")))
             self.assertEqual((found.kind, found.param), ("missing", param))
 
     def test_every_supported_field_is_parsed(self) -> None:
@@ -73,14 +78,14 @@ class RequestTests(SynchronousTestCase):
             service_tier="flex",
         )
         turn = Turn(
-            "m",
-            HI,
+            model="m",
+            items=HI,
             tools=(F,),
             tool_choice=ToolChoice("required"),
             parallel_tool_calls=False,
             sampling=Sampling(temperature=1.0, max_tokens=9, stop=("x",)),
             reasoning=ReasoningOptions("low", "auto"),
-            format=ResponseFormat("json_object"),
+            format=ResponseFormat(kind="json_object"),
             verbosity="high",
             service_tier="flex",
             principal="somebody",
@@ -88,7 +93,10 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(
             decoded,
             DecodedChatRequest(
-                turn, ChatOutputOptions(include_usage=True, service_tier="flex"), choices=3, stream=True
+                turn=turn,
+                output_options=ChatOutputOptions(include_usage=True, service_tier="flex"),
+                choices=3,
+                stream=True,
             ),
         )
 
@@ -145,7 +153,7 @@ class RequestTests(SynchronousTestCase):
         fault = refusal(lambda: ask(tools=tools))
         self.assertEqual((fault.kind, fault.param), ("hosted_tool", "tools[0].type"))
         body = json.encode({"model": "m", "messages": [USER], "tools": tools, "tool_choice": tools[0]})
-        turn = decode(body, RequestOptions("p", drop_hosted=True)).turn
+        turn = decode(body, RequestOptions(principal="p", drop_hosted=True)).turn
         self.assertEqual((turn.tools, turn.tool_choice), ((F,), ToolChoice()))
         self.assertEqual(turn.ignored, ("tools[0] (mcp)", "tool_choice (mcp)"))
 
@@ -164,7 +172,9 @@ class RequestTests(SynchronousTestCase):
     def test_reasoning_is_shown_as_the_server_says(self) -> None:
         body = json.encode({"model": "m", "messages": [USER]})
         for show in (True, False):
-            self.assertIs(decode(body, RequestOptions("p", show_reasoning=show)).output_options.show_reasoning, show)
+            self.assertIs(
+                decode(body, RequestOptions(principal="p", show_reasoning=show)).output_options.show_reasoning, show
+            )
 
 
 class LegacyFunctionTests(SynchronousTestCase):
@@ -193,7 +203,7 @@ class LegacyFunctionTests(SynchronousTestCase):
 
     def test_beside_tools_functions_are_answered_as_tools(self) -> None:
         decoded = ask(functions=[{"name": "g"}], tools=[TOOL])
-        self.assertEqual(decoded.turn.tools, (F, Tool("g")))
+        self.assertEqual(decoded.turn.tools, (F, Tool(name="g")))
         self.assertFalse(decoded.output_options.legacy_functions)
 
 
@@ -207,8 +217,8 @@ class ClientTests(SynchronousTestCase):
     def test_cursor_sends_flat_tools_and_wants_functions_back(self) -> None:
         decoded = ask(tools=[{"type": "function", "name": "Shell", "strict": False}, PATCH_TOOL])
         grammar = json.encode(PATCH_FORMAT).decode()
-        patch = Tool("ApplyPatch", "Edit.", kind="custom", grammar=grammar)
-        self.assertEqual(decoded.turn.tools, (Tool("Shell", strict=False), patch))
+        patch = Tool(name="ApplyPatch", description="Edit.", kind="custom", grammar=grammar)
+        self.assertEqual(decoded.turn.tools, (Tool(name="Shell", strict=False), patch))
         self.assertTrue(decoded.output_options.functions_only)
 
     def test_cursor_sends_its_patches_back_as_functions(self) -> None:
@@ -223,7 +233,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(
             turn.items[1:],
             (
-                ToolCall("c", "ApplyPatch", "*** Begin Patch", "custom"),
+                ToolCall(call_id="c", name="ApplyPatch", arguments="*** Begin Patch", kind="custom"),
                 ToolResult("c", (TextPart("Done"),), "custom"),
             ),
         )
@@ -235,7 +245,9 @@ class ClientTests(SynchronousTestCase):
         call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
         asked = {"role": "assistant", "content": None, "tool_calls": [call]}
         turn = ask(messages=[USER, asked, {"role": "tool", "tool_call_id": "c", "content": ""}]).turn
-        self.assertEqual(turn.items[1:], (ToolCall("c", "f", "{}"), ToolResult("c", (TextPart(""),))))
+        self.assertEqual(
+            turn.items[1:], (ToolCall(call_id="c", name="f", arguments="{}"), ToolResult("c", (TextPart(""),)))
+        )
 
     def test_zed_sends_a_cache_key_and_the_new_limit(self) -> None:
         turn = ask(prompt_cache_key="k", max_completion_tokens=4096, parallel_tool_calls=False, tools=[]).turn
@@ -244,13 +256,13 @@ class ClientTests(SynchronousTestCase):
 
     def test_empty_values_are_accepted(self) -> None:
         turn = ask(tools=[], tool_choice="auto", stop=[], stream_options=None, functions=[]).turn
-        self.assertEqual(turn, Turn("m", HI, reasoning=SHOWN, principal="somebody"))
+        self.assertEqual(turn, Turn(model="m", items=HI, reasoning=SHOWN, principal="somebody"))
 
     def test_the_ai_sdk_sends_a_strict_nested_schema(self) -> None:
         shape = {"name": "response", "strict": True, "schema": {"type": "object", "required": ["a"]}}
         turn = ask(response_format={"type": "json_schema", "json_schema": shape}).turn
         schema = '{"type":"object","required":["a"]}'
-        self.assertEqual(turn.format, ResponseFormat("json_schema", schema, "response", True))
+        self.assertEqual(turn.format, ResponseFormat(kind="json_schema", schema=schema, name="response", strict=True))
 
     def test_openrouter_clients_send_a_reasoning_object(self) -> None:
         turn = ask(reasoning={"effort": "high", "exclude": False, "max_tokens": 100}).turn
@@ -269,7 +281,7 @@ class ClientTests(SynchronousTestCase):
         }
         turn = ask(messages=[USER, message]).turn
         thought = Reasoning(content=("hm",))
-        self.assertEqual(turn.items[1:], (thought, Message("assistant", (TextPart("a"),))))
+        self.assertEqual(turn.items[1:], (thought, Message(role="assistant", parts=(TextPart("a"),))))
 
 
 class ResponsesShapeTests(SynchronousTestCase):
@@ -290,14 +302,14 @@ class ResponsesShapeTests(SynchronousTestCase):
             self.assertFalse(is_responses_shaped(body), body)
 
     def test_its_response_has_chats_shape(self) -> None:
-        turn = Turn("m", HI, service_tier="auto")
+        turn = Turn(model="m", items=HI, service_tier="auto")
         body = b'{"input":"hi","stream":true,"stream_options":{"include_usage":true}}'
         output_options = ChatOutputOptions(
             include_usage=True, functions_only=True, show_reasoning=False, service_tier="default"
         )
         self.assertEqual(
             adapt_responses_turn(body, turn, show_reasoning=False),
-            DecodedChatRequest(turn, output_options, stream=True),
+            DecodedChatRequest(turn=turn, output_options=output_options, stream=True),
         )
 
 
@@ -332,7 +344,7 @@ class AnyBodyTests(SynchronousTestCase):
     def assert_read_or_refused(self, body: bytes) -> None:
         """Check that only FaultError is raised, with a status that blames the client."""
         try:
-            decode(body, RequestOptions("p"))
+            decode(body, RequestOptions(principal="p"))
         except FaultError as refused:
             self.assertEqual(refused.fault.status, 400)
             json.encode(refused.fault.message)

@@ -156,8 +156,8 @@ class ReasoningTests(SynchronousTestCase):
 class CallTests(SynchronousTestCase):
     EVENTS = (
         e.MessageOpened(0, "m"),
-        e.CallOpened(1, "fc_1", "call_1", "get_weather"),
-        e.CallOpened(2, "fc_2", "call_2", "get_time"),
+        e.CallOpened(index=1, id="fc_1", call_id="call_1", name="get_weather"),
+        e.CallOpened(index=2, id="fc_2", call_id="call_2", name="get_time"),
         e.CallDelta(2, '{"b"'),
         e.CallDelta(1, '{"a"'),
         e.CallDelta(2, ":2}"),
@@ -189,13 +189,13 @@ class CallTests(SynchronousTestCase):
         )
 
     def test_a_custom_call_has_its_raw_input(self) -> None:
-        events = (e.CallOpened(0, "i", "c", "patch", "custom"), e.CallDelta(0, "*** Begin"))
+        events = (e.CallOpened(index=0, id="i", call_id="c", name="patch", kind="custom"), e.CallDelta(0, "*** Begin"))
         first, second = (delta["tool_calls"][0] for delta in deltas(*events))
         self.assertEqual(first, {"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}})
         self.assertEqual(second, {"index": 0, "custom": {"input": "*** Begin"}})
 
     def test_cursor_sees_a_custom_call_as_a_function(self) -> None:
-        events = (e.CallOpened(0, "i", "c", "patch", "custom"), e.CallDelta(0, "*** Begin"))
+        events = (e.CallOpened(index=0, id="i", call_id="c", name="patch", kind="custom"), e.CallDelta(0, "*** Begin"))
         first, second = (
             delta["tool_calls"][0] for delta in deltas(*events, output_options=ChatOutputOptions(functions_only=True))
         )
@@ -210,7 +210,12 @@ class CallTests(SynchronousTestCase):
         )
 
     def test_a_legacy_call_finishes_as_function_call(self) -> None:
-        ended = (e.Began(), e.CallOpened(0, "i", "c", "f"), e.CallClosed(0), e.Ended("tool_calls"))
+        ended = (
+            e.Began(),
+            e.CallOpened(index=0, id="i", call_id="c", name="f"),
+            e.CallClosed(0),
+            e.Ended("tool_calls"),
+        )
         for legacy, finish in ((True, "function_call"), (False, "tool_calls")):
             chunks = read(framed(told(*ended, output_options=ChatOutputOptions(legacy_functions=legacy)))).chunks
             self.assertEqual(chunks[-1]["choices"][0]["finish_reason"], finish)
@@ -218,12 +223,16 @@ class CallTests(SynchronousTestCase):
 
 class EndTests(SynchronousTestCase):
     def test_one_finish_chunk_with_an_empty_delta_is_last(self) -> None:
-        events = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
+        events = told(
+            e.Began(),
+            e.UsageReported(e.Usage(input_tokens=1, cached_tokens=0, cache_write_tokens=0, output_tokens=1)),
+            e.Ended("length"),
+        )
         finish = TAIL.replace(b'"finish_reason":null', b'"finish_reason":"length"')
         self.assertEqual(events[1:], [(b"", HEAD + b"{}" + finish)])
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
-        usage = e.Usage(10, 4, 3, 6, 2)
+        usage = e.Usage(input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2)
         events = told(
             e.Began(),
             e.UsageReported(usage),
@@ -267,7 +276,9 @@ class EndTests(SynchronousTestCase):
         encoder = ChatEncoder(2, ChatOutputOptions(include_usage=True), STAMP)
         for choice in (0, 1):
             encoder.feed(e.Began(), choice)
-            encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
+            encoder.feed(
+                e.UsageReported(e.Usage(input_tokens=5, cached_tokens=0, cache_write_tokens=0, output_tokens=2)), choice
+            )
         first = encoder.feed(e.Ended("stop"), 1)
         self.assertEqual(len(first), 1)
         seen = read(framed(encoder.feed(e.Ended("length"), 0)))

@@ -93,7 +93,7 @@ class RoundTripTests(SynchronousTestCase):
         prompts = [prompt_of(turn) for turn in decoded.turns]
         for times in (times for times in range(1, len(prompts) + 1) if _repeat(prompts, times)):
             each = tuple(turn_for_choice(turn, index % times) for index, turn in enumerate(decoded.turns))
-            asked = decode(write(decoded, times), RequestOptions(decoded.turn.principal))
+            asked = decode(write(decoded, times), RequestOptions(principal=decoded.turn.principal))
             self.assertEqual(asked, evolve(decoded, turns=each))
 
     def test_a_decoded_request_implements_the_contract(self) -> None:

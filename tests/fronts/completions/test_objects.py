@@ -16,7 +16,7 @@ STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 
 def said(*texts: str) -> tuple[Message, ...]:
     """Build an assistant message with this text."""
-    return tuple(Message("assistant", (TextPart(text),)) for text in texts)
+    return tuple(Message(role="assistant", parts=(TextPart(text),)) for text in texts)
 
 
 def body(*replies: Reply, echoed: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -35,7 +35,15 @@ def text(reply: Reply) -> str:
 class ObjectsTests(SynchronousTestCase):
     def test_a_response_has_every_member_of_the_contract(self) -> None:
         self.assertEqual(
-            body(Reply(said("hi"), "length", Usage(10, 4, 3, 6, 2))),
+            body(
+                Reply(
+                    items=said("hi"),
+                    finish="length",
+                    usage=Usage(
+                        input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2
+                    ),
+                )
+            ),
             {
                 "id": "cmpl-00ff",
                 "object": "text_completion",
@@ -59,15 +67,15 @@ class ObjectsTests(SynchronousTestCase):
         )
 
     def test_messages_are_in_sequence_and_reasoning_is_not_shown(self) -> None:
-        reply = Reply((*said("a"), Reasoning(("hm",)), *said("b")), "stop", reasoning=("hm",))
+        reply = Reply(items=(*said("a"), Reasoning(summary=("hm",)), *said("b")), finish="stop", reasoning=("hm",))
         self.assertEqual(text(reply), "ab")
 
     def test_a_refusal_is_text_as_it_has_no_member(self) -> None:
-        refused = Message("assistant", (TextPart("well, "), RefusalPart("no")))
-        self.assertEqual(text(Reply((refused,), "stop")), "well, no")
+        refused = Message(role="assistant", parts=(TextPart("well, "), RefusalPart("no")))
+        self.assertEqual(text(Reply(items=(refused,), finish="stop")), "well, no")
 
     def test_each_choice_begins_with_its_echo(self) -> None:
-        answer = body(Reply(said("b")), Reply(said("d")), echoed=("a", "c"))
+        answer = body(Reply(items=said("b")), Reply(items=said("d")), echoed=("a", "c"))
         self.assertEqual([choice["text"] for choice in answer["choices"]], ["ab", "cd"])
         self.assertEqual([choice["index"] for choice in answer["choices"]], [0, 1])
 
@@ -78,18 +86,18 @@ class ObjectsTests(SynchronousTestCase):
             ("content_filter", "content_filter"),
             ("tool_calls", "stop"),
         ):
-            reply = Reply(said("a"), finish)  # type: ignore[arg-type]
+            reply = Reply(items=said("a"), finish=finish)  # type: ignore[arg-type]
             self.assertEqual(body(reply)["choices"][0]["finish_reason"], shown)
 
     def test_log_probabilities_are_four_lists_and_offsets_include_the_echo(self) -> None:
         first = '[{"token":"h","logprob":-0.5,"bytes":[104],"top_logprobs":[{"token":"H","logprob":-2.0}]}]'
         second = '[{"token":"\\u00e9!","logprob":-1.0},{"token":"?","logprob":-3.0,"top_logprobs":null}]'
         messages = (
-            Message("assistant", (TextPart("h", logprobs=first),)),
-            Message("assistant", (TextPart("unweighed"),)),
-            Message("assistant", (TextPart("é!?", logprobs=second),)),
+            Message(role="assistant", parts=(TextPart("h", logprobs=first),)),
+            Message(role="assistant", parts=(TextPart("unweighed"),)),
+            Message(role="assistant", parts=(TextPart("é!?", logprobs=second),)),
         )
-        (choice,) = body(Reply(messages, "stop"), echoed=("ab",))["choices"]
+        (choice,) = body(Reply(items=messages, finish="stop"), echoed=("ab",))["choices"]
         self.assertEqual(
             choice["logprobs"],
             {
@@ -101,5 +109,16 @@ class ObjectsTests(SynchronousTestCase):
         )
 
     def test_usage_is_of_all_choices(self) -> None:
-        answer = body(Reply((), "stop", Usage(5, 1, 1, 2, 1)), Reply((), "stop", Usage(6, 0, 0, 3, 0)))
+        answer = body(
+            Reply(
+                items=(),
+                finish="stop",
+                usage=Usage(input_tokens=5, cached_tokens=1, cache_write_tokens=1, output_tokens=2, reasoning_tokens=1),
+            ),
+            Reply(
+                items=(),
+                finish="stop",
+                usage=Usage(input_tokens=6, cached_tokens=0, cache_write_tokens=0, output_tokens=3, reasoning_tokens=0),
+            ),
+        )
         self.assertEqual(answer["usage"]["total_tokens"], 16)

@@ -18,7 +18,7 @@ from tests.support.completions_client import prompt_of, prompt_turns
 
 def ask(**fields: Any) -> DecodedCompletionsRequest:
     """Decode a request with the required fields and these."""
-    return decode(json.encode({"model": "m", "prompt": "hi", **fields}), RequestOptions("somebody"))
+    return decode(json.encode({"model": "m", "prompt": "hi", **fields}), RequestOptions(principal="somebody"))
 
 
 class PromptTests(SynchronousTestCase):
@@ -62,7 +62,7 @@ class PromptTests(SynchronousTestCase):
 class RequestTests(SynchronousTestCase):
     def test_model_and_prompt_are_required(self) -> None:
         for body, param in ((b"{}", "model"), (b'{"model":"m"}', "prompt")):
-            found = refusal(lambda body=body: decode(body, RequestOptions("p")))
+            found = refusal(lambda body=body: decode(body, RequestOptions(principal="p")))
             self.assertEqual((found.kind, found.param), ("missing", param))
 
     def test_every_supported_field_is_parsed(self) -> None:
@@ -82,7 +82,18 @@ class RequestTests(SynchronousTestCase):
             best_of=1,
             suffix="",
         )
-        sampling = Sampling(1.0, 0.5, -1.0, 2.0, 7, 9, ("x", "y"), True, 3, '{"50256":-100}')
+        sampling = Sampling(
+            temperature=1.0,
+            top_p=0.5,
+            presence_penalty=-1.0,
+            frequency_penalty=2.0,
+            seed=7,
+            max_tokens=9,
+            stop=("x", "y"),
+            logprobs=True,
+            top_logprobs=3,
+            logit_bias='{"50256":-100}',
+        )
         turns = prompt_turns("hi", sampling=sampling, reasoning=ReasoningOptions("low"))
         self.assertEqual(decoded, DecodedCompletionsRequest(turns, CompletionsOutputOptions(("",), True), True))
 
@@ -146,7 +157,7 @@ class AnyBodyTests(SynchronousTestCase):
     def test_any_object_is_decoded_or_rejected(self, fields: dict[str, Any]) -> None:
         for body in (fields, {"model": "m", **fields}, {**fields, "model": "m", "prompt": "hi"}):
             try:
-                decode(json.encode(body), RequestOptions("p"))
+                decode(json.encode(body), RequestOptions(principal="p"))
             except FaultError as refused:
                 self.assertEqual(refused.fault.status, 400)
                 json.encode(refused.fault.message)

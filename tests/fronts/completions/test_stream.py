@@ -53,7 +53,7 @@ class TextTests(SynchronousTestCase):
             e.SummaryDelta(0, 0, "a"),
             e.ThoughtDelta(0, 0, "b"),
             e.ReasoningClosed(0),
-            e.CallOpened(1, "i", "c", "f"),
+            e.CallOpened(index=1, id="i", call_id="c", name="f"),
             e.CallDelta(1, "{}"),
             e.CallClosed(1),
         )
@@ -91,27 +91,35 @@ class TextTests(SynchronousTestCase):
 
 class EndTests(SynchronousTestCase):
     def test_one_finish_chunk_without_text_is_last(self) -> None:
-        events = told(e.Began(), e.UsageReported(e.Usage(1, 0, 0, 1)), e.Ended("length"))
+        events = told(
+            e.Began(),
+            e.UsageReported(e.Usage(input_tokens=1, cached_tokens=0, cache_write_tokens=0, output_tokens=1)),
+            e.Ended("length"),
+        )
         finish = TAIL.replace(b'"finish_reason":null', b'"finish_reason":"length"')
         self.assertEqual(events, [(b"", HEAD + b'""' + finish)])
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
         said = (e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.MessageClosed(0))
-        counted = e.UsageReported(e.Usage(10, 4, 3, 6, 2))
+        counted = e.UsageReported(
+            e.Usage(input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2)
+        )
         seen = read(framed(told(*said, counted, e.Ended("stop"), output_options=CompletionsOutputOptions(("",), True))))
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
         self.assertEqual((last["choices"], last["usage"]["total_tokens"]), ([], 16))
 
     def test_usage_is_absent_unless_requested(self) -> None:
-        chunks = read(framed(told(e.Began(), e.UsageReported(e.Usage(1)), e.Ended("stop")))).chunks
+        chunks = read(framed(told(e.Began(), e.UsageReported(e.Usage(input_tokens=1)), e.Ended("stop")))).chunks
         self.assertEqual([chunk for chunk in chunks if "usage" in chunk], [])
 
     def test_usage_comes_after_the_last_choice_and_is_of_all(self) -> None:
         encoder = CompletionsEncoder(CompletionsOutputOptions(("", ""), True), STAMP)
         for choice in (0, 1):
             encoder.feed(e.Began(), choice)
-            encoder.feed(e.UsageReported(e.Usage(5, 0, 0, 2)), choice)
+            encoder.feed(
+                e.UsageReported(e.Usage(input_tokens=5, cached_tokens=0, cache_write_tokens=0, output_tokens=2)), choice
+            )
         self.assertEqual(len(encoder.feed(e.Ended("stop"), 1)), 1)
         seen = read(framed(encoder.feed(e.Ended("length"), 0)))
         self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)

@@ -19,7 +19,7 @@ class ObjectsTests(SynchronousTestCase):
 
     def test_a_conversation(self) -> None:
         made, _ = conversations.decode_new_conversation(
-            b'{"metadata":{"a":"b"}}', RequestOptions("someone"), "5eed", 1700000000
+            b'{"metadata":{"a":"b"}}', RequestOptions(principal="someone"), "5eed", 1700000000
         )
         shown = Conversation.model_validate_json(conversations.render_conversation(made), strict=True)
         self.assertEqual((shown.id, shown.created_at, shown.metadata), ("conv_5eed", 1700000000, {"a": "b"}))
@@ -45,7 +45,9 @@ class ObjectsTests(SynchronousTestCase):
                 "output": [{"type": "input_text", "text": "a"}],
             },
         ]
-        _, items = conversations.decode_new_conversation(encode({"items": said}), RequestOptions("someone"), "5eed", 0)
+        _, items = conversations.decode_new_conversation(
+            encode({"items": said}), RequestOptions(principal="someone"), "5eed", 0
+        )
         shown = [conversations.render_item(one) for one in items]
         types = [MAX_ITEMS.validate_json(one, strict=True).type for one in shown]
         self.assertEqual(types, [one.get("type", "message") for one in said])

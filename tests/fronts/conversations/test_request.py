@@ -11,7 +11,7 @@ from codexd.neutral.stored import StoredConversation, StoredItem
 from codexd.wire.json import Json, decode, encode
 from tests.support.stored_responses import bodies, stored_item
 
-TERMS = RequestOptions("someone")
+TERMS = RequestOptions(principal="someone")
 HELLO = {"role": "user", "content": "hello"}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "done"}
@@ -83,7 +83,7 @@ class AddTests(SynchronousTestCase):
 
     def test_tool_messages_are_stored_in_openais_form_in_their_mode(self) -> None:
         said = {"role": "tool", "tool_call_id": "call_1", "content": "done"}
-        _, items = create(RequestOptions("someone", modes=frozenset({"tool-messages"})), items=[CALL, said])
+        _, items = create(RequestOptions(principal="someone", modes=frozenset({"tool-messages"})), items=[CALL, said])
         self.assertEqual(bodies(items)[1]["type"], "function_call_output")
 
 

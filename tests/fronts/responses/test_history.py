@@ -37,7 +37,7 @@ class InputTests(SynchronousTestCase):
     """The input becomes history, with nothing flattened or lost."""
 
     def test_a_string_is_one_user_message(self) -> None:
-        self.assertEqual(decode_turn(input="hi").items, (Message("user", (TextPart("hi"),)),))
+        self.assertEqual(decode_turn(input="hi").items, (Message(role="user", parts=(TextPart("hi"),)),))
 
     def test_an_empty_list_is_an_empty_history(self) -> None:
         self.assertEqual(decode_turn(input=[]).items, ())
@@ -52,10 +52,10 @@ class InputTests(SynchronousTestCase):
         self.assertEqual(
             said,
             (
-                Message("user", (TextPart("a"),)),
-                Message("system", (TextPart("b"),)),
-                Message("developer", ()),
-                Message("assistant", ()),
+                Message(role="user", parts=(TextPart("a"),)),
+                Message(role="system", parts=(TextPart("b"),)),
+                Message(role="developer", parts=()),
+                Message(role="assistant", parts=()),
             ),
         )
 
@@ -95,7 +95,9 @@ class InputTests(SynchronousTestCase):
                 "content": [{"type": "output_text", "text": "a"}],
             }
         )
-        self.assertEqual(message, Message("assistant", (TextPart("a"),), "commentary", "msg_1", False))
+        self.assertEqual(
+            message, Message(role="assistant", parts=(TextPart("a"),), phase="commentary", id="msg_1", complete=False)
+        )
 
     def test_a_call_and_its_output_stay_a_pair_whether_string_or_parts(self) -> None:
         said = items(
@@ -110,7 +112,7 @@ class InputTests(SynchronousTestCase):
         self.assertEqual(
             said,
             (
-                ToolCall("call_1", "f", "{}", namespace="mcp", id="fc_1"),
+                ToolCall(call_id="call_1", name="f", arguments="{}", namespace="mcp", id="fc_1"),
                 ToolResult("call_1", (TextPart("42"),)),
                 ToolResult("call_1", (ImagePart("https://example.org/a.png"),)),
             ),
@@ -122,7 +124,7 @@ class InputTests(SynchronousTestCase):
             {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "apply_patch", "input": raw},
             {"type": "custom_tool_call_output", "call_id": "c", "output": "ok"},
         )
-        call = ToolCall("c", "apply_patch", raw, "custom", None, "ctc_1")
+        call = ToolCall(call_id="c", name="apply_patch", arguments=raw, kind="custom", namespace=None, id="ctc_1")
         self.assertEqual(said, (call, ToolResult("c", (TextPart("ok"),), "custom")))
 
     def test_reasoning_is_replayed_as_given(self) -> None:
@@ -136,7 +138,9 @@ class InputTests(SynchronousTestCase):
             },
             {"type": "reasoning", "summary": [], "content": None, "encrypted_content": None},
         )
-        self.assertEqual(said, (Reasoning(("a", "b"), ("c",), "sealed", "rs_1"), Reasoning()))
+        self.assertEqual(
+            said, (Reasoning(summary=("a", "b"), content=("c",), encrypted="sealed", id="rs_1"), Reasoning())
+        )
 
     def test_unknown_items_are_listed_and_skipped_with_their_outputs(self) -> None:
         asked = decode_turn(
@@ -147,7 +151,7 @@ class InputTests(SynchronousTestCase):
                 {"type": "function_call_output", "call_id": "sh", "output": "b"},
             ]
         )
-        self.assertEqual(asked.items, (Message("user", (TextPart("a"),)),))
+        self.assertEqual(asked.items, (Message(role="user", parts=(TextPart("a"),)),))
         self.assertEqual(asked.ignored, ("input[0]", "input[2]", "input[3]"))
 
 
@@ -177,7 +181,7 @@ class StoredHistoryTests(SynchronousTestCase):
 
     @given(responses_turns.histories().map(list), st.data())
     def test_a_stored_history_equals_the_one_sent_again(self, said: list[Item], data: st.DataObject) -> None:
-        bodies = encode_turn(Turn("m", tuple(said)))["input"]
+        bodies = encode_turn(Turn(model="m", items=tuple(said)))["input"]
         for body in bodies:
             body.pop("status", None)
         split = data.draw(st.integers(0, len(bodies)))
@@ -191,7 +195,10 @@ class StoredHistoryTests(SynchronousTestCase):
         cut = [item | {"status": "incomplete"} for item in (thought, CALL, message)]
         self.assertEqual(
             read("hi", *cut).items,
-            [Message("assistant", (TextPart("a"),), complete=False), Message("user", (TextPart("hi"),))],
+            [
+                Message(role="assistant", parts=(TextPart("a"),), complete=False),
+                Message(role="user", parts=(TextPart("hi"),)),
+            ],
         )
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
         self.assertEqual(refused([output], *cut).kind, "orphan_tool_output")
@@ -199,12 +206,14 @@ class StoredHistoryTests(SynchronousTestCase):
     def test_an_output_may_answer_a_stored_call(self) -> None:
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
         said = read([output], CALL).items
-        self.assertEqual(said, [ToolCall("call_1", "f", "{}"), ToolResult("call_1", (TextPart("b"),))])
+        self.assertEqual(
+            said, [ToolCall(call_id="call_1", name="f", arguments="{}"), ToolResult("call_1", (TextPart("b"),))]
+        )
 
     def test_a_stored_output_whose_call_was_deleted_is_left_out(self) -> None:
         output = {"type": "function_call_output", "call_id": "call_1", "output": "b"}
         found = read("hi", output)
-        self.assertEqual((found.items, found.ignored), ([Message("user", (TextPart("hi"),))], []))
+        self.assertEqual((found.items, found.ignored), ([Message(role="user", parts=(TextPart("hi"),))], []))
 
     def test_unknown_stored_items_are_skipped_and_not_listed(self) -> None:
         shell = {"type": "local_shell_call", "call_id": "sh", "action": {}}
@@ -222,7 +231,7 @@ class ReferenceTests(SynchronousTestCase):
         for reference in ({"type": "item_reference", "id": "msg_1"}, {"id": "msg_1"}):
             fields = Fields({"input": [reference]})
             found = history.parse_input(fields, known)
-            self.assertEqual(found.items, [Message("assistant", (TextPart("a"),), id="msg_1")])
+            self.assertEqual(found.items, [Message(role="assistant", parts=(TextPart("a"),), id="msg_1")])
             self.assertEqual(found.own, [message])
             self.assertEqual(history.parse_references(fields), ("msg_1",))
 

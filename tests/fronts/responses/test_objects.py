@@ -16,8 +16,10 @@ from codexd.wire.json import Json, decode
 from tests.support.responses_requests import decode_request
 
 STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
-USAGE = e.Usage(10, 4, 3, 20, 5)
-STOPPED = Reply((Message("assistant", (TextPart("hi"),), None, "msg_1"),), "stop", USAGE)
+USAGE = e.Usage(input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=20, reasoning_tokens=5)
+STOPPED = Reply(
+    items=(Message(role="assistant", parts=(TextPart("hi"),), phase=None, id="msg_1"),), finish="stop", usage=USAGE
+)
 
 NUMBER = (int, float)
 NONE = type(None)
@@ -249,7 +251,9 @@ class ItemTests(SynchronousTestCase):
     """Output items in OpenAI's shape."""
 
     def test_each_kind(self) -> None:
-        message = Message("assistant", (TextPart("a"), RefusalPart("b")), "final_answer", "msg_1", False)
+        message = Message(
+            role="assistant", parts=(TextPart("a"), RefusalPart("b")), phase="final_answer", id="msg_1", complete=False
+        )
         text = {"type": "output_text", "text": "a", "annotations": [], "logprobs": []}
         shown = {
             "id": "msg_1",
@@ -260,7 +264,7 @@ class ItemTests(SynchronousTestCase):
             "phase": "final_answer",
         }
         self.assertEqual(objects.build_item(message, False), shown)
-        call = ToolCall("call_1", "f", "{}", "function", "n", "fc_1")
+        call = ToolCall(call_id="call_1", name="f", arguments="{}", kind="function", namespace="n", id="fc_1")
         shown = {
             "id": "fc_1",
             "type": "function_call",
@@ -271,7 +275,7 @@ class ItemTests(SynchronousTestCase):
             "namespace": "n",
         }
         self.assertEqual(objects.build_item(call, False), shown)
-        custom = ToolCall("call_1", "f", "raw", "custom", None, "ctc_1")
+        custom = ToolCall(call_id="call_1", name="f", arguments="raw", kind="custom", namespace=None, id="ctc_1")
         shown = {
             "id": "ctc_1",
             "type": "custom_tool_call",
@@ -283,7 +287,11 @@ class ItemTests(SynchronousTestCase):
         self.assertEqual(objects.build_item(custom, False), shown)
 
     def test_encrypted_reasoning_is_shown_only_on_request(self) -> None:
-        reply = Reply((Reasoning(("a",), ("b",), "sealed", "rs_1"),), "stop", USAGE)
+        reply = Reply(
+            items=(Reasoning(summary=("a",), content=("b",), encrypted="sealed", id="rs_1"),),
+            finish="stop",
+            usage=USAGE,
+        )
         (hidden,) = rendered(reply)["output"]
         (shown,) = rendered(reply, include=["reasoning.encrypted_content"])["output"]
         plain = {

@@ -43,12 +43,14 @@ TALKATIVE: GrammarChecker = (
     e.Annotated(1, '{"type":"url_citation","url":"u","title":"t","start_index":0,"end_index":1}'),
     e.RefusalDelta(1, "d"),
     e.MessageClosed(1),
-    e.CallOpened(2, "fc_1", "call_1", "f"),
+    e.CallOpened(index=2, id="fc_1", call_id="call_1", name="f"),
     e.CallDelta(2, "{}"),
     e.CallClosed(2),
     e.SearchOpened(3, "ws_1"),
     e.SearchClosed(3),
-    e.UsageReported(e.Usage(1, 1, 1, 1, 1)),
+    e.UsageReported(
+        e.Usage(input_tokens=1, cached_tokens=1, cache_write_tokens=1, output_tokens=1, reasoning_tokens=1)
+    ),
     e.Ended("tool_calls"),
 )
 # Members of our answers, by the type of what has them, that the schema does not know ...

@@ -40,7 +40,7 @@ class CompleteTests(SynchronousTestCase):
     def test_a_reference_is_replaced_by_its_item(self) -> None:
         said = [{"type": "item_reference", "id": "fc_1"}, OUTPUT]
         asked = continue_from(LoadedHistory(items={"fc_1": CALL}), input=said).turn
-        self.assertEqual(asked.items[0], ToolCall("call_1", "f", "{}", id="fc_1"))
+        self.assertEqual(asked.items[0], ToolCall(call_id="call_1", name="f", arguments="{}", id="fc_1"))
 
     def test_state_options_are_repeated(self) -> None:
         table: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (

@@ -78,7 +78,7 @@ class FinalStreamTests(SynchronousTestCase):
         self.assertEqual(self.read(-1, cancelled), [*self.begin, ("incomplete", "cancelled", 3)])
 
     def test_its_beginning_has_no_members_of_its_end(self) -> None:
-        over = stored_response(Reply((), "stop", e.Usage(1)), background=True)
+        over = stored_response(Reply(items=(), finish="stop", usage=e.Usage(input_tokens=1)), background=True)
         created, _, _, completed = responses_stream.read(framed(responses.render_final_stream(over)))
         for name in ("completed_at", "error", "incomplete_details", "usage"):
             self.assertIsNone(created["response"][name])

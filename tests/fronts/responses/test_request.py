@@ -36,7 +36,7 @@ class RoundTripTests(SynchronousTestCase):
 
     @given(responses_turns.turns())
     def test_a_turn_encoded_as_a_request_is_decoded_to_the_same_turn(self, asked: Turn) -> None:
-        heard = responses.decode_stateless(encode(encode_turn(asked)), RequestOptions(asked.principal)).turn
+        heard = responses.decode_stateless(encode(encode_turn(asked)), RequestOptions(principal=asked.principal)).turn
         self.assertEqual(heard, asked)
 
 
@@ -146,7 +146,9 @@ class ParameterTests(SynchronousTestCase):
     def test_output_format_and_length(self) -> None:
         form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
         asked = decode_turn(text={"format": form, "verbosity": "low"}, max_output_tokens=1, service_tier="flex")
-        self.assertEqual(asked.format, ResponseFormat("json_schema", '{"type":"object"}', "n", True))
+        self.assertEqual(
+            asked.format, ResponseFormat(kind="json_schema", schema='{"type":"object"}', name="n", strict=True)
+        )
         self.assertEqual((asked.verbosity, asked.sampling.max_tokens, asked.service_tier), ("low", 1, "flex"))
 
     def test_other_parameters(self) -> None:
@@ -262,18 +264,18 @@ class CodexTests(SynchronousTestCase):
         self.assertEqual(
             answer.turn,
             Turn(
-                "m",
-                (
-                    Message("developer", (TextPart("Be"),)),
-                    Message("user", (TextPart("<env"),)),
-                    Message("user", (TextPart("go"),)),
+                model="m",
+                items=(
+                    Message(role="developer", parts=(TextPart("Be"),)),
+                    Message(role="user", parts=(TextPart("<env"),)),
+                    Message(role="user", parts=(TextPart("go"),)),
                     Reasoning(encrypted="gAAA"),
-                    ToolCall("call_1", "exec_command", "{}"),
+                    ToolCall(call_id="call_1", name="exec_command", arguments="{}"),
                     ToolResult("call_1", (TextPart("done"),)),
                 ),
                 tools=(
-                    Tool("exec_command", "d", parameters, False),
-                    Tool("find", parameters=parameters, namespace="mcp__docs", namespace_description="Docs."),
+                    Tool(name="exec_command", description="d", parameters=parameters, strict=False),
+                    Tool(name="find", parameters=parameters, namespace="mcp__docs", namespace_description="Docs."),
                 ),
                 reasoning=ReasoningOptions("medium", "auto"),
                 principal="someone",

@@ -118,7 +118,7 @@ class ClientTests(SynchronousTestCase):
         e.TextDelta(0, "Hel"),
         e.TextDelta(0, "lo"),
         e.MessageClosed(0),
-        e.UsageReported(e.Usage(7, 1, 0, 2)),
+        e.UsageReported(e.Usage(input_tokens=7, cached_tokens=1, cache_write_tokens=0, output_tokens=2)),
         e.Ended("stop"),
     )
 

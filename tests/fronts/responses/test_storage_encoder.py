@@ -24,7 +24,7 @@ from tests.support.sentences import broken_sentences, sentences
 from tests.support.stored_responses import STAMP, bodies, continue_from, history, stored_item, stored_response
 
 ITEMS: TypeAdapter[Any] = TypeAdapter(ResponseItem)
-STOPPED = Reply((Message("assistant", (TextPart("hello"),), None, "msg_out"),), "stop")
+STOPPED = Reply(items=(Message(role="assistant", parts=(TextPart("hello"),), phase=None, id="msg_out"),), finish="stop")
 
 GrammarChecker = tuple[e.Event, ...]
 
@@ -103,10 +103,10 @@ class ContinuationTests(SynchronousTestCase):
 
     def test_incomplete_calls_and_reasoning_are_left_out_and_messages_stay(self) -> None:
         cut = Reply(
-            (
-                Reasoning(("a",), id="rs_1", complete=False),
-                Message("assistant", (TextPart("b"),), None, "msg_1", False),
-                ToolCall("call_1", "f", "{", id="fc_1", complete=False),
+            items=(
+                Reasoning(summary=("a",), id="rs_1", complete=False),
+                Message(role="assistant", parts=(TextPart("b"),), phase=None, id="msg_1", complete=False),
+                ToolCall(call_id="call_1", name="f", arguments="{", id="fc_1", complete=False),
             ),
             fault=fault("child_died"),
         )
@@ -150,13 +150,19 @@ class EncodeTests(SynchronousTestCase):
             self.assertNotIn("output", body)
 
     def test_an_unfinished_item_of_a_running_response_is_in_progress(self) -> None:
-        growing = Reply((Message("assistant", (TextPart("hel"),), None, "msg_1", False),))
+        growing = Reply(
+            items=(Message(role="assistant", parts=(TextPart("hel"),), phase=None, id="msg_1", complete=False),)
+        )
         for state, status in (("running", "in_progress"), ("over", "incomplete")):
             (shown,) = bodies(stored_response(growing, state).output)  # type: ignore[arg-type]
             self.assertEqual(shown["status"], status)
 
     def test_encrypted_reasoning_is_always_stored(self) -> None:
-        (output,) = bodies(stored_response(Reply((Reasoning(("a",), (), "sealed", "rs_1"),), "stop")).output)
+        (output,) = bodies(
+            stored_response(
+                Reply(items=(Reasoning(summary=("a",), content=(), encrypted="sealed", id="rs_1"),), finish="stop")
+            ).output
+        )
         self.assertEqual(output["encrypted_content"], "sealed")
 
 

@@ -21,8 +21,11 @@ from tests.support.stored_responses import STAMP, stored_item, stored_response
 GrammarChecker = tuple[e.Event, ...]
 
 SEALING = Reply(
-    (Reasoning(("a",), (), "sealed", "rs_1"), Message("assistant", (TextPart("hi"),), None, "msg_1")),
-    "stop",
+    items=(
+        Reasoning(summary=("a",), content=(), encrypted="sealed", id="rs_1"),
+        Message(role="assistant", parts=(TextPart("hi"),), phase=None, id="msg_1"),
+    ),
+    finish="stop",
 )
 
 

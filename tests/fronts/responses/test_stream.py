@@ -22,7 +22,7 @@ GrammarChecker = tuple[e.Event, ...]
 STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 SEALED = decode_request(include=["reasoning.encrypted_content"], instructions="be brief")
 PLAIN = decode_request()
-USAGE = e.UsageReported(e.Usage(1, 0, 0, 2))
+USAGE = e.UsageReported(e.Usage(input_tokens=1, cached_tokens=0, cache_write_tokens=0, output_tokens=2))
 
 EXCHANGES = st.sampled_from((PLAIN, SEALED))
 
@@ -223,7 +223,7 @@ class OrderTests(SynchronousTestCase):
             self.assertEqual((whole["text"], whole["logprobs"]), ("abc", [{"token": "a"}, 1]))
 
     def test_the_arguments_done_event_has_the_functions_name(self) -> None:
-        opened = e.CallOpened(0, "fc_1", "call_1", "f", namespace="n")
+        opened = e.CallOpened(index=0, id="fc_1", call_id="call_1", name="f", namespace="n")
         events = heard(opened, e.CallDelta(0, "{"), e.CallDelta(0, "}"), e.CallClosed(0))
         kinds = ["function_call_arguments.delta"] * 2 + ["function_call_arguments.done"]
         self.assertEqual(outline(events), ["output_item.added", *kinds, "output_item.done"])
@@ -233,7 +233,11 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(events[2]["item"]["namespace"], "n")
 
     def test_a_custom_call_has_raw_input(self) -> None:
-        events = heard(e.CallOpened(0, "ctc_1", "call_1", "f", "custom"), e.CallDelta(0, "*** Begin"), e.CallClosed(0))
+        events = heard(
+            e.CallOpened(index=0, id="ctc_1", call_id="call_1", name="f", kind="custom"),
+            e.CallDelta(0, "*** Begin"),
+            e.CallClosed(0),
+        )
         kinds = ["custom_tool_call_input.delta", "custom_tool_call_input.done"]
         self.assertEqual(outline(events), ["output_item.added", *kinds, "output_item.done"])
         self.assertEqual(events[4]["input"], "*** Begin")

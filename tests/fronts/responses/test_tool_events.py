@@ -49,7 +49,11 @@ def rebuilt(events: Iterable[Json]) -> list[ToolCall]:
         if event["type"] == BEGIN:
             assert event["output_index"] not in begun, "a call begins once"
             begun[event["output_index"]] = ToolCall(
-                event["call_id"], event["name"], "", namespace=event.get("namespace"), id=event["item_id"]
+                call_id=event["call_id"],
+                name=event["name"],
+                arguments="",
+                namespace=event.get("namespace"),
+                id=event["item_id"],
             )
         elif event["type"] == DELTA:
             call = begun[event["output_index"]]
@@ -108,7 +112,7 @@ class LawTests(SynchronousTestCase):
 
 def answer(said: Iterable[str]) -> GrammarChecker:
     """Return a response with one call, its arguments in these deltas."""
-    opened = e.CallOpened(0, "fc_1", "call_1", "f")
+    opened = e.CallOpened(index=0, id="fc_1", call_id="call_1", name="f")
     return (
         e.Began(),
         opened,
@@ -145,12 +149,12 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(ended, {"type": END, **place, "name": "f", "arguments": "{}", "sequence_number": 10})
 
     def test_a_call_has_its_namespace(self) -> None:
-        opened = e.CallOpened(0, "fc_1", "call_1", "f", namespace="n")
+        opened = e.CallOpened(index=0, id="fc_1", call_id="call_1", name="f", namespace="n")
         begun = streamed((e.Began(), opened))[3]
         self.assertEqual((begun["type"], begun["namespace"]), (BEGIN, "n"))
 
     def test_an_incomplete_call_has_no_end(self) -> None:
-        opened = e.CallOpened(0, "fc_1", "call_1", "f")
+        opened = e.CallOpened(index=0, id="fc_1", call_id="call_1", name="f")
         cut = (e.CallClosed(0, complete=False), e.Ended("length"))
         for rest in (cut, (e.Failed(fault("child_died")),)):
             events = streamed((e.Began(), opened, e.CallDelta(0, "{"), *rest))
@@ -164,7 +168,7 @@ class ModeTests(SynchronousTestCase):
     def test_only_the_mode_turns_them_on_also_in_a_stored_stream(self) -> None:
         body = encode({"model": "m", "input": "hi", "background": True})
         for modes, on in (((), False), ((TOOL_MESSAGES,), False), ((TOOL_EVENTS,), True)):
-            options = RequestOptions("someone", modes=frozenset(modes))
+            options = RequestOptions(principal="someone", modes=frozenset(modes))
             decoded = responses.decode_pending(body, options).complete(LoadedHistory())
             assert decoded.storage is not None
             for maker in (decoded, decoded.storage):

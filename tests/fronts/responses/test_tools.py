@@ -27,16 +27,16 @@ class ToolTests(SynchronousTestCase):
         self.assertEqual(
             asked.tools,
             (
-                Tool("f", "d", encode(schema).decode(), True),
-                Tool("g"),
-                Tool("h", kind="custom", grammar=encode(grammar).decode()),
+                Tool(name="f", description="d", parameters=encode(schema).decode(), strict=True),
+                Tool(name="g"),
+                Tool(name="h", kind="custom", grammar=encode(grammar).decode()),
             ),
         )
 
     def test_a_namespace_gives_its_tools_its_name_and_description(self) -> None:
         inner = [{"type": "function", "name": "f"}, {"type": "web_search"}]
         asked = decode_turn(tools=[{"type": "namespace", "name": "mcp", "description": "d", "tools": inner}])
-        self.assertEqual(asked.tools, (Tool("f", namespace="mcp", namespace_description="d"),))
+        self.assertEqual(asked.tools, (Tool(name="f", namespace="mcp", namespace_description="d"),))
         self.assertEqual(asked.web_search, WebSearch())
 
     def test_a_hosted_tool_is_rejected_by_its_path_or_dropped(self) -> None:
@@ -47,13 +47,13 @@ class ToolTests(SynchronousTestCase):
             self.assertEqual((fault.kind, fault.param), ("hosted_tool", param))
         asked = Fields({"tools": offered, "tool_choice": {"type": "file_search"}})
         box = parse_tools(asked, drop_hosted=True)
-        self.assertEqual((box.tools, box.choice), ((Tool("f", namespace="n"),), ToolChoice()))
+        self.assertEqual((box.tools, box.choice), ((Tool(name="f", namespace="n"),), ToolChoice()))
         ignored = ("tools[0] (file_search)", "tools[1].tools[1] (mcp)", "tool_choice (file_search)")
         self.assertEqual(box.ignored, ignored)
 
     def test_the_request_options_decide_whether_they_are_dropped(self) -> None:
         body = encode({"model": "m", "input": "hi", "tools": [{"type": "file_search"}]})
-        asked = responses.decode_stateless(body, RequestOptions("someone", drop_hosted=True)).turn
+        asked = responses.decode_stateless(body, RequestOptions(principal="someone", drop_hosted=True)).turn
         self.assertEqual(asked.ignored, ("tools[0] (file_search)",))
 
     def test_each_form_of_tool_choice(self) -> None:

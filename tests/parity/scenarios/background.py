@@ -30,47 +30,47 @@ _UNFINISHED: Final = _start_stream("stall: This will never end anyway", _EVENTS_
 
 _POLLED: Final = (
     Scenario(
-        "background",
-        "a background response: polled, continued, and its stream replayed",
-        _start("say: slowly but surely"),
-        (_POLL, continue_from("say: second"), get(f"{_RESPONSE}?stream=true")),
+        name="background",
+        about="a background response: polled, continued, and its stream replayed",
+        first=_start("say: slowly but surely"),
+        then=(_POLL, continue_from("say: second"), get(f"{_RESPONSE}?stream=true")),
     ),
     Scenario(
-        "background-tools",
-        "a tool call of a background response, and its output in another",
-        _start("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
-        (
+        name="background-tools",
+        about="a tool call of a background response, and its output in another",
+        first=_start("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
+        then=(
             _POLL,
             continue_from(tool_output("{2.output.1.call_id}", "noon"), background=True),
             evolve(get(f"{RESPONSES}/{{3.id}}"), poll_until_done=True),
         ),
     ),
     Scenario(
-        "background-failed",
-        "a background response fails",
-        _start("fail: 500"),
-        (_POLL, get(f"{_RESPONSE}?stream=true")),
+        name="background-failed",
+        about="a background response fails",
+        first=_start("fail: 500"),
+        then=(_POLL, get(f"{_RESPONSE}?stream=true")),
     ),
     Scenario(
-        "background-incomplete",
-        "an incomplete background response",
-        _start("incomplete: max_output_tokens Half an ans"),
-        (_POLL,),
+        name="background-incomplete",
+        about="an incomplete background response",
+        first=_start("incomplete: max_output_tokens Half an ans"),
+        then=(_POLL,),
     ),
 )
 
 _STREAMED: Final = (
     Scenario(
-        "background-streamed",
-        "a background response, streamed to its end",
-        _start_stream("say: to the end"),
-        (get(_RESPONSE), get(f"{_RESPONSE}?stream=true")),
+        name="background-streamed",
+        about="a background response, streamed to its end",
+        first=_start_stream("say: to the end"),
+        then=(get(_RESPONSE), get(f"{_RESPONSE}?stream=true")),
     ),
     Scenario(
-        "background-resumed-streamed",
-        "a background stream is resumed after any event",
-        _start_stream("say: One two three four five six.", 8),
-        (
+        name="background-resumed-streamed",
+        about="a background stream is resumed after any event",
+        first=_start_stream("say: One two three four five six.", 8),
+        then=(
             get(f"{_RESPONSE}?stream=true&starting_after=7"),
             get(f"{_RESPONSE}?stream=true&starting_after=12"),
             get(f"{_RESPONSE}?stream=true&starting_after=99"),
@@ -78,19 +78,19 @@ _STREAMED: Final = (
         ),
     ),
     Scenario(
-        "background-failed-streamed",
-        "a background response fails after some text",
-        _start_stream("preface: So far so good.\nfail: rate_limit_exceeded"),
-        (get(_RESPONSE),),
+        name="background-failed-streamed",
+        about="a background response fails after some text",
+        first=_start_stream("preface: So far so good.\nfail: rate_limit_exceeded"),
+        then=(get(_RESPONSE),),
     ),
 )
 
 _STOPPED: Final = (
     Scenario(
-        "background-cancelled-streamed",
-        "a background response is cancelled, twice",
-        _UNFINISHED,
-        (
+        name="background-cancelled-streamed",
+        about="a background response is cancelled, twice",
+        first=_UNFINISHED,
+        then=(
             get(_RESPONSE),
             continue_from("say: not yet"),
             _CANCEL,
@@ -101,16 +101,16 @@ _STOPPED: Final = (
         ),
     ),
     Scenario(
-        "background-deleted-streamed",
-        "a background response is deleted while it runs",
-        _UNFINISHED,
-        (delete(_RESPONSE), get(_RESPONSE)),
+        name="background-deleted-streamed",
+        about="a background response is deleted while it runs",
+        first=_UNFINISHED,
+        then=(delete(_RESPONSE), get(_RESPONSE)),
     ),
     Scenario(
-        "background-cancelled-late",
-        "cancelling a completed background response changes nothing",
-        _start("say: too late"),
-        (_POLL, _CANCEL),
+        name="background-cancelled-late",
+        about="cancelling a completed background response changes nothing",
+        first=_start("say: too late"),
+        then=(_POLL, _CANCEL),
     ),
 )
 

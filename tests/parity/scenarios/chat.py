@@ -63,7 +63,7 @@ _HISTORY: Final = (
 
 
 def _shaped(name: str, about: str, text: str, shape: str = "repeats") -> Scenario:
-    return Scenario(f"{name}-streamed", about, chat(f"shape: {shape}\nsay: {text}", stream=True))
+    return Scenario(name=f"{name}-streamed", about=about, first=chat(f"shape: {shape}\nsay: {text}", stream=True))
 
 
 _TEXTS: Final = (
@@ -72,52 +72,52 @@ _TEXTS: Final = (
     _shaped("repeats-newlines", "a delta that begins with the end of the last one: newlines", "\n\n\n"),
     _shaped("empty-deltas", "empty deltas between words", "one two three", "empty"),
     _shaped("characters", "one character a delta, of one to four bytes", 'é, 日本, 🦊 "\\\t', "chars"),
-    Scenario("empty", "an empty response", chat("say: ")),
-    Scenario("empty-streamed", "an empty response", chat("say: ", stream=True)),
+    Scenario(name="empty", about="an empty response", first=chat("say: ")),
+    Scenario(name="empty-streamed", about="an empty response", first=chat("say: ", stream=True)),
     Scenario(
-        "stop",
-        "a stop sequence",
-        chat("say: before the END after", stop=["END"]),
+        name="stop",
+        about="a stop sequence",
+        first=chat("say: before the END after", stop=["END"]),
     ),
     Scenario(
-        "stop-streamed",
-        "a stop sequence that is split over three deltas",
-        chat("shape: chars\nsay: before the EN END after", stop=["END"], stream=True),
+        name="stop-streamed",
+        about="a stop sequence that is split over three deltas",
+        first=chat("shape: chars\nsay: before the EN END after", stop=["END"], stream=True),
     ),
-    Scenario("choices", "two choices", chat("say: one of two", n=2)),
+    Scenario(name="choices", about="two choices", first=chat("say: one of two", n=2)),
     Scenario(
-        "interleaved-streamed",
-        "a reasoning item and two messages, in order",
-        chat("thinking: Hm.\npreface: First this.\nsay: Then that.", stream=True),
-    ),
-    Scenario(
-        "ignored",
-        "parameters that Codex does not support are ignored and listed in a header",
-        chat("say: as you like", temperature=0.5, top_p=0.9, seed=7, logit_bias={"1": 2}, user="somebody"),
+        name="interleaved-streamed",
+        about="a reasoning item and two messages, in order",
+        first=chat("thinking: Hm.\npreface: First this.\nsay: Then that.", stream=True),
     ),
     Scenario(
-        "effort-suffix",
-        "the reasoning effort as a suffix of the model's name",
-        chat("say: hm", model="scripted-high"),
+        name="ignored",
+        about="parameters that Codex does not support are ignored and listed in a header",
+        first=chat("say: as you like", temperature=0.5, top_p=0.9, seed=7, logit_bias={"1": 2}, user="somebody"),
+    ),
+    Scenario(
+        name="effort-suffix",
+        about="the reasoning effort as a suffix of the model's name",
+        first=chat("say: hm", model="scripted-high"),
     ),
 )
 
 _HISTORIES: Final = (
     Scenario(
-        "roles",
-        "system and developer messages stay in order",
-        ScenarioRequest.with_json(CHAT, {"model": MODEL, "messages": _MESSAGES}),
+        name="roles",
+        about="system and developer messages stay in order",
+        first=ScenarioRequest.with_json(CHAT, {"model": MODEL, "messages": _MESSAGES}),
     ),
     Scenario(
-        "tool-history",
-        "a history with tool calls that codexd has not seen before",
-        ScenarioRequest.with_json(CHAT, {"model": MODEL, "messages": _HISTORY, "tools": _TOOLS}),
-        (UserReply("say: And so on."),),
+        name="tool-history",
+        about="a history with tool calls that codexd has not seen before",
+        first=ScenarioRequest.with_json(CHAT, {"model": MODEL, "messages": _HISTORY, "tools": _TOOLS}),
+        then=(UserReply("say: And so on."),),
     ),
     Scenario(
-        "image",
-        "an image beside a text",
-        ScenarioRequest.with_json(
+        name="image",
+        about="an image beside a text",
+        first=ScenarioRequest.with_json(
             CHAT,
             {
                 "model": MODEL,
@@ -133,87 +133,87 @@ _HISTORIES: Final = (
         ),
     ),
     Scenario(
-        "cursor-streamed",
-        "a Responses body sent to Chat Completions, as Cursor does",
-        ScenarioRequest.with_json(CHAT, _CURSOR),
+        name="cursor-streamed",
+        about="a Responses body sent to Chat Completions, as Cursor does",
+        first=ScenarioRequest.with_json(CHAT, _CURSOR),
     ),
 )
 
 _CALLS: Final = (
     Scenario(
-        "tool-choice-none",
-        "tool_choice none: the model is offered no tools",
-        chat(_OSLO, tools=_TOOLS, tool_choice="none"),
+        name="tool-choice-none",
+        about="tool_choice none: the model is offered no tools",
+        first=chat(_OSLO, tools=_TOOLS, tool_choice="none"),
     ),
     Scenario(
-        "tool-choice-required",
-        "tool_choice required: the model calls a tool",
-        chat(_OSLO, tools=_TOOLS, tool_choice="required"),
+        name="tool-choice-required",
+        about="tool_choice required: the model calls a tool",
+        first=chat(_OSLO, tools=_TOOLS, tool_choice="required"),
     ),
     Scenario(
-        "tool-choice-unmet",
-        "tool_choice required: the model calls no tool",
-        chat("say: I would rather not.", tools=_TOOLS, tool_choice="required"),
+        name="tool-choice-unmet",
+        about="tool_choice required: the model calls no tool",
+        first=chat("say: I would rather not.", tools=_TOOLS, tool_choice="required"),
     ),
     Scenario(
-        "tool-choice-unmet-streamed",
-        "tool_choice required: the model calls no tool",
-        chat("say: I would rather not.", tools=_TOOLS, tool_choice="required", stream=True),
+        name="tool-choice-unmet-streamed",
+        about="tool_choice required: the model calls no tool",
+        first=chat("say: I would rather not.", tools=_TOOLS, tool_choice="required", stream=True),
     ),
     Scenario(
-        "tool-choice-named",
-        "tool_choice names a tool: only that one is offered and must be called",
-        chat(_OSLO, tools=_TOOLS, tool_choice={"type": "function", "function": {"name": "weather"}}),
+        name="tool-choice-named",
+        about="tool_choice names a tool: only that one is offered and must be called",
+        first=chat(_OSLO, tools=_TOOLS, tool_choice={"type": "function", "function": {"name": "weather"}}),
     ),
     Scenario(
-        "one-at-a-time",
-        "parallel_tool_calls false: the second of two calls waits for the first one's result",
-        chat(_TWO_CALLS, tools=_TOOLS, parallel_tool_calls=False),
-        (ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
+        name="one-at-a-time",
+        about="parallel_tool_calls false: the second of two calls waits for the first one's result",
+        first=chat(_TWO_CALLS, tools=_TOOLS, parallel_tool_calls=False),
+        then=(ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
     ),
     Scenario(
-        "one-at-a-time-streamed",
-        "parallel_tool_calls false: the second of two calls waits for the first one's result",
-        chat(_TWO_CALLS, tools=_TOOLS, parallel_tool_calls=False, stream=True),
-        (ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
+        name="one-at-a-time-streamed",
+        about="parallel_tool_calls false: the second of two calls waits for the first one's result",
+        first=chat(_TWO_CALLS, tools=_TOOLS, parallel_tool_calls=False, stream=True),
+        then=(ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
     ),
     Scenario(
-        "legacy-functions",
-        "legacy functions",
-        chat(_OSLO, functions=[WEATHER], function_call="auto"),
-        (ToolResults(("4 degrees, rain",)),),
+        name="legacy-functions",
+        about="legacy functions",
+        first=chat(_OSLO, functions=[WEATHER], function_call="auto"),
+        then=(ToolResults(("4 degrees, rain",)),),
     ),
     Scenario(
-        "legacy-functions-streamed",
-        "legacy functions",
-        chat(_OSLO, functions=[WEATHER], stream=True),
-        (ToolResults(("4 degrees, rain",)),),
+        name="legacy-functions-streamed",
+        about="legacy functions",
+        first=chat(_OSLO, functions=[WEATHER], stream=True),
+        then=(ToolResults(("4 degrees, rain",)),),
     ),
     Scenario(
-        "custom-tool",
-        "a custom tool, whose input is plain text",
-        chat(PATCHING, tools=[_CUSTOM]),
-        (ToolResults(("done",)),),
+        name="custom-tool",
+        about="a custom tool, whose input is plain text",
+        first=chat(PATCHING, tools=[_CUSTOM]),
+        then=(ToolResults(("done",)),),
     ),
     Scenario(
-        "custom-tool-streamed",
-        "a custom tool, whose input is plain text",
-        chat(PATCHING, tools=[_CUSTOM], stream=True),
-        (ToolResults(("done",)),),
+        name="custom-tool-streamed",
+        about="a custom tool, whose input is plain text",
+        first=chat(PATCHING, tools=[_CUSTOM], stream=True),
+        then=(ToolResults(("done",)),),
     ),
 )
 
 _SEARCHES: Final = (
     Scenario(
-        "web-search",
-        "a web search with a citation",
-        chat("search: foxes", web_search_options={"search_context_size": "low"}),
-        (UserReply("say: Thank you."),),
+        name="web-search",
+        about="a web search with a citation",
+        first=chat("search: foxes", web_search_options={"search_context_size": "low"}),
+        then=(UserReply("say: Thank you."),),
     ),
     Scenario(
-        "logprobs",
-        "log probabilities are ignored over Codex and listed in a header",
-        chat("say: surely", logprobs=True, top_logprobs=2),
+        name="logprobs",
+        about="log probabilities are ignored over Codex and listed in a header",
+        first=chat("say: surely", logprobs=True, top_logprobs=2),
     ),
 )
 

@@ -36,43 +36,43 @@ def _with_tool_message(content: Json) -> ScenarioRequest:
 
 _EVENTS: Final = (
     Scenario(
-        "tool-events-streamed",
-        "additional events for two tool calls",
-        _with_modes("tool-events", responses(_TWO_CALLS, tools=responses_tools(WEATHER, CLOCK), stream=True)),
-        (ToolResults(("4 degrees, rain", "noon")),),
+        name="tool-events-streamed",
+        about="additional events for two tool calls",
+        first=_with_modes("tool-events", responses(_TWO_CALLS, tools=responses_tools(WEATHER, CLOCK), stream=True)),
+        then=(ToolResults(("4 degrees, rain", "noon")),),
     ),
     Scenario(
-        "tool-events-failed-streamed",
-        "the additional final event of a failed response",
-        _with_modes("tool-events", responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True)),
+        name="tool-events-failed-streamed",
+        about="the additional final event of a failed response",
+        first=_with_modes("tool-events", responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True)),
     ),
     Scenario(
-        "tool-events-background-streamed",
-        "the stored stream has the additional events that were requested",
-        _with_modes(
+        name="tool-events-background-streamed",
+        about="the stored stream has the additional events that were requested",
+        first=_with_modes(
             "tool-events, tool-messages",
             responses("call: clock {}", tools=responses_tools(CLOCK), background=True, stream=True),
         ),
-        (get(f"{RESPONSES}/{{1.id}}?stream=true"),),
+        then=(get(f"{RESPONSES}/{{1.id}}?stream=true"),),
     ),
     Scenario(
-        "tool-events",
-        "a response that is not streamed has no additional events",
-        _with_modes("tool-events", responses("call: clock {}", tools=responses_tools(CLOCK))),
+        name="tool-events",
+        about="a response that is not streamed has no additional events",
+        first=_with_modes("tool-events", responses("call: clock {}", tools=responses_tools(CLOCK))),
     ),
 )
 
 _MESSAGES: Final = (
     Scenario(
-        "tool-messages",
-        "a tool result as a message of role tool, stored in OpenAI's form",
-        _with_modes("tool-messages", _with_tool_message("noon")),
-        (get(f"{RESPONSES}/{{1.id}}/input_items"),),
+        name="tool-messages",
+        about="a tool result as a message of role tool, stored in OpenAI's form",
+        first=_with_modes("tool-messages", _with_tool_message("noon")),
+        then=(get(f"{RESPONSES}/{{1.id}}/input_items"),),
     ),
     Scenario(
-        "tool-messages-parts",
-        "a tool result in parts, MCP's included",
-        _with_modes(
+        name="tool-messages-parts",
+        about="a tool result in parts, MCP's included",
+        first=_with_modes(
             "tool-messages",
             _with_tool_message(
                 [
@@ -81,13 +81,13 @@ _MESSAGES: Final = (
                 ]
             ),
         ),
-        (get(f"{RESPONSES}/{{1.id}}/input_items"),),
+        then=(get(f"{RESPONSES}/{{1.id}}/input_items"),),
     ),
     Scenario(
-        "error-tool-messages",
-        "empty results, parts that are not text, and a client that did not request the mode",
-        _with_modes("tool-messages", _with_tool_message("")),
-        (
+        name="error-tool-messages",
+        about="empty results, parts that are not text, and a client that did not request the mode",
+        first=_with_modes("tool-messages", _with_tool_message("")),
+        then=(
             _with_modes("tool-messages", _with_tool_message([])),
             _with_modes(
                 "tool-messages",
@@ -97,15 +97,15 @@ _MESSAGES: Final = (
             _with_modes("none", _with_tool_message("noon")),
         ),
     ),
-    Scenario("error-compatibility", "an unknown mode", _with_modes("tool-talk", responses("say: no"))),
+    Scenario(name="error-compatibility", about="an unknown mode", first=_with_modes("tool-talk", responses("say: no"))),
 )
 
 _FILES: Final = (
     Scenario(
-        "error-attachments",
-        "attachments of the request and of a message",
-        responses("say: no", attachments=[{"file_id": "file-1"}]),
-        (
+        name="error-attachments",
+        about="attachments of the request and of a message",
+        first=responses("say: no", attachments=[{"file_id": "file-1"}]),
+        then=(
             post(
                 RESPONSES,
                 model=MODEL,
@@ -114,10 +114,10 @@ _FILES: Final = (
         ),
     ),
     Scenario(
-        "error-uploads",
-        "files given by id",
-        post(RESPONSES, model=MODEL, input=[user_message([{"type": "input_file", "file_id": "file-1"}])]),
-        (post(CHAT, model=MODEL, messages=[user_message([{"type": "file", "file": {"file_id": "file-1"}}])]),),
+        name="error-uploads",
+        about="files given by id",
+        first=post(RESPONSES, model=MODEL, input=[user_message([{"type": "input_file", "file_id": "file-1"}])]),
+        then=(post(CHAT, model=MODEL, messages=[user_message([{"type": "file", "file": {"file_id": "file-1"}}])]),),
     ),
 )
 
@@ -134,23 +134,23 @@ _HOSTED: Final = (
 _TOOLS: Final = (
     *(
         Scenario(
-            f"error-hosted-{kind.replace('_', '-')}",
-            "a hosted tool that is not supported, at both endpoints",
-            responses("say: no", tools=[*responses_tools(CLOCK), {"type": kind}]),
-            (post(CHAT, model=MODEL, messages=[user_message("say: no")], tools=[{"type": kind}]),),
+            name=f"error-hosted-{kind.replace('_', '-')}",
+            about="a hosted tool that is not supported, at both endpoints",
+            first=responses("say: no", tools=[*responses_tools(CLOCK), {"type": kind}]),
+            then=(post(CHAT, model=MODEL, messages=[user_message("say: no")], tools=[{"type": kind}]),),
         )
         for kind in _HOSTED
     ),
     Scenario(
-        "error-hosted-choice",
-        "tool_choice names a hosted tool",
-        responses("say: no", tools=responses_tools(CLOCK), tool_choice={"type": "file_search"}),
-        (responses("search: no", tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}),),
+        name="error-hosted-choice",
+        about="tool_choice names a hosted tool",
+        first=responses("say: no", tools=responses_tools(CLOCK), tool_choice={"type": "file_search"}),
+        then=(responses("search: no", tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}),),
     ),
     Scenario(
-        "hosted-history",
-        "calls of hosted tools in a history are ignored and listed in a header",
-        post(
+        name="hosted-history",
+        about="calls of hosted tools in a history are ignored and listed in a header",
+        first=post(
             RESPONSES,
             model=MODEL,
             input=[

@@ -13,55 +13,63 @@ def completions(prompt: Json, /, **members: Json) -> ScenarioRequest:
 
 
 _BOTH_WAYS: Final = (
-    Scenario("text", "a prompt and its completion", completions("say: The quick brown fox.")),
-    Scenario("echo", "echo: the prompt precedes the text", completions("say: so be it", echo=True)),
+    Scenario(name="text", about="a prompt and its completion", first=completions("say: The quick brown fox.")),
+    Scenario(name="echo", about="echo: the prompt precedes the text", first=completions("say: so be it", echo=True)),
     Scenario(
-        "stop",
-        "a stop sequence",
-        completions("shape: chars\nsay: before the EN END after", stop="END"),
+        name="stop",
+        about="a stop sequence",
+        first=completions("shape: chars\nsay: before the EN END after", stop="END"),
     ),
-    Scenario("length", "a token limit", completions("long: 40", max_tokens=4)),
-    Scenario("filter", "the provider stops for its content filter", completions("incomplete: content_filter I was")),
-    Scenario("reasoning", "reasoning is not shown", completions("think: Let me see.")),
+    Scenario(name="length", about="a token limit", first=completions("long: 40", max_tokens=4)),
     Scenario(
-        "logprobs",
-        "log probabilities, if the model has them",
-        completions("say: surely so", logprobs=2, echo=True),
+        name="filter",
+        about="the provider stops for its content filter",
+        first=completions("incomplete: content_filter I was"),
+    ),
+    Scenario(name="reasoning", about="reasoning is not shown", first=completions("think: Let me see.")),
+    Scenario(
+        name="logprobs",
+        about="log probabilities, if the model has them",
+        first=completions("say: surely so", logprobs=2, echo=True),
     ),
     Scenario(
-        "fields",
-        "sampling parameters, and parameters that are not supported",
-        completions("say: so", temperature=0.5, seed=7, best_of=2, top_k=4, tools=chat_tools(CLOCK)),
+        name="fields",
+        about="sampling parameters, and parameters that are not supported",
+        first=completions("say: so", temperature=0.5, seed=7, best_of=2, top_k=4, tools=chat_tools(CLOCK)),
     ),
-    Scenario("fail-429", "the provider answers 429", completions("fail: 429")),
+    Scenario(name="fail-429", about="the provider answers 429", first=completions("fail: 429")),
     Scenario(
-        "cut",
-        "the provider's connection closes in the middle of a text",
-        completions("cut: This sentence is"),
+        name="cut",
+        about="the provider's connection closes in the middle of a text",
+        first=completions("cut: This sentence is"),
     ),
 )
 
 _NOT_VARIED: Final = (
     Scenario(
-        "prompts",
-        "several prompts, each sent by itself",
-        completions(["say: one", "say: two"], echo=True),
+        name="prompts",
+        about="several prompts, each sent by itself",
+        first=completions(["say: one", "say: two"], echo=True),
     ),
-    Scenario("choices", "two choices for one prompt", completions("say: one of two", n=2)),
+    Scenario(name="choices", about="two choices for one prompt", first=completions("say: one of two", n=2)),
     Scenario(
-        "usage-streamed",
-        "token usage at the end of a stream",
-        completions("usage: 1200,200,34,5\nsay: counted", stream=True, stream_options={"include_usage": True}),
+        name="usage-streamed",
+        about="token usage at the end of a stream",
+        first=completions("usage: 1200,200,34,5\nsay: counted", stream=True, stream_options={"include_usage": True}),
     ),
 )
 
 _REJECTED: Final = (
-    *with_streamed(Scenario("unknown-model", "a model that does not exist", post(COMPLETIONS, model="m", prompt="no"))),
+    *with_streamed(
+        Scenario(
+            name="unknown-model", about="a model that does not exist", first=post(COMPLETIONS, model="m", prompt="no")
+        )
+    ),
     Scenario(
-        "error-unsupported",
-        "invalid and unsupported parameters of legacy completions",
-        completions("say: no", suffix="the end"),
-        (
+        name="error-unsupported",
+        about="invalid and unsupported parameters of legacy completions",
+        first=completions("say: no", suffix="the end"),
+        then=(
             completions([1, 2, 3]),
             completions([[1], [2]]),
             completions([]),

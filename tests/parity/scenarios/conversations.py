@@ -40,10 +40,10 @@ def _within(text: Json, **members: Json) -> ScenarioRequest:
 
 _LIFECYCLE: Final = (
     Scenario(
-        "lifecycle",
-        "a conversation is created, retrieved, updated and deleted",
-        post(_ALL, metadata={"ticket": "7"}),
-        (
+        name="lifecycle",
+        about="a conversation is created, retrieved, updated and deleted",
+        first=post(_ALL, metadata={"ticket": "7"}),
+        then=(
             get(_CONVERSATION),
             post(_CONVERSATION, metadata={"ticket": "8", "mood": "fair"}),
             get(_CONVERSATION),
@@ -54,10 +54,10 @@ _LIFECYCLE: Final = (
         ),
     ),
     Scenario(
-        "items",
-        "items of a conversation are created, listed, retrieved and deleted",
-        post(_ALL, items=_FRUITS),
-        (
+        name="items",
+        about="items of a conversation are created, listed, retrieved and deleted",
+        first=post(_ALL, items=_FRUITS),
+        then=(
             post(_ITEMS, items=_CALLED),
             get(_ITEMS),
             get(f"{_ITEMS}?order=asc&limit=2"),
@@ -74,20 +74,20 @@ _LIFECYCLE: Final = (
 
 _USED: Final = (
     Scenario(
-        "used",
-        "responses in a conversation, to which their items are appended",
-        post(_ALL, items=_FRUITS),
-        (
+        name="used",
+        about="responses in a conversation, to which their items are appended",
+        first=post(_ALL, items=_FRUITS),
+        then=(
             _within("say: And a plum."),
             post(RESPONSES, model=MODEL, input="say: And a fig.", conversation={"id": "{1.id}"}),
             get(f"{_ITEMS}?order=asc"),
         ),
     ),
     Scenario(
-        "tools",
-        "a tool call in a conversation, and its output",
-        _EMPTY,
-        (
+        name="tools",
+        about="a tool call in a conversation, and its output",
+        first=_EMPTY,
+        then=(
             _within("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
             _within(tool_output("{2.output.1.call_id}", "noon")),
             get(f"{_ITEMS}?order=asc"),
@@ -97,28 +97,28 @@ _USED: Final = (
 
 _AFTER: Final = (
     Scenario(
-        "failed",
-        "a response that fails before its first event adds nothing to the conversation",
-        _EMPTY,
-        (_within(_FAILING), get(f"{_ITEMS}?order=asc")),
+        name="failed",
+        about="a response that fails before its first event adds nothing to the conversation",
+        first=_EMPTY,
+        then=(_within(_FAILING), get(f"{_ITEMS}?order=asc")),
     ),
     Scenario(
-        "broken-streamed",
-        "a response that fails after its first event adds its partial items to the conversation",
-        _EMPTY,
-        (_within(_FAILING, stream=True), get(f"{_ITEMS}?order=asc")),
+        name="broken-streamed",
+        about="a response that fails after its first event adds its partial items to the conversation",
+        first=_EMPTY,
+        then=(_within(_FAILING, stream=True), get(f"{_ITEMS}?order=asc")),
     ),
     Scenario(
-        "item-deleted",
-        "a deleted item is not sent to the model",
-        post(_ALL, items=_FRUITS),
-        (delete(f"{_ITEMS}/msg_mine"), _within("say: And a plum.")),
+        name="item-deleted",
+        about="a deleted item is not sent to the model",
+        first=post(_ALL, items=_FRUITS),
+        then=(delete(f"{_ITEMS}/msg_mine"), _within("say: And a plum.")),
     ),
     Scenario(
-        "branched",
-        "a response of a conversation is continued outside of it",
-        _EMPTY,
-        (
+        name="branched",
+        about="a response of a conversation is continued outside of it",
+        first=_EMPTY,
+        then=(
             _within("say: first"),
             _within("say: second"),
             continue_from("say: elsewhere", "{2.id}"),
@@ -126,10 +126,10 @@ _AFTER: Final = (
         ),
     ),
     Scenario(
-        "deleted",
-        "the responses of a deleted conversation stay",
-        _EMPTY,
-        (
+        name="deleted",
+        about="the responses of a deleted conversation stay",
+        first=_EMPTY,
+        then=(
             _within("say: first"),
             delete(_CONVERSATION),
             get(f"{RESPONSES}/{{2.id}}"),
@@ -139,10 +139,10 @@ _AFTER: Final = (
         ),
     ),
     Scenario(
-        "background",
-        "a background response in a conversation",
-        _EMPTY,
-        (
+        name="background",
+        about="a background response in a conversation",
+        first=_EMPTY,
+        then=(
             _within("say: slowly but surely", background=True),
             ScenarioRequest(path=f"{RESPONSES}/{{2.id}}", method="GET", poll_until_done=True),
             get(f"{_ITEMS}?order=asc"),
@@ -152,10 +152,10 @@ _AFTER: Final = (
 
 _REJECTED: Final = (
     Scenario(
-        "error-unknown",
-        "conversations that do not exist",
-        get(_ABSENT),
-        (
+        name="error-unknown",
+        about="conversations that do not exist",
+        first=get(_ABSENT),
+        then=(
             post(_ABSENT, metadata={}),
             delete(_ABSENT),
             get(f"{_ABSENT}/items"),
@@ -166,10 +166,10 @@ _REJECTED: Final = (
         ),
     ),
     Scenario(
-        "error-other-key",
-        "conversations of another API key are not found",
-        post(_ALL, items=_FRUITS),
-        (
+        name="error-other-key",
+        about="conversations of another API key are not found",
+        first=post(_ALL, items=_FRUITS),
+        then=(
             as_other_client(get(_CONVERSATION)),
             as_other_client(get(_ITEMS)),
             as_other_client(get(f"{_ITEMS}/msg_mine")),
@@ -180,10 +180,10 @@ _REJECTED: Final = (
         ),
     ),
     Scenario(
-        "error-body",
-        "invalid bodies for conversations and their items",
-        post(_ALL, items=[user_message("again")] * 21),
-        (
+        name="error-body",
+        about="invalid bodies for conversations and their items",
+        first=post(_ALL, items=[user_message("again")] * 21),
+        then=(
             post(_ALL, metadata={"n": 1}),
             post(_ALL, items=[{"type": "item_reference", "id": "msg_1"}]),
             post(_ALL, items=tool_output("call_1", "noon")),

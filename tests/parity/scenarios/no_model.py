@@ -17,53 +17,63 @@ _PREFLIGHT: Final = (
 
 
 SCENARIOS: Final = (
-    Scenario("list", "the list of models", get("/v1/models")),
-    Scenario("one", "one model", get("/v1/models/scripted")),
-    Scenario("unknown", "a model that does not exist", get("/v1/models/no/such")),
-    Scenario("live", "the liveness probe, without an API key", get("/livez")),
-    Scenario("ready", "the readiness probe, without an API key", get("/readyz")),
-    Scenario("health", "both probes in one", get("/healthz")),
-    Scenario("error-path", "an unknown path", get("/v1/nowhere")),
-    Scenario("error-method", "a method that the path does not support", get(CHAT)),
-    Scenario("error-key", "a wrong API key", evolve(_PLAIN, headers=(("Authorization", "Bearer sk-wrong"),))),
-    Scenario("error-too-large", "a body that is too large", chat("x" * MAX_BODY_BYTES)),
+    Scenario(name="list", about="the list of models", first=get("/v1/models")),
+    Scenario(name="one", about="one model", first=get("/v1/models/scripted")),
+    Scenario(name="unknown", about="a model that does not exist", first=get("/v1/models/no/such")),
+    Scenario(name="live", about="the liveness probe, without an API key", first=get("/livez")),
+    Scenario(name="ready", about="the readiness probe, without an API key", first=get("/readyz")),
+    Scenario(name="health", about="both probes in one", first=get("/healthz")),
+    Scenario(name="error-path", about="an unknown path", first=get("/v1/nowhere")),
+    Scenario(name="error-method", about="a method that the path does not support", first=get(CHAT)),
     Scenario(
-        "error-media",
-        "a content type that is not JSON",
-        evolve(_PLAIN, headers=(("Content-Type", "text/csv"),)),
+        name="error-key", about="a wrong API key", first=evolve(_PLAIN, headers=(("Authorization", "Bearer sk-wrong"),))
+    ),
+    Scenario(name="error-too-large", about="a body that is too large", first=chat("x" * MAX_BODY_BYTES)),
+    Scenario(
+        name="error-media",
+        about="a content type that is not JSON",
+        first=evolve(_PLAIN, headers=(("Content-Type", "text/csv"),)),
     ),
     Scenario(
-        "error-encoding",
-        "an unknown content encoding",
-        evolve(_PLAIN, headers=(("Content-Encoding", "rot13"),)),
+        name="error-encoding",
+        about="an unknown content encoding",
+        first=evolve(_PLAIN, headers=(("Content-Encoding", "rot13"),)),
     ),
-    Scenario("error-json", "a body that is not JSON", ScenarioRequest(path=CHAT, body=b'{"model": "scripted", ')),
     Scenario(
-        "error-json",
-        "a body that is not JSON",
-        ScenarioRequest(path=RESPONSES, body=b'{"model": "scripted", '),
+        name="error-json",
+        about="a body that is not JSON",
+        first=ScenarioRequest(path=CHAT, body=b'{"model": "scripted", '),
     ),
-    Scenario("error-object", "a body that is not an object", ScenarioRequest(path=CHAT, body=b"[]")),
-    Scenario("error-missing", "a body without messages", ScenarioRequest.with_json(CHAT, {"model": "scripted"})),
     Scenario(
-        "error-missing",
-        "a body without an input",
-        ScenarioRequest.with_json(RESPONSES, {"model": "scripted"}),
+        name="error-json",
+        about="a body that is not JSON",
+        first=ScenarioRequest(path=RESPONSES, body=b'{"model": "scripted", '),
     ),
-    Scenario("error-range", "a parameter out of its range", chat("say: no", temperature=9)),
-    Scenario("error-range", "a parameter out of its range", responses("say: no", top_p=2)),
+    Scenario(name="error-object", about="a body that is not an object", first=ScenarioRequest(path=CHAT, body=b"[]")),
     Scenario(
-        "error-orphan",
-        "a tool result without its call",
-        ScenarioRequest.with_json(
+        name="error-missing",
+        about="a body without messages",
+        first=ScenarioRequest.with_json(CHAT, {"model": "scripted"}),
+    ),
+    Scenario(
+        name="error-missing",
+        about="a body without an input",
+        first=ScenarioRequest.with_json(RESPONSES, {"model": "scripted"}),
+    ),
+    Scenario(name="error-range", about="a parameter out of its range", first=chat("say: no", temperature=9)),
+    Scenario(name="error-range", about="a parameter out of its range", first=responses("say: no", top_p=2)),
+    Scenario(
+        name="error-orphan",
+        about="a tool result without its call",
+        first=ScenarioRequest.with_json(
             CHAT,
             {"model": "scripted", "messages": [{"role": "tool", "tool_call_id": "call_1", "content": "so"}]},
         ),
     ),
     Scenario(
-        "error-orphan",
-        "a tool result without its call",
-        ScenarioRequest.with_json(
+        name="error-orphan",
+        about="a tool result without its call",
+        first=ScenarioRequest.with_json(
             RESPONSES,
             {
                 "model": "scripted",
@@ -72,8 +82,8 @@ SCENARIOS: Final = (
         ),
     ),
     Scenario(
-        "preflight",
-        "a CORS preflight request",
-        ScenarioRequest(path=CHAT, method="OPTIONS", headers=_PREFLIGHT),
+        name="preflight",
+        about="a CORS preflight request",
+        first=ScenarioRequest(path=CHAT, method="OPTIONS", headers=_PREFLIGHT),
     ),
 )

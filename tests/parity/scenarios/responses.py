@@ -61,7 +61,7 @@ _ITEMS: Final[list[Json]] = [
 ]
 
 
-@frozen
+@frozen(kw_only=True)
 class ResponsesCase:
     """A scenario, not streamed and streamed.
 
@@ -81,81 +81,85 @@ class ResponsesCase:
 
 
 _CASES: Final = (
-    ResponsesCase("instructions", "instructions", "say: Aye.", {"instructions": "Talk like a sailor."}),
     ResponsesCase(
-        "items",
-        "a history of items, with reasoning and tool calls",
-        _ITEMS,
-        {"tools": responses_tools(WEATHER)},
+        name="instructions", about="instructions", input="say: Aye.", members={"instructions": "Talk like a sailor."}
     ),
     ResponsesCase(
-        "encrypted-reasoning",
-        "encrypted reasoning content, requested and sent back",
-        "thinking: Hm.\ncall: clock {}",
-        {"tools": responses_tools(CLOCK), "include": ["reasoning.encrypted_content"], "store": False},
-        (ToolResults(("noon",)),),
+        name="items",
+        about="a history of items, with reasoning and tool calls",
+        input=_ITEMS,
+        members={"tools": responses_tools(WEATHER)},
     ),
     ResponsesCase(
-        "custom-tool",
-        "a custom tool, whose input is plain text",
-        PATCHING,
-        {"tools": [_CUSTOM]},
-        (ToolResults(("done",)),),
+        name="encrypted-reasoning",
+        about="encrypted reasoning content, requested and sent back",
+        input="thinking: Hm.\ncall: clock {}",
+        members={"tools": responses_tools(CLOCK), "include": ["reasoning.encrypted_content"], "store": False},
+        then=(ToolResults(("noon",)),),
     ),
     ResponsesCase(
-        "namespace-tool",
-        "a tool in a namespace",
-        "call: home.clock {}",
-        {"tools": [_NAMESPACE]},
-        (ToolResults(("noon",)),),
+        name="custom-tool",
+        about="a custom tool, whose input is plain text",
+        input=PATCHING,
+        members={"tools": [_CUSTOM]},
+        then=(ToolResults(("done",)),),
     ),
     ResponsesCase(
-        "hosted-tool",
-        "a web search is offered, but not used",
-        "say: from memory",
-        {"tools": [{"type": "web_search"}]},
+        name="namespace-tool",
+        about="a tool in a namespace",
+        input="call: home.clock {}",
+        members={"tools": [_NAMESPACE]},
+        then=(ToolResults(("noon",)),),
     ),
     ResponsesCase(
-        "web-search",
-        "a web search and a text that cites its results, sent back as history",
-        "search: foxes",
-        {"tools": [{"type": "web_search", "search_context_size": "low"}]},
-        (UserReply("say: Thank you."),),
+        name="hosted-tool",
+        about="a web search is offered, but not used",
+        input="say: from memory",
+        members={"tools": [{"type": "web_search"}]},
     ),
     ResponsesCase(
-        "web-search-continued",
-        "a stored response with a web search, continued",
-        "search: foxes",
-        {"tools": [_SEARCH]},
-        (
+        name="web-search",
+        about="a web search and a text that cites its results, sent back as history",
+        input="search: foxes",
+        members={"tools": [{"type": "web_search", "search_context_size": "low"}]},
+        then=(UserReply("say: Thank you."),),
+    ),
+    ResponsesCase(
+        name="web-search-continued",
+        about="a stored response with a web search, continued",
+        input="search: foxes",
+        members={"tools": [_SEARCH]},
+        then=(
             get(f"{RESPONSES}/{{1.id}}"),
             post(RESPONSES, model=MODEL, input="say: Thank you.", previous_response_id="{1.id}"),
             get(f"{RESPONSES}/{{3.id}}/input_items"),
         ),
     ),
     ResponsesCase(
-        "max-tool-calls",
-        "max_tool_calls is ignored and listed in a header",
-        "say: from memory",
-        {"tools": [{"type": "web_search"}], "max_tool_calls": 1},
+        name="max-tool-calls",
+        about="max_tool_calls is ignored and listed in a header",
+        input="say: from memory",
+        members={"tools": [{"type": "web_search"}], "max_tool_calls": 1},
     ),
     ResponsesCase(
-        "logprobs",
-        "log probabilities are ignored over Codex and listed in a header",
-        "say: surely",
-        {"include": ["message.output_text.logprobs"], "top_logprobs": 2},
+        name="logprobs",
+        about="log probabilities are ignored over Codex and listed in a header",
+        input="say: surely",
+        members={"include": ["message.output_text.logprobs"], "top_logprobs": 2},
     ),
     ResponsesCase(
-        "image",
-        "an image beside a text",
-        [user_message([{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": PIXEL}])],
-        {},
+        name="image",
+        about="an image beside a text",
+        input=[
+            user_message([{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": PIXEL}])
+        ],
+        members={},
     ),
     ResponsesCase(
-        "echo",
-        "the request's parameters are repeated in the response",
-        "say: as you like",
-        {
+        name="echo",
+        about="the request's parameters are repeated in the response",
+        input="say: as you like",
+        members={
             "metadata": {"ticket": "7"},
             "temperature": 0.5,
             "user": "somebody",
@@ -165,39 +169,39 @@ _CASES: Final = (
             "text": {"verbosity": "low"},
         },
     ),
-    ResponsesCase("empty", "an empty response", "say: ", {}),
+    ResponsesCase(name="empty", about="an empty response", input="say: ", members={}),
     ResponsesCase(
-        "one-at-a-time",
-        "parallel_tool_calls false: the second of two calls waits for the first one's result",
-        'call: weather {"city": "Oslo"}\ncall: clock {}',
-        {"tools": responses_tools(WEATHER, CLOCK), "parallel_tool_calls": False},
-        (ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
+        name="one-at-a-time",
+        about="parallel_tool_calls false: the second of two calls waits for the first one's result",
+        input='call: weather {"city": "Oslo"}\ncall: clock {}',
+        members={"tools": responses_tools(WEATHER, CLOCK), "parallel_tool_calls": False},
+        then=(ToolResults(("4 degrees, rain",)), ToolResults(("noon",))),
     ),
     ResponsesCase(
-        "previous-response",
-        "previous_response_id does not exist",
-        "say: no",
-        {"previous_response_id": "resp_1"},
+        name="previous-response",
+        about="previous_response_id does not exist",
+        input="say: no",
+        members={"previous_response_id": "resp_1"},
     ),
 )
 
 
 _OTHERS: Final = (
     Scenario(
-        "error-metadata",
-        "invalid metadata: too many, too long, wrong type",
-        responses("say: no", metadata={str(number): "" for number in range(17)}),
-        (
+        name="error-metadata",
+        about="invalid metadata: too many, too long, wrong type",
+        first=responses("say: no", metadata={str(number): "" for number in range(17)}),
+        then=(
             responses("say: no", metadata={"k" * 65: ""}),
             responses("say: no", metadata={"k": "v" * 513}),
             responses("say: no", metadata={"k": 1}),
         ),
     ),
     Scenario(
-        "input-tokens",
-        "input tokens of a request alone, and of one that continues a stored response",
-        post(_COUNT, model=MODEL, input="How many tokens are these?"),
-        (
+        name="input-tokens",
+        about="input tokens of a request alone, and of one that continues a stored response",
+        first=post(_COUNT, model=MODEL, input="How many tokens are these?"),
+        then=(
             post(_COUNT),
             responses("say: And these?"),
             post(_COUNT, input="All together?", previous_response_id="{3.id}"),
@@ -205,16 +209,16 @@ _OTHERS: Final = (
         ),
     ),
     Scenario(
-        "error-compact",
-        "compaction is not supported",
-        post(f"{RESPONSES}/compact", model=MODEL, input="say: no"),
+        name="error-compact",
+        about="compaction is not supported",
+        first=post(f"{RESPONSES}/compact", model=MODEL, input="say: no"),
     ),
 )
 
 
 def _build(case: ResponsesCase) -> Scenario:
     body = {"model": MODEL, "input": case.input, **case.members}
-    return Scenario(case.name, case.about, ScenarioRequest.with_json(RESPONSES, body), case.then)
+    return Scenario(name=case.name, about=case.about, first=ScenarioRequest.with_json(RESPONSES, body), then=case.then)
 
 
 SCENARIOS: Final = (*with_streamed(*map(_build, _CASES)), *_OTHERS)

@@ -22,7 +22,7 @@ from tests.parity.scenarios.request_bodies import (
 _NONE: Final[Mapping[str, Json]] = {}
 
 
-@frozen
+@frozen(kw_only=True)
 class SharedCase:
     """A scenario of both endpoints.
 
@@ -51,110 +51,120 @@ _TWO_CALLS: Final = 'call: weather {"city": "Oslo"}\ncall: clock {}'
 
 _ANSWERS: Final = (
     SharedCase(
-        "text",
-        "a text, streamed word by word by the model",
-        "say: The quick brown fox jumps.\n\nOver the lazy dog.",
+        name="text",
+        about="a text, streamed word by word by the model",
+        text="say: The quick brown fox jumps.\n\nOver the lazy dog.",
     ),
     SharedCase(
-        "usage",
-        "token usage with cached and reasoning tokens",
-        "usage: 1200,200,34,5\nsay: counted",
+        name="usage",
+        about="token usage with cached and reasoning tokens",
+        text="usage: 1200,200,34,5\nsay: counted",
         streamed={"stream_options": {"include_usage": True}},
     ),
     SharedCase(
-        "multi-turn",
-        "a second turn with the history in the request",
-        "say: first",
+        name="multi-turn",
+        about="a second turn with the history in the request",
+        text="say: first",
         then=(UserReply("say: second"),),
     ),
     SharedCase(
-        "reasoning",
-        "reasoning with a summary before the text",
-        "think: Let me see.",
+        name="reasoning",
+        about="reasoning with a summary before the text",
+        text="think: Let me see.",
         chat={"reasoning_effort": "high"},
         responses={"reasoning": {"effort": "high", "summary": "auto"}},
     ),
     SharedCase(
-        "json-schema",
-        "a response that follows a JSON schema",
-        'json: {"city": "Oslo", "degrees": 4}',
+        name="json-schema",
+        about="a response that follows a JSON schema",
+        text='json: {"city": "Oslo", "degrees": 4}',
         chat={"response_format": {"type": "json_schema", "json_schema": SCHEMA}},
         responses={"text": {"format": {"type": "json_schema", **SCHEMA}}},
     ),
     SharedCase(
-        "length",
-        "the request's limit of output tokens, enforced by codexd",
-        "long: 40",
+        name="length",
+        about="the request's limit of output tokens, enforced by codexd",
+        text="long: 40",
         chat={"max_completion_tokens": 16},
         responses={"max_output_tokens": 16},
     ),
-    SharedCase("incomplete", "the provider stops at its token limit", "incomplete: max_output_tokens Half an ans"),
     SharedCase(
-        "content-filter",
-        "the provider stops for its content filter",
-        "incomplete: content_filter I was about to",
+        name="incomplete",
+        about="the provider stops at its token limit",
+        text="incomplete: max_output_tokens Half an ans",
+    ),
+    SharedCase(
+        name="content-filter",
+        about="the provider stops for its content filter",
+        text="incomplete: content_filter I was about to",
     ),
 )
 
 _TOOLS: Final = (
-    SharedCase("tools-one", "one tool call", 'call: weather {"city": "Oslo"}', (WEATHER, CLOCK)),
-    SharedCase("tools-parallel", "two parallel tool calls", _TWO_CALLS, (WEATHER, CLOCK)),
+    SharedCase(name="tools-one", about="one tool call", text='call: weather {"city": "Oslo"}', tools=(WEATHER, CLOCK)),
+    SharedCase(name="tools-parallel", about="two parallel tool calls", text=_TWO_CALLS, tools=(WEATHER, CLOCK)),
     SharedCase(
-        "tools-continued",
-        "a tool call, and the response to its result",
-        'call: weather {"city": "Oslo"}',
-        (WEATHER, CLOCK),
+        name="tools-continued",
+        about="a tool call, and the response to its result",
+        text='call: weather {"city": "Oslo"}',
+        tools=(WEATHER, CLOCK),
         then=(ToolResults(("4 degrees, rain",)),),
     ),
     SharedCase(
-        "tools-parallel-continued",
-        "two parallel tool calls, and the response to their results",
-        _TWO_CALLS,
-        (WEATHER, CLOCK),
+        name="tools-parallel-continued",
+        about="two parallel tool calls, and the response to their results",
+        text=_TWO_CALLS,
+        tools=(WEATHER, CLOCK),
         then=(ToolResults(("4 degrees, rain", "noon")),),
     ),
     SharedCase(
-        "tools-rounds",
-        "tool calls in two rounds, a text, and another user message",
-        'preface: Let me look.\ncall: weather {"city": "Oslo"}\nthen: call: clock {}\nthen: say: All known.',
-        (WEATHER, CLOCK),
+        name="tools-rounds",
+        about="tool calls in two rounds, a text, and another user message",
+        text='preface: Let me look.\ncall: weather {"city": "Oslo"}\nthen: call: clock {}\nthen: say: All known.',
+        tools=(WEATHER, CLOCK),
         then=(ToolResults(("4 degrees, rain",)), ToolResults(("noon",)), UserReply("say: You are welcome.")),
     ),
 )
 
 _FAILURES: Final = (
-    SharedCase("fail-400", "the provider answers 400", "fail: 400"),
-    SharedCase("fail-401", "the provider answers 401: codexd's fault, not the client's", "fail: 401"),
-    SharedCase("fail-403", "the provider answers 403: codexd's fault, not the client's", "fail: 403"),
-    SharedCase("fail-404", "the provider answers 404", "fail: 404"),
-    SharedCase("fail-429", "the provider answers 429", "fail: 429"),
-    SharedCase("fail-500", "the provider answers 500", "fail: 500"),
-    SharedCase("fail-503", "the provider answers 503", "fail: 503"),
-    SharedCase("fail-rate-limit", "a response fails: rate_limit_exceeded", "fail: rate_limit_exceeded"),
-    SharedCase("fail-context", "a response fails: context_length_exceeded", "fail: context_length_exceeded"),
-    SharedCase("fail-quota", "a response fails: insufficient_quota", "fail: insufficient_quota"),
-    SharedCase("fail-overloaded", "a response fails: server_is_overloaded", "fail: server_is_overloaded"),
-    SharedCase("fail-other", "a response fails with an unknown code", "fail: some_other_code"),
+    SharedCase(name="fail-400", about="the provider answers 400", text="fail: 400"),
+    SharedCase(name="fail-401", about="the provider answers 401: codexd's fault, not the client's", text="fail: 401"),
+    SharedCase(name="fail-403", about="the provider answers 403: codexd's fault, not the client's", text="fail: 403"),
+    SharedCase(name="fail-404", about="the provider answers 404", text="fail: 404"),
+    SharedCase(name="fail-429", about="the provider answers 429", text="fail: 429"),
+    SharedCase(name="fail-500", about="the provider answers 500", text="fail: 500"),
+    SharedCase(name="fail-503", about="the provider answers 503", text="fail: 503"),
+    SharedCase(name="fail-rate-limit", about="a response fails: rate_limit_exceeded", text="fail: rate_limit_exceeded"),
     SharedCase(
-        "fail-late",
-        "a response fails after some text: rate_limit_exceeded",
-        "preface: So far so good.\nfail: rate_limit_exceeded",
+        name="fail-context", about="a response fails: context_length_exceeded", text="fail: context_length_exceeded"
     ),
-    SharedCase("cut", "the provider's connection closes in the middle of a text", "cut: This sentence is not"),
+    SharedCase(name="fail-quota", about="a response fails: insufficient_quota", text="fail: insufficient_quota"),
+    SharedCase(
+        name="fail-overloaded", about="a response fails: server_is_overloaded", text="fail: server_is_overloaded"
+    ),
+    SharedCase(name="fail-other", about="a response fails with an unknown code", text="fail: some_other_code"),
+    SharedCase(
+        name="fail-late",
+        about="a response fails after some text: rate_limit_exceeded",
+        text="preface: So far so good.\nfail: rate_limit_exceeded",
+    ),
+    SharedCase(
+        name="cut", about="the provider's connection closes in the middle of a text", text="cut: This sentence is not"
+    ),
 )
 
 _REJECTED: Final = (
     SharedCase(
-        "unknown-model",
-        "a model that does not exist",
-        "say: no",
+        name="unknown-model",
+        about="a model that does not exist",
+        text="say: no",
         chat={"model": "m"},
         responses={"model": "m"},
     ),
     SharedCase(
-        "bad-body",
-        "a field of the wrong type",
-        "say: no",
+        name="bad-body",
+        about="a field of the wrong type",
+        text="say: no",
         chat={"temperature": "hot"},
         responses={"temperature": "hot"},
     ),
@@ -180,7 +190,7 @@ def _expand(case: SharedCase) -> Iterator[Scenario]:
             )
         requests = (chat(case.text, **chat_members), responses(case.text, **responses_members))
         for request in requests:
-            yield Scenario(f"{case.name}{suffix}", case.about, request, case.then)
+            yield Scenario(name=f"{case.name}{suffix}", about=case.about, first=request, then=case.then)
 
 
 _FORWARDED: Final = tuple(expand(*_ANSWERS, *_TOOLS, *_FAILURES))

@@ -50,50 +50,50 @@ def as_other_client(request: ScenarioRequest) -> ScenarioRequest:
 
 _CONTINUED: Final = (
     Scenario(
-        "continued",
-        "continues a stored response; instructions are not inherited",
-        responses("say: first", instructions="Talk like a sailor."),
-        (
+        name="continued",
+        about="continues a stored response; instructions are not inherited",
+        first=responses("say: first", instructions="Talk like a sailor."),
+        then=(
             continue_from("say: second"),
             continue_from("say: third", "{2.id}", instructions="Talk like a cook."),
         ),
     ),
     Scenario(
-        "continued-tools",
-        "sends the output of a stored tool call, without the tools",
-        responses(_OSLO, tools=responses_tools(WEATHER)),
-        (
+        name="continued-tools",
+        about="sends the output of a stored tool call, without the tools",
+        first=responses(_OSLO, tools=responses_tools(WEATHER)),
+        then=(
             continue_from(tool_output("{1.output.0.call_id}", "4 degrees, rain")),
             continue_from("say: Thank you.", "{2.id}"),
         ),
     ),
     Scenario(
-        "continued-reasoning",
-        "continues stored reasoning with its encrypted content, which the client never received",
-        responses("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
-        (continue_from(tool_output("{1.output.1.call_id}", "noon"), tools=responses_tools(CLOCK)),),
+        name="continued-reasoning",
+        about="continues stored reasoning with its encrypted content, which the client never received",
+        first=responses("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
+        then=(continue_from(tool_output("{1.output.1.call_id}", "noon"), tools=responses_tools(CLOCK)),),
     ),
     Scenario(
-        "continued-incomplete",
-        "continues an incomplete response",
-        responses("incomplete: max_output_tokens Half an ans"),
-        (continue_from("say: the other half"),),
+        name="continued-incomplete",
+        about="continues an incomplete response",
+        first=responses("incomplete: max_output_tokens Half an ans"),
+        then=(continue_from("say: the other half"),),
     ),
     Scenario(
-        "branches",
-        "two responses continue the same one",
-        _FIRST,
-        (
+        name="branches",
+        about="two responses continue the same one",
+        first=_FIRST,
+        then=(
             continue_from("say: one way"),
             continue_from("say: another way"),
             get(f"{RESPONSES}/{{3.id}}/input_items"),
         ),
     ),
     Scenario(
-        "reference",
-        "item references",
-        responses(_OSLO, tools=responses_tools(WEATHER)),
-        (
+        name="reference",
+        about="item references",
+        first=responses(_OSLO, tools=responses_tools(WEATHER)),
+        then=(
             post(
                 RESPONSES,
                 model=MODEL,
@@ -109,29 +109,29 @@ _CONTINUED: Final = (
         ),
     ),
     Scenario(
-        "not-stored",
-        "store false: the response cannot be retrieved",
-        responses("say: only once", store=False),
-        (get(_RESPONSE), continue_from("say: no")),
+        name="not-stored",
+        about="store false: the response cannot be retrieved",
+        first=responses("say: only once", store=False),
+        then=(get(_RESPONSE), continue_from("say: no")),
     ),
 )
 
 _RETRIEVED: Final = (
-    Scenario("retrieved", "a stored response is retrieved", _FIRST, (get(_RESPONSE),)),
+    Scenario(name="retrieved", about="a stored response is retrieved", first=_FIRST, then=(get(_RESPONSE),)),
     Scenario(
-        "retrieved-encrypted",
-        "encrypted reasoning is included in a stored response if requested",
-        responses("thinking: Hm.\nsay: Well."),
-        (get(_RESPONSE), get(f"{_RESPONSE}?{_INCLUDE_ENCRYPTED}")),
+        name="retrieved-encrypted",
+        about="encrypted reasoning is included in a stored response if requested",
+        first=responses("thinking: Hm.\nsay: Well."),
+        then=(get(_RESPONSE), get(f"{_RESPONSE}?{_INCLUDE_ENCRYPTED}")),
     ),
 )
 
 _LISTED: Final = (
     Scenario(
-        "input-items",
-        "the input items of a response, with its history, in pages",
-        responses("say: A fruit?"),
-        (
+        name="input-items",
+        about="the input items of a response, with its history, in pages",
+        first=responses("say: A fruit?"),
+        then=(
             continue_from(_FRUITS),
             get(f"{RESPONSES}/{{2.id}}/input_items"),
             get(f"{RESPONSES}/{{2.id}}/input_items?order=asc"),
@@ -141,20 +141,20 @@ _LISTED: Final = (
         ),
     ),
     Scenario(
-        "input-items-encrypted",
-        "tool calls, outputs and reasoning as input items, with encrypted content if requested",
-        responses("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
-        (
+        name="input-items-encrypted",
+        about="tool calls, outputs and reasoning as input items, with encrypted content if requested",
+        first=responses("thinking: Hm.\ncall: clock {}", tools=responses_tools(CLOCK)),
+        then=(
             continue_from(tool_output("{1.output.1.call_id}", "noon")),
             get(f"{RESPONSES}/{{2.id}}/input_items?order=asc"),
             get(f"{RESPONSES}/{{2.id}}/input_items?order=asc&{_INCLUDE_ENCRYPTED}"),
         ),
     ),
     Scenario(
-        "error-input-items",
-        "invalid parameters of a list",
-        _FIRST,
-        tuple(
+        name="error-input-items",
+        about="invalid parameters of a list",
+        first=_FIRST,
+        then=tuple(
             get(f"{_RESPONSE}/input_items?{query}")
             for query in ("limit=0", "limit=101", "order=up", "after=msg_1", "limit=1&limit=2")
         ),
@@ -163,10 +163,10 @@ _LISTED: Final = (
 
 _DELETED: Final = (
     Scenario(
-        "deleted",
-        "a deleted response is not found",
-        _FIRST,
-        (
+        name="deleted",
+        about="a deleted response is not found",
+        first=_FIRST,
+        then=(
             delete(_RESPONSE),
             get(_RESPONSE),
             get(f"{_RESPONSE}/input_items"),
@@ -175,10 +175,10 @@ _DELETED: Final = (
         ),
     ),
     Scenario(
-        "deleted-ancestor",
-        "a response keeps its history when an earlier one is deleted",
-        _FIRST,
-        (
+        name="deleted-ancestor",
+        about="a response keeps its history when an earlier one is deleted",
+        first=_FIRST,
+        then=(
             continue_from("say: second"),
             delete(_RESPONSE),
             continue_from("say: third", "{2.id}"),
@@ -189,10 +189,10 @@ _DELETED: Final = (
 
 _REJECTED: Final = (
     Scenario(
-        "error-unknown",
-        "responses and items that do not exist",
-        get(f"{RESPONSES}/{_ABSENT}"),
-        (
+        name="error-unknown",
+        about="responses and items that do not exist",
+        first=get(f"{RESPONSES}/{_ABSENT}"),
+        then=(
             delete(f"{RESPONSES}/{_ABSENT}"),
             post(f"{RESPONSES}/{_ABSENT}/cancel"),
             get(f"{RESPONSES}/{_ABSENT}/input_items"),
@@ -201,10 +201,10 @@ _REJECTED: Final = (
         ),
     ),
     Scenario(
-        "error-other-key",
-        "responses and items of another API key are not found",
-        _FIRST,
-        (
+        name="error-other-key",
+        about="responses and items of another API key are not found",
+        first=_FIRST,
+        then=(
             as_other_client(get(_RESPONSE)),
             as_other_client(get(f"{_RESPONSE}/input_items")),
             as_other_client(post(f"{_RESPONSE}/cancel")),
@@ -215,16 +215,16 @@ _REJECTED: Final = (
         ),
     ),
     Scenario(
-        "error-foreground",
-        "a foreground response can be neither cancelled nor streamed again",
-        _FIRST,
-        (post(f"{_RESPONSE}/cancel"), get(f"{_RESPONSE}?stream=true")),
+        name="error-foreground",
+        about="a foreground response can be neither cancelled nor streamed again",
+        first=_FIRST,
+        then=(post(f"{_RESPONSE}/cancel"), get(f"{_RESPONSE}?stream=true")),
     ),
     Scenario(
-        "error-state",
-        "parameters that exclude each other",
-        continue_from("say: no", "resp_1", conversation="conv_1"),
-        (
+        name="error-state",
+        about="parameters that exclude each other",
+        first=continue_from("say: no", "resp_1", conversation="conv_1"),
+        then=(
             responses("say: no", store=False, background=True),
             responses("say: no", store=False, conversation="conv_1"),
             responses("say: no", prompt={"id": "pmpt_1"}),
@@ -234,16 +234,16 @@ _REJECTED: Final = (
 
 _INTERRUPTED: Final = (
     Scenario(
-        "failed-streamed",
-        "a failed response is stored and can be continued",
-        responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True),
-        (get(_RESPONSE), continue_from("say: once more")),
+        name="failed-streamed",
+        about="a failed response is stored and can be continued",
+        first=responses("preface: So far so good.\nfail: rate_limit_exceeded", stream=True),
+        then=(get(_RESPONSE), continue_from("say: once more")),
     ),
     Scenario(
-        "client-gone-streamed",
-        "the client disconnects: the partial response is stored",
-        evolve(responses("stall: I was about to say", stream=True), disconnect_after_events=9),
-        (evolve(get(_RESPONSE), poll_until_done=True), continue_from("say: go on")),
+        name="client-gone-streamed",
+        about="the client disconnects: the partial response is stored",
+        first=evolve(responses("stall: I was about to say", stream=True), disconnect_after_events=9),
+        then=(evolve(get(_RESPONSE), poll_until_done=True), continue_from("say: go on")),
     ),
 )
 

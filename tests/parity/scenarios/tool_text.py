@@ -37,70 +37,74 @@ def _with_mode(mode: str, request: ScenarioRequest, header: str = "X-Codexd-Outp
 
 _SHOWN: Final = (
     Scenario(
-        "blocks-made",
-        "two tool calls are shown as text blocks, and sent back as text",
-        _with_mode("obsidian-xml", chat(_CALLS, tools=_TOOLS)),
-        (UserReply("say: It rains at noon."),),
+        name="blocks-made",
+        about="two tool calls are shown as text blocks, and sent back as text",
+        first=_with_mode("obsidian-xml", chat(_CALLS, tools=_TOOLS)),
+        then=(UserReply("say: It rains at noon."),),
     ),
     Scenario(
-        "blocks-made",
-        "two tool calls are shown as text blocks",
-        _with_mode("obsidian-xml", responses(_CALLS, tools=responses_tools(WEATHER, CLOCK))),
+        name="blocks-made",
+        about="two tool calls are shown as text blocks",
+        first=_with_mode("obsidian-xml", responses(_CALLS, tools=responses_tools(WEATHER, CLOCK))),
     ),
     Scenario(
-        "blocks-written",
-        "two text blocks that the model wrote, each shown in one delta",
-        _with_mode("obsidian-xml", chat(_WRITTEN), header="X-Proxy-Output-Mode"),
+        name="blocks-written",
+        about="two text blocks that the model wrote, each shown in one delta",
+        first=_with_mode("obsidian-xml", chat(_WRITTEN), header="X-Proxy-Output-Mode"),
     ),
     Scenario(
-        "blocks-broken",
-        "malformed blocks stay text, unchanged",
-        _with_mode("obsidian-xml", chat(_BROKEN)),
+        name="blocks-broken",
+        about="malformed blocks stay text, unchanged",
+        first=_with_mode("obsidian-xml", chat(_BROKEN)),
     ),
 )
 
 _READ: Final = (
     Scenario(
-        "blocks-read",
-        "two text blocks that the model wrote become tool calls",
-        chat(_WRITTEN, tools=_TOOLS),
-        (ToolResults(("4 degrees, rain", "noon")),),
+        name="blocks-read",
+        about="two text blocks that the model wrote become tool calls",
+        first=chat(_WRITTEN, tools=_TOOLS),
+        then=(ToolResults(("4 degrees, rain", "noon")),),
     ),
     Scenario(
-        "blocks-read",
-        "two text blocks that the model wrote become tool calls",
-        responses(_WRITTEN, tools=responses_tools(WEATHER, CLOCK)),
+        name="blocks-read",
+        about="two text blocks that the model wrote become tool calls",
+        first=responses(_WRITTEN, tools=responses_tools(WEATHER, CLOCK)),
     ),
-    Scenario("blocks-unknown", "a block of a tool that is not offered stays text", chat(_UNKNOWN, tools=_TOOLS)),
+    Scenario(
+        name="blocks-unknown",
+        about="a block of a tool that is not offered stays text",
+        first=chat(_UNKNOWN, tools=_TOOLS),
+    ),
 )
 
 _WITHOUT_TOOLS: Final = (
     Scenario(
-        "tools-as-text",
-        "a model without tool support: tools are described in its prompt, its text blocks become calls",
-        chat(_WRITTEN, model=_POOR, tools=_TOOLS),
-        (ToolResults(("4 degrees, rain", "</result> noon")),),
+        name="tools-as-text",
+        about="a model without tool support: tools are described in its prompt, its text blocks become calls",
+        first=chat(_WRITTEN, model=_POOR, tools=_TOOLS),
+        then=(ToolResults(("4 degrees, rain", "</result> noon")),),
     ),
     Scenario(
-        "tools-as-text",
-        "a model without tool support calls a custom tool by a text block, and is sent its result",
-        responses(
+        name="tools-as-text",
+        about="a model without tool support calls a custom tool by a text block, and is sent its result",
+        first=responses(
             "say: <use_tool><name>apply_patch</name><input>+a</input></use_tool>",
             model=_POOR,
             tools=[{"type": "custom", **PATCH}],
             parallel_tool_calls=False,
         ),
-        (ToolResults(("done",)),),
+        then=(ToolResults(("done",)),),
     ),
     Scenario(
-        "tools-as-text-shown",
-        "a model without tool support, and a client that wants text blocks",
-        _with_mode("obsidian-xml", chat(_WRITTEN, model=_POOR, tools=_TOOLS)),
+        name="tools-as-text-shown",
+        about="a model without tool support, and a client that wants text blocks",
+        first=_with_mode("obsidian-xml", chat(_WRITTEN, model=_POOR, tools=_TOOLS)),
     ),
     Scenario(
-        "tools-as-text-unmet",
-        "a model without tool support does not call a required tool",
-        chat("say: I would rather not.", model=_POOR, tools=_TOOLS, tool_choice="required"),
+        name="tools-as-text-unmet",
+        about="a model without tool support does not call a required tool",
+        first=chat("say: I would rather not.", model=_POOR, tools=_TOOLS, tool_choice="required"),
     ),
 )
 
@@ -108,29 +112,31 @@ _THREE: Final = "call: clock {}\ncall: clock {}\ncall: clock {}"
 
 _LIMITS: Final = (
     Scenario(
-        "blocks-most",
-        "tools.block_max: only the first two of three calls are shown",
-        chat(_THREE, tools=_TOOLS),
+        name="blocks-most",
+        about="tools.block_max: only the first two of three calls are shown",
+        first=chat(_THREE, tools=_TOOLS),
     ),
     Scenario(
-        "blocks-burst",
-        "tools.stop_after: the response ends at the first text after a block",
-        chat(f"shape: whole\nstall: Let me look. {_NOON} And then"),
+        name="blocks-burst",
+        about="tools.stop_after: the response ends at the first text after a block",
+        first=chat(f"shape: whole\nstall: Let me look. {_NOON} And then"),
     ),
     Scenario(
-        "blocks-default",
-        "tools.output_mode is the default, and a header overrides it",
-        chat("call: clock {}", tools=_TOOLS),
-        (_with_mode("openai-json", chat("call: clock {}", tools=_TOOLS)),),
+        name="blocks-default",
+        about="tools.output_mode is the default, and a header overrides it",
+        first=chat("call: clock {}", tools=_TOOLS),
+        then=(_with_mode("openai-json", chat("call: clock {}", tools=_TOOLS)),),
     ),
     Scenario(
-        "blocks-written",
-        "a text block that the model wrote, at legacy completions",
-        post(COMPLETIONS, model=MODEL, prompt=f"shape: chars\nsay: Now. {_NOON}"),
+        name="blocks-written",
+        about="a text block that the model wrote, at legacy completions",
+        first=post(COMPLETIONS, model=MODEL, prompt=f"shape: chars\nsay: Now. {_NOON}"),
     ),
 )
 
-_ERRORS: Final = (Scenario("error-output-mode", "an unknown mode", _with_mode("yaml", chat("say: no"))),)
+_ERRORS: Final = (
+    Scenario(name="error-output-mode", about="an unknown mode", first=_with_mode("yaml", chat("say: no"))),
+)
 
 _EVERYWHERE: Final = tuple(with_streamed(*_SHOWN, *_READ))
 
