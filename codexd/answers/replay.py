@@ -37,7 +37,7 @@ class Replay:
         self._context = context
         self._recording = recording
         self.ignored = ignored
-        limits = evolve(dependencies.flow_limits, queue_bytes=sys.maxsize)  # nothing is paused for a replay
+        limits = evolve(dependencies.flow_limits, max_buffer_bytes=sys.maxsize)  # nothing is paused for a replay
         self._delivery = StreamDelivery(
             recording, position, writer, self, dependencies.clock, limits, dependencies.keepalive_seconds
         )

@@ -268,14 +268,14 @@ class StreamDelivery(Delivery):
         if self._recording.outcome is not None:
             self._flow = flow.finish(self._flow)  # nothing is left to pause
         self._flow, action = flow.decide(self._flow, self._limits, self._clock.seconds())
-        if action == "drop":
+        if action == "disconnect":
             self._owner.drop("slow_client")
             return
         if action == "pause":
             self._owner.pause()
         elif action == "resume":
             self._owner.resume()
-        self._set_timer(flow.drop_deadline(self._flow, self._limits))
+        self._set_timer(flow.disconnect_deadline(self._flow, self._limits))
 
     def _set_timer(self, when: float | None) -> None:
         """Check again no later than at this time; a timer that fires too early sets itself again."""

@@ -169,8 +169,8 @@ def _supervision(codex: Codex) -> Supervision:
         handshake_seconds=codex.handshake_seconds,
         grace_seconds=codex.grace_seconds,
         restart=RestartPolicy(
-            first_seconds=codex.backoff_initial_seconds,
-            cap_seconds=codex.backoff_max_seconds,
+            initial_seconds=codex.backoff_initial_seconds,
+            max_seconds=codex.backoff_max_seconds,
             backoff_reset_seconds=codex.backoff_reset_seconds,
             limit=codex.restart_limit,
             window_seconds=codex.restart_window_seconds,

@@ -42,21 +42,21 @@ class Circuit:
     """The state of the breaker; `Circuit()` is closed.
 
     Attributes:
-        failed: the number of consecutive failures.
-        opened: when it was last opened; None while it is closed.
+        consecutive_failures: counted since the last success.
+        opened_at: when it was last opened; None while it is closed.
         probing: a probe is running.
     """
 
-    failed: int = 0
-    opened: float | None = None
+    consecutive_failures: int = 0
+    opened_at: float | None = None
     probing: bool = False
 
 
 def remaining_seconds(policy: BreakerPolicy, circuit: Circuit, now: float) -> float:
     """Return for how many more seconds no request passes; 0 if one would pass now."""
-    if circuit.opened is None:
+    if circuit.opened_at is None:
         return 0.0
-    left = max(circuit.opened + policy.open_seconds - now, 0.0)
+    left = max(circuit.opened_at + policy.open_seconds - now, 0.0)
     # While a probe is running the time is unknown: use one second.
     return max(left, 1.0) if circuit.probing else left
 
@@ -71,22 +71,22 @@ def acquire(policy: BreakerPolicy, circuit: Circuit, now: float) -> tuple[Circui
     """
     if remaining_seconds(policy, circuit, now) > 0:
         return circuit, None
-    if circuit.opened is None:
+    if circuit.opened_at is None:
         return circuit, Permit()
     return evolve(circuit, probing=True), Permit(probe=True)
 
 
 def release(policy: BreakerPolicy, circuit: Circuit, permit: Permit, outcome: Outcome, now: float) -> Circuit:
     """Release a permit, once. While the circuit is open only the outcome of the probe counts."""
-    if circuit.opened is not None and not permit.probe:
+    if circuit.opened_at is not None and not permit.probe:
         return circuit
     if outcome == "success":
         return Circuit()
     if outcome == "unknown":
         return evolve(circuit, probing=False)
-    failed = circuit.failed + 1
-    opened = now if permit.probe or failed >= policy.failures else None
-    return Circuit(failed, opened)
+    failures = circuit.consecutive_failures + 1
+    opened_at = now if permit.probe or failures >= policy.failures else None
+    return Circuit(failures, opened_at)
 
 
 def classify(kind: str | None) -> Outcome:

@@ -1,6 +1,6 @@
-"""Flow control for clients that read too slowly: pause the model, then drop the client.
+"""Flow control for clients that read too slowly: pause the model, then disconnect the client.
 
-Frames are queued only while the client's transport is full. The model's pipe is shared with other clients, so
+Frames are buffered only while the client's transport is full. The model's pipe is shared with other clients, so
 it may be paused for one client only briefly.
 """
 
@@ -10,21 +10,21 @@ from attrs import evolve
 
 from codexd.neutral.records import frozen
 
-FlowAction = Literal["continue", "pause", "resume", "drop"]
-"""`pause` and `resume` refer to the model, `drop` to the client."""
+FlowAction = Literal["continue", "pause", "resume", "disconnect"]
+"""`pause` and `resume` refer to the model, `disconnect` to the client."""
 
 
 @frozen
 class FlowLimits:
-    """The limits of one client's queue.
+    """The limits of one client's buffer.
 
     Attributes:
-        queue_bytes: above this size the model is paused; at half of it, it is resumed.
+        max_buffer_bytes: above this size the model is paused; at half of it, it is resumed.
         pause_seconds: how long the model may be paused for one client.
-        write_timeout_seconds: how long the client may read nothing while its queue is not empty.
+        write_timeout_seconds: how long the client may read nothing while its buffer is not empty.
     """
 
-    queue_bytes: int
+    max_buffer_bytes: int
     pause_seconds: float
     write_timeout_seconds: float
 
@@ -34,29 +34,29 @@ class ClientFlow:
     """The flow-control state of one client.
 
     Attributes:
-        waiting_bytes: the size of its queue.
-        waiting_since: when the client last read something, or when the queue became non-empty; None if the
-            queue is empty.
+        buffered_bytes: the size of its buffer.
+        waiting_since: when the client last read something, or when the buffer became non-empty; None if the
+            buffer is empty.
         paused_since: when the model was paused for this client; None if it is not paused.
         is_complete: the answer has ended, so there is nothing left to pause.
     """
 
-    waiting_bytes: int = 0
+    buffered_bytes: int = 0
     waiting_since: float | None = None
     paused_since: float | None = None
     is_complete: bool = False
 
 
 def enqueue(flow: ClientFlow, size_bytes: int, now: float) -> ClientFlow:
-    """Return the state after bytes were added to the queue."""
+    """Return the state after bytes were added to the buffer."""
     since = now if flow.waiting_since is None else flow.waiting_since
-    return evolve(flow, waiting_bytes=flow.waiting_bytes + size_bytes, waiting_since=since)
+    return evolve(flow, buffered_bytes=flow.buffered_bytes + size_bytes, waiting_since=since)
 
 
 def dequeue(flow: ClientFlow, size_bytes: int, now: float) -> ClientFlow:
-    """Return the state after the client read bytes from the queue."""
-    left = flow.waiting_bytes - size_bytes
-    return evolve(flow, waiting_bytes=left, waiting_since=now if left else None)
+    """Return the state after the client read bytes from the buffer."""
+    left = flow.buffered_bytes - size_bytes
+    return evolve(flow, buffered_bytes=left, waiting_since=now if left else None)
 
 
 def finish(flow: ClientFlow) -> ClientFlow:
@@ -66,19 +66,19 @@ def finish(flow: ClientFlow) -> ClientFlow:
 
 def decide(flow: ClientFlow, limits: FlowLimits, now: float) -> tuple[ClientFlow, FlowAction]:
     """Decide what to do now. Return the action and the state after it."""
-    deadline = drop_deadline(flow, limits)
-    if flow.paused_since is not None and (flow.is_complete or flow.waiting_bytes <= limits.queue_bytes // 2):
+    deadline = disconnect_deadline(flow, limits)
+    if flow.paused_since is not None and (flow.is_complete or flow.buffered_bytes <= limits.max_buffer_bytes // 2):
         return evolve(flow, paused_since=None), "resume"
     if deadline is not None and now >= deadline:
-        return flow, "drop"
-    is_full = flow.waiting_bytes > limits.queue_bytes and not flow.is_complete
+        return flow, "disconnect"
+    is_full = flow.buffered_bytes > limits.max_buffer_bytes and not flow.is_complete
     if is_full and flow.paused_since is None:
         return evolve(flow, paused_since=now), "pause"
     return flow, "continue"
 
 
-def drop_deadline(flow: ClientFlow, limits: FlowLimits) -> float | None:
-    """Return the time at which to drop the client if nothing changes; None if there is none."""
+def disconnect_deadline(flow: ClientFlow, limits: FlowLimits) -> float | None:
+    """Return the time at which to disconnect the client if nothing changes; None if there is none."""
     deadlines = [
         since + seconds
         for since, seconds in (

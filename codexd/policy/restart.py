@@ -10,18 +10,18 @@ class RestartPolicy:
     """The delays and the limit of restarts.
 
     Attributes:
-        first_seconds: the first delay of a series of exits.
+        initial_seconds: the first delay of a series of exits.
         factor: the growth of each further delay, before jitter.
-        cap_seconds: the maximum delay, including jitter.
+        max_seconds: the maximum delay, including jitter.
         jitter: the fraction of a delay that is randomly added, so that children do not start simultaneously.
-        backoff_reset_seconds: a child that ran this long ends the series: the next delay is `first_seconds`.
+        backoff_reset_seconds: a child that ran this long ends the series: the next delay is `initial_seconds`.
         limit: the maximum number of restarts in one window; at the next exit the child is given up.
         window_seconds: the length of the window, and for how long a given-up child is not restarted.
     """
 
-    first_seconds: float = 0.5
+    initial_seconds: float = 0.5
     factor: float = 2.0
-    cap_seconds: float = 30.0
+    max_seconds: float = 30.0
     jitter: float = 0.2
     backoff_reset_seconds: float = 30.0
     limit: int = 20
@@ -90,7 +90,7 @@ def decide_after_exit(
         return evolve(history, restarts=recent), GiveUp()
     if lived_seconds >= policy.backoff_reset_seconds:
         history = RestartHistory()
-    step = history.step_seconds * policy.factor or policy.first_seconds
-    wait = min(step * (1 + policy.jitter * chance), policy.cap_seconds)
+    step = history.step_seconds * policy.factor or policy.initial_seconds
+    wait = min(step * (1 + policy.jitter * chance), policy.max_seconds)
     wait = max(wait, history.waited_seconds)
     return RestartHistory(step, wait, (*recent, now)), RestartAfter(wait)

@@ -18,16 +18,16 @@ class RetryPolicy:
 
     Attributes:
         limit: the maximum number of retries of one request.
-        first_seconds: the first delay.
+        initial_seconds: the first delay.
         factor: the growth of each further delay, before jitter.
-        cap_seconds: the maximum delay. A request is not retried if the provider asks for a longer one.
+        max_seconds: the maximum delay. A request is not retried if the provider asks for a longer one.
         jitter: the fraction of a delay that is randomly subtracted, so that requests are not retried at once.
     """
 
     limit: int = 2
-    first_seconds: float = 0.5
+    initial_seconds: float = 0.5
     factor: float = 2.0
-    cap_seconds: float = 10.0
+    max_seconds: float = 10.0
     jitter: float = 0.25
 
 
@@ -45,7 +45,7 @@ def delay_seconds(
     """
     if failed.kind not in RETRYABLE_KINDS or retries >= policy.limit:
         return None
-    if requested_seconds > policy.cap_seconds:
+    if requested_seconds > policy.max_seconds:
         return None
-    step = min(policy.first_seconds * policy.factor ** min(retries, 64), policy.cap_seconds)
+    step = min(policy.initial_seconds * policy.factor ** min(retries, 64), policy.max_seconds)
     return max(step * (1 - policy.jitter * chance), requested_seconds)

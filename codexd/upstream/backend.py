@@ -83,7 +83,9 @@ class UpstreamBackend:
         self._settings = settings
         self._capabilities = build_capabilities(settings)
         self._retry = RetryPolicy(
-            limit=settings.retries, first_seconds=settings.retry_initial_seconds, cap_seconds=settings.retry_max_seconds
+            limit=settings.retries,
+            initial_seconds=settings.retry_initial_seconds,
+            max_seconds=settings.retry_max_seconds,
         )
         self._breaker = BreakerPolicy(settings.breaker_failures, settings.breaker_seconds)
         self._circuit = Circuit()
@@ -238,8 +240,8 @@ class UpstreamBackend:
         """Report the outcome of a request to the breaker."""
         before, now = self._circuit, self._clock.seconds()
         self._circuit = breaker.release(self._breaker, before, permit, breaker.classify(kind), now)
-        if (self._circuit.opened is None) != (before.opened is None):
-            state = "closed" if self._circuit.opened is None else "open"
+        if (self._circuit.opened_at is None) != (before.opened_at is None):
+            state = "closed" if self._circuit.opened_at is None else "open"
             self._log.warn("Circuit breaker of upstream {name} is {state}", name=self.name, state=state, kind=kind)
 
     def wait_seconds(self, retries: int, failed: Fault, retry_after: float) -> float | None:

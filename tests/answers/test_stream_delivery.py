@@ -73,7 +73,7 @@ class RecordingOwner:
 class DeliveryHarness:
     """One delivery on a clock, with its recording, its writer and its owner."""
 
-    LIMITS = FlowLimits(queue_bytes=1000, pause_seconds=4.0, write_timeout_seconds=8.0)
+    LIMITS = FlowLimits(max_buffer_bytes=1000, pause_seconds=4.0, write_timeout_seconds=8.0)
 
     def __init__(self, recording: Recording | None = None, position: int = 0, room: int | None = None) -> None:
         self.clock = Clock()
@@ -173,7 +173,7 @@ class StreamDeliveryTests(SynchronousTestCase):
         first.read()
         self.assertEqual(first.writer.events, numbered(1, 2))
 
-    def test_waiting_bytes_are_counted_once_however_often_the_delivery_is_notified(self) -> None:
+    def test_buffered_bytes_are_counted_once_however_often_the_delivery_is_notified(self) -> None:
         self.writer.room = 1
         self.harness.record(*numbered(0))
         self.harness.record(*numbered(1, size=900))
@@ -376,7 +376,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def the_model_is_paused_while_too_much_waits(self) -> None:
         """Above the limit it is paused, at half of it it is resumed, at the end always."""
         waiting = sum(len(data) for _, data in self.recorded[self.start + len(self.writer.events) : self.noticed])
-        limit = DeliveryHarness.LIMITS.queue_bytes
+        limit = DeliveryHarness.LIMITS.max_buffer_bytes
         if self.running and self.noticed:
             if waiting > limit and not self.over:
                 assert self.owner.paused

@@ -142,7 +142,7 @@ class TransportTestCase(SynchronousTestCase):
             request_log=server.site.request_log,
             clock=server.clock,
             now=server.clock.seconds,
-            flow_limits=FlowLimits(queue_bytes=10_000, pause_seconds=1.0, write_timeout_seconds=30.0),
+            flow_limits=FlowLimits(max_buffer_bytes=10_000, pause_seconds=1.0, write_timeout_seconds=30.0),
             keepalive_seconds=15.0,
         )
 

@@ -120,7 +120,7 @@ class SlotMachine(RuleBasedStateMachine):
     def delays_never_shrink_and_are_capped(self) -> None:
         delays = self.reactor.delays
         assert delays == sorted(delays)
-        assert all(POLICY.first_seconds <= delay <= POLICY.cap_seconds for delay in delays)
+        assert all(POLICY.initial_seconds <= delay <= POLICY.max_seconds for delay in delays)
 
     def teardown(self) -> None:
         """Stop the slot; nothing is left behind."""

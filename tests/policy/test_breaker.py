@@ -32,8 +32,8 @@ def after(*outcomes: Outcome, circuit: Circuit = CLOSED, now: float = 0.0) -> Ci
 
 class BreakerTests(SynchronousTestCase):
     def test_consecutive_failures_open_the_circuit(self) -> None:
-        self.assertIsNone(after("failure", "failure").opened)
-        self.assertEqual(after("failure", "failure", "failure", now=7.0).opened, 7.0)
+        self.assertIsNone(after("failure", "failure").opened_at)
+        self.assertEqual(after("failure", "failure", "failure", now=7.0).opened_at, 7.0)
 
     def test_a_success_resets_the_count(self) -> None:
         self.assertEqual(after("failure", "failure", "success"), Circuit())
@@ -55,7 +55,7 @@ class BreakerTests(SynchronousTestCase):
     def test_a_successful_probe_closes_the_circuit_and_a_failed_one_opens_it_again(self) -> None:
         circuit = after("failure", "failure", "failure")
         self.assertEqual(after("success", circuit=circuit, now=10.0), Circuit())
-        self.assertEqual(after("failure", circuit=circuit, now=10.0).opened, 10.0)
+        self.assertEqual(after("failure", circuit=circuit, now=10.0).opened_at, 10.0)
 
     def test_an_abandoned_probe_permits_another(self) -> None:
         circuit = after("unknown", circuit=after("failure", "failure", "failure"), now=10.0)

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.policy import flow
 from codexd.policy.flow import ClientFlow, FlowLimits
 
-LIMITS = FlowLimits(queue_bytes=100, pause_seconds=1.0, write_timeout_seconds=30.0)
+LIMITS = FlowLimits(max_buffer_bytes=100, pause_seconds=1.0, write_timeout_seconds=30.0)
 
 
 def waiting(size_bytes: int, now: float = 0.0) -> ClientFlow:
@@ -33,30 +33,30 @@ class TestDecide(SynchronousTestCase):
         paused, _ = flow.decide(waiting(101), LIMITS, 0)
         paused = flow.dequeue(paused, 10, 0.9)
         self.assertEqual(flow.decide(paused, LIMITS, 0.99)[1], "continue")
-        self.assertEqual(flow.decide(paused, LIMITS, 1.0)[1], "drop")
+        self.assertEqual(flow.decide(paused, LIMITS, 1.0)[1], "disconnect")
 
     def test_a_client_that_reads_nothing_is_dropped_whatever_its_queue(self) -> None:
         self.assertEqual(flow.decide(waiting(1), LIMITS, 29.9)[1], "continue")
-        self.assertEqual(flow.decide(waiting(1), LIMITS, 30.0)[1], "drop")
+        self.assertEqual(flow.decide(waiting(1), LIMITS, 30.0)[1], "disconnect")
 
     def test_reading_extends_the_deadline(self) -> None:
         client = flow.dequeue(waiting(50), 1, 29.0)
         self.assertEqual(flow.decide(client, LIMITS, 58.9)[1], "continue")
-        self.assertEqual(flow.decide(client, LIMITS, 59.0)[1], "drop")
+        self.assertEqual(flow.decide(client, LIMITS, 59.0)[1], "disconnect")
 
     def test_more_frames_do_not_extend_the_deadline(self) -> None:
-        self.assertEqual(flow.decide(flow.enqueue(waiting(1), 1, 29.0), LIMITS, 30.0)[1], "drop")
+        self.assertEqual(flow.decide(flow.enqueue(waiting(1), 1, 29.0), LIMITS, 30.0)[1], "disconnect")
 
     def test_an_ended_model_is_resumed_and_not_paused_again(self) -> None:
         paused, _ = flow.decide(waiting(1000), LIMITS, 0)
         resumed, action = flow.decide(flow.finish(paused), LIMITS, 0.5)
         self.assertEqual(action, "resume")
         self.assertEqual(flow.decide(resumed, LIMITS, 20.0)[1], "continue")
-        self.assertEqual(flow.decide(resumed, LIMITS, 30.0)[1], "drop")
+        self.assertEqual(flow.decide(resumed, LIMITS, 30.0)[1], "disconnect")
 
     def test_a_client_with_an_empty_queue_is_never_dropped(self) -> None:
         client = flow.dequeue(waiting(50), 50, 1.0)
-        self.assertIsNone(flow.drop_deadline(client, LIMITS))
+        self.assertIsNone(flow.disconnect_deadline(client, LIMITS))
         self.assertEqual(flow.decide(client, LIMITS, 10.0**9)[1], "continue")
 
 
@@ -82,27 +82,27 @@ class TestAnyClient(SynchronousTestCase):
         for kind, amount, wait in steps:
             now += wait
             if kind == "enqueue":
-                read_at = read_at if client.waiting_bytes else now
+                read_at = read_at if client.buffered_bytes else now
                 client = flow.enqueue(client, amount, now)
-            elif kind == "dequeue" and client.waiting_bytes:
+            elif kind == "dequeue" and client.buffered_bytes:
                 read_at = now
-                client = flow.dequeue(client, min(amount, client.waiting_bytes), now)
-            deadline = flow.drop_deadline(client, limits)
+                client = flow.dequeue(client, min(amount, client.buffered_bytes), now)
+            deadline = flow.disconnect_deadline(client, limits)
             client, action = flow.decide(client, limits, now)
             if action == "pause":
                 self.assertIsNone(paused_at)
-                self.assertGreater(client.waiting_bytes, limits.queue_bytes)
+                self.assertGreater(client.buffered_bytes, limits.max_buffer_bytes)
                 paused_at = now
             elif action == "resume":
                 self.assertIsNotNone(paused_at)
-                self.assertLessEqual(client.waiting_bytes, limits.queue_bytes // 2)
+                self.assertLessEqual(client.buffered_bytes, limits.max_buffer_bytes // 2)
                 paused_at = None
-            elif action == "drop":
+            elif action == "disconnect":
                 self.assertGreaterEqual(now, deadline)
                 return
             else:
                 self.assertTrue(deadline is None or now < deadline)
             if paused_at is not None and action != "pause":
                 self.assertLess(now, paused_at + limits.pause_seconds)
-            if client.waiting_bytes and action == "continue":
+            if client.buffered_bytes and action == "continue":
                 self.assertLess(now, read_at + limits.write_timeout_seconds)

@@ -17,9 +17,9 @@ POLICY = RestartPolicy(jitter=0)
 FRACTIONS = st.floats(0, 1)
 POLICIES = st.builds(
     RestartPolicy,
-    first_seconds=st.floats(0.001, 10),
+    initial_seconds=st.floats(0.001, 10),
     factor=st.floats(1, 10),
-    cap_seconds=st.floats(1, 1000),
+    max_seconds=st.floats(1, 1000),
     jitter=st.floats(0, 5),
     backoff_reset_seconds=st.just(30.0),
     limit=st.just(1000),
@@ -75,8 +75,8 @@ class BackOffTests(SynchronousTestCase):
             assert isinstance(decision, RestartAfter)
             waits.append(decision.seconds)
         self.assertEqual(waits, sorted(waits))
-        self.assertLessEqual(max(waits), policy.cap_seconds)
-        self.assertGreaterEqual(waits[0], min(policy.first_seconds, policy.cap_seconds))
+        self.assertLessEqual(max(waits), policy.max_seconds)
+        self.assertGreaterEqual(waits[0], min(policy.initial_seconds, policy.max_seconds))
 
 
 class LimitTests(SynchronousTestCase):

@@ -10,9 +10,9 @@ from codexd.policy.retry import RETRYABLE_KINDS, RetryPolicy, delay_seconds
 POLICIES = st.builds(
     RetryPolicy,
     limit=st.integers(0, 6),
-    first_seconds=st.floats(0.01, 5),
+    initial_seconds=st.floats(0.01, 5),
     factor=st.floats(1, 4),
-    cap_seconds=st.floats(5, 60),
+    max_seconds=st.floats(5, 60),
     jitter=st.floats(0, 1),
 )
 CHANCES = st.floats(0, 1)
@@ -22,7 +22,7 @@ LIMITED = fault("rate_limited")
 
 class DelayTests(SynchronousTestCase):
     def test_delays_double_up_to_the_cap(self) -> None:
-        policy = RetryPolicy(limit=9, first_seconds=0.5, cap_seconds=3.0)
+        policy = RetryPolicy(limit=9, initial_seconds=0.5, max_seconds=3.0)
         waits = [delay_seconds(policy, retries, DOWN, 0.0, 0.0) for retries in range(5)]
         self.assertEqual(waits, [0.5, 1.0, 2.0, 3.0, 3.0])
 
@@ -38,7 +38,7 @@ class DelayTests(SynchronousTestCase):
         self.assertEqual(delay_seconds(RetryPolicy(), 0, LIMITED, 4.0, 0.3), 4.0)
 
     def test_a_requested_delay_over_the_cap_prevents_the_retry(self) -> None:
-        self.assertIsNone(delay_seconds(RetryPolicy(cap_seconds=10.0), 0, LIMITED, 11.0, 0.0))
+        self.assertIsNone(delay_seconds(RetryPolicy(max_seconds=10.0), 0, LIMITED, 11.0, 0.0))
 
     @given(POLICIES, st.integers(0, 1000), st.sampled_from(kinds()), CHANCES, st.floats(0, 100))
     def test_every_delay_is_between_the_requested_one_and_the_cap(
@@ -47,10 +47,10 @@ class DelayTests(SynchronousTestCase):
         wait = delay_seconds(policy, retries, fault(kind), requested, chance)
         if wait is None:
             retryable = kind in RETRYABLE_KINDS and retries < policy.limit
-            self.assertTrue(not retryable or requested > policy.cap_seconds)
+            self.assertTrue(not retryable or requested > policy.max_seconds)
         else:
             self.assertLess(retries, policy.limit)
-            self.assertTrue(requested <= wait <= policy.cap_seconds)
+            self.assertTrue(requested <= wait <= policy.max_seconds)
 
     def test_client_errors_are_never_retried(self) -> None:
         for kind in kinds():
