@@ -31,7 +31,7 @@ class BackendService(MultiService):
         environ: the source of CODEX_HOME, upstream keys and the variables passed to the Codex processes.
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
         metrics: the daemon's metrics.
-        model: the scripted model to serve instead of a new one, when the scripted model is used.
+        scripted_model: is served instead of a new one, when the scripted model is used.
 
     Attributes:
         provider: whose models Codex serves; `none` when Codex does not run.
@@ -50,11 +50,11 @@ class BackendService(MultiService):
         environ: Mapping[str, str],
         reactor: Any,
         metrics: Metrics,
-        model: ScriptedModel | None = None,
+        scripted_model: ScriptedModel | None = None,
     ) -> None:
         super().__init__()
         self._reactor = reactor
-        self._model = model
+        self._scripted_model = scripted_model
         self._port: IListeningPort | None = None
         self.codex_home = find_codex_home(settings.codex, environ)
         self.provider = choose_provider(settings.codex, self.codex_home, has_upstreams=bool(settings.upstream))
@@ -104,7 +104,7 @@ class BackendService(MultiService):
 
     def _serve_scripted_model(self) -> str:
         """Serve the scripted model on a free loopback port and return its base URL."""
-        site = build_site(self._reactor, self._model)
+        site = build_site(self._reactor, self._scripted_model)
         self._port = port = self._reactor.listenTCP(0, site, interface="127.0.0.1")
         return f"http://127.0.0.1:{port.getHost().port}/v1"
 

@@ -99,7 +99,7 @@ class IBodyWriter(Interface):
         """Send an error in the dialect of the request, in place of a response."""
 
     def abort() -> None:
-        """Break the connection off, so that the client does not mistake an incomplete response for a complete one."""
+        """Close the connection at once: the client must not take an incomplete response for a complete one."""
 
 
 class IStreamWriter(IBodyWriter):

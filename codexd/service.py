@@ -59,7 +59,7 @@ class Daemon(MultiService):
         environ: the source of CODEX_HOME and of the variables passed to the Codex processes.
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
         observer: the log observer, unless twistd's options set one.
-        model: the scripted model to serve instead of a new one, for tests that inspect its requests.
+        scripted_model: is served instead of a new one, for tests that inspect its requests.
         connect: opens the executor of the store's SQL.
 
     Attributes:
@@ -74,7 +74,7 @@ class Daemon(MultiService):
         environ: Mapping[str, str],
         reactor: Any,
         observer: ILogObserver | None = None,
-        model: ScriptedModel | None = None,
+        scripted_model: ScriptedModel | None = None,
         connect: ExecutorFactory = PoolExecutor,
     ) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Daemon(MultiService):
         self._environ = environ
         self._reactor = reactor
         self._observer = observer
-        self._model = model
+        self._scripted_model = scripted_model
         self._connect = connect
         self._metrics = Metrics()
         self._store: Store | None = None
@@ -154,7 +154,7 @@ class Daemon(MultiService):
 
     def _build_backends(self) -> BackendService:
         try:
-            return BackendService(self._settings, self._environ, self._reactor, self._metrics, self._model)
+            return BackendService(self._settings, self._environ, self._reactor, self._metrics, self._scripted_model)
         except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
 

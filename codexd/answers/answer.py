@@ -382,7 +382,7 @@ class Answer:
         if record.outcome == OK:
             record.outcome = outcome
         if outcome == "slow_client":
-            self._dependencies.request_log.metrics.count("client_dropped")
+            self._dependencies.request_log.metrics.count("slow_client")
         self._delivery.abort()
         self.lifecycle.client_left()
 

@@ -66,7 +66,7 @@ class Replay:
     def drop(self, outcome: str) -> None:
         """Disconnect the client (DeliveryOwner)."""
         if outcome == "slow_client":
-            self._dependencies.request_log.metrics.count("client_dropped")
+            self._dependencies.request_log.metrics.count("slow_client")
         self._context.record.outcome = outcome
         self._delivery.abort()
         self._dependencies.active.remove(self)

@@ -34,8 +34,8 @@ _MAX_WARNINGS: Final = 16
 
 
 @implementer(IModelBackend)
-class AppServerBackend:
-    """Answers turns with supervised Codex app-servers.
+class ChildBackend:
+    """Runs turns on supervised child processes of any `ChildProtocol`.
 
     Args:
         settings: the whole settings tree.

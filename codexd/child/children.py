@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from codexd.backs.codex_catalog import read_context_windows
 from codexd.child.app_server import AppServerProtocol
-from codexd.child.backend import AppServerBackend
+from codexd.child.backend import ChildBackend
 from codexd.child.launch import LaunchConfig, prepare_catalog
 from codexd.child.memory import resident_bytes
 from codexd.child.pool import Pool
@@ -65,7 +65,7 @@ class Children(Service):
         self._catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._pools = self._make_pools()
-        self.backend = AppServerBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics)
+        self.backend = ChildBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics)
         self._loops = (
             (self._sweep, SWEEP_SECONDS),
             (self._refresh, settings.models.refresh_seconds),

@@ -38,8 +38,8 @@ class JsonWriter:
         self.done.callback(self._request.refuse(fault))
 
     def abort(self) -> None:
-        """Break the connection off (IBodyWriter)."""
-        self._request.hang_up()
+        """Close the connection at once (IBodyWriter)."""
+        self._request.abort()
 
     def _cancelled(self, done: Deferred[bytes | None]) -> None:
         if self._client_left is not None:

@@ -136,14 +136,14 @@ class Request(server.Request):
         """Report a failure to the client that did not reach Klein's error handler."""
         if self.startedWriting:
             self.site.request_log.log_internal_error(self.record, reason)
-            self.hang_up()
+            self.abort()
         else:
             self.write(self.refuse_defect(reason))
             self.finish()
         return reason
 
-    def hang_up(self) -> None:
-        """Break the connection off, so that the client does not mistake an incomplete response for a complete one."""
+    def abort(self) -> None:
+        """Close the connection at once: the client must not take an incomplete response for a complete one."""
         self.channel.transport.abortConnection()
 
     def milliseconds(self) -> int:

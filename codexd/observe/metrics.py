@@ -15,7 +15,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
 COUNTERS: Final = {
     "client_disconnected": "Responses cancelled because their client disconnected.",
-    "client_dropped": "Clients disconnected because they read too slowly.",
+    "slow_client": "Clients disconnected because they read too slowly.",
     "client_paused": "Times a model's output was paused for a slow client.",
     "background_started": "Background responses started.",
     "malformed_request": "Requests that were not valid HTTP.",

@@ -53,8 +53,8 @@ class FallbackRunner:
         self._request_id = request_id
         self._handle: ITurnHandle | None = None
         self._current = _AttemptSink(self)
-        self._failed = False
-        self._over = self._paused = False
+        self._attempt_failed = False
+        self._cancelled = self._paused = False
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -68,12 +68,12 @@ class FallbackRunner:
             FaultError: the refusal of the last attempt.
         """
         self._start_next()
-        while self._failed and self._attempts:
+        while self._attempt_failed and self._attempts:
             self._start_next()
 
     def _start_next(self) -> None:
         attempt = self._attempts.pop(0)
-        self._failed, self._current = False, _AttemptSink(self)
+        self._attempt_failed, self._current = False, _AttemptSink(self)
         try:
             self._handle = attempt(self._current)
         except FaultError as refused:
@@ -86,7 +86,7 @@ class FallbackRunner:
         """Mark the attempt as failed and return True, if another attempt can be made after this fault."""
         if not self._attempts or not allows_fallback(fault):
             return False
-        self._failed, self._handle = True, None
+        self._attempt_failed, self._handle = True, None
         self._count("fallback_used")
         return True
 
@@ -94,7 +94,7 @@ class FallbackRunner:
 
     def receive_from(self, source: _AttemptSink, event: Event) -> None:
         """Pass on an event of the current attempt; drop those of earlier ones."""
-        if source is not self._current or self._over or self._failed:
+        if source is not self._current or self._cancelled or self._attempt_failed:
             return
         if isinstance(event, Failed) and not source.has_events and self._give_up_attempt(event.fault):
             return
@@ -103,13 +103,13 @@ class FallbackRunner:
 
     def settle_from(self, source: _AttemptSink) -> None:
         """Start the next attempt if the current one has failed, then let the sink act on its events."""
-        if source is not self._current or self._over:
+        if source is not self._current or self._cancelled:
             return
-        while self._failed:
-            self._start_next_late()
+        while self._attempt_failed:
+            self._start_next_or_fail()
         self._sink.settle()
 
-    def _start_next_late(self) -> None:
+    def _start_next_or_fail(self) -> None:
         """Start the next attempt after `begin` has returned: a refusal becomes a failure of the response."""
         try:
             self._start_next()
@@ -119,14 +119,14 @@ class FallbackRunner:
             self._fail(internal_failure(self._count, self._request_id))
 
     def _fail(self, failed: Failed) -> None:
-        self._failed, self._handle = False, None
+        self._attempt_failed, self._handle = False, None
         self._sink.receive(failed)
 
     # Commands from the front end (ITurnHandle).
 
     def cancel(self) -> None:
         """Cancel the current attempt and start no other."""
-        self._over = True
+        self._cancelled = True
         if self._handle is not None:
             self._handle.cancel()
 

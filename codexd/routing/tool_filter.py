@@ -49,7 +49,7 @@ class ToolTextFilter:
         self._count = count
         self._request_id = request_id
         self._output_bytes = 0
-        self._usage_reported = self._over = False
+        self._usage_reported = self._ended = False
         self._model: _ModelState = "running"
 
     @property
@@ -59,7 +59,7 @@ class ToolTextFilter:
 
     def receive(self, event: e.Event) -> None:
         """Convert the next event and pass on the result (IEventSink)."""
-        if self._over:
+        if self._ended:
             return
         if isinstance(event, _OUTPUT_DELTAS):
             self._output_bytes += len(event.text.encode())
@@ -70,15 +70,15 @@ class ToolTextFilter:
 
     def settle(self) -> None:
         """End a response that will get no more events, then settle the sink (IEventSink)."""
-        if self._converter.can_interrupt and not (self._usage_reported or self._over):
+        if self._converter.can_interrupt and not (self._usage_reported or self._ended):
             self._send(self._converter.finish)
-        if self._over:
+        if self._ended:
             self._cancel_model()
         self._sink.settle()
 
     def cancel(self) -> None:
         """Cancel the response (ITurnHandle)."""
-        self._over = True
+        self._ended = True
         self._cancel_model()
 
     def pause(self) -> None:
@@ -106,7 +106,7 @@ class ToolTextFilter:
             self._send_event(event)
 
     def _send_event(self, event: e.Event) -> None:
-        self._over = isinstance(event, e.Ended | e.Failed)
+        self._ended = isinstance(event, e.Ended | e.Failed)
         ended_early = isinstance(event, e.Ended) and self._model != "ended"
         if ended_early and not self._usage_reported:
             self._sink.receive(e.UsageReported(estimate.usage(self._turn, self._output_bytes)))

@@ -36,7 +36,7 @@ def translate_request_failure(failure: Failure) -> Fault:
 
 
 def translate_body_failure(failure: Failure) -> Fault:
-    """Return the Fault of a response whose body broke off."""
+    """Return the Fault of a response that was cut in its body."""
     lost = any(isinstance(exception, ConnectionClosed) for exception in _unwrap(failure))
     return evolve(fault("stream_cut"), note="lost") if lost else MALFORMED
 

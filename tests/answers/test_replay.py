@@ -174,7 +174,7 @@ class SlowReplayTests(ReplayTestCase):
         self.server.clock.pump([5.0] * 2)
         self.assertTrue(self.slow.transport.aborted)
         self.assertEqual(self.server.log.records[-1].outcome, "slow_client")
-        self.assertEqual(self.server.metric("codexd_client_dropped_total"), 1)
+        self.assertEqual(self.server.metric("codexd_slow_client_total"), 1)
         self.turn.emit(*REST)
         self.assertEqual(self.get(self.background_id).json["status"], "completed")
         self.assert_nothing_running()

@@ -514,7 +514,7 @@ class PauseTests(SlowClientTestCase):
         self.server.clock.advance(0.02)
         self.assertTrue(self.connection.transport.aborted)
         self.assertEqual(self.turn.actions, ["pause", "resume", "cancel"])
-        self.assertEqual(self.server.metric("codexd_client_dropped_total"), 1)
+        self.assertEqual(self.server.metric("codexd_slow_client_total"), 1)
         (record,) = self.server.log.records
         self.assertEqual((record.outcome, record.status), ("slow_client", 200))
         self.assertEqual(self.server.clock.getDelayedCalls(), [])

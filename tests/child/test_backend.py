@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.child.backend import AppServerBackend
+from codexd.child.backend import ChildBackend
 from codexd.interfaces import IModelBackend
 from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import AudioPart, FilePart, Message, ReasoningOptions, ToolResult, Turn
@@ -36,7 +36,7 @@ class BackendTestCase(SynchronousTestCase):
         return FakeAppServer()
 
     @property
-    def backend(self) -> AppServerBackend:
+    def backend(self) -> ChildBackend:
         return self.codex.backend
 
     def refusal(self, request: Turn) -> str:
@@ -245,7 +245,7 @@ class SourceTests(BackendTestCase):
                 warned.append(file)
                 ids.append(id)
 
-        self.patch(AppServerBackend, "_log", Log())
+        self.patch(ChildBackend, "_log", Log())
         for _ in range(2):
             self.codex.ask(turn("say: hi"), context("req_7"))
         self.assertEqual((warned, ids), (["/home/codex/AGENTS.md"], ["req_7"]))

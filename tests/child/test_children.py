@@ -6,7 +6,7 @@ from twisted.application.service import IService
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.child.backend import AppServerBackend
+from codexd.child.backend import ChildBackend
 from codexd.child.children import Children
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import ModelAlias, Models, Settings
@@ -79,11 +79,11 @@ class ChildrenTests(SynchronousTestCase):
         self.codex.start()
         calls: list[int] = []
 
-        def broken(backend: AppServerBackend) -> None:
+        def broken(backend: ChildBackend) -> None:
             calls.append(1)
             raise ValueError("a defect")
 
-        self.patch(AppServerBackend, "sweep", broken)
+        self.patch(ChildBackend, "sweep", broken)
         self.reactor.pump([1.0] * 3)
         self.assertEqual(len(calls), 3)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)

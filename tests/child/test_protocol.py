@@ -7,7 +7,7 @@ from attrs import asdict, frozen
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.child.backend import AppServerBackend
+from codexd.child.backend import ChildBackend
 from codexd.child.pool import Pool
 from codexd.child.process import ChildProcess
 from codexd.child.protocol import (
@@ -208,7 +208,7 @@ class ProtocolTests(SynchronousTestCase):
             on_change=lambda worker: self.backend.worker_changed(worker),
         )
         pools = {"plain": Pool((worker,))}
-        self.backend = AppServerBackend(Settings(), pools, "/empty", self.clock, self.metrics)
+        self.backend = ChildBackend(Settings(), pools, "/empty", self.clock, self.metrics)
         pools["plain"].startService()
         self.clock.advance(0)
 

@@ -41,7 +41,7 @@ class SlowClientTests(LiveTestCase):
         before = resident_bytes(daemon.pid)
         connection = self.stall(daemon, 100_000)
         delays, sizes = [], []
-        while not daemon.metric("codexd_client_dropped_total"):
+        while not daemon.metric("codexd_slow_client_total"):
             began = time.monotonic()
             self.assertEqual(daemon.chat_text("say: not delayed"), "not delayed")
             delays.append(time.monotonic() - began)
@@ -57,7 +57,7 @@ class SlowClientTests(LiveTestCase):
     def test_a_client_that_reads_nothing_is_dropped_without_blocking_the_model(self) -> None:
         daemon = self.new_daemon(DaemonSetup(settings="[http]\nwrite_timeout_seconds = 1\n")).start().await_ready()
         connection = self.stall(daemon, 15_000)
-        wait_until(lambda: daemon.metric("codexd_client_dropped_total") == 1, "cut")
+        wait_until(lambda: daemon.metric("codexd_slow_client_total") == 1, "cut")
         self.assertEqual(daemon.metric("codexd_client_paused_total"), 0)
         self.assertNotIn(b"[DONE]", self.rest(connection))
 
@@ -69,4 +69,4 @@ class SlowClientTests(LiveTestCase):
         while b"[DONE]" not in data[-64:]:
             data += connection.recv(2**16)
         self.assertIn(b"word15000", data)
-        self.assertEqual(daemon.metric("codexd_client_dropped_total"), 0)
+        self.assertEqual(daemon.metric("codexd_slow_client_total"), 0)

@@ -107,7 +107,7 @@ async def run_private_server(
         "HOME": str(private),
         "STATE_DIRECTORY": str(private),
     }
-    daemon = Daemon(settings, environ, reactor, model=model)
+    daemon = Daemon(settings, environ, reactor, scripted_model=model)
     try:
         codex = await _read_version(reactor, settings.codex)
         daemon.startService()

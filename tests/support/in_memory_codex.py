@@ -9,7 +9,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IProcessProtocol, IReactorProcess
 from zope.interface import implementer
 
-from codexd.child.backend import AppServerBackend
+from codexd.child.backend import ChildBackend
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
 from codexd.context import RequestContext
@@ -163,7 +163,7 @@ class InMemoryCodex:
         self.reactor.advance(0)
 
     @property
-    def backend(self) -> AppServerBackend:
+    def backend(self) -> ChildBackend:
         return self.children.backend
 
     @property
