@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 
-_DIGITS = {"call": 24}
+_ID_DIGITS = {"call": 24}
 """The number of hexadecimal digits of an id by prefix; the default is 48. OpenAI's call ids have 24."""
 
 
@@ -14,7 +14,7 @@ _DIGITS = {"call": 24}
 class ScriptedMessage:
     """An assistant message, already split into deltas."""
 
-    pieces: tuple[str, ...]
+    deltas: tuple[str, ...]
     pause_seconds: float = 0.0
     """The delay between two deltas."""
     source: str | None = None
@@ -25,19 +25,19 @@ class ScriptedMessage:
     @property
     def text(self) -> str:
         """The whole text."""
-        return "".join(self.pieces)
+        return "".join(self.deltas)
 
 
 @frozen
 class ScriptedReasoning:
     """A reasoning item with one summary part, split into deltas."""
 
-    pieces: tuple[str, ...]
+    deltas: tuple[str, ...]
 
     @property
     def text(self) -> str:
         """The whole summary."""
-        return "".join(self.pieces)
+        return "".join(self.deltas)
 
 
 @frozen
@@ -45,14 +45,14 @@ class ScriptedCall:
     """A tool call. Its arguments (a custom tool's input) are split into deltas."""
 
     name: str
-    pieces: tuple[str, ...]
+    deltas: tuple[str, ...]
     custom: bool = False
     namespace: str | None = None
 
     @property
     def arguments(self) -> str:
         """The arguments text, verbatim."""
-        return "".join(self.pieces)
+        return "".join(self.deltas)
 
 
 @frozen
@@ -60,7 +60,7 @@ class ScriptedSearch:
     """A web search that the provider runs."""
 
     query: str
-    pieces: tuple[str, ...] = ()
+    deltas: tuple[str, ...] = ()
     """Always empty: a search has no deltas."""
 
 
@@ -139,7 +139,7 @@ class ScriptedUsage:
 class AnswerPlan:
     """One planned answer."""
 
-    steps: tuple[ScriptedItem, ...]
+    items: tuple[ScriptedItem, ...]
     ending: Ending
     usage: ScriptedUsage
     seed: str = field(repr=False)
@@ -150,13 +150,13 @@ class AnswerPlan:
     def make_id(self, prefix: str, position: int = 0) -> str:
         """Return an id for an object of this answer. The same request always has the same ids."""
         digest = sha256(f"{self.seed}/{prefix}/{position}".encode()).hexdigest()
-        return f"{prefix}_{digest[: _DIGITS.get(prefix, 48)]}"
+        return f"{prefix}_{digest[: _ID_DIGITS.get(prefix, 48)]}"
 
     @property
     def total_pause_seconds(self) -> float:
         """The sum of the delays between deltas: the duration of an answer that is not streamed."""
-        messages = (step for step in self.steps if isinstance(step, ScriptedMessage) and step.pause_seconds)
-        return sum(step.pause_seconds * (len(step.pieces) - 1) for step in messages if step.pieces)
+        messages = (item for item in self.items if isinstance(item, ScriptedMessage) and item.pause_seconds)
+        return sum(item.pause_seconds * (len(item.deltas) - 1) for item in messages if item.deltas)
 
     @property
     def is_unfinished(self) -> bool:
@@ -165,7 +165,7 @@ class AnswerPlan:
 
     def is_left_open(self, position: int) -> bool:
         """Whether the item at `position` is never finished."""
-        return self.is_unfinished and position == len(self.steps) - 1
+        return self.is_unfinished and position == len(self.items) - 1
 
 
 @frozen
@@ -178,16 +178,16 @@ class Pause:
 ScriptedFrame: TypeAlias = bytes | Pause
 
 
-def iter_deltas(step: ScriptedItem) -> Iterator[str | Pause]:
+def iter_deltas(item: ScriptedItem) -> Iterator[str | Pause]:
     """Yield the deltas of an item with the delays between them."""
-    seconds = step.pause_seconds if isinstance(step, ScriptedMessage) else 0.0
+    seconds = item.pause_seconds if isinstance(item, ScriptedMessage) else 0.0
     if not seconds:
-        yield from step.pieces
+        yield from item.deltas
         return
-    for position, piece in enumerate(step.pieces):
+    for position, delta in enumerate(item.deltas):
         if position:
             yield Pause(seconds)
-        yield piece
+        yield delta
 
 
 class DialectAnswer(Protocol):

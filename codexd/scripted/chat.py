@@ -67,13 +67,13 @@ class ChatAnswer:
     def frames(self) -> Iterator[ScriptedFrame]:
         """Yield the chunks: the role, the deltas, the finish reason, the usage if requested, `[DONE]`."""
         yield self._delta({"role": "assistant", "content": ""})
-        for step in self.plan.steps:
-            if isinstance(step, ScriptedCall):
-                yield from self._call(step)
+        for item in self.plan.items:
+            if isinstance(item, ScriptedCall):
+                yield from self._call(item)
                 continue
-            for piece in iter_deltas(step):
-                yield piece if isinstance(piece, Pause) else self._text_delta(step, piece)
-            if annotations := _annotations(step):
+            for delta in iter_deltas(item):
+                yield delta if isinstance(delta, Pause) else self._text_delta(item, delta)
+            if annotations := _annotations(item):
                 yield self._delta({"annotations": annotations})
         if isinstance(self.plan.ending, FailedEnding):
             yield sse.encode_frame(errors.error_for_code(self.plan.ending.code).body)
@@ -88,53 +88,53 @@ class ChatAnswer:
         }
         if reasoning := self._text("reasoning_content"):
             message["reasoning_content"] = reasoning
-        calls = [step for step in self.plan.steps if isinstance(step, ScriptedCall)]
+        calls = [item for item in self.plan.items if isinstance(item, ScriptedCall)]
         if calls:
-            message["tool_calls"] = [self._call_object(at, step, step.arguments) for at, step in enumerate(calls)]
-        if annotations := [annotation for step in self.plan.steps for annotation in _annotations(step)]:
+            message["tool_calls"] = [self._call_object(at, item, item.arguments) for at, item in enumerate(calls)]
+        if annotations := [annotation for item in self.plan.items for annotation in _annotations(item)]:
             message["annotations"] = annotations
         choice = {
             "index": 0,
             "message": message,
-            "logprobs": self._logprobs(self._pieces("content")),
+            "logprobs": self._logprobs(self._deltas("content")),
             "finish_reason": self._finish_reason(),
         }
         completion = {**self.head, "object": "chat.completion", "choices": [choice], "usage": self._usage()}
         return encode(completion)
 
     def _text(self, member: str) -> str | None:
-        texts = [step.text for step in self._steps(member)]
+        texts = [item.text for item in self._items(member)]
         return "".join(texts) if texts else None
 
-    def _pieces(self, member: str) -> list[str]:
-        return [piece for step in self._steps(member) for piece in step.pieces]
+    def _deltas(self, member: str) -> list[str]:
+        return [delta for item in self._items(member) for delta in item.deltas]
 
-    def _steps(self, member: str) -> Iterator[ScriptedMessage | ScriptedReasoning]:
-        items = (step for step in self.plan.steps if isinstance(step, ScriptedMessage | ScriptedReasoning))
-        return (step for step in items if _message_member(step) == member)
+    def _items(self, member: str) -> Iterator[ScriptedMessage | ScriptedReasoning]:
+        items = (item for item in self.plan.items if isinstance(item, ScriptedMessage | ScriptedReasoning))
+        return (item for item in items if _message_member(item) == member)
 
-    def _text_delta(self, step: ScriptedItem, piece: str) -> bytes:
-        member = _message_member(step)
-        return self._delta({member: piece}, logprobs=self._logprobs([piece] if member == "content" else []))
+    def _text_delta(self, item: ScriptedItem, delta: str) -> bytes:
+        member = _message_member(item)
+        return self._delta({member: delta}, logprobs=self._logprobs([delta] if member == "content" else []))
 
-    def _logprobs(self, pieces: list[str]) -> Json:
-        if self.alternatives is None or not any(pieces):
+    def _logprobs(self, deltas: list[str]) -> Json:
+        if self.alternatives is None or not any(deltas):
             return None
-        tokens = [_token_entry(piece, self.alternatives) for piece in pieces if piece]
+        tokens = [_token_entry(delta, self.alternatives) for delta in deltas if delta]
         return {"content": tokens, "refusal": None}
 
-    def _call(self, step: ScriptedCall) -> Iterator[ScriptedFrame]:
+    def _call(self, item: ScriptedCall) -> Iterator[ScriptedFrame]:
         index = self._calls
         self._calls += 1
-        kind, member = _call_members(step)
-        yield self._delta({"tool_calls": [{"index": index, **self._call_object(index, step, "")}]})
-        for piece in step.pieces:
-            yield self._delta({"tool_calls": [{"index": index, kind: {member: piece}}]})
+        kind, member = _call_members(item)
+        yield self._delta({"tool_calls": [{"index": index, **self._call_object(index, item, "")}]})
+        for delta in item.deltas:
+            yield self._delta({"tool_calls": [{"index": index, kind: {member: delta}}]})
 
-    def _call_object(self, index: int, step: ScriptedCall, arguments: str) -> JsonObject:
-        kind, member = _call_members(step)
+    def _call_object(self, index: int, item: ScriptedCall, arguments: str) -> JsonObject:
+        kind, member = _call_members(item)
         call_id = self.plan.make_id("call", index)
-        return {"id": call_id, "type": kind, kind: {"name": step.name, member: arguments}}
+        return {"id": call_id, "type": kind, kind: {"name": item.name, member: arguments}}
 
     def _end(self) -> Iterator[bytes]:
         yield self._delta({}, self._finish_reason())
@@ -145,7 +145,7 @@ class ChatAnswer:
     def _finish_reason(self) -> str:
         if isinstance(self.plan.ending, IncompleteEnding):
             return _FINISHES[self.plan.ending.reason]
-        return "tool_calls" if any(isinstance(step, ScriptedCall) for step in self.plan.steps) else "stop"
+        return "tool_calls" if any(isinstance(item, ScriptedCall) for item in self.plan.items) else "stop"
 
     def _delta(self, delta: JsonObject, finish_reason: str | None = None, logprobs: Json = None) -> bytes:
         return self._chunk([{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}], None)
@@ -166,20 +166,20 @@ class ChatAnswer:
         }
 
 
-def _annotations(step: ScriptedItem) -> list[JsonObject]:
+def _annotations(item: ScriptedItem) -> list[JsonObject]:
     """Return the citations of a message in Chat's nested form."""
-    if not isinstance(step, ScriptedMessage) or step.source is None:
+    if not isinstance(item, ScriptedMessage) or item.source is None:
         return []
-    cited = build_citation(step.text, step.source)
+    cited = build_citation(item.text, item.source)
     kind = cited.pop("type")
     return [{"type": kind, kind: cited}]
 
 
-def _message_member(step: ScriptedItem) -> str:
+def _message_member(item: ScriptedItem) -> str:
     """Return the member of a message that has the text of an item."""
-    if isinstance(step, ScriptedReasoning):
+    if isinstance(item, ScriptedReasoning):
         return "reasoning_content"
-    return "refusal" if isinstance(step, ScriptedMessage) and step.is_refusal else "content"
+    return "refusal" if isinstance(item, ScriptedMessage) and item.is_refusal else "content"
 
 
 def _alternatives(body: Mapping[str, Json]) -> int | None:
@@ -189,15 +189,15 @@ def _alternatives(body: Mapping[str, Json]) -> int | None:
     return requested if type(requested) is int else 0
 
 
-def _token_entry(piece: str, alternatives: int) -> JsonObject:
+def _token_entry(delta: str, alternatives: int) -> JsonObject:
     """Build the token entry of a delta. Its alternatives are the delta with more and more `'` appended."""
     ranked = [
         {"token": token, "logprob": -(rank + 1) / 8, "bytes": list(token.encode())}
-        for rank, token in enumerate(piece + "'" * marks for marks in range(max(1, alternatives)))
+        for rank, token in enumerate(delta + "'" * marks for marks in range(max(1, alternatives)))
     ]
     return {**ranked[0], "top_logprobs": ranked[:alternatives]}
 
 
-def _call_members(step: ScriptedCall) -> tuple[str, str]:
+def _call_members(item: ScriptedCall) -> tuple[str, str]:
     """Return the type of a call and the member that has its arguments."""
-    return ("custom", "input") if step.custom else ("function", "arguments")
+    return ("custom", "input") if item.custom else ("function", "arguments")

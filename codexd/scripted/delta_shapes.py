@@ -16,12 +16,12 @@ _BEFORE_REPEAT = re.compile(r"(.{1,8}?)(?=\1)", re.DOTALL)
 
 
 def split_words(text: str) -> Pieces:
-    """Split into words, each with its following space; leading space is a separate piece."""
+    """Split into words, each with its following space; leading space is a separate delta."""
     return tuple(_WORD.findall(text))
 
 
 def split_at_repeats(text: str) -> Pieces:
-    """Split where a piece begins with the end of the previous one: `bo|ok`, `1|100`, `ha|ha`.
+    """Split where a delta begins with the end of the previous one: `bo|ok`, `1|100`, `ha|ha`.
 
     A client that drops such overlaps as repetitions loses text here.
     """
@@ -30,23 +30,23 @@ def split_at_repeats(text: str) -> Pieces:
 
 def split_with_empty(text: str) -> Pieces:
     """Split into words with an empty delta between each two."""
-    iter_deltas = tuple(piece for word in split_words(text) for piece in (word, ""))
-    return iter_deltas[:-1]
+    deltas = tuple(delta for word in split_words(text) for delta in (word, ""))
+    return deltas[:-1]
 
 
 def as_one_piece(text: str) -> Pieces:
-    """Return the text as one piece; none if it is empty."""
+    """Return the text as one delta; none if it is empty."""
     return (text,) if text else ()
 
 
 def split_into_few(text: str) -> Pieces:
-    """Split into at most four pieces of about the same length."""
+    """Split into at most four deltas of about the same length."""
     size = -(-len(text) // _MAX_FEW_PIECES)
     return _split_at(text, range(size, len(text), size)) if size else ()
 
 
 def split_randomly(text: str, seed: str) -> Pieces:
-    """Split into pieces of 1 to 7 characters. The same seed always splits a text in the same way."""
+    """Split into deltas of 1 to 7 characters. The same seed always splits a text in the same way."""
     source = Random(seed)  # noqa: S311 - deterministic, not for secrets
     positions = []
     at = source.randint(1, _LONGEST_RANDOM_PIECE)
@@ -80,11 +80,11 @@ def split(text: str, shape: str) -> Pieces:
 
 
 def _split_at(text: str, positions: Iterable[int]) -> Pieces:
-    """Split at ascending positions; skip empty pieces."""
-    pieces = []
+    """Split at ascending positions; skip empty deltas."""
+    deltas = []
     start = 0
     for position in (*positions, len(text)):
         if position > start:
-            pieces.append(text[start:position])
+            deltas.append(text[start:position])
             start = position
-    return tuple(pieces)
+    return tuple(deltas)

@@ -22,7 +22,7 @@ class FrameWriter:
     _request: Request
     _frames: Iterator[ScriptedFrame] = field(repr=False)
     _pace_seconds: float
-    _end: Callable[[Request], None]
+    _end_response: Callable[[Request], None]
     """Called with the request after the last frame."""
     _timer: IDelayedCall | None = field(default=None, init=False)
     _paused: bool = field(default=False, init=False)
@@ -65,7 +65,7 @@ class FrameWriter:
             self._request.write(b"".join(batch))
         if wait_seconds is None:
             self._request.unregisterProducer()
-            self._end(self._request)
+            self._end_response(self._request)
         else:
             self._schedule(wait_seconds)
 

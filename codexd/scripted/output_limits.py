@@ -18,38 +18,38 @@ PlannedOutput: TypeAlias = tuple[tuple[ScriptedItem, ...], Ending]
 
 def apply_stop_sequences(output: PlannedOutput, stops: tuple[str, ...]) -> PlannedOutput:
     """End an answer before the first stop sequence in one of its messages."""
-    steps, _ = output
-    for at, step in enumerate(steps):
-        if not isinstance(step, ScriptedMessage):
+    items, _ = output
+    for at, item in enumerate(items):
+        if not isinstance(item, ScriptedMessage):
             continue
-        places = [place for stop in stops if (place := step.text.find(stop)) >= 0]
+        places = [place for stop in stops if (place := item.text.find(stop)) >= 0]
         if places:
             return (
-                *steps[:at],
-                evolve(step, pieces=_take_characters(step.pieces, min(places))),
+                *items[:at],
+                evolve(item, deltas=_take_characters(item.deltas, min(places))),
             ), CompletedEnding()
     return output
 
 
 def apply_token_limit(output: PlannedOutput, max_tokens: int | None) -> PlannedOutput:
     """Truncate an answer after `max_tokens`. Each non-empty delta of messages and reasoning is a token."""
-    steps, _ = output
+    items, _ = output
     remaining = max_tokens
-    for at, step in enumerate(steps):
-        if remaining is None or not isinstance(step, ScriptedMessage | ScriptedReasoning):
+    for at, item in enumerate(items):
+        if remaining is None or not isinstance(item, ScriptedMessage | ScriptedReasoning):
             continue
-        tokens = sum(piece != "" for piece in step.pieces)
+        tokens = sum(delta != "" for delta in item.deltas)
         if tokens > remaining:
-            kept = [piece for piece in step.pieces if piece][:remaining]
-            return (*steps[:at], evolve(step, pieces=tuple(kept))), IncompleteEnding("max_output_tokens")
+            kept = [delta for delta in item.deltas if delta][:remaining]
+            return (*items[:at], evolve(item, deltas=tuple(kept))), IncompleteEnding("max_output_tokens")
         remaining -= tokens
     return output
 
 
-def _take_characters(pieces: tuple[str, ...], characters: int) -> tuple[str, ...]:
-    """Return the pieces up to a number of characters."""
+def _take_characters(deltas: tuple[str, ...], characters: int) -> tuple[str, ...]:
+    """Return the deltas up to a number of characters."""
     kept = []
-    for piece in pieces:
-        kept.append(piece[:characters])
+    for delta in deltas:
+        kept.append(delta[:characters])
         characters -= len(kept[-1])
-    return tuple(piece for piece in kept if piece)
+    return tuple(delta for delta in kept if delta)

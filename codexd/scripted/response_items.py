@@ -41,12 +41,12 @@ class ResponsesItem:
 
 def build_item(plan: AnswerPlan, position: int) -> ResponsesItem:
     """Build the item at a position of the plan."""
-    item = plan.steps[position]
+    item = plan.items[position]
     return _BUILDERS[type(item)](plan, position, item)
 
 
 def _message(plan: AnswerPlan, position: int, item: ScriptedMessage) -> ResponsesItem:
-    cut_short = isinstance(plan.ending, IncompleteEnding) and position == len(plan.steps) - 1
+    cut_short = isinstance(plan.ending, IncompleteEnding) and position == len(plan.items) - 1
     head = {"id": plan.make_id("msg", position), "type": "message", "role": "assistant"}
     if item.is_refusal:
         return _refusal(head, position, item)

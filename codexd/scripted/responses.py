@@ -87,10 +87,10 @@ class ResponsesAnswer:
     def frames(self) -> Iterator[ScriptedFrame]:
         """Yield the events in OpenAI's order."""
         yield self._lifecycle("response.created", self._response("in_progress"))
-        if isinstance(self.plan.ending, SilentEnding) and not self.plan.steps:
+        if isinstance(self.plan.ending, SilentEnding) and not self.plan.items:
             return
         yield self._lifecycle("response.in_progress", self._response("in_progress"))
-        for position in range(len(self.plan.steps)):
+        for position in range(len(self.plan.items)):
             yield from self._render_item(position, build_item(self.plan, position))
         if not self.plan.is_unfinished:
             final = self._final()
@@ -107,8 +107,8 @@ class ResponsesAnswer:
         for type, members in item.opening:
             yield self._event(type, item.common | members)
         constant = item.common | item.extra
-        for piece in iter_deltas(self.plan.steps[position]):
-            yield (piece if isinstance(piece, Pause) else self._event(item.delta, {**constant, "delta": piece}))
+        for delta in iter_deltas(self.plan.items[position]):
+            yield (delta if isinstance(delta, Pause) else self._event(item.delta, {**constant, "delta": delta}))
         if self.plan.is_left_open(position):
             return
         for type, members in item.closing:

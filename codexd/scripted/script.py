@@ -88,11 +88,11 @@ def build_plan(prompt: ScriptedPrompt) -> AnswerPlan:
         text, directives = _after_results(text, directives, prompt)
     output, ending = _answer(text, _ScriptContext(prompt, directives))
     stopped = apply_stop_sequences(((*directives.leading_items, *output), ending), prompt.stops)
-    steps, ending = apply_token_limit(stopped, prompt.max_tokens)
+    items, ending = apply_token_limit(stopped, prompt.max_tokens)
     return AnswerPlan(
-        steps=steps,
+        items=items,
         ending=ending,
-        usage=directives.usage or _count_usage(prompt.words, steps),
+        usage=directives.usage or _count_usage(prompt.words, items),
         seed=f"{prompt.digest}/{prompt.round}",
         pace_seconds=directives.pace_seconds,
     )
@@ -133,8 +133,8 @@ def _one_call(text: str, context: _ScriptContext) -> ScriptedItem:
     tool = context.prompt.tools.get(name)
     if tool is None:
         return context.directives.build_message(f"no tool {name}")
-    pieces = context.directives.split_text(_arguments(rest, tool), default="few")
-    return ScriptedCall(tool.name, pieces, tool.custom, tool.namespace)
+    deltas = context.directives.split_text(_arguments(rest, tool), default="few")
+    return ScriptedCall(tool.name, deltas, tool.custom, tool.namespace)
 
 
 def _arguments(rest: list[str], tool: ScriptedTool) -> str:
@@ -235,13 +235,13 @@ _VERBS: dict[str, Callable[[str, _ScriptContext], PlannedOutput | None]] = {
 }
 
 
-def _count_usage(words: int, steps: Iterable[ScriptedItem]) -> ScriptedUsage:
-    costs = [(step, _cost(step)) for step in steps]
-    reasoning = sum(cost for step, cost in costs if isinstance(step, ScriptedReasoning))
+def _count_usage(words: int, items: Iterable[ScriptedItem]) -> ScriptedUsage:
+    costs = [(item, _cost(item)) for item in items]
+    reasoning = sum(cost for item, cost in costs if isinstance(item, ScriptedReasoning))
     return ScriptedUsage(words, 0, sum(cost for _, cost in costs), reasoning)
 
 
-def _cost(step: ScriptedItem) -> int:
-    if isinstance(step, ScriptedCall):
-        return -(-len(step.arguments) // _CHARACTERS_PER_TOKEN)
-    return sum(piece != "" for piece in step.pieces)
+def _cost(item: ScriptedItem) -> int:
+    if isinstance(item, ScriptedCall):
+        return -(-len(item.arguments) // _CHARACTERS_PER_TOKEN)
+    return sum(delta != "" for delta in item.deltas)

@@ -146,7 +146,11 @@ class ScriptedModel(Resource):
         request.setHeader(b"cache-control", b"no-cache")
         end = _ABNORMAL_ENDS.get(type(answer.plan.ending), Request.finish)
         FrameWriter(
-            clock=self._clock, request=request, frames=answer.frames(), pace_seconds=answer.plan.pace_seconds, end=end
+            clock=self._clock,
+            request=request,
+            frames=answer.frames(),
+            pace_seconds=answer.plan.pace_seconds,
+            end_response=end,
         ).start()
 
     def _send_whole(self, request: Request, answer: DialectAnswer) -> None:

@@ -19,12 +19,12 @@ from codexd.scripted.answer_plan import (
 HELLO = ScriptedMessage(("hello ", "world"))
 
 
-def planned(*steps: ScriptedMessage, ending: Ending = CompletedEnding()) -> AnswerPlan:  # noqa: B008 - a value
-    return AnswerPlan(steps=steps, ending=ending, usage=ScriptedUsage(0, 0, 0, 0), seed="seed")
+def planned(*items: ScriptedMessage, ending: Ending = CompletedEnding()) -> AnswerPlan:  # noqa: B008 - a value
+    return AnswerPlan(items=items, ending=ending, usage=ScriptedUsage(0, 0, 0, 0), seed="seed")
 
 
 class PlanTests(SynchronousTestCase):
-    def test_the_text_is_the_concatenation_of_the_pieces(self) -> None:
+    def test_the_text_is_the_concatenation_of_the_deltas(self) -> None:
         self.assertEqual(HELLO.text, "hello world")
         self.assertEqual(ScriptedReasoning(("a", "b")).text, "ab")
         self.assertEqual(ScriptedCall("f", ("{", "}")).arguments, "{}")

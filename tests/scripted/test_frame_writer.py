@@ -72,14 +72,14 @@ class FrameWriterTests(SynchronousTestCase):
             request=request,
             frames=iter([b"a", Pause(1), b"b"]),
             pace_seconds=0,
-            end=RecordingRequest.finish,
+            end_response=RecordingRequest.finish,
         )
         writer.start()
-        for step in (
+        for item in (
             writer.pauseProducing,
             writer.stopProducing,
             writer.stopProducing,
             writer.resumeProducing,
         ):
-            step()
+            item()
         self.assertEqual((request.written, clock.getDelayedCalls()), ([b"a"], []))

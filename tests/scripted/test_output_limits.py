@@ -24,7 +24,7 @@ PIECES = st.lists(st.text("abEN", max_size=3), max_size=6).map(tuple)
 
 
 def texts(output: PlannedOutput) -> list[str]:
-    return [step.text for step in output[0] if isinstance(step, ScriptedMessage | ScriptedReasoning)]
+    return [item.text for item in output[0] if isinstance(item, ScriptedMessage | ScriptedReasoning)]
 
 
 class StopTests(SynchronousTestCase):
@@ -38,9 +38,9 @@ class StopTests(SynchronousTestCase):
         self.assertEqual(apply_stop_sequences(OUTPUT, ("hm", "{}", "four")), OUTPUT)
 
     @given(PIECES, st.text("abEN", min_size=1, max_size=2))
-    def test_the_text_before_the_stop_sequence_remains(self, pieces: tuple[str, ...], stop: str) -> None:
-        left = apply_stop_sequences(((ScriptedMessage(pieces),), CompletedEnding()), (stop,))
-        self.assertEqual(texts(left), ["".join(pieces).partition(stop)[0]])
+    def test_the_text_before_the_stop_sequence_remains(self, deltas: tuple[str, ...], stop: str) -> None:
+        left = apply_stop_sequences(((ScriptedMessage(deltas),), CompletedEnding()), (stop,))
+        self.assertEqual(texts(left), ["".join(deltas).partition(stop)[0]])
 
 
 class TokenTests(SynchronousTestCase):

@@ -39,21 +39,21 @@ def planned(text: str, *results: str, round: int = 0) -> AnswerPlan:
 
 def text_of(text: str, *results: str, round: int = 0) -> str:
     """Return the text of the only message."""
-    (step,) = planned(text, *results, round=round).steps
-    assert isinstance(step, ScriptedMessage)
-    return step.text
+    (item,) = planned(text, *results, round=round).items
+    assert isinstance(item, ScriptedMessage)
+    return item.text
 
 
 def calls(text: str, round: int = 0) -> list[tuple[str, str]]:
-    steps = planned(text, round=round).steps
-    return [(step.name, step.arguments) for step in steps if isinstance(step, ScriptedCall)]
+    items = planned(text, round=round).items
+    return [(item.name, item.arguments) for item in items if isinstance(item, ScriptedCall)]
 
 
 class SearchTests(SynchronousTestCase):
     def test_an_available_search_finds_its_query(self) -> None:
         plan = build_plan(ScriptedPrompt(text="shape: whole\nsearch: a b", tools={SEARCH: ScriptedTool(SEARCH)}))
         self.assertEqual(
-            plan.steps,
+            plan.items,
             (ScriptedSearch("a b"), ScriptedMessage(("found: a b",), source=SEARCH_RESULT_URL)),
         )
         self.assertEqual(plan.usage.output_tokens, 1)
@@ -68,10 +68,10 @@ class SayTests(SynchronousTestCase):
         self.assertEqual(text_of("say:no space"), "no space")
         self.assertEqual(text_of("say:  two"), " two")
         self.assertEqual(text_of('json: {"a": [1]}'), '{"a": [1]}')
-        self.assertEqual(planned("say:").steps, (ScriptedMessage(()),))
+        self.assertEqual(planned("say:").items, (ScriptedMessage(()),))
 
     def test_a_refusal_has_a_text(self) -> None:
-        self.assertEqual(planned("refuse: not this").steps, (ScriptedMessage(("not ", "this"), is_refusal=True),))
+        self.assertEqual(planned("refuse: not this").items, (ScriptedMessage(("not ", "this"), is_refusal=True),))
 
     def test_an_answer_respects_the_limits_of_its_request(self) -> None:
         for prompt, ending in (
@@ -80,15 +80,15 @@ class SayTests(SynchronousTestCase):
             (ScriptedPrompt(text="say: a b END c", stops=("END",), max_tokens=9), CompletedEnding()),
         ):
             answer = build_plan(prompt)
-            (step,) = answer.steps
-            self.assertEqual((step, answer.ending), (ScriptedMessage(("a ", "b ")), ending))
+            (item,) = answer.items
+            self.assertEqual((item, answer.ending), (ScriptedMessage(("a ", "b ")), ending))
             self.assertEqual(answer.usage.output_tokens, 2)
 
     def test_anything_else_is_echoed_with_its_images(self) -> None:
         for text in ("", "hello", "say", "Say: x", " say: x", "echo: x", "what: now"):
             self.assertEqual(text_of(text), f"echo: {text}")
-        (step,) = build_plan(ScriptedPrompt(text="look", images=2)).steps
-        self.assertEqual(step.text if isinstance(step, ScriptedMessage) else None, "echo: look [2 images]")
+        (item,) = build_plan(ScriptedPrompt(text="look", images=2)).items
+        self.assertEqual(item.text if isinstance(item, ScriptedMessage) else None, "echo: look [2 images]")
 
     def test_a_verb_with_an_invalid_argument_is_echoed(self) -> None:
         for text in (
@@ -106,12 +106,12 @@ class SayTests(SynchronousTestCase):
 
     def test_long_and_slow_answer_so_many_words(self) -> None:
         self.assertEqual(text_of("long: 3"), "word1 word2 word3")
-        self.assertEqual(planned("long: 0").steps, (ScriptedMessage(()),))
-        self.assertEqual(planned("slow: 2").steps, (ScriptedMessage(("word1 ", "word2"), 0.05),))
+        self.assertEqual(planned("long: 0").items, (ScriptedMessage(()),))
+        self.assertEqual(planned("slow: 2").items, (ScriptedMessage(("word1 ", "word2"), 0.05),))
 
     def test_think_answers_reasoning_and_text(self) -> None:
-        pieces = ("a ", "b")
-        self.assertEqual(planned("think: a b").steps, (ScriptedReasoning(pieces), ScriptedMessage(pieces)))
+        deltas = ("a ", "b")
+        self.assertEqual(planned("think: a b").items, (ScriptedReasoning(deltas), ScriptedMessage(deltas)))
 
     def test_seen_answers_the_parsed_request(self) -> None:
         self.assertEqual(decode(text_of("seen:"))["tools"], [])
@@ -138,21 +138,21 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(calls(text), [("raw", "*** Begin\n+x"), ("f", '{\n"a": 1\n}'), ("f", "{}")])
 
     def test_kinds_of_tools(self) -> None:
-        raw, inner = planned("call: raw x\ncall: ns.g").steps
+        raw, inner = planned("call: raw x\ncall: ns.g").items
         self.assertEqual(raw, ScriptedCall("raw", ("x",), custom=True))
         self.assertEqual(inner, ScriptedCall("g", ("{", "}"), namespace="ns"))
 
     def test_an_unknown_tool_is_a_text(self) -> None:
-        steps = planned("call: nope {}\ncall: f").steps
-        self.assertEqual([type(step) for step in steps], [ScriptedMessage, ScriptedCall])
+        items = planned("call: nope {}\ncall: f").items
+        self.assertEqual([type(item) for item in items], [ScriptedMessage, ScriptedCall])
         self.assertEqual(text_of("call: nope {}"), "no tool nope")
         self.assertEqual(text_of("call:"), "no tool ")
 
     def test_arguments_have_the_shape(self) -> None:
-        (call,) = planned("shape: chars\ncall: f {}").steps
-        self.assertEqual(call.pieces, ("{", "}"))
-        (call,) = planned('call: f {"abc": "defg"}').steps
-        self.assertEqual(len(call.pieces), 4)
+        (call,) = planned("shape: chars\ncall: f {}").items
+        self.assertEqual(call.deltas, ("{", "}"))
+        (call,) = planned('call: f {"abc": "defg"}').items
+        self.assertEqual(len(call.deltas), 4)
 
 
 class ResultTests(SynchronousTestCase):
@@ -170,9 +170,9 @@ class ResultTests(SynchronousTestCase):
 
     def test_directives_carry_over_to_later_rounds_except_the_leading_items(self) -> None:
         text = "usage: 1,0,2,0\nthinking: hm\nshape: chars\ncall: f\nthen: preface: ok\nsay: ab"
-        self.assertEqual([type(step) for step in planned(text).steps], [ScriptedReasoning, ScriptedCall])
+        self.assertEqual([type(item) for item in planned(text).items], [ScriptedReasoning, ScriptedCall])
         later = planned(text, "r", round=1)
-        self.assertEqual(later.steps, (ScriptedMessage(("o", "k")), ScriptedMessage(("a", "b"))))
+        self.assertEqual(later.items, (ScriptedMessage(("o", "k")), ScriptedMessage(("a", "b"))))
         self.assertEqual(later.usage, ScriptedUsage(1, 0, 2, 0))
 
     def test_a_later_round_may_fail(self) -> None:
@@ -196,9 +196,9 @@ class EndingTests(SynchronousTestCase):
             ("stall: a b", text, SilentEnding()),
             ("hang:", (), SilentEnding()),
         ]
-        for script, steps, ending in endings:
+        for script, items, ending in endings:
             answer = planned(script)
-            self.assertEqual((answer.steps, answer.ending), (steps, ending), script)
+            self.assertEqual((answer.items, answer.ending), (items, ending), script)
 
 
 class UsageTests(SynchronousTestCase):

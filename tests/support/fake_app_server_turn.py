@@ -96,8 +96,8 @@ class ServerTurn:
                 yield from self._compact()
             plan = self._model(self.thread.body(self._schema))
             self._output, self._calls, self._results = [], [], {}
-            for position, step in enumerate(plan.steps):
-                yield from _STEPS[type(step)](self, plan, position, step)
+            for position, planned in enumerate(plan.items):
+                yield from _EMITTERS[type(planned)](self, plan, position, planned)
             while isinstance(plan.ending, SilentEnding):
                 yield None
             why = failure(plan.ending)
@@ -112,52 +112,52 @@ class ServerTurn:
                 yield self._completed("completed")
                 return
 
-    def _message(self, plan: AnswerPlan, position: int, step: ScriptedMessage) -> Messages:
+    def _message(self, plan: AnswerPlan, position: int, planned: ScriptedMessage) -> Messages:
         id = plan.make_id("msg", position)
         item = {"type": "agentMessage", "id": id, "text": "", "phase": None}
         yield self._event("item/started", item=item)
-        for piece in filter(None, step.pieces):
-            yield self._event("item/agentMessage/delta", itemId=id, delta=piece)
+        for delta in filter(None, planned.deltas):
+            yield self._event("item/agentMessage/delta", itemId=id, delta=delta)
         if not plan.is_left_open(position):
-            yield self._event("item/completed", item={**item, "text": step.text})
-            said = {"id": id, **message("assistant", step.text)}
-            if step.source is not None:
-                said["content"][0]["annotations"] = [build_citation(step.text, step.source)]
+            yield self._event("item/completed", item={**item, "text": planned.text})
+            said = {"id": id, **message("assistant", planned.text)}
+            if planned.source is not None:
+                said["content"][0]["annotations"] = [build_citation(planned.text, planned.source)]
             yield self._add_output_item(said)
 
-    def _search(self, plan: AnswerPlan, position: int, step: ScriptedSearch) -> Messages:
+    def _search(self, plan: AnswerPlan, position: int, planned: ScriptedSearch) -> Messages:
         id = plan.make_id("ws", position)
-        action = {"type": "search", "query": step.query, "queries": [step.query]}
+        action = {"type": "search", "query": planned.query, "queries": [planned.query]}
         item = {"type": "webSearch", "id": id}
-        yield self._event("item/started", item={**item, "query": step.query, "action": action})
-        yield self._event("item/completed", item={**item, "query": step.query, "action": action})
+        yield self._event("item/started", item={**item, "query": planned.query, "action": action})
+        yield self._event("item/completed", item={**item, "query": planned.query, "action": action})
         yield self._add_output_item({"type": "web_search_call", "id": id, "status": "completed", "action": action})
 
-    def _thought(self, plan: AnswerPlan, position: int, step: ScriptedReasoning) -> Messages:
+    def _thought(self, plan: AnswerPlan, position: int, planned: ScriptedReasoning) -> Messages:
         id = plan.make_id("rs", position)
         item = {"type": "reasoning", "id": id, "summary": [], "content": []}
         yield self._event("item/started", item=item)
-        for piece in filter(None, step.pieces):
-            yield self._event("item/reasoning/summaryTextDelta", itemId=id, delta=piece, summaryIndex=0)
+        for delta in filter(None, planned.deltas):
+            yield self._event("item/reasoning/summaryTextDelta", itemId=id, delta=delta, summaryIndex=0)
         if not plan.is_left_open(position):
-            summary = {"type": "summary_text", "text": step.text}
+            summary = {"type": "summary_text", "text": planned.text}
             sealed = plan.make_id("encrypted", position)
-            yield self._event("item/completed", item={**item, "summary": [step.text]})
+            yield self._event("item/completed", item={**item, "summary": [planned.text]})
             yield self._add_output_item(
                 {"type": "reasoning", "id": id, "summary": [summary], "encrypted_content": sealed}
             )
 
-    def _call(self, plan: AnswerPlan, position: int, step: ScriptedCall) -> Messages:
+    def _call(self, plan: AnswerPlan, position: int, planned: ScriptedCall) -> Messages:
         if plan.is_left_open(position):
             return
         call = {
             "type": "function_call",
             "id": plan.make_id("fc", position),
-            "name": step.name,
-            "arguments": step.arguments,
+            "name": planned.name,
+            "arguments": planned.arguments,
             "call_id": plan.make_id("call", position),
         }
-        self._calls.append(call | ({"namespace": step.namespace} if step.namespace else {}))
+        self._calls.append(call | ({"namespace": planned.namespace} if planned.namespace else {}))
         yield self._add_output_item(self._calls[-1])
         if self.thread.behaviour.calls_early and len(self._calls) == 1:
             yield from self._request_call(self._calls[-1])
@@ -204,7 +204,7 @@ class ServerTurn:
         yield self._usage()
         body = self.thread.body()
         plan = self._model({**body, "input": [*body["input"], message("user", CHECKPOINT)]})
-        summary = "".join(step.text for step in plan.steps if isinstance(step, ScriptedMessage))
+        summary = "".join(planned.text for planned in plan.items if isinstance(planned, ScriptedMessage))
         self.thread.add_output([], plan.usage)
         yield self._raw({"id": plan.make_id("msg"), **message("assistant", summary)})
         id = plan.make_id("resp")
@@ -250,7 +250,7 @@ class ServerTurn:
         return self._event("turn/completed", turn=self.describe(status, error))
 
 
-_STEPS: dict[type[ScriptedItem], Callable[[ServerTurn, AnswerPlan, int, Any], Messages]] = {
+_EMITTERS: dict[type[ScriptedItem], Callable[[ServerTurn, AnswerPlan, int, Any], Messages]] = {
     ScriptedMessage: ServerTurn._message,
     ScriptedReasoning: ServerTurn._thought,
     ScriptedCall: ServerTurn._call,
