@@ -7,7 +7,6 @@ complete text, the complete part. Only the names differ.
 from collections.abc import Callable
 from typing import Any, Final
 
-
 from codexd.fronts.responses import objects
 from codexd.neutral import event as e
 from codexd.neutral.records import frozen
