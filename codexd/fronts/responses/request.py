@@ -6,6 +6,8 @@ where the response would be a different one.
 
 from typing import Final, Literal, cast
 
+from attrs import frozen
+
 from codexd.fronts import json_fields, parameters
 from codexd.fronts.compatibility import TOOL_EVENTS
 from codexd.fronts.dialect import RequestOptions
@@ -20,7 +22,7 @@ from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
 from codexd.fronts.responses.stored import ENCRYPTED_REASONING
 from codexd.fronts.responses.tools import DeclaredTools
 from codexd.neutral.stored import LoadedHistory
-from codexd.neutral.turn import Turn
+from codexd.neutral.turn import Sampling, Turn
 
 _ASKED: Final = ("model", "input", "instructions", "stream", "stream_options", "text", "service_tier")
 _TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls", "max_tool_calls")
@@ -46,6 +48,22 @@ _LOGPROBS: Final = "message.output_text.logprobs"
 _SUPPORTED_INCLUDES: Final = (ENCRYPTED_REASONING, _LOGPROBS)
 
 
+@frozen(kw_only=True)
+class _Parts:
+    """The parsed parts of a body that the turn is built from.
+
+    Attributes:
+        unused: the names of accepted fields without effect.
+    """
+
+    model: str
+    input_history: InputHistory
+    declared: DeclaredTools
+    extras: EchoedFields
+    unused: list[str]
+    text: Fields
+
+
 def decode_with_history(
     fields: Fields, options: RequestOptions, state: StateOptions, loaded: LoadedHistory
 ) -> DecodedResponsesRequest:
@@ -61,6 +79,20 @@ def decode_with_history(
         FaultError: `missing`, `wrong_type`, `wrong_value`, `unsupported`, `item_not_found` or
             `orphan_tool_output`, with the path of the invalid field as `param`.
     """
+    parts = _parse_parts(fields, options, state, loaded)
+    turn = _build_turn(fields, options, parts)
+    echo = build_echo(turn, parts.extras)
+    return DecodedResponsesRequest(
+        turn=turn,
+        stream=fields.flag("stream", False),
+        echo=echo,
+        storage=_storage_encoder(options, state, echo, parts.input_history, loaded) if state.store else None,
+        tool_events=TOOL_EVENTS in options.modes,
+    )
+
+
+def _parse_parts(fields: Fields, options: RequestOptions, state: StateOptions, loaded: LoadedHistory) -> _Parts:
+    """Parse the model, the input, the tools and the repeated fields; of several errors the first is reported."""
     model = fields.required_name("model")
     attachments.reject_attachments(fields)
     input_history = history.parse_input(fields, loaded, options.modes)
@@ -68,36 +100,42 @@ def decode_with_history(
     extras, unused = _parse_echoed_fields(fields, state, declared)
     text = fields.object("text") or Fields({}, "text")
     fields.object("stream_options")
-    ignored = (*unused, *declared.ignored, *input_history.ignored, *fields.ignored(KNOWN))
-    turn = Turn(
-        model=model,
-        items=tuple(input_history.items),
+    return _Parts(model=model, input_history=input_history, declared=declared, extras=extras, unused=unused, text=text)
+
+
+def _build_turn(fields: Fields, options: RequestOptions, parts: _Parts) -> Turn:
+    """Parse the remaining fields and build the turn."""
+    declared = parts.declared
+    return Turn(
+        model=parts.model,
+        items=tuple(parts.input_history.items),
         instructions=fields.text("instructions"),
         tools=declared.tools,
         tool_choice=declared.choice,
         parallel_tool_calls=fields.flag("parallel_tool_calls", True),
-        sampling=parameters.parse_sampling(
-            fields, "max_output_tokens", logprobs=_LOGPROBS in (fields.array("include") or ())
-        ),
+        sampling=_parse_sampling(fields),
         reasoning=parameters.parse_thinking(fields),
-        format=parameters.parse_format(text, "format"),
-        verbosity=text.choice("verbosity", parameters.VERBOSITIES),
+        format=parameters.parse_format(parts.text, "format"),
+        verbosity=parts.text.choice("verbosity", parameters.VERBOSITIES),
         service_tier=fields.text("service_tier"),
         principal=options.principal,
-        ignored=ignored[: json_fields.MAX_IGNORED],
+        ignored=_list_ignored(fields, parts),
         web_search=declared.web_search,
-        truncation=cast(Literal["auto", "disabled"], extras.truncation),
+        truncation=cast(Literal["auto", "disabled"], parts.extras.truncation),
         extra=fields.rest(_NOT_FORWARDED),
         calls_as_text=options.calls_as_text,
     )
-    repeated = build_echo(turn, extras)
-    return DecodedResponsesRequest(
-        turn=turn,
-        stream=fields.flag("stream", False),
-        echo=repeated,
-        storage=_storage_encoder(options, state, repeated, input_history, loaded) if state.store else None,
-        tool_events=TOOL_EVENTS in options.modes,
-    )
+
+
+def _parse_sampling(fields: Fields) -> Sampling:
+    logprobs = _LOGPROBS in (fields.array("include") or ())
+    return parameters.parse_sampling(fields, "max_output_tokens", logprobs=logprobs)
+
+
+def _list_ignored(fields: Fields, parts: _Parts) -> tuple[str, ...]:
+    """Return the paths of the fields without effect, as many as a header may list."""
+    ignored = (*parts.unused, *parts.declared.ignored, *parts.input_history.ignored, *fields.ignored(KNOWN))
+    return ignored[: json_fields.MAX_IGNORED]
 
 
 def _storage_encoder(
