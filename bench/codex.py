@@ -6,10 +6,11 @@ from pathlib import Path
 from codex_cli_bin import bundled_codex_path
 
 from bench.direct_child import DirectChild
-from bench.load import CHAT, RESPONSES, StreamClient
+from bench.load import CHAT, StreamClient
 from bench.meter import SHORT, Meter
 from bench.processes import ROOT, child_pids, run_daemon, run_scripted_model
 from bench.report import Figure, delta_figure, format_ratio, memory_figure, request_figure
+from bench.responses import measure_responses
 
 MODEL = "gpt-5.5"
 _LONG = "long: 4000"
@@ -38,26 +39,12 @@ def measure_instant_child(state: Path, turns: int) -> list[Figure]:
         meter.measure_requests(CHAT, 200)
         (per_request,) = meter.measure_requests(CHAT, turns)
         (per_delta,) = meter.measure_deltas(CHAT, _LONG, 20)
-        (unstored,) = meter.measure_requests(RESPONSES, turns, store=False)
-        (stored,) = meter.measure_requests(RESPONSES, turns)
-        (per_stored_delta,) = meter.measure_deltas(RESPONSES, _LONG, 20)
+        responses = measure_responses(meter, turns, _LONG, (per_request, per_delta), "delta")
         (rss,) = meter.resident_bytes()
     return [
         request_figure("CPU of a short streamed request", per_request, "1.5 ms"),
         delta_figure("CPU of a streamed delta", per_delta, "10 us"),
-        request_figure(
-            "CPU of a short response, not stored",
-            unstored,
-            "",
-            format_ratio(unstored, per_request, "a chat request"),
-        ),
-        request_figure("CPU of a short response, stored", stored, "", format_ratio(stored, unstored, "one not stored")),
-        delta_figure(
-            "CPU of a delta of a stored response",
-            per_stored_delta,
-            "",
-            format_ratio(per_stored_delta, per_delta, "a chat delta"),
-        ),
+        *responses,
         memory_figure("memory of the daemon", rss, "70 MB"),
     ]
 
@@ -108,7 +95,7 @@ def _home(state: Path, url: str) -> str:
 def _first_text(state: Path, port: int) -> tuple[float, float]:
     """Return the median seconds to the first text with codexd and without it, measured alternately."""
     direct = DirectChild(bundled_codex_path(), state / "home", state / "codexd")
-    client = StreamClient(port, CHAT)
+    client = StreamClient(port=port, name=CHAT)
     proxied, without = [], []
     for number in range(120):
         text = f"{SHORT}{number}"

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.instant_upstream import MODEL
-from bench.load import CHAT, RESPONSES
+from bench.load import CHAT
 from bench.meter import Meter
 from bench.processes import run_daemon, run_server
 from bench.report import Figure, delta_figure, format_ratio, memory_figure, request_figure
+from bench.responses import measure_responses
 from codexd.wire.json import Json
 
 _BARE = "a bare Twisted proxy"
@@ -49,7 +50,7 @@ def measure_upstream(state: Path, turns: int) -> list[Figure]:
 
 
 def _measure_basics(meter: Meter, turns: int) -> tuple[float, ...]:
-    """Return the cost of a short request, of a chunk, and of a chunk in its daemon_port write."""
+    """Return the cost of a short request, of a chunk, and of a chunk in its own write."""
     meter.measure_requests(CHAT, 200)
     (per_request,) = meter.measure_requests(CHAT, turns)
     (per_chunk,) = meter.measure_deltas(CHAT, "long", 20)
@@ -64,9 +65,7 @@ def _figures(bare: tuple[float, ...], meter: Meter, turns: int) -> list[Figure]:
     (many,) = meter.measure_requests(CHAT, turns, _MANY_CONNECTIONS)
     (with_tools,) = meter.measure_requests(CHAT, turns, tools=_TOOLS)
     (scanned_for_calls,) = meter.measure_deltas(CHAT, "long", 20, tools=_TOOLS)
-    (unstored,) = meter.measure_requests(RESPONSES, turns, store=False)
-    (stored,) = meter.measure_requests(RESPONSES, turns)
-    (per_stored_chunk,) = meter.measure_deltas(RESPONSES, "long", 20)
+    responses = measure_responses(meter, turns, "long", (per_request, per_chunk), "chunk")
     (after,) = meter.resident_bytes()
     return [
         request_figure(
@@ -101,19 +100,7 @@ def _figures(bare: tuple[float, ...], meter: Meter, turns: int) -> list[Figure]:
             "",
             format_ratio(per_single_chunk, bare[2], _BARE),
         ),
-        request_figure(
-            "CPU of a short response, not stored",
-            unstored,
-            "",
-            format_ratio(unstored, per_request, "a chat request"),
-        ),
-        request_figure("CPU of a short response, stored", stored, "", format_ratio(stored, unstored, "one not stored")),
-        delta_figure(
-            "CPU of a chunk of a stored response",
-            per_stored_chunk,
-            "",
-            format_ratio(per_stored_chunk, per_chunk, "a chat chunk"),
-        ),
+        *responses,
         memory_figure("memory of the daemon", after),
         memory_figure(f"growth over {5 * turns} requests", after - before),
     ]
