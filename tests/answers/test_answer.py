@@ -1,16 +1,18 @@
+from itertools import product
+
 from codexd.fronts.chat import DecodedChatRequest
 from codexd.fronts.chat.stream import ChatEncoder
 from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
+from tests.support.cases import each_set_up
 from tests.support.fake_backend import MODEL_FAILED, USAGE, message, text_answer
 from tests.support.http_cases import ChatTestCase
 
 
 class FailureTests(ChatTestCase):
     def test_a_failure_before_the_first_event_is_an_http_error_for_a_stream_too(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             (turn,) = self.ask(stream=stream)
             turn.emit(e.Failed(fault("rate_limited", retry_after_seconds=7.2)))
             response = self.connection.response
@@ -23,8 +25,7 @@ class FailureTests(ChatTestCase):
             self.assert_nothing_running()
 
     def test_a_back_end_that_refuses_is_an_http_error(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             self.server.backend.begin_errors = [fault("not_ready")]
             self.assertEqual(self.ask(stream=stream), [])
             response = self.connection.response
@@ -49,8 +50,7 @@ class FailureTests(ChatTestCase):
         self.assertEqual(turn.actions, [])
 
     def test_an_exception_in_begin_is_one_internal_error(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             self.server.backend.begin_errors = [ZeroDivisionError("secret")]
             self.ask(stream=stream)
             response = self.connection.response
@@ -60,8 +60,7 @@ class FailureTests(ChatTestCase):
             self.assert_nothing_running()
 
     def test_an_exception_in_the_encoder_is_one_internal_error_inside_the_stream(self) -> None:
-        feed = ChatEncoder.feed
-        self.patch(ChatEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
+        self.fail_at_text(ChatEncoder)
         turn = self.start_stream()
         turn.emit(e.Began(), e.MessageOpened(0, "m"))
         turn.emit(e.TextDelta(0, "a"), e.TextDelta(0, "b"))
@@ -112,26 +111,18 @@ class FailureTests(ChatTestCase):
         self.assertEqual(turn.actions, ["cancel"])
 
 
-def _raise_at_text(event: e.Event) -> e.Event:
-    if isinstance(event, e.TextDelta):
-        raise ValueError("secret")
-    return event
-
-
 class EndTests(ChatTestCase):
     """Law 6 (one end): an answer has exactly one end and nothing after it."""
 
     def test_nothing_follows_the_end(self) -> None:
-        for end in (e.Ended("stop"), e.Failed(MODEL_FAILED)):
-            for stream in (True, False):
-                self.setUp()
-                (turn,) = self.ask(stream=stream)
-                turn.emit(e.Began(), end)
-                before = self.connection.received
-                turn.emit(e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.Ended("stop"), e.Failed(MODEL_FAILED))
-                self.server.clock.advance(1000)
-                self.assertEqual(self.connection.received, before)
-                self.assertEqual(len(self.server.log.records), 1)
+        for end, stream in each_set_up(self, *product((e.Ended("stop"), e.Failed(MODEL_FAILED)), (True, False))):
+            (turn,) = self.ask(stream=stream)
+            turn.emit(e.Began(), end)
+            before = self.connection.received
+            turn.emit(e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.Ended("stop"), e.Failed(MODEL_FAILED))
+            self.server.clock.advance(1000)
+            self.assertEqual(self.connection.received, before)
+            self.assertEqual(len(self.server.log.records), 1)
 
     def test_nothing_follows_the_end_in_the_same_reactor_turn(self) -> None:
         turn = self.start_stream()
@@ -168,8 +159,7 @@ class ChoiceTests(ChatTestCase):
         self.assertEqual(self.texts()[-1], "[DONE]")
 
     def test_a_failed_choice_cancels_the_others_and_there_is_one_error(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             first, second, third = self.ask(n=3, stream=stream)
             first.emit(*text_answer())
             second.emit(e.Began())
@@ -181,8 +171,7 @@ class ChoiceTests(ChatTestCase):
             self.assert_nothing_running()
 
     def test_a_choice_that_cannot_begin_cancels_those_that_did_and_no_more_are_begun(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             self.server.backend.begin_errors = [None, fault("busy")]
             turns = self.ask(n=4, stream=stream)
             self.assertEqual([turn.actions for turn in turns], [["cancel"]])
@@ -212,20 +201,17 @@ class ChoiceTests(ChatTestCase):
 
 class ClientLeftTests(ChatTestCase):
     def test_every_choice_is_cancelled_at_once(self) -> None:
-        for stream in (True, False):
-            for events in ((), (e.Began(),)):
-                self.setUp()
-                turns = self.ask(n=2, stream=stream)
-                turns[0].emit(*events)
-                self.connection.disconnect()
-                self.assertEqual([turn.actions for turn in turns], [["cancel"], ["cancel"]])
-                self.assertEqual(self.server.log.records[0].outcome, "client_disconnected")
-                self.assertEqual(self.server.metric("codexd_client_disconnected_total"), 1)
-                self.assert_nothing_running()
+        for stream, events in each_set_up(self, *product((True, False), ((), (e.Began(),)))):
+            turns = self.ask(n=2, stream=stream)
+            turns[0].emit(*events)
+            self.connection.disconnect()
+            self.assertEqual([turn.actions for turn in turns], [["cancel"], ["cancel"]])
+            self.assertEqual(self.server.log.records[0].outcome, "client_disconnected")
+            self.assertEqual(self.server.metric("codexd_client_disconnected_total"), 1)
+            self.assert_nothing_running()
 
     def test_events_after_the_client_left_are_dropped(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             (turn,) = self.ask(stream=stream)
             self.connection.disconnect()
             turn.emit(*text_answer())
@@ -242,8 +228,7 @@ class ClientLeftTests(ChatTestCase):
         self.assert_nothing_running()
 
     def test_the_logged_status_is_499_if_none_was_sent(self) -> None:
-        for events, status in (((), 499), ((e.Began(),), 200)):
-            self.setUp()
+        for events, status in each_set_up(self, ((), 499), ((e.Began(),), 200)):
             self.start_stream().emit(*events)
             self.connection.disconnect()
             self.assertEqual(self.server.log.records[0].status, status)

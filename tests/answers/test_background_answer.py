@@ -3,21 +3,22 @@ from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.settings import Http
-from tests.support.fake_backend import MODEL_FAILED, USAGE, FakeTurn, message, text_answer
+from tests.support.fake_backend import BEGINNING, MODEL_FAILED, REST, USAGE, message, text_answer
 from tests.support.http_cases import ResponsesTestCase, event_types
 from tests.support.in_memory_server import InMemoryServer
 
-BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
-REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.UsageReported(USAGE), e.Ended("stop"))
-
 
 class BackgroundTestCase(ResponsesTestCase):
-    def start_background(self, **fields: object) -> FakeTurn:
-        """Start a background answer, whose client disconnects once it has the id."""
-        turn = self.ask(background=True, **fields)
-        self.background_id = self.response_id
-        self.connection.disconnect()
-        return turn
+    def emit_inside_begin(self, *events: e.Event) -> None:
+        """Make the back end emit and settle these events before `begin` returns."""
+        begin = self.server.backend.begin
+
+        def settling(turn: object, context: object, sink: object) -> object:
+            begun = begin(turn, context, sink)
+            self.server.backend.turns[-1].emit(*events)
+            return begun
+
+        self.patch(self.server.backend, "begin", settling)
 
     def status(self) -> str:
         return str(self.get(self.background_id).json["status"])
@@ -63,14 +64,7 @@ class BackgroundLifecycleTests(BackgroundTestCase):
         self.assertEqual(self.status(), "completed")
 
     def test_events_that_are_settled_inside_begin_wait_until_the_turn_has_begun(self) -> None:
-        begin = self.server.backend.begin
-
-        def settling(turn: object, context: object, sink: object) -> object:
-            begun = begin(turn, context, sink)
-            self.server.backend.turns[-1].emit(*text_answer())
-            return begun
-
-        self.patch(self.server.backend, "begin", settling)
+        self.emit_inside_begin(*text_answer())
         self.start_background()
         self.assertEqual(self.status(), "completed")
         self.assert_nothing_running()
@@ -104,24 +98,15 @@ class BackgroundFailureTests(BackgroundTestCase):
     def test_an_event_that_cannot_be_encoded_is_one_internal_failure(self) -> None:
         turn = self.start_background()
         turn.emit(*BEGINNING)
-        feed = ResponsesEncoder.feed
-        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
+        self.fail_at_text(ResponsesEncoder)
         turn.emit(*REST)
         self.assertEqual((self.status(), turn.actions), ("failed", ["cancel"]))
         self.assertEqual(self.server.metric("codexd_internal_error_total"), 1)
         self.assert_nothing_running()
 
     def test_an_event_that_cannot_be_encoded_inside_begin_cancels_the_model(self) -> None:
-        begin = self.server.backend.begin
-
-        def settling(turn: object, context: object, sink: object) -> object:
-            begun = begin(turn, context, sink)
-            self.server.backend.turns[-1].emit(*BEGINNING)
-            return begun
-
-        self.patch(self.server.backend, "begin", settling)
-        feed = ResponsesEncoder.feed
-        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
+        self.emit_inside_begin(*BEGINNING)
+        self.fail_at_text(ResponsesEncoder)
         turn = self.start_background()
         self.assertEqual((self.status(), turn.actions), ("failed", ["cancel"]))
 
@@ -142,12 +127,6 @@ class BackgroundFailureTests(BackgroundTestCase):
         turn.emit(e.MessageOpened(1, "m"), e.TextDelta(1, "a"), e.Failed(MODEL_FAILED))
         self.assertEqual(self.get(self.background_id).body, before)
         self.assert_nothing_running()
-
-
-def _raise_at_text(event: e.Event) -> e.Event:
-    if isinstance(event, e.TextDelta):
-        raise ValueError("secret")
-    return event
 
 
 class StoreFailureTests(BackgroundTestCase):
@@ -217,12 +196,7 @@ class DrainTests(BackgroundTestCase):
     def test_a_background_answer_that_takes_too_long_is_stored_as_failed_before_the_drain_ends(self) -> None:
         turn = self.start_background()
         turn.emit(*BEGINNING)
-        closed = self.server.active.drain()
-        self.store.delay_calls()
-        self.server.clock.advance(10)
-        self.assertEqual(turn.actions, ["cancel"])
-        self.assertNoResult(closed)
-        self.store.run_delayed_calls()
+        closed = self.drain_beyond_deadline(turn)
         self.successResultOf(closed)
         self.assertEqual(self.status(), "failed")
         self.assert_nothing_running()

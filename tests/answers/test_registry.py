@@ -5,9 +5,11 @@ from codexd.answers.registry import ActiveAnswers
 from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
+from tests.support.cases import each_set_up
 from tests.support.fake_backend import message
 from tests.support.http_cases import CHAT, ChatTestCase
-from tests.support.in_memory_server import chat, metric
+from tests.support.in_memory_server import chat
+from tests.support.metric_samples import metric
 
 
 class Activity:
@@ -96,8 +98,9 @@ class DrainTests(ChatTestCase):
         self.successResultOf(closed)
 
     def test_a_running_answer_that_takes_too_long_fails_and_its_model_is_cancelled(self) -> None:
-        for stream, events, status in ((True, (e.Began(),), 200), (True, (), 503), (False, (e.Began(),), 503)):
-            self.setUp()
+        for stream, events, status in each_set_up(
+            self, (True, (e.Began(),), 200), (True, (), 503), (False, (e.Began(),), 503)
+        ):
             (turn,) = self.ask(stream=stream)
             turn.emit(*events)
             closed = self.server.active.drain()

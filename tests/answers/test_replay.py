@@ -2,21 +2,12 @@ from codexd.answers.recording import Recording
 from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.settings import Http
-from tests.support.fake_backend import FakeTurn, text_answer
+from tests.support.fake_backend import BEGINNING, REST, text_answer
 from tests.support.http_cases import RESPONSES, ResponsesTestCase, event_types
 from tests.support.in_memory_server import BUFFER_BYTES, Connection, InMemoryServer
 
-BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
-REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.Ended("stop"))
-
 
 class ReplayTestCase(ResponsesTestCase):
-    def start_background(self) -> FakeTurn:
-        turn = self.ask(background=True)
-        self.background_id = self.response_id
-        self.connection.disconnect()
-        return turn
-
     def text(self, connection: Connection) -> str:
         events = connection.response.events
         return "".join(one["delta"] for one in events if one and one["type"] == "response.output_text.delta")
@@ -147,7 +138,7 @@ class SlowReplayTests(ReplayTestCase):
 
     def test_a_slow_client_neither_pauses_the_model_nor_fills_memory(self) -> None:
         self.emit_much()
-        self.assertLess(len(self.slow.transport._unread), 2 * BUFFER_BYTES)
+        self.assertLess(self.slow.transport.unread_bytes, 2 * BUFFER_BYTES)
         self.assertEqual(self.turn.actions, [])
 
     def test_a_slow_client_gets_everything_later(self) -> None:
@@ -212,13 +203,8 @@ class DrainTests(ReplayTestCase):
 
 
 class LargeReplayTests(ResponsesTestCase):
-    def background(self) -> FakeTurn:
-        turn = self.ask(background=True)
-        self.background_id = self.response_id
-        return turn
-
     def test_a_replay_is_active_until_its_client_has_read_it(self) -> None:
-        turn = self.background()
+        turn = self.start_background()
         deltas = [e.TextDelta(0, "x" * 100_000)] * 20
         turn.emit(e.Began(), e.MessageOpened(0, "msg_1"), *deltas, e.MessageClosed(0), e.Ended("stop"))
         replay = self.server.connect()
@@ -234,7 +220,7 @@ class LargeReplayTests(ResponsesTestCase):
         self.assert_nothing_running()
 
     def test_a_replay_whose_client_never_reads_the_end_is_dropped(self) -> None:
-        turn = self.background()
+        turn = self.start_background()
         turn.emit(e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, "x" * 100_000))
         turn.emit(e.MessageClosed(0), e.Ended("stop"))
         replay = self.server.connect()
@@ -245,7 +231,7 @@ class LargeReplayTests(ResponsesTestCase):
         self.assert_nothing_running()
 
     def test_a_position_ahead_of_a_running_answer_skips_what_it_names(self) -> None:
-        turn = self.background()
+        turn = self.start_background()
         replay = self.replay(self.background_id, "&starting_after=5")
         turn.emit(e.Began())
         turn.emit(e.Ended("stop"))

@@ -5,12 +5,10 @@ from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.http.request import Request
 from codexd.neutral import event as e
 from codexd.settings import Http
-from tests.support.fake_backend import MODEL_FAILED, FakeTurn, message, text_answer
+from tests.support.cases import each_set_up
+from tests.support.fake_backend import BEGINNING, MODEL_FAILED, REST, FakeTurn, message, text_answer
 from tests.support.http_cases import ResponsesTestCase, event_types
 from tests.support.in_memory_server import InMemoryServer
-
-BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
-REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.Ended("stop"))
 
 
 class StorageTests(ResponsesTestCase):
@@ -203,8 +201,7 @@ class ClientLeftTests(ResponsesTestCase):
         turn = self.ask(stream=True)
         turn.emit(*BEGINNING)
         self.stored_id = self.response_id
-        feed = ResponsesEncoder.feed
-        self.patch(ResponsesEncoder, "feed", lambda me, event, choice=0: feed(me, _raise_at_text(event), choice))
+        self.fail_at_text(ResponsesEncoder)
         turn.emit(*REST)
         self.assertEqual(event_types(self.connection)[-1], "failed")
         self.assertEqual(self.stored_response()["status"], "failed")
@@ -219,29 +216,17 @@ class ClientLeftTests(ResponsesTestCase):
         self.assert_nothing_running()
 
 
-def _raise_at_text(event: e.Event) -> e.Event:
-    if isinstance(event, e.TextDelta):
-        raise ValueError("secret")
-    return event
-
-
 class DrainTests(ResponsesTestCase):
     def test_an_answer_that_takes_too_long_is_stored_as_failed_before_it_is_sent(self) -> None:
         turn = self.ask(stream=True)
         turn.emit(*BEGINNING)
-        closed = self.server.active.drain()
-        self.store.delay_calls()
-        self.server.clock.advance(10)
-        self.assertEqual(turn.actions, ["cancel"])
-        self.assertNoResult(closed)
-        self.store.run_delayed_calls()
+        closed = self.drain_beyond_deadline(turn)
         self.assertEqual(event_types(self.connection)[-1], "failed")
         self.successResultOf(closed)
         self.assert_nothing_running()
 
     def test_draining_waits_until_the_end_is_stored(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             turn = self.ask(stream=stream)
             self.store.delay_calls()
             turn.emit(*text_answer())

@@ -41,12 +41,10 @@ from codexd.policy.flow import FlowLimits
 from codexd.settings import Http, Responses
 from codexd.tools.output_mode import OutputModes
 from codexd.wire import json
-from tests.support.fake_backend import MODEL_FAILED, FakeTurn, text_answer
+from tests.support.fake_backend import BEGINNING, MODEL_FAILED, REST, FakeTurn, text_answer
 from tests.support.in_memory_server import InMemoryServer, Response, chat
 from tests.support.list_writer import ListWriter
 
-BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
-REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.Ended("stop"))
 DELTA = "a" * 1000
 MESSAGES = "/v1/messages"
 

@@ -3,20 +3,22 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs import bindings as b
-from codexd.backs.commands import CallMethod
 from codexd.backs.thread import Thread
 from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.reply import fold
-from codexd.neutral.turn import FilePart, Message, TextPart, ToolChoice, Turn, WebSearch
+from codexd.neutral.turn import Message, TextPart, ToolChoice, Turn, WebSearch
 from codexd.wire import json
 from tests.support.thread_harness import (
     ASKED,
+    BINARY,
+    CLOSE,
     HELLO,
+    INTERRUPT,
     PLAIN,
     THREAD,
     TURN,
+    USAGE,
     WITH_TOOL,
     ThreadHarness,
     delta,
@@ -35,11 +37,6 @@ from tests.support.thread_harness import (
     turn_started,
     usage_updated,
 )
-
-INTERRUPT = CallMethod("interrupt", b.TurnInterrupt(THREAD, TURN))
-CLOSE = CallMethod("close", b.Unsubscribe(THREAD))
-USAGE = e.Usage(input_tokens=10, cached_tokens=3, output_tokens=5, reasoning_tokens=1)
-BINARY = (FilePart("data:application/pdf;base64,JVBERi0="),)
 
 
 class OpeningTests(SynchronousTestCase):

@@ -2,12 +2,13 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.backs import bindings as b
-from codexd.backs.commands import CallMethod, SendError
+from codexd.backs.commands import SendError
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from tests.support.thread_harness import (
     ASKED,
+    CLOSE,
+    INTERRUPT,
     THREAD,
     TURN,
     WITH_TOOL,
@@ -24,9 +25,6 @@ from tests.support.thread_harness import (
     turn_notification,
     turn_started,
 )
-
-INTERRUPT = CallMethod("interrupt", b.TurnInterrupt(THREAD, TURN))
-CLOSE = CallMethod("close", b.Unsubscribe(THREAD))
 
 
 class EndingTests(SynchronousTestCase):

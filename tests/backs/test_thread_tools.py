@@ -8,9 +8,11 @@ from codexd.backs.commands import CallMethod, SendError, SendResult
 from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError
 from codexd.neutral.reply import fold
-from codexd.neutral.turn import FilePart, TextPart, Tool, ToolChoice, ToolResult, WebSearch, WebSearchCall
+from codexd.neutral.turn import TextPart, Tool, ToolChoice, ToolResult, WebSearch, WebSearchCall
 from codexd.wire.jsonrpc import RpcRequest
 from tests.support.thread_harness import (
+    BINARY,
+    USAGE,
     WITH_TOOL,
     ThreadHarness,
     delta,
@@ -26,9 +28,7 @@ from tests.support.thread_harness import (
     turn_started,
 )
 
-USAGE = e.Usage(input_tokens=10, cached_tokens=3, output_tokens=5, reasoning_tokens=1)
 ONE_AT_A_TIME = evolve(WITH_TOOL, parallel_tool_calls=False)
-BINARY = (FilePart("data:application/pdf;base64,JVBERi0="),)
 
 
 def answered(request: int, text: str = "fine", success: bool = True) -> SendResult:

@@ -174,7 +174,7 @@ class RefusalTests(BackendTestCase):
 
     def assertNothingLeft(self) -> None:
         self.codex.reactor.advance(0)
-        (worker,) = self.codex.children._pools["plain"].workers
+        (worker,) = self.codex.pool.workers
         self.assertEqual((len(worker._sessions), self.codex.threads), (0, 0))
 
 

@@ -41,6 +41,7 @@ class HandshakeTests(SynchronousTestCase):
         def answer(line: bytes) -> list[bytes]:
             message = json.decode(line)
             if message["method"] == method:
+                self.server.calls.append((method, message["params"]))
                 return [jsonrpc.encode_response(message["id"], result)]
             return receive(line)
 
@@ -79,7 +80,7 @@ class HandshakeTests(SynchronousTestCase):
         found = Deferred.fromCoroutine(run_exchange(self.peer, self.protocol.list_models()))
         self.clock.advance(0)
         self.assertEqual(self.successResultOf(found), ())
-        self.assertEqual(self.peer._last_id, MAX_PAGES)
+        self.assertEqual(len(self.server.calls_to("model/list")), MAX_PAGES)
 
     def test_a_call_that_is_not_answered_fails_at_its_deadline(self) -> None:
         self.server.ignored_methods.add("config/read")

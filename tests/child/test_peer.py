@@ -12,7 +12,7 @@ from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from codexd.wire import json, jsonrpc
 from tests.support.chunking import chunkings
-from tests.support.in_memory_server import metric
+from tests.support.metric_samples import metric
 
 SECONDS = 30.0
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.child.pool import Pool
 from codexd.neutral.fault import FaultError
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings
@@ -16,9 +15,6 @@ class PoolTests(SynchronousTestCase):
     def make(self, workers: int = 3, turns: int = 2) -> InMemoryCodex:
         settings = Settings(codex=CodexSettings(workers=workers, turns_per_worker=turns))
         return InMemoryCodex(state=Path(self.mktemp()), settings=settings)
-
-    def pool(self, codex: InMemoryCodex) -> Pool:
-        return codex.children._pools["plain"]
 
     def test_the_first_child_starts_alone(self) -> None:
         codex = self.make()
@@ -55,7 +51,7 @@ class PoolTests(SynchronousTestCase):
         codex.start()
         for _ in range(5):
             codex.ask(turn("hang:"))
-        self.assertEqual([worker.running for worker in self.pool(codex).workers], [2, 2, 1])
+        self.assertEqual([worker.running for worker in codex.pool.workers], [2, 2, 1])
 
     def test_when_all_are_full_turns_are_refused_until_one_ends(self) -> None:
         codex = self.make()
@@ -73,7 +69,7 @@ class PoolTests(SynchronousTestCase):
         codex.reactor.children[0].exit(1)
         for _ in range(2):
             codex.ask(turn("hang:"))
-        self.assertEqual([worker.running for worker in self.pool(codex).workers], [0, 2])
+        self.assertEqual([worker.running for worker in codex.pool.workers], [0, 2])
         with self.assertRaises(FaultError) as refused:
             codex.begin(turn("hang:"))
         self.assertEqual(refused.exception.fault.kind, "busy")
@@ -81,5 +77,5 @@ class PoolTests(SynchronousTestCase):
     def test_with_no_child_up_turns_are_refused(self) -> None:
         codex = self.make(workers=1)
         with self.assertRaises(FaultError) as refused:
-            self.pool(codex).choose_worker()
+            codex.pool.choose_worker()
         self.assertEqual(refused.exception.fault.kind, "not_ready")

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from codexd.child.process import MAX_STDERR_LINE_BYTES, ChildProcess, Command, launch
+from tests.support.cases import each_set_up
 from tests.support.fake_process import FakeProcess, ProcessReactor
 
 COMMAND = Command("/opt/codex", ("app-server", "-c", "a=b"), {"OPENAI_API_KEY": "sk-secret"}, "/srv")
@@ -115,8 +116,7 @@ class PipeTests(ProcessTestCase):
 
 class SignalTests(ProcessTestCase):
     def test_the_exit_is_described(self) -> None:
-        for signal, words in (("TERM", "killed by SIGTERM"), ("KILL", "killed by SIGKILL")):
-            self.setUp()
+        for signal, words in each_set_up(self, ("TERM", "killed by SIGTERM"), ("KILL", "killed by SIGKILL")):
             self.start()
             self.child.send_signal(signal)
             self.reactor.advance(0)

@@ -103,7 +103,7 @@ class CancelTests(SessionTestCase):
     def test_the_capacity_is_free_at_once(self) -> None:
         asked = self.codex.ask(turn("hang:"))
         self.codex.process.holds_output = True
-        (worker,) = self.codex.children._pools["plain"].workers
+        (worker,) = self.codex.pool.workers
         asked.cancel()
         self.assertEqual(worker.running, 0)
 

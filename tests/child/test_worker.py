@@ -25,7 +25,7 @@ class WorkerTestCase(SynchronousTestCase):
 
     @property
     def worker(self) -> Worker:
-        return self.codex.children._pools["plain"].workers[0]
+        return self.codex.pool.workers[0]
 
     def ask_back(self, method: str, params: Json) -> jsonrpc.RpcMessage | None:
         """Send a request as the child; return the reply it got."""
@@ -209,7 +209,7 @@ class StderrTests(WorkerTestCase):
     def test_stderr_is_not_redacted_if_the_setting_says_so(self) -> None:
         codex = InMemoryCodex.started(Path(self.mktemp()), Settings(codex=CodexSettings(log_stderr=True)))
         codex.ask(turn("say: hi"))
-        self.assertFalse(codex.children._pools["plain"].workers[0]._stderr_log._redacting)
+        self.assertFalse(codex.pool.workers[0]._stderr_log._redacting)
 
 
 class PauseTests(WorkerTestCase):

@@ -3,6 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.http.channel import Channel
 from codexd.neutral import event as e
 from codexd.settings import Http
+from tests.support.cases import each_set_up
 from tests.support.fake_backend import text_answer
 from tests.support.in_memory_server import BUFFER_BYTES, InMemoryServer, chat, request
 
@@ -27,7 +28,8 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertEqual(self.server.metric("codexd_malformed_request_total"), 1)
 
     def test_malformed_http_is_refused_with_an_error_body(self) -> None:
-        for data in (
+        for data in each_set_up(
+            self,
             b"hello\r\n",
             b"GET / HTTP/3.0\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -40,7 +42,6 @@ class RequestHeadTests(SynchronousTestCase):
             b"POST / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\n",
             b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
         ):
-            self.setUp()
             self.connection.send(data)
             self.assert_refused(400)
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from codexd.wire.json import Json, decode
 from tests.support import chat_stream
 from tests.support.live_daemon import CHAT, LiveTestCase, message, user
+from tests.support.sdk_values import TWO_CALLS, Sum, messages_after_calls
 
 CHUNKS: TypeAdapter[Any] = TypeAdapter(ChatCompletionChunk)
 COMPLETIONS: TypeAdapter[Any] = TypeAdapter(ChatCompletion)
@@ -20,25 +21,7 @@ WEATHER: Json = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
-TWO_CALLS = 'call: weather {"city":"Oslo"}\ncall: weather {"city":"Rome"}'
 FAULTY = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there \u0000 end'
-
-
-class Sum(BaseModel):
-    """The type of a structured answer."""
-
-    a: int
-    b: int
-
-
-def results(completion: Any, *texts: str) -> list[Json]:
-    """Build the messages that follow a completion with calls: the completion and a result for each call."""
-    said = completion.choices[0].message
-    answers = [
-        {"role": "tool", "tool_call_id": call.id, "content": text}
-        for call, text in zip(said.tool_calls, texts, strict=True)
-    ]
-    return [said.model_dump(exclude_none=True), *answers]
 
 
 class ChatTests(LiveTestCase):
@@ -91,7 +74,7 @@ class ChatTests(LiveTestCase):
         self.assertEqual((call.type, call.function.name), ("function", "weather"))
         self.assertEqual(call.function.arguments, text.removeprefix("call: weather "))
         reply = self.daemon.client().chat.completions.create(
-            model="scripted", messages=[*user(text), *results(asked, "4 degrees")], tools=[WEATHER]
+            model="scripted", messages=[*user(text), *messages_after_calls(asked, "4 degrees")], tools=[WEATHER]
         )
         self.assertEqual(reply.choices[0].message.content, "tool said: 4 degrees")
 
@@ -104,7 +87,7 @@ class ChatTests(LiveTestCase):
             calls = called.choices[0].message.tool_calls
             cities = [decode(call.function.arguments)["city"] for call in calls]
             self.assertEqual((cities, called.choices[0].finish_reason), (["Oslo", "Rome"], "tool_calls"))
-            said, *answers = results(called, "cold", "warm")
+            said, *answers = messages_after_calls(called, "cold", "warm")
             history = [*user(TWO_CALLS), said, *answers[order]]
             with client.chat.completions.stream(**asked, messages=history) as stream:
                 reply = stream.get_final_completion()
@@ -117,13 +100,13 @@ class ChatTests(LiveTestCase):
             called = self.daemon.client().chat.completions.create(messages=history, **more)
             (call,) = called.choices[0].message.tool_calls
             self.assertEqual(decode(call.function.arguments), {"city": city})
-            history += results(called, city)
+            history += messages_after_calls(called, city)
         reply = self.daemon.client().chat.completions.create(messages=history, **more)
         self.assertEqual(reply.choices[0].message.content, "tool said: Oslo | Rome")
 
     def test_a_result_may_be_parts_and_may_be_empty(self) -> None:
         asked = self.ask(TWO_CALLS, tools=[WEATHER])
-        said, first, second = results(asked, "x", "")
+        said, first, second = messages_after_calls(asked, "x", "")
         first["content"] = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
         answer = self.daemon.chat_text([*user(TWO_CALLS), said, first, second], tools=[WEATHER])
         self.assertEqual(answer, "tool said: in parts | ")

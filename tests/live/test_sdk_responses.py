@@ -3,11 +3,12 @@
 from typing import Any
 
 from openai.types.responses import Response, ResponseStreamEvent
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from codexd.wire.json import Json, decode, encode
 from tests.support import responses_stream
 from tests.support.live_daemon import RESPONSES, LiveTestCase
+from tests.support.sdk_values import TWO_CALLS, Sum
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
@@ -24,16 +25,8 @@ WEATHER: Json = {
     },
     "strict": True,
 }
-TWO_CALLS = 'call: weather {"city":"Oslo"}\ncall: weather {"city":"Rome"}'
 FAULTY = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there \u0000 end'
 OWN = ("id", "item_id", "created_at", "completed_at")
-
-
-class Sum(BaseModel):
-    """The type of a structured answer."""
-
-    a: int
-    b: int
 
 
 def outputs(response: Any, *texts: str) -> list[Json]:

@@ -3,8 +3,8 @@
 import openai
 
 from codexd.wire.json import Json
-from tests.live.test_sdk_responses import Sum
 from tests.support.live_responses import NOTE, StoredResponsesTestCase, plain, result
+from tests.support.sdk_values import Sum
 
 SEALED = "reasoning.encrypted_content"
 CALL = 'thinking: which\ncall: note {"x":1}\nthen: say: noted'

@@ -4,13 +4,14 @@ from typing import Any
 
 import openai
 from openai.types.chat import ChatCompletionChunk
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from codexd.wire.json import Json, decode
 from tests.support import chat_stream
 from tests.support.faulty_upstream import VECTOR
 from tests.support.live_daemon import CHAT, message
 from tests.support.live_upstreams import BARE, FAULTY, NEAR, UpstreamTestCase, servers
+from tests.support.sdk_values import TWO_CALLS, Sum, messages_after_calls
 
 CHUNKS: TypeAdapter[Any] = TypeAdapter(ChatCompletionChunk)
 
@@ -22,7 +23,6 @@ WEATHER: Json = {
         "strict": False,
     },
 }
-TWO_CALLS = 'call: weather {"city":"Oslo"}\ncall: weather {"city":"Rome"}'
 ANY_TEXT = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there end'
 
 SAMPLING: dict[str, Any] = {
@@ -41,23 +41,6 @@ SAMPLING: dict[str, Any] = {
     "tools": [WEATHER],
 }
 OF_ITS_OWN: Json = {"top_k": 5, "chat_template_kwargs": {"enable_thinking": False}}
-
-
-class Sum(BaseModel):
-    """The type of a structured answer."""
-
-    a: int
-    b: int
-
-
-def results(completion: Any, *texts: str) -> list[Json]:
-    """Build the messages that follow a completion with calls: the completion and a result for each call."""
-    said = completion.choices[0].message
-    answers = [
-        {"role": "tool", "tool_call_id": call.id, "content": text}
-        for call, text in zip(said.tool_calls, texts, strict=True)
-    ]
-    return [said.model_dump(exclude_none=True), *answers]
 
 
 class ChatTests(UpstreamTestCase):
@@ -104,7 +87,7 @@ class ChatTests(UpstreamTestCase):
             calls = called.choices[0].message.tool_calls
             cities = [decode(call.function.arguments)["city"] for call in calls]
             self.assertEqual((cities, called.choices[0].finish_reason), (["Oslo", "Rome"], "tool_calls"))
-            said, *answers = results(called, "cold", "warm")
+            said, *answers = messages_after_calls(called, "cold", "warm")
             reply = self.ask([*history, said, *answers[order]], tools=[WEATHER])
             self.assertEqual(reply.choices[0].message.content, "tool said: cold | warm")
 

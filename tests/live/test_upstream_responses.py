@@ -5,12 +5,13 @@ from itertools import count
 from typing import Any
 
 from openai.types.responses import Response, ResponseStreamEvent
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
 from tests.support.live_daemon import RESPONSES
 from tests.support.live_upstreams import NEAR, UpstreamTestCase
+from tests.support.sdk_values import TWO_CALLS, Sum
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
@@ -21,15 +22,7 @@ WEATHER: Json = {
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     "strict": False,
 }
-TWO_CALLS = 'call: weather {"city":"Oslo"}\ncall: weather {"city":"Rome"}'
 TEXT = 'say: book 100 haha\n\n  "quoted" \\n ☃ 🂡 tab\there end'
-
-
-class Sum(BaseModel):
-    """The type of a structured answer."""
-
-    a: int
-    b: int
 
 
 class ResponsesTests(UpstreamTestCase):

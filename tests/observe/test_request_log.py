@@ -6,7 +6,8 @@ from codexd.context import RequestRecord
 from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
-from tests.support.in_memory_server import MemoryLog, metric
+from tests.support.in_memory_server import MemoryLog
+from tests.support.metric_samples import metric
 
 
 class RequestLoggerTests(SynchronousTestCase):

@@ -255,7 +255,7 @@ class BackendMachine(RuleBasedStateMachine):
 
     @property
     def _workers(self) -> tuple[Any, ...]:
-        return self.codex.children._pools["plain"].workers
+        return self.codex.pool.workers
 
     @property
     def _living(self) -> list[FakeCodexProcess]:

@@ -125,3 +125,6 @@ def message(*pieces: str, index: int = 0) -> Iterator[e.Event]:
 
 USAGE = e.Usage(input_tokens=7, cached_tokens=3, output_tokens=2, reasoning_tokens=1)
 MODEL_FAILED = fault("model_failed")
+BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
+REST = (e.TextDelta(0, "lo"), e.MessageClosed(0), e.UsageReported(USAGE), e.Ended("stop"))
+"""The rest of an answer after `BEGINNING`."""

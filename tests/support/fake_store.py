@@ -16,6 +16,7 @@ from zope.interface import implementer
 from codexd.interfaces import IResponseStore, IStore
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
+from tests.support.delayed_calls import DelayedCalls
 
 T = TypeVar("T")
 Placed = dict[int, StoredItem]
@@ -82,7 +83,7 @@ class _RequestCalls:
 
 
 @implementer(IStore)
-class FakeStore:
+class FakeStore(DelayedCalls):
     """Stores responses and conversations in memory.
 
     Args:
@@ -95,6 +96,7 @@ class FakeStore:
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self.calls: list[str] = []
         self.request_ids: list[str] = []
         self.calling = ""
@@ -103,29 +105,12 @@ class FakeStore:
         self._responses: list[_Response] = []
         self._conversations: list[_Conversation] = []
         self._failing = 0
-        self._delays = False
-        self._waiting: list[Callable[[], None]] = []
 
-    # Controls for tests.
-
-    def delay_calls(self) -> None:
-        """Delay calls from now on; they take effect in `run_delayed_calls`."""
-        self._delays = True
-
-    def run_delayed_calls(self) -> None:
-        """Run the delayed calls in order, and later calls at once."""
-        self._delays = False
-        while self._waiting and not self._delays:
-            self._waiting.pop(0)()
+    # Controls for tests, beyond those of DelayedCalls.
 
     def fail(self, calls: int = 1) -> None:
         """Make the next calls fail without an effect, as on a full disk."""
         self._failing += calls
-
-    @property
-    def waiting(self) -> int:
-        """The number of delayed calls."""
-        return len(self._waiting)
 
     # IStore
 
@@ -259,9 +244,7 @@ class FakeStore:
             else:
                 deferred.callback(work())
 
-        self._waiting.append(answer)
-        if not self._delays:
-            self.run_delayed_calls()
+        self._run_or_delay(answer)
         return deferred
 
     def _find_response(self, owner: str, id: str) -> _Response | None:

@@ -24,6 +24,7 @@ from codexd.upstream.endpoints import AbortingEndpoint
 from codexd.upstream.read_dispatcher import ReadDispatcher
 from codexd.wire.json import Json, decode
 from tests.support.contexts import context as make_context
+from tests.support.metric_samples import metric
 from tests.support.recording_sink import RecordingSink
 
 TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("hi"),)),))
@@ -96,12 +97,16 @@ class _Endpoints:
 
 
 class UpstreamHarness:
-    """An upstream back end over fake connections."""
+    """An upstream back end over fake connections.
+
+    Attributes:
+        connections: the connections so far, oldest first.
+    """
 
     def __init__(self, settings: Upstream = SETTINGS, key: str | None = "sk-secret") -> None:
         self.clock = MemoryReactorClock()
         self.metrics = Metrics()
-        self._connections: list[FakeConnection] = []
+        self.connections: list[FakeConnection] = []
         pool, reads = HTTPConnectionPool(self.clock), ReadDispatcher()
         agent = Agent.usingEndpointFactory(self.clock, _Endpoints(self.clock, reads), pool)
         self.client = UpstreamClient(agent, settings.base_url, key, self.clock, pool, reads)
@@ -133,23 +138,23 @@ class UpstreamHarness:
     @property
     def latest(self) -> FakeConnection | None:
         """The last connection made, if any."""
-        return self._connections[-1] if self._connections and self._connections[-1].protocol is not None else None
+        return self.connections[-1] if self.connections and self.connections[-1].protocol is not None else None
 
     def accept(self) -> FakeConnection:
         """Accept the last connection attempt; return the previous connection if the client reuses it."""
-        if len(self._connections) == self.connection_count:
-            return self._connections[-1]
+        if len(self.connections) == self.connection_count:
+            return self.connections[-1]
         factory = self.clock.tcpClients[-1][2]
         connection = FakeConnection(self.clock)
         connection.protocol = factory.buildProtocol(None)
-        self._connections.append(connection)
+        self.connections.append(connection)
         connection.protocol.makeConnection(connection)
         return connection
 
     def refuse(self) -> None:
         """Refuse the last connection attempt."""
         factory = self.clock.tcpClients[-1][2]
-        self._connections.append(FakeConnection(self.clock))
+        self.connections.append(FakeConnection(self.clock))
         factory.clientConnectionFailed(self.clock.connectors[-1], Failure(ConnectionRefusedError()))
 
     def counter(self, name: str) -> float:
@@ -158,6 +163,4 @@ class UpstreamHarness:
 
     def metric(self, name: str) -> float:
         """Return the value of a metric by its name with labels; 0 if it has no such sample."""
-        lines = self.metrics.render().decode().splitlines()
-        found = (line.rpartition(" ")[2] for line in lines if line.startswith(f"codexd_{name} "))
-        return float(next(found, 0))
+        return metric(self.metrics, f"codexd_{name}")

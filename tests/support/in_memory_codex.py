@@ -12,6 +12,7 @@ from zope.interface import implementer
 from codexd.child.backend import ChildBackend
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
+from codexd.child.pool import Pool
 from codexd.context import RequestContext
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import COUNTERS, Metrics
@@ -21,6 +22,7 @@ from codexd.wire.jsonl import LineSplitter
 from tests.support.contexts import context as make_context
 from tests.support.fake_app_server import FakeAppServer
 from tests.support.fake_process import Command, FakeProcess, ProcessReactor
+from tests.support.metric_samples import find_sample
 from tests.support.recording_sink import RecordingSink, StartedTurn
 
 CATALOG = json.encode({"models": [{"slug": "gpt", "tool_mode": "code"}]})
@@ -167,6 +169,11 @@ class InMemoryCodex:
         return self.children.backend
 
     @property
+    def pool(self) -> Pool:
+        """The pool of the plain profile."""
+        return self.children._pools["plain"]
+
+    @property
     def process(self) -> FakeCodexProcess:
         return self.reactor.child
 
@@ -188,7 +195,7 @@ class InMemoryCodex:
     def metric(self, name: str) -> float:
         """Return the value of a metric, without the prefix `codexd_` and the suffix `_total`."""
         sample = f"codexd_{name}_total" if name in COUNTERS else f"codexd_{name}"
-        found = self.metrics._registry.get_sample_value(sample)
+        found = find_sample(self.metrics.render(), sample)
         assert found is not None, name
         return found
 

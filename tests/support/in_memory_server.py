@@ -22,6 +22,7 @@ from codexd.settings import Codex, Http, Responses, Settings
 from codexd.wire import json
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_store import FakeStore
+from tests.support.metric_samples import metric
 
 BUFFER_BYTES = 2**16
 """A transport pauses its producer when it buffers more than this."""
@@ -83,6 +84,11 @@ class ReaderTransport(StringTransportWithDisconnection):
         elif len(self._unread) > BUFFER_BYTES and self.producer is not None and not self.paused:
             self.paused = True
             self.producer.pauseProducing()
+
+    @property
+    def unread_bytes(self) -> int:
+        """The size of what was written and the client has not read."""
+        return len(self._unread)
 
     def writeSequence(self, data: list[bytes]) -> None:
         self.write(b"".join(data))
@@ -337,14 +343,6 @@ class InMemoryServer:
     def metric(self, name: str, **labels: str) -> float:
         """Return the value of a metric."""
         return metric(self.metrics, name, **labels)
-
-
-def metric(metrics: Metrics, name: str, **labels: str) -> float:
-    """Return the value of a metric; 0 if it has no sample with these labels."""
-    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
-    start = f"{name}{{{inside}}} " if labels else f"{name} "
-    lines = metrics.render().decode().splitlines()
-    return next((float(line.removeprefix(start)) for line in lines if line.startswith(start)), 0.0)
 
 
 def chat(**fields: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, execute
 
 from codexd.neutral.stored import StoredItem, StoredResponse
 from codexd.store.connection import IN_MEMORY, prepare
+from tests.support.delayed_calls import DelayedCalls
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ def stored_response(id: str, previous: str | None = None, **others: Any) -> Stor
     return StoredResponse(id=id, previous=previous, **said)
 
 
-class InlineExecutor:
+class InlineExecutor(DelayedCalls):
     """Runs work at once in the caller's thread, unless calls are delayed.
 
     Attributes:
@@ -45,28 +46,15 @@ class InlineExecutor:
     """
 
     def __init__(self, path: str = IN_MEMORY, sync: bool = False, reactor: object = None) -> None:
+        super().__init__()
         self.connection = open_database(path)
         self.runs = 0
         self.closed = False
-        self._delays = False
-        self._waiting: list[Callable[[], None]] = []
-
-    def delay_calls(self) -> None:
-        """Delay work from now on."""
-        self._delays = True
-
-    def run_delayed_calls(self) -> None:
-        """Run the delayed work in order, and later work at once."""
-        self._delays = False
-        while self._waiting:
-            self._waiting.pop(0)()
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
         self.runs += 1
         result: Deferred[T] = Deferred()
-        self._waiting.append(lambda: execute(work, self.connection).chainDeferred(result))
-        if not self._delays:
-            self.run_delayed_calls()
+        self._run_or_delay(lambda: execute(work, self.connection).chainDeferred(result))
         return result
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire.json import Json, encode
 from tests.support.http_client import HttpResponse, PendingRequest, free_port, request
+from tests.support.metric_samples import find_sample
 from tests.support.processes import TIMEOUT_SECONDS, children, start, wait_until
 from tests.support.provider_process import ROOT, ProviderProcess
 
@@ -195,11 +196,7 @@ class Daemon:
 
     def metric(self, name: str) -> float:
         """Return the value of a metric by its name with labels; 0 if it has no such sample."""
-        for line in self.get("/metrics").body.decode().splitlines():
-            sample, _, value = line.rpartition(" ")
-            if sample == name:
-                return float(value)
-        return 0.0
+        return find_sample(self.get("/metrics").body, name) or 0.0
 
     # Requests.
 

@@ -3,15 +3,13 @@
 from typing import Any
 
 from codexd.fronts import responses
-from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
 from codexd.neutral.fault import Fault, FaultError
 from codexd.neutral.reply import Reply
 from codexd.neutral.stored import LoadedHistory, ResponseState, StoredItem, StoredResponse
 from codexd.wire.json import Json, decode, encode
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import SOMEONE, decode_request
-
-STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 
 
 def stored_item(**body: Any) -> StoredItem:
@@ -23,7 +21,7 @@ def stored_response(reply: Reply, state: ResponseState = "over", **fields: Any) 
     """Build the stored response of a request with a model, an input and these fields."""
     keeping = decode_request(**fields).storage
     assert keeping is not None
-    return keeping.encode(reply, STAMP, state)
+    return keeping.encode(reply, RESPONSES_IDENTITY, state)
 
 
 def history(*answers: StoredResponse) -> LoadedHistory:

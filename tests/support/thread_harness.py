@@ -9,9 +9,9 @@ from codexd.backs import bindings as b
 from codexd.backs.commands import CallFailed, CallMethod, CallSucceeded, CallTag, Command, Output, SendError, SendResult
 from codexd.backs.profile import Profile
 from codexd.backs.thread import Thread
-from codexd.neutral.event import Event, Failed
+from codexd.neutral.event import Event, Failed, Usage
 from codexd.neutral.fault import Fault
-from codexd.neutral.turn import Message, TextPart, Tool, ToolResult, Turn
+from codexd.neutral.turn import FilePart, Message, TextPart, Tool, ToolResult, Turn
 from codexd.wire import jsonrpc
 from codexd.wire.json import Json
 from codexd.wire.jsonl import LineSplitter
@@ -30,6 +30,12 @@ WEATHER = Tool(
 )
 ASKED = Turn(model="m1", items=(HELLO,))
 WITH_TOOL = Turn(model="m1", items=(HELLO,), tools=(WEATHER,))
+INTERRUPT = CallMethod("interrupt", b.TurnInterrupt(THREAD, TURN))
+CLOSE = CallMethod("close", b.Unsubscribe(THREAD))
+USAGE = Usage(input_tokens=10, cached_tokens=3, output_tokens=5, reasoning_tokens=1)
+"""The usage of `response_completed`."""
+BINARY = (FilePart("data:application/pdf;base64,JVBERi0="),)
+"""Parts that an app-server does not accept."""
 
 
 def result(call_id: str, text: str = "fine") -> ToolResult:

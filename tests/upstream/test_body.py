@@ -10,6 +10,7 @@ from twisted.web.http import PotentialDataLoss
 
 from codexd.upstream.body import DRAIN_BYTES, DRAIN_SECONDS, BodyCollector, StreamedBody
 from codexd.upstream.read_dispatcher import ReadDispatcher
+from tests.support.cases import each_set_up
 
 
 class RecordingReceiver:
@@ -38,8 +39,7 @@ class StreamedBodyTests(SynchronousTestCase):
         self.body.makeConnection(self.transport)
 
     def test_both_regular_ends_end_the_body_without_a_reason(self) -> None:
-        for reason in (ResponseDone(), PotentialDataLoss()):
-            self.setUp()
+        for reason in each_set_up(self, ResponseDone(), PotentialDataLoss()):
             self.body.dataReceived(b"a")
             self.body.connectionLost(Failure(reason))
             self.assertEqual((self.receiver.data, self.receiver.ends), (b"a", [None]))
@@ -61,8 +61,7 @@ class StreamedBodyTests(SynchronousTestCase):
         self.assertEqual((self.receiver.pieces, self.receiver.ends), ([b"ab", b"cd"], [None]))
 
     def test_a_body_that_is_over_is_neither_drained_nor_aborted(self) -> None:
-        for detach in (StreamedBody.drain, StreamedBody.abort):
-            self.setUp()
+        for detach in each_set_up(self, StreamedBody.drain, StreamedBody.abort):
             self.receiver.body_received = lambda _, detach=detach: detach(self.body)  # type: ignore[method-assign]
             self.read(b"a", reason=ResponseDone())
             self.assertEqual((self.clock.getDelayedCalls(), self.receiver.ends), ([], []))

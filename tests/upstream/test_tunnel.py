@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.upstream.tunnel import ConnectTunnelEndpoint
+from tests.support.cases import each_set_up
 
 OPENED = b"HTTP/1.1 200 Connection established\r\nvia: test\r\n\r\n"
 
@@ -75,8 +76,7 @@ class ConnectTunnelEndpointTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.opened).received, b"hello")
 
     def test_a_refusal_or_an_oversized_response_fails_the_connection(self) -> None:
-        for answer in (b"HTTP/1.1 403 Forbidden\r\n\r\n", b"x" * 20_000):
-            self.setUp()
+        for answer in each_set_up(self, b"HTTP/1.1 403 Forbidden\r\n\r\n", b"x" * 20_000):
             self.proxy_sends(answer)
             self.failureResultOf(self.opened, ConnectError)
             self.assertTrue(self.proxy.transport.disconnecting)

@@ -349,7 +349,7 @@ class ContextTests(SynchronousTestCase):
         harness.begin(context=context("req_Abc.1"))
         harness.accept().send_response(b"", 503)
         harness.clock.advance(60)
-        for head in (connection.value() for connection in harness._connections):
+        for head in (connection.value() for connection in harness.connections):
             headers = _parse_headers(head)
             self.assertEqual(headers.getRawHeaders("x-request-id"), ["req_Abc.1"])
             self.assertEqual(headers.getRawHeaders("traceparent"), [TRACEPARENT])

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.chat import DecodedChatRequest, decode
 from codexd.fronts.chat.objects import ChatOutputOptions
-from codexd.fronts.dialect import DecodedRequest, Encoder, RequestOptions, ResponseIdentity
+from codexd.fronts.dialect import DecodedRequest, Encoder, RequestOptions
 from codexd.fronts.openai import CHAT
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
@@ -20,9 +20,9 @@ from tests.support.chat_requests import write
 from tests.support.chat_stream import merge, read
 from tests.support.chat_turns import exchanges
 from tests.support.framing import build_folding_encoder, encode_stream
+from tests.support.identities import CHAT_IDENTITY
 from tests.support.sentences import broken_sentences, merged, sentences
 
-STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 TURN = Turn(model="some-model", items=(Message(role="user", parts=(TextPart("hi"),)),))
 Sentences = Sequence[tuple[e.Event, ...]]
 
@@ -41,7 +41,7 @@ sdk_styles = st.builds(ChatOutputOptions, include_usage=st.just(True), functions
 def streamed(output_options: ChatOutputOptions, spoken: Sequence[tuple[int, e.Event]], choices: int = 1) -> bytes:
     """Return the stream of these events, each of its choice."""
     encoder = build_folding_encoder(
-        DecodedChatRequest(turn=TURN, output_options=output_options, choices=choices, stream=True), STAMP
+        DecodedChatRequest(turn=TURN, output_options=output_options, choices=choices, stream=True), CHAT_IDENTITY
     )
     return encode_stream(CHAT, encoder, spoken, choices)
 
@@ -49,7 +49,7 @@ def streamed(output_options: ChatOutputOptions, spoken: Sequence[tuple[int, e.Ev
 def rendered(output_options: ChatOutputOptions, answers: Sentences) -> bytes:
     """Return the same responses as one body."""
     decoded = DecodedChatRequest(turn=TURN, output_options=output_options, choices=len(answers))
-    return decoded.render(tuple(fold(answer) for answer in answers), STAMP)
+    return decoded.render(tuple(fold(answer) for answer in answers), CHAT_IDENTITY)
 
 
 class ChoiceTests(SynchronousTestCase):
@@ -155,6 +155,6 @@ class RoundTripTests(SynchronousTestCase):
 
     def test_a_decoded_request_implements_the_contract(self) -> None:
         decoded: DecodedRequest = DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions())
-        encoder: Encoder = build_folding_encoder(decoded, STAMP)
+        encoder: Encoder = build_folding_encoder(decoded, CHAT_IDENTITY)
         self.assertIsNone(encoder.keepalive())
         self.assertIs(decoded.turns, decoded.turns)

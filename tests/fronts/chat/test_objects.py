@@ -6,25 +6,22 @@ from openai.types.chat import ChatCompletion
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.chat.objects import ChatOutputOptions, render_completion
-from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral.event import Usage
 from codexd.neutral.reply import Reply
-from codexd.neutral.turn import Message, RefusalPart, TextPart, ToolCall
+from codexd.neutral.turn import Message, RefusalPart, ToolCall
 from codexd.wire import json
+from tests.support.completion_bodies import USAGE, USAGE_BODY, assistant_messages
+from tests.support.identities import CHAT_IDENTITY
 
-STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 CALL = ToolCall(call_id="call_1", name="f", arguments='{"a":1}', id="fc_1")
 PATCH = ToolCall(call_id="call_2", name="patch", arguments="*** Begin", kind="custom")
 
 
-def said(*texts: str) -> tuple[Message, ...]:
-    """Build an assistant message with this text."""
-    return tuple(Message(role="assistant", parts=(TextPart(text),)) for text in texts)
-
-
 def body(*replies: Reply, output_options: ChatOutputOptions | None = None) -> dict[str, Any]:
     """Render and parse."""
-    found: dict[str, Any] = json.decode(render_completion(replies, output_options or ChatOutputOptions(), STAMP))
+    found: dict[str, Any] = json.decode(
+        render_completion(replies, output_options or ChatOutputOptions(), CHAT_IDENTITY)
+    )
     return found
 
 
@@ -37,15 +34,7 @@ def message(reply: Reply, output_options: ChatOutputOptions | None = None) -> di
 class ObjectsTests(SynchronousTestCase):
     def test_a_response_has_every_member_of_the_contract(self) -> None:
         self.assertEqual(
-            body(
-                Reply(
-                    items=said("hi"),
-                    finish="stop",
-                    usage=Usage(
-                        input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2
-                    ),
-                )
-            ),
+            body(Reply(items=assistant_messages("hi"), finish="stop", usage=USAGE)),
             {
                 "id": "chatcmpl-00ff",
                 "object": "chat.completion",
@@ -60,25 +49,16 @@ class ObjectsTests(SynchronousTestCase):
                         "finish_reason": "stop",
                     }
                 ],
-                "usage": {
-                    "prompt_tokens": 10,
-                    "completion_tokens": 6,
-                    "total_tokens": 16,
-                    "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0, "cache_write_tokens": 3},
-                    "completion_tokens_details": {
-                        "reasoning_tokens": 2,
-                        "audio_tokens": 0,
-                        "accepted_prediction_tokens": 0,
-                        "rejected_prediction_tokens": 0,
-                    },
-                },
+                "usage": USAGE_BODY,
             },
         )
 
     def test_content_is_null_beside_calls_only_without_text(self) -> None:
         self.assertIsNone(message(Reply(items=(CALL,), finish="tool_calls"))["content"])
-        self.assertIsNone(message(Reply(items=(*said(""), CALL), finish="tool_calls"))["content"])
-        self.assertEqual(message(Reply(items=(*said("wait"), CALL), finish="tool_calls"))["content"], "wait")
+        self.assertIsNone(message(Reply(items=(*assistant_messages(""), CALL), finish="tool_calls"))["content"])
+        self.assertEqual(
+            message(Reply(items=(*assistant_messages("wait"), CALL), finish="tool_calls"))["content"], "wait"
+        )
         self.assertEqual(message(Reply(items=(), finish="stop"))["content"], "")
 
     def test_calls_are_written_by_their_kind(self) -> None:
@@ -87,7 +67,7 @@ class ObjectsTests(SynchronousTestCase):
         self.assertEqual(message(Reply(items=(CALL, PATCH)))["tool_calls"], [function, custom])
 
     def test_there_are_no_tool_calls_where_there_are_none(self) -> None:
-        self.assertNotIn("tool_calls", message(Reply(items=said("hi"))))
+        self.assertNotIn("tool_calls", message(Reply(items=assistant_messages("hi"))))
 
     def test_cursor_sees_functions_only(self) -> None:
         (call,) = message(Reply(items=(PATCH,)), ChatOutputOptions(functions_only=True))["tool_calls"]
@@ -105,17 +85,17 @@ class ObjectsTests(SynchronousTestCase):
         self.assertEqual(choice["finish_reason"], "function_call")
 
     def test_messages_are_written_in_sequence(self) -> None:
-        self.assertEqual(message(Reply(items=said("a", "b")))["content"], "ab")
+        self.assertEqual(message(Reply(items=assistant_messages("a", "b")))["content"], "ab")
 
     def test_a_refusal_stands_in_place_of_content(self) -> None:
         refused = message(Reply(items=(Message(role="assistant", parts=(RefusalPart("no"),)),), finish="stop"))
         self.assertEqual((refused["content"], refused["refusal"]), (None, "no"))
 
     def test_reasoning_is_shown_if_present_and_allowed(self) -> None:
-        thinking = Reply(items=said("a"), finish="stop", reasoning=("x", "", "y"))
+        thinking = Reply(items=assistant_messages("a"), finish="stop", reasoning=("x", "", "y"))
         self.assertEqual(message(thinking)["reasoning_content"], "x\n\ny")
         self.assertNotIn("reasoning_content", message(thinking, ChatOutputOptions(show_reasoning=False)))
-        self.assertNotIn("reasoning_content", message(Reply(items=said("a"), reasoning=("",))))
+        self.assertNotIn("reasoning_content", message(Reply(items=assistant_messages("a"), reasoning=("",))))
 
     def test_usage_is_the_sum_of_all_choices_and_marks_estimates(self) -> None:
         answer = body(
@@ -154,7 +134,7 @@ class ObjectsTests(SynchronousTestCase):
     def test_the_sdk_accepts_every_response(self) -> None:
         answer = body(
             Reply(
-                items=(*said("hi"), CALL, PATCH),
+                items=(*assistant_messages("hi"), CALL, PATCH),
                 finish="tool_calls",
                 usage=Usage(input_tokens=1, cached_tokens=0, cache_write_tokens=0, output_tokens=1),
             )

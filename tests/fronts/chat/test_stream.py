@@ -7,14 +7,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.chat.objects import ChatOutputOptions
 from codexd.fronts.chat.stream import ChatEncoder
-from codexd.fronts.dialect import ResponseIdentity, StreamEvent
+from codexd.fronts.dialect import Encoder, ResponseIdentity, StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.wire import json
 from tests.support.chat_stream import merge, read
+from tests.support.completion_bodies import USAGE, USAGE_BODY, StreamEndContract
 from tests.support.framing import framed
+from tests.support.identities import CHAT_IDENTITY
 
-STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 HEAD = (
     b'{"id":"chatcmpl-00ff","object":"chat.completion.chunk","created":1700000000,'
     b'"model":"some-model","system_fingerprint":null,"choices":[{"index":0,"delta":'
@@ -26,7 +27,7 @@ ROLE = b'{"role":"assistant","content":""}'
 
 def told(*events: e.Event, output_options: ChatOutputOptions | None = None, choices: int = 1) -> list[StreamEvent]:
     """Return the stream events of these events of the first choice."""
-    encoder = ChatEncoder(choices, output_options or ChatOutputOptions(), STAMP)
+    encoder = ChatEncoder(choices, output_options or ChatOutputOptions(), CHAT_IDENTITY)
     return [one for event in events for one in encoder.feed(event)]
 
 
@@ -221,7 +222,10 @@ class CallTests(SynchronousTestCase):
             self.assertEqual(chunks[-1]["choices"][0]["finish_reason"], finish)
 
 
-class EndTests(SynchronousTestCase):
+class EndTests(StreamEndContract, SynchronousTestCase):
+    def build_encoder(self, choices: int, include_usage: bool = False) -> Encoder:
+        return ChatEncoder(choices, ChatOutputOptions(include_usage=include_usage), CHAT_IDENTITY)
+
     def test_one_finish_chunk_with_an_empty_delta_is_last(self) -> None:
         events = told(
             e.Began(),
@@ -232,10 +236,9 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(events[1:], [(b"", HEAD + b"{}" + finish)])
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
-        usage = e.Usage(input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2)
         events = told(
             e.Began(),
-            e.UsageReported(usage),
+            e.UsageReported(USAGE),
             e.Ended("stop"),
             output_options=ChatOutputOptions(include_usage=True),
         )
@@ -243,21 +246,7 @@ class EndTests(SynchronousTestCase):
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
         self.assertEqual(last["choices"], [])
-        self.assertEqual(
-            last["usage"],
-            {
-                "prompt_tokens": 10,
-                "completion_tokens": 6,
-                "total_tokens": 16,
-                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0, "cache_write_tokens": 3},
-                "completion_tokens_details": {
-                    "reasoning_tokens": 2,
-                    "audio_tokens": 0,
-                    "accepted_prediction_tokens": 0,
-                    "rejected_prediction_tokens": 0,
-                },
-            },
-        )
+        self.assertEqual(last["usage"], USAGE_BODY)
 
     def test_the_sdk_accepts_every_chunk(self) -> None:
         output_options = ChatOutputOptions(include_usage=True, service_tier="default")
@@ -267,32 +256,7 @@ class EndTests(SynchronousTestCase):
             self.assertEqual(read_back.service_tier, "default")
 
     def test_all_choices_open_together_and_in_order(self) -> None:
-        encoder = ChatEncoder(3, ChatOutputOptions(), STAMP)
+        encoder = ChatEncoder(3, ChatOutputOptions(), CHAT_IDENTITY)
         chunks = read(framed(encoder.feed(e.Began(), 2))).chunks
         self.assertEqual([chunk["choices"][0]["index"] for chunk in chunks], [0, 1, 2])
         self.assertEqual(encoder.feed(e.Began(), 0), [])
-
-    def test_usage_comes_after_the_last_choice_and_is_of_all(self) -> None:
-        encoder = ChatEncoder(2, ChatOutputOptions(include_usage=True), STAMP)
-        for choice in (0, 1):
-            encoder.feed(e.Began(), choice)
-            encoder.feed(
-                e.UsageReported(e.Usage(input_tokens=5, cached_tokens=0, cache_write_tokens=0, output_tokens=2)), choice
-            )
-        first = encoder.feed(e.Ended("stop"), 1)
-        self.assertEqual(len(first), 1)
-        seen = read(framed(encoder.feed(e.Ended("length"), 0)))
-        self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
-
-    def test_a_failure_is_an_error_and_the_last_event(self) -> None:
-        encoder = ChatEncoder(2, ChatOutputOptions(), STAMP)
-        encoder.feed(e.Began(), 0)
-        self.assertEqual(
-            encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0),
-            [(b"", b'{"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}')],
-        )
-        for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
-            self.assertEqual(encoder.feed(event, 1), [])
-
-    def test_it_has_no_keep_alive_event(self) -> None:
-        self.assertIsNone(ChatEncoder(1, ChatOutputOptions(), STAMP).keepalive())

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.completions import DecodedCompletionsRequest, decode
 from codexd.fronts.completions.objects import CompletionsOutputOptions
-from codexd.fronts.dialect import DecodedRequest, Encoder, RequestOptions, ResponseIdentity, turn_for_choice
+from codexd.fronts.dialect import DecodedRequest, Encoder, RequestOptions, turn_for_choice
 from codexd.fronts.openai import COMPLETIONS
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
@@ -18,9 +18,9 @@ from codexd.wire import json
 from tests.support.chat_stream import ChatStream, read
 from tests.support.completions_client import exchanges, merge, prompt_of, prompt_turns, write
 from tests.support.framing import build_folding_encoder, encode_stream
+from tests.support.identities import CHAT_IDENTITY
 from tests.support.sentences import broken_sentences, merged, sentences, texts
 
-STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 Sentences = Sequence[tuple[e.Event, ...]]
 
 
@@ -36,7 +36,7 @@ def asked(draw: st.DrawFn, choices: int) -> DecodedCompletionsRequest:
 
 def streamed(decoded: DecodedCompletionsRequest, spoken: Sequence[tuple[int, e.Event]]) -> ChatStream:
     """Return what a client parses from the stream of these events, each of its choice."""
-    encoder = build_folding_encoder(decoded, STAMP)
+    encoder = build_folding_encoder(decoded, CHAT_IDENTITY)
     return read(encode_stream(COMPLETIONS, encoder, spoken, len(decoded.turns)))
 
 
@@ -45,7 +45,7 @@ class FoldLawTests(SynchronousTestCase):
     def test_a_stream_put_together_is_the_body(self, answers: Sentences, data: st.DataObject) -> None:
         decoded = data.draw(asked(len(answers)))
         seen = streamed(decoded, data.draw(merged(answers)))
-        whole = json.decode(decoded.render(tuple(fold(answer) for answer in answers), STAMP))
+        whole = json.decode(decoded.render(tuple(fold(answer) for answer in answers), CHAT_IDENTITY))
         if not decoded.output_options.include_usage:
             whole["usage"] = None
         self.assertEqual(merge(seen.chunks), whole)
@@ -54,7 +54,7 @@ class FoldLawTests(SynchronousTestCase):
     @given(st.lists(sentences(), min_size=1, max_size=3), st.data())
     def test_the_sdk_knows_every_body_and_every_chunk(self, answers: Sentences, data: st.DataObject) -> None:
         decoded = data.draw(asked(len(answers)))
-        body = json.decode(decoded.render(tuple(fold(answer) for answer in answers), STAMP))
+        body = json.decode(decoded.render(tuple(fold(answer) for answer in answers), CHAT_IDENTITY))
         self.assertEqual(Completion.model_validate(body, strict=True).to_dict(), body)
         for chunk in streamed(decoded, data.draw(merged(answers))).chunks:
             for one in chunk["choices"]:
@@ -99,7 +99,7 @@ class RoundTripTests(SynchronousTestCase):
     def test_a_decoded_request_implements_the_contract(self) -> None:
         decoded: DecodedRequest = DecodedCompletionsRequest(prompt_turns("a", "b"), CompletionsOutputOptions(("", "")))
         self.assertEqual((decoded.choices, decoded.turn), (2, prompt_turns("a")[0]))
-        encoder: Encoder = build_folding_encoder(decoded, STAMP)
+        encoder: Encoder = build_folding_encoder(decoded, CHAT_IDENTITY)
         self.assertIsNone(encoder.keepalive())
 
 

@@ -5,24 +5,18 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.completions.objects import CompletionsOutputOptions, render_completion
-from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral.event import Usage
 from codexd.neutral.reply import Reply
 from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart
 from codexd.wire import json
-
-STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
-
-
-def said(*texts: str) -> tuple[Message, ...]:
-    """Build an assistant message with this text."""
-    return tuple(Message(role="assistant", parts=(TextPart(text),)) for text in texts)
+from tests.support.completion_bodies import USAGE, USAGE_BODY, assistant_messages
+from tests.support.identities import CHAT_IDENTITY
 
 
 def body(*replies: Reply, echoed: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Render and parse."""
     output_options = CompletionsOutputOptions(echoed or ("",) * len(replies))
-    found: dict[str, Any] = json.decode(render_completion(replies, output_options, STAMP))
+    found: dict[str, Any] = json.decode(render_completion(replies, output_options, CHAT_IDENTITY))
     return found
 
 
@@ -35,15 +29,7 @@ def text(reply: Reply) -> str:
 class ObjectsTests(SynchronousTestCase):
     def test_a_response_has_every_member_of_the_contract(self) -> None:
         self.assertEqual(
-            body(
-                Reply(
-                    items=said("hi"),
-                    finish="length",
-                    usage=Usage(
-                        input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2
-                    ),
-                )
-            ),
+            body(Reply(items=assistant_messages("hi"), finish="length", usage=USAGE)),
             {
                 "id": "cmpl-00ff",
                 "object": "text_completion",
@@ -51,23 +37,13 @@ class ObjectsTests(SynchronousTestCase):
                 "model": "some-model",
                 "system_fingerprint": None,
                 "choices": [{"text": "hi", "index": 0, "logprobs": None, "finish_reason": "length"}],
-                "usage": {
-                    "prompt_tokens": 10,
-                    "completion_tokens": 6,
-                    "total_tokens": 16,
-                    "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0, "cache_write_tokens": 3},
-                    "completion_tokens_details": {
-                        "reasoning_tokens": 2,
-                        "audio_tokens": 0,
-                        "accepted_prediction_tokens": 0,
-                        "rejected_prediction_tokens": 0,
-                    },
-                },
+                "usage": USAGE_BODY,
             },
         )
 
     def test_messages_are_in_sequence_and_reasoning_is_not_shown(self) -> None:
-        reply = Reply(items=(*said("a"), Reasoning(summary=("hm",)), *said("b")), finish="stop", reasoning=("hm",))
+        first, second = assistant_messages("a", "b")
+        reply = Reply(items=(first, Reasoning(summary=("hm",)), second), finish="stop", reasoning=("hm",))
         self.assertEqual(text(reply), "ab")
 
     def test_a_refusal_is_text_as_it_has_no_member(self) -> None:
@@ -75,7 +51,7 @@ class ObjectsTests(SynchronousTestCase):
         self.assertEqual(text(Reply(items=(refused,), finish="stop")), "well, no")
 
     def test_each_choice_begins_with_its_echo(self) -> None:
-        answer = body(Reply(items=said("b")), Reply(items=said("d")), echoed=("a", "c"))
+        answer = body(Reply(items=assistant_messages("b")), Reply(items=assistant_messages("d")), echoed=("a", "c"))
         self.assertEqual([choice["text"] for choice in answer["choices"]], ["ab", "cd"])
         self.assertEqual([choice["index"] for choice in answer["choices"]], [0, 1])
 
@@ -86,7 +62,7 @@ class ObjectsTests(SynchronousTestCase):
             ("content_filter", "content_filter"),
             ("tool_calls", "stop"),
         ):
-            reply = Reply(items=said("a"), finish=finish)  # type: ignore[arg-type]
+            reply = Reply(items=assistant_messages("a"), finish=finish)  # type: ignore[arg-type]
             self.assertEqual(body(reply)["choices"][0]["finish_reason"], shown)
 
     def test_log_probabilities_are_four_lists_and_offsets_include_the_echo(self) -> None:

@@ -4,13 +4,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.completions.objects import CompletionsOutputOptions
 from codexd.fronts.completions.stream import CompletionsEncoder
-from codexd.fronts.dialect import ResponseIdentity, StreamEvent
+from codexd.fronts.dialect import Encoder, StreamEvent
 from codexd.neutral import event as e
-from codexd.neutral.fault import fault
 from tests.support.chat_stream import read
+from tests.support.completion_bodies import USAGE, StreamEndContract
 from tests.support.framing import framed
+from tests.support.identities import CHAT_IDENTITY
 
-STAMP = ResponseIdentity("00ff", 1700000000, "some-model")
 HEAD = (
     b'{"id":"cmpl-00ff","object":"text_completion","created":1700000000,'
     b'"model":"some-model","system_fingerprint":null,"choices":[{"text":'
@@ -21,7 +21,7 @@ PLAIN = CompletionsOutputOptions(("",))
 
 def told(*events: e.Event, output_options: CompletionsOutputOptions = PLAIN) -> list[StreamEvent]:
     """Return the stream events of these events of the first choice."""
-    encoder = CompletionsEncoder(output_options, STAMP)
+    encoder = CompletionsEncoder(output_options, CHAT_IDENTITY)
     return [one for event in events for one in encoder.feed(event)]
 
 
@@ -83,13 +83,16 @@ class TextTests(SynchronousTestCase):
         self.assertEqual([logprobs["text_offset"] for _, logprobs in found[1:]], [[1], [3]])
 
     def test_each_choice_has_its_own_index_and_prompt(self) -> None:
-        encoder = CompletionsEncoder(CompletionsOutputOptions(("a", "b")), STAMP)
+        encoder = CompletionsEncoder(CompletionsOutputOptions(("a", "b")), CHAT_IDENTITY)
         chunks = read(framed([*encoder.feed(e.Began(), 1), *encoder.feed(e.Began(), 0)])).chunks
         told = [(choice["index"], choice["text"]) for chunk in chunks for choice in chunk["choices"]]
         self.assertEqual(told, [(1, "b"), (0, "a")])
 
 
-class EndTests(SynchronousTestCase):
+class EndTests(StreamEndContract, SynchronousTestCase):
+    def build_encoder(self, choices: int, include_usage: bool = False) -> Encoder:
+        return CompletionsEncoder(CompletionsOutputOptions(("",) * choices, include_usage), CHAT_IDENTITY)
+
     def test_one_finish_chunk_without_text_is_last(self) -> None:
         events = told(
             e.Began(),
@@ -101,9 +104,7 @@ class EndTests(SynchronousTestCase):
 
     def test_usage_comes_in_a_chunk_without_choices_and_is_null_before(self) -> None:
         said = (e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"), e.MessageClosed(0))
-        counted = e.UsageReported(
-            e.Usage(input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=6, reasoning_tokens=2)
-        )
+        counted = e.UsageReported(USAGE)
         seen = read(framed(told(*said, counted, e.Ended("stop"), output_options=CompletionsOutputOptions(("",), True))))
         *before, last = seen.chunks
         self.assertEqual([chunk["usage"] for chunk in before], [None, None])
@@ -112,25 +113,3 @@ class EndTests(SynchronousTestCase):
     def test_usage_is_absent_unless_requested(self) -> None:
         chunks = read(framed(told(e.Began(), e.UsageReported(e.Usage(input_tokens=1)), e.Ended("stop")))).chunks
         self.assertEqual([chunk for chunk in chunks if "usage" in chunk], [])
-
-    def test_usage_comes_after_the_last_choice_and_is_of_all(self) -> None:
-        encoder = CompletionsEncoder(CompletionsOutputOptions(("", ""), True), STAMP)
-        for choice in (0, 1):
-            encoder.feed(e.Began(), choice)
-            encoder.feed(
-                e.UsageReported(e.Usage(input_tokens=5, cached_tokens=0, cache_write_tokens=0, output_tokens=2)), choice
-            )
-        self.assertEqual(len(encoder.feed(e.Ended("stop"), 1)), 1)
-        seen = read(framed(encoder.feed(e.Ended("length"), 0)))
-        self.assertEqual(seen.chunks[-1]["usage"]["total_tokens"], 14)
-
-    def test_a_failure_is_an_error_and_the_last_event(self) -> None:
-        encoder = CompletionsEncoder(CompletionsOutputOptions(("", "")), STAMP)
-        encoder.feed(e.Began(), 0)
-        error = b'{"error":{"message":"Cut.","type":"server_error","param":null,"code":"stream_cut"}}'
-        self.assertEqual(encoder.feed(e.Failed(fault("stream_cut", "Cut.")), 0), [(b"", error)])
-        for event in (e.Began(), e.Ended("stop"), e.Failed(fault("internal"))):
-            self.assertEqual(encoder.feed(event, 1), [])
-
-    def test_it_has_no_keep_alive_event(self) -> None:
-        self.assertIsNone(CompletionsEncoder(PLAIN, STAMP).keepalive())

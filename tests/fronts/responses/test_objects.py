@@ -6,16 +6,15 @@ from attrs import evolve
 from openai.types.responses import Response
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses import objects
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault, kinds
 from codexd.neutral.reply import Reply
 from codexd.neutral.turn import Message, Reasoning, RefusalPart, TextPart, ToolCall
 from codexd.wire.json import Json, decode
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
 
-STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 USAGE = e.Usage(input_tokens=10, cached_tokens=4, cache_write_tokens=3, output_tokens=20, reasoning_tokens=5)
 STOPPED = Reply(
     items=(Message(role="assistant", parts=(TextPart("hi"),), phase=None, id="msg_1"),), finish="stop", usage=USAGE
@@ -62,7 +61,7 @@ REQUIRED: dict[str, Any] = {
 
 def rendered(reply: Reply, **fields: Any) -> Json:
     """Return the Response object of a reply to a request with these fields."""
-    return decode(decode_request(**fields).render((reply,), STAMP))
+    return decode(decode_request(**fields).render((reply,), RESPONSES_IDENTITY))
 
 
 class ResponseTests(SynchronousTestCase):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import responses
-from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses import replay, stored
 from codexd.fronts.responses.tool_events import build_encoder
 from codexd.neutral import event as e
@@ -22,6 +21,7 @@ from codexd.wire.json import Json, decode, encode
 from tests.parity.archive import decode as decode_archive
 from tests.support import responses_stream
 from tests.support.framing import FoldingEncoder, framed
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, ITEM, RESPONSE, violations
 from tests.support.responses_requests import SOMEONE, decode_request, encode_turn
 from tests.support.responses_turns import turns
@@ -30,7 +30,6 @@ from tests.support.sentences import broken_sentences, sentences
 GrammarChecker = tuple[e.Event, ...]
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 EXCHANGE = decode_request(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
 TALKATIVE: GrammarChecker = (
     e.Began(),
@@ -82,7 +81,7 @@ MAY_BE_ANYTHING = UNKNOWN | {(None, "metadata"), ("function", "parameters"), ("w
 
 def stream(sentence: GrammarChecker, queued: bool = False, tool_events: bool = False) -> list[Json]:
     """Return the events of a sentence, with a keep-alive at its end."""
-    encoder = FoldingEncoder(lambda folds: build_encoder(STAMP, EXCHANGE.echo, folds[0], tool_events))
+    encoder = FoldingEncoder(lambda folds: build_encoder(RESPONSES_IDENTITY, EXCHANGE.echo, folds[0], tool_events))
     events = encoder.queued() if queued else []
     events += [one for event in sentence for one in encoder.feed(event)]
     keepalive = encoder.keepalive()
@@ -132,18 +131,19 @@ class AnswerTests(SynchronousTestCase):
 
     @given(sentences())
     def test_any_whole_response_is_valid(self, sentence: GrammarChecker) -> None:
-        self.assertEqual(violations(RESPONSE, decode(EXCHANGE.render((fold(sentence),), STAMP))), [])
+        self.assertEqual(violations(RESPONSE, decode(EXCHANGE.render((fold(sentence),), RESPONSES_IDENTITY))), [])
 
     @given(turns())
     def test_any_request_is_repeated_validly(self, turn: Turn) -> None:
         decoded = responses.decode_stateless(encode(encode_turn(turn)), SOMEONE)
-        self.assertEqual(violations(RESPONSE, decode(decoded.render((fold(TALKATIVE),), STAMP))), [])
+        self.assertEqual(violations(RESPONSE, decode(decoded.render((fold(TALKATIVE),), RESPONSES_IDENTITY))), [])
 
     @given(turns(), sentences() | broken_sentences())
     def test_stored_responses_are_shown_validly(self, turn: Turn, sentence: GrammarChecker) -> None:
         storage = responses.decode_pending(encode(encode_turn(turn)), SOMEONE).complete(LoadedHistory()).storage
         assert storage is not None
-        over, queued = storage.encode(fold(sentence), STAMP), storage.encode(Reply(), STAMP, "queued")
+        over = storage.encode(fold(sentence), RESPONSES_IDENTITY)
+        queued = storage.encode(Reply(), RESPONSES_IDENTITY, "queued")
         for answer in (over, queued, stored.mark_interrupted(queued)):
             self.assertEqual(violations(RESPONSE, decode(stored.render_stored(answer))), [])
         for item in over.input:
@@ -152,7 +152,7 @@ class AnswerTests(SynchronousTestCase):
 
     def test_codex_word_for_no_summary_is_repeated_as_null(self) -> None:
         decoded = decode_request(reasoning={"effort": "low", "summary": "none"})
-        whole = decode(decoded.render((fold(TALKATIVE),), STAMP))
+        whole = decode(decoded.render((fold(TALKATIVE),), RESPONSES_IDENTITY))
         self.assertEqual(whole["reasoning"], {"effort": "low", "summary": None})
 
 

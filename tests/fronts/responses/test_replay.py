@@ -14,9 +14,10 @@ from codexd.neutral.reply import Reply
 from codexd.wire.json import decode
 from tests.support import responses_stream
 from tests.support.framing import build_folding_encoder, framed
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
-from tests.support.stored_responses import STAMP, stored_response
+from tests.support.stored_responses import stored_response
 
 GrammarChecker = tuple[e.Event, ...]
 
@@ -25,7 +26,7 @@ def streamed(sentence: GrammarChecker, **fields: Any) -> list[StreamEvent]:
     """Return the stream of a background response to a request with these fields."""
     storage = decode_request(background=True, **fields).storage
     assert storage is not None
-    encoder = build_folding_encoder(storage, STAMP)
+    encoder = build_folding_encoder(storage, RESPONSES_IDENTITY)
     return [*encoder.queued(), *(one for event in sentence for one in encoder.feed(event))]
 
 

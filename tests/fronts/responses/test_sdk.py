@@ -10,7 +10,6 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses import objects
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
@@ -18,12 +17,12 @@ from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
 from tests.support.framing import build_folding_encoder, framed
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
 GrammarChecker = tuple[e.Event, ...]
 
-STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 EXCHANGE = decode_request(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
@@ -33,7 +32,7 @@ BEYOND_THE_PACKAGE = ("context_length_exceeded", "insufficient_quota")
 
 def stream_of(sentence: GrammarChecker) -> bytes:
     """Return the stream of a sentence, with a keep-alive after its beginning."""
-    encoder = build_folding_encoder(EXCHANGE, STAMP)
+    encoder = build_folding_encoder(EXCHANGE, RESPONSES_IDENTITY)
     first = encoder.feed(sentence[0])
     keepalive = encoder.keepalive() if isinstance(sentence[0], e.Began) else None
     calm = [] if keepalive is None else [keepalive]
@@ -44,7 +43,7 @@ def client(body: bytes, kind: str = "text/event-stream") -> OpenAI:
     """Build the package's client, which gets this body for every request."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": kind}, content=body)
+        return httpx2.Response(status=200, headers={"content-type": kind}, content=body)
 
     return OpenAI(
         api_key="none",
@@ -81,7 +80,7 @@ class PackageTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(sentences())
     def test_a_whole_response_is_valid_by_its_types(self, sentence: GrammarChecker) -> None:
-        whole = decode(EXCHANGE.render((fold(sentence),), STAMP))
+        whole = decode(EXCHANGE.render((fold(sentence),), RESPONSES_IDENTITY))
         self.assertEqual(bare(Response.model_validate(whole, strict=True).to_dict()), whole)
 
     @settings(deadline=None)
@@ -89,7 +88,7 @@ class PackageTests(SynchronousTestCase):
     def test_its_stream_helper_ends_with_the_complete_response(self, sentence: GrammarChecker) -> None:
         with client(stream_of(sentence)).responses.stream(model="m", input="hi") as stream:
             events = list(stream)
-        whole = decode(EXCHANGE.render((fold(sentence),), STAMP))
+        whole = decode(EXCHANGE.render((fold(sentence),), RESPONSES_IDENTITY))
         last: Any = events[-1]
         self.assertEqual(last.type, "response." + whole["status"])
         self.assertEqual(bare(last.response.to_dict()), whole)
@@ -132,7 +131,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(list(self.deltas(self.sentence)), ["Hel", "lo"])
 
     def test_a_complete_response(self) -> None:
-        body = EXCHANGE.render((fold(self.sentence),), STAMP)
+        body = EXCHANGE.render((fold(self.sentence),), RESPONSES_IDENTITY)
         response = client(body, "application/json").responses.create(model="m", input="hi")
         self.assertEqual((response.output_text, response.status), ("Hello", "completed"))
         assert response.usage is not None

@@ -19,9 +19,10 @@ from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import Item, Message, Reasoning, TextPart, ToolCall, Turn
 from codexd.wire.json import Json, decode
 from tests.support import responses_turns
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request, encode_turn
 from tests.support.sentences import broken_sentences, sentences
-from tests.support.stored_responses import STAMP, bodies, continue_from, history, stored_item, stored_response
+from tests.support.stored_responses import bodies, continue_from, history, stored_item, stored_response
 
 ITEMS: TypeAdapter[Any] = TypeAdapter(ResponseItem)
 STOPPED = Reply(items=(Message(role="assistant", parts=(TextPart("hello"),), phase=None, id="msg_out"),), finish="stop")
@@ -94,7 +95,7 @@ class ContinuationTests(SynchronousTestCase):
         one = stored_response(STOPPED, **asked[0])
         storage = continue_from(history(one), **asked[1], previous_response_id=one.id).storage
         assert storage is not None
-        two = storage.encode(STOPPED, STAMP)
+        two = storage.encode(STOPPED, RESPONSES_IDENTITY)
         self.assertEqual((two.previous, len(two.input)), (one.id, len(asked[1]["input"])))
         gone_on = continue_from(history(one, two), **asked[2], previous_response_id=two.id).turn
         said = [objects.build_item(item, include_encrypted=True) for item in STOPPED.items]
@@ -129,7 +130,7 @@ class EncodeTests(SynchronousTestCase):
     def test_a_response_of_a_conversation_has_its_position(self) -> None:
         storage = continue_from(LoadedHistory(position=7), conversation="conv_1").storage
         assert storage is not None
-        self.assertEqual(storage.encode(STOPPED, STAMP).position, 7)
+        self.assertEqual(storage.encode(STOPPED, RESPONSES_IDENTITY).position, 7)
 
     def test_each_state_has_its_status(self) -> None:
         cancelled = Reply(fault=fault("cancelled"))
@@ -214,14 +215,14 @@ class ItemTests(SynchronousTestCase):
         named = stored_item(id="msg_1", type="message", status="completed", role="user", content=[])
         storage = continue_from(LoadedHistory(items={"msg_1": named}), input=[{"id": "msg_1"}]).storage
         assert storage is not None
-        self.assertEqual(bodies(storage.encode(STOPPED, STAMP).input), [decode(named.body)])
+        self.assertEqual(bodies(storage.encode(STOPPED, RESPONSES_IDENTITY).input), [decode(named.body)])
 
     def test_a_new_item_never_has_the_id_of_one_in_the_history(self) -> None:
         old = stored_item(id="msg_1", type="message", role="user", content="a")
         said = [{"role": "user", "content": "b", "id": "msg_1"}]
         storage = continue_from(LoadedHistory((old,)), conversation="conv_1", input=said).storage
         assert storage is not None
-        self.assertEqual([item.id for item in storage.encode(STOPPED, STAMP).input], ["msg_5eed0000"])
+        self.assertEqual([item.id for item in storage.encode(STOPPED, RESPONSES_IDENTITY).input], ["msg_5eed0000"])
 
     def test_the_members_that_openais_types_require_are_present(self) -> None:
         said, thought = self.kept({"role": "assistant", "content": "a"}, {"type": "reasoning"})

@@ -14,9 +14,10 @@ from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Message, Reasoning, TextPart
 from codexd.wire.json import decode
 from tests.support.framing import build_folding_encoder
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
-from tests.support.stored_responses import STAMP, stored_item, stored_response
+from tests.support.stored_responses import stored_item, stored_response
 
 GrammarChecker = tuple[e.Event, ...]
 
@@ -37,9 +38,9 @@ class RenderStoredTests(SynchronousTestCase):
         storage = decoded.storage
         assert storage is not None
         reply = fold(sentence)
-        shown = responses.render_stored(storage.encode(reply, STAMP), include)
-        self.assertEqual(shown, decoded.render((reply,), STAMP))
-        encoder = build_folding_encoder(decoded, STAMP)
+        shown = responses.render_stored(storage.encode(reply, RESPONSES_IDENTITY), include)
+        self.assertEqual(shown, decoded.render((reply,), RESPONSES_IDENTITY))
+        encoder = build_folding_encoder(decoded, RESPONSES_IDENTITY)
         *_, (_, last) = (one for event in sentence for one in encoder.feed(event))
         self.assertIn(b',"response":' + shown + b',"sequence_number"', last)
         self.assertEqual(decode(shown), decode(last)["response"])
@@ -53,7 +54,7 @@ class RenderStoredTests(SynchronousTestCase):
     def test_include_of_the_retrieval_decides_about_encrypted_reasoning(self, sentence: GrammarChecker) -> None:
         reply = fold(sentence)
         for include in ([], [ENCRYPTED_REASONING]):
-            other = decode_request(include=include).render((reply,), STAMP)
+            other = decode_request(include=include).render((reply,), RESPONSES_IDENTITY)
             self.assertEqual(
                 responses.render_stored(stored_response(reply, include=[ENCRYPTED_REASONING]), include), other
             )

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.dialect import ResponseIdentity, StreamEvent
+from codexd.fronts.dialect import StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import fold
 from codexd.wire.json import Json, decode
 from tests.support import responses_stream
 from tests.support.framing import build_folding_encoder, framed
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, sentences
 
 GrammarChecker = tuple[e.Event, ...]
 
-STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 SEALED = decode_request(include=["reasoning.encrypted_content"], instructions="be brief")
 PLAIN = decode_request()
 USAGE = e.UsageReported(e.Usage(input_tokens=1, cached_tokens=0, cache_write_tokens=0, output_tokens=2))
@@ -29,7 +29,7 @@ EXCHANGES = st.sampled_from((PLAIN, SEALED))
 
 def streamed(events: Iterable[e.Event], decoded: Any = PLAIN) -> list[StreamEvent]:
     """Return the stream events of a sentence."""
-    encoder = build_folding_encoder(decoded, STAMP)
+    encoder = build_folding_encoder(decoded, RESPONSES_IDENTITY)
     return [one for event in events for one in encoder.feed(event)]
 
 
@@ -49,13 +49,13 @@ class LawTests(SynchronousTestCase):
     @given(sentences(), EXCHANGES)
     def test_the_stream_accumulates_to_the_complete_response(self, sentence: GrammarChecker, decoded: Any) -> None:
         events = responses_stream.read(framed(streamed(sentence, decoded)))
-        whole = decode(decoded.render((fold(sentence),), STAMP))
+        whole = decode(decoded.render((fold(sentence),), RESPONSES_IDENTITY))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(broken_sentences(), EXCHANGES)
     def test_a_broken_stream_accumulates_to_the_content_so_far(self, sentence: GrammarChecker, decoded: Any) -> None:
         events = responses_stream.read(framed(streamed(sentence, decoded)))
-        whole = decode(decoded.render((fold(sentence),), STAMP))
+        whole = decode(decoded.render((fold(sentence),), RESPONSES_IDENTITY))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(sentences() | broken_sentences(), EXCHANGES)
@@ -69,7 +69,7 @@ class LawTests(SynchronousTestCase):
 
     @given(sentences() | broken_sentences(begun=True), st.data())
     def test_keepalives_are_numbered_and_change_nothing(self, sentence: GrammarChecker, data: st.DataObject) -> None:
-        encoder = build_folding_encoder(PLAIN, STAMP)
+        encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
         written: list[StreamEvent] = []
         for event in sentence:
             kept_alive = [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
@@ -88,7 +88,7 @@ class QueuedTests(SynchronousTestCase):
     """A stream that begins before the model does."""
 
     def stages(self, *events: e.Event) -> list[tuple[str, str]]:
-        encoder = build_folding_encoder(decode_request(background=True), STAMP)
+        encoder = build_folding_encoder(decode_request(background=True), RESPONSES_IDENTITY)
         written = [*encoder.queued(), *(one for event in events for one in encoder.feed(event))]
         read = responses_stream.read(framed(written))
         self.assertEqual([event["sequence_number"] for event in read], list(range(len(read))))
@@ -276,7 +276,7 @@ class EndTests(SynchronousTestCase):
         self.assertNotIn("error", last)
 
     def test_a_failure_after_comments_only_is_a_complete_stream(self) -> None:
-        encoder = build_folding_encoder(PLAIN, STAMP)
+        encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
         self.assertIsNone(encoder.keepalive())
         events = responses_stream.read(framed(encoder.feed(e.Failed(fault("no_first_event")))))
         responses_stream.check(events)
@@ -284,7 +284,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(statuses, ["in_progress", "in_progress", "failed"])
 
     def test_a_keepalive_is_an_event_once_the_response_has_begun(self) -> None:
-        encoder = build_folding_encoder(PLAIN, STAMP)
+        encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
         encoder.feed(e.Began())
         expected = (b"keepalive", b'{"type":"keepalive","sequence_number":2}')
         self.assertEqual(encoder.keepalive(), expected)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts import responses
 from codexd.fronts.compatibility import TOOL_EVENTS, TOOL_MESSAGES
-from codexd.fronts.dialect import RequestOptions, ResponseIdentity
+from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.responses.tool_events import build_encoder
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
@@ -19,12 +19,12 @@ from codexd.neutral.turn import ToolCall
 from codexd.wire.json import Json, encode
 from tests.support import responses_stream
 from tests.support.framing import FoldingEncoder, build_folding_encoder, framed
+from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
 from tests.support.sentences import broken_sentences, pieces, sentences
 
 GrammarChecker = tuple[e.Event, ...]
 
-STAMP = ResponseIdentity("5eed", 1700000000, "gpt-5", clock=lambda: 1700000007.9)
 ECHO = decode_request().echo
 BEGIN, DELTA, END = (f"response.output_tool_call.{stage}" for stage in ("begin", "delta", "end"))
 EXTRA = (BEGIN, DELTA, END, "response.done")
@@ -32,7 +32,7 @@ EXTRA = (BEGIN, DELTA, END, "response.done")
 
 def streamed(sentence: Iterable[e.Event], tool_events: bool = True) -> list[Json]:
     """Return the stream events of a sentence."""
-    writer = FoldingEncoder(lambda folds: build_encoder(STAMP, ECHO, folds[0], tool_events))
+    writer = FoldingEncoder(lambda folds: build_encoder(RESPONSES_IDENTITY, ECHO, folds[0], tool_events))
     return responses_stream.read(framed(one for event in sentence for one in writer.feed(event)))
 
 
@@ -172,7 +172,7 @@ class ModeTests(SynchronousTestCase):
             decoded = responses.decode_pending(body, options).complete(LoadedHistory())
             assert decoded.storage is not None
             for maker in (decoded, decoded.storage):
-                writer = build_folding_encoder(maker, STAMP)
+                writer = build_folding_encoder(maker, RESPONSES_IDENTITY)
                 stream = framed(one for event in answer(["{}"]) for one in writer.feed(event))
                 self.assertIs(b"output_tool_call" in stream, on)
                 self.assertIs(b"response.done" in stream, on)

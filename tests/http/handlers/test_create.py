@@ -2,11 +2,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
 from codexd.settings import Http
-from tests.support.fake_backend import message, text_answer
+from tests.support.cases import each_set_up
+from tests.support.fake_backend import BEGINNING, message, text_answer
 from tests.support.http_cases import CHAT, RESPONSES, ResponsesTestCase, event_types
 from tests.support.in_memory_server import InMemoryServer, Response, chat
-
-BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
 
 
 class CreateTests(SynchronousTestCase):
@@ -60,10 +59,6 @@ class ContinuationTests(ResponsesTestCase):
         self.ask().emit(*text_answer())
         return self.response_id
 
-    def start_background(self) -> None:
-        self.ask(background=True)
-        self.background_id = self.response_id
-
     def test_the_history_is_part_of_the_turn(self) -> None:
         turn = self.ask(previous_response_id=self.store_response(), input="more")
         texts = [item.parts[0].text for item in turn.turn.items]
@@ -88,8 +83,7 @@ class ContinuationTests(ResponsesTestCase):
         self.assert_nothing_running()
 
     def test_a_request_is_refused_if_draining_began_while_the_history_was_loaded(self) -> None:
-        for stream in (True, False):
-            self.setUp()
+        for stream in each_set_up(self, True, False):
             id = self.store_response()
             self.store.delay_calls()
             self.post(previous_response_id=id, stream=stream)

@@ -3,6 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.fault import FaultError, fault
 from codexd.wire import json
+from tests.support.cases import each_set_up
 from tests.support.in_memory_server import InMemoryServer
 
 PATH = "/v1/embeddings"
@@ -51,8 +52,7 @@ class EmbeddingsTests(SynchronousTestCase):
         self.assertEqual((record.status, record.outcome), (499, "client_disconnected"))
 
     def test_draining_waits_for_it_until_the_deadline(self) -> None:
-        for late in (False, True):
-            self.setUp()
+        for late in each_set_up(self, False, True):
             connection = self.server.connect()
             connection.request("POST", PATH, BODY)
             closed = self.server.active.drain()

@@ -1,10 +1,9 @@
 from codexd.neutral import event as e
 from codexd.settings import Http
-from tests.support.fake_backend import FakeTurn, text_answer
+from tests.support.fake_backend import BEGINNING, text_answer
 from tests.support.http_cases import RESPONSES, ResponsesTestCase, event_types
 from tests.support.in_memory_server import InMemoryServer, Response
 
-BEGINNING = (e.Began(), e.MessageOpened(0, "msg_0"), e.TextDelta(0, "Hel"))
 ENCRYPTED_REASONING = (e.ReasoningOpened(0, "rs_0"), e.ReasoningClosed(0, encrypted="encrypted"))
 
 
@@ -13,11 +12,6 @@ class StoredResponsesTestCase(ResponsesTestCase):
         """Store a response and return its id."""
         self.ask(**fields).emit(*text_answer())
         return self.response_id
-
-    def start_background(self) -> FakeTurn:
-        turn = self.ask(background=True)
-        self.background_id = self.response_id
-        return turn
 
     def assert_missing(self, response: Response, id: str) -> None:
         self.assertEqual((response.status, response.error["type"]), (404, "invalid_request_error"))
@@ -155,9 +149,10 @@ class CancelTests(StoredResponsesTestCase):
         turn = self.start_background()
         self.store.delay_calls()
         turn.emit(*text_answer())
-        self.connection.request("POST", f"{RESPONSES}/{self.background_id}/cancel")
+        connection = self.server.connect()
+        connection.request("POST", f"{RESPONSES}/{self.background_id}/cancel")
         self.store.run_delayed_calls()
-        self.assertEqual(self.connection.responses()[-1].json["status"], "completed")
+        self.assertEqual(connection.response.json["status"], "completed")
         self.assertEqual(turn.actions, [])
 
     def test_a_foreground_answer_cannot_be_cancelled(self) -> None:
@@ -190,7 +185,7 @@ class DeleteTests(StoredResponsesTestCase):
     def test_a_deleted_answer_is_not_stored_again(self) -> None:
         self.start_background()
         self.store.delay_calls()
-        self.connection.request("DELETE", f"{RESPONSES}/{self.background_id}")
+        self.server.connect().request("DELETE", f"{RESPONSES}/{self.background_id}")
         self.store.run_delayed_calls()
         self.assert_missing(self.get(self.background_id), self.background_id)
 
