@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration import load
 from codexd.configuration.registry import list_settings, list_table_settings
+from codexd.neutral.fault import kinds
 from codexd.observe.metrics import COUNTERS, GAUGES, LABELLED, TIMES
 
 ROOT = Path(__file__).parent.parent
@@ -91,11 +92,13 @@ class DocumentationTests(SynchronousTestCase):
     def test_every_new_name_of_the_changelog_exists(self) -> None:
         settings, metrics = setting_names(), {*COUNTERS, *GAUGES, *LABELLED, *TIMES}
         found = list(new_names())
-        self.assertEqual(len(found), 26 + 16 + 5)
+        self.assertEqual(len(found), 26 + 17 + 5 + 2)
         for name in found[:26]:
             self.assertIn(name, settings)
-        for name in found[26:42]:
+        for name in found[26:43]:
             self.assertIn(name, metrics)
+        for name in found[48:]:
+            self.assertIn(name, kinds())
 
     def test_the_layers_of_the_architecture_are_those_that_are_checked(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ BY_NAME: Final = {
     "serverOverloaded": "overloaded",
     "flexUnavailable": "overloaded",
     "internalServerError": "model_failed",
-    "unauthorized": "model_refused_us",
+    "unauthorized": "credentials_rejected",
     "badRequest": "invalid_prompt",
     "cyberPolicy": "invalid_prompt",
     "misalignmentPolicyViolation": "invalid_prompt",
@@ -23,9 +23,9 @@ BY_NAME: Final = {
 
 _BY_STATUS: Final = {
     400: "invalid_prompt",
-    401: "model_refused_us",
-    403: "model_refused_us",
-    404: "model_refused_us",
+    401: "credentials_rejected",
+    403: "credentials_rejected",
+    404: "credentials_rejected",
     413: "context_length_exceeded",
     429: "rate_limited",
     503: "overloaded",

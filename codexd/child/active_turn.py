@@ -107,7 +107,7 @@ class ActiveTurn:
         if not self._began and now - self._started_at > limits.first_event_seconds:
             return "watchdog_no_first_event", fault("no_first_event")
         if self._began and now - self._active_at > limits.idle_seconds:
-            return "watchdog_idle", fault("idle")
+            return "watchdog_idle_timeout", fault("idle_timeout")
         return None
 
     @property

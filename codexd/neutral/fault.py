@@ -168,7 +168,7 @@ _FAULTS: Final = {
             retry_after_seconds=1.0,
         ),
         _server("model_failed", 502, "The model's provider failed."),
-        _server("model_refused_us", 502, "The model's provider rejected this server's credentials."),
+        _server("credentials_rejected", 502, "The model's provider rejected this server's credentials."),
         _server("stream_cut", 502, "The model's stream ended before its answer was complete."),
         _server("tool_choice_unmet", 502, "The model did not call the tool it was required to call."),
         _server("unreachable", 503, "The model's provider cannot be reached.", retry_after_seconds=5.0),
@@ -177,7 +177,7 @@ _FAULTS: Final = {
         _server("child_died", 503, "The model process exited during the request.", retry_after_seconds=1.0),
         _server("shutting_down", 503, "The server is shutting down.", retry_after_seconds=5.0),
         _server("no_first_event", 504, "The model did not start to answer in time."),
-        _server("idle", 504, "The model sent nothing for too long."),
+        _server("idle_timeout", 504, "The model sent nothing for too long."),
         _server("too_long", 504, "The answer exceeded this server's time limit.", should_retry=False),
         _server("slow_client", 504, "The client read its stream too slowly.", should_retry=False),
     )

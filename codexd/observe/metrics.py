@@ -31,7 +31,7 @@ COUNTERS: Final = {
     "turn_expired": "Suspended turns ended at their deadline or to make room for others.",
     "turn_interrupted": "Turns interrupted in a Codex process.",
     "watchdog_no_first_event": "Turns failed because the model did not start to respond in time.",
-    "watchdog_idle": "Turns failed because the model stopped sending events.",
+    "watchdog_idle_timeout": "Turns failed because the model stopped sending events.",
     "watchdog_too_long": "Turns failed because they exceeded the maximum duration.",
     "upstream_retried": "Requests to an upstream retried after a failure.",
     "upstream_breaker_open": "Requests refused because an upstream's circuit breaker was open.",

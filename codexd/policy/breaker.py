@@ -10,7 +10,9 @@ from attrs import evolve
 
 from codexd.neutral.records import frozen
 
-FAILURE_KINDS: Final = frozenset(("idle", "model_failed", "no_first_event", "overloaded", "stream_cut", "unreachable"))
+FAILURE_KINDS: Final = frozenset(
+    ("idle_timeout", "model_failed", "no_first_event", "overloaded", "stream_cut", "unreachable")
+)
 """The kinds of fault that indicate an unhealthy provider; the others concern a request or an account."""
 
 Outcome = Literal["success", "failure", "unknown"]

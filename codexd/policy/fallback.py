@@ -17,8 +17,8 @@ CODEX: Final = "codex"
 _FALLBACK_KINDS: Final = RETRYABLE_KINDS | {
     "busy",
     "child_died",
-    "idle",
-    "model_refused_us",
+    "credentials_rejected",
+    "idle_timeout",
     "no_first_event",
     "not_ready",
     "quota_exhausted",

@@ -31,7 +31,7 @@ class DeadlineTimer:
     Args:
         clock: schedules the timer.
         deadlines: the time limits.
-        expired: called with a fault of kind `no_first_event`, `idle` or `too_long`; never before `__init__` returns.
+        expired: called with a `no_first_event`, `idle_timeout` or `too_long` fault; never before `__init__` returns.
         ends: when the request ends on the clock, if that is earlier than `total_seconds`.
     """
 
@@ -63,7 +63,7 @@ class DeadlineTimer:
 
     def start_response(self) -> None:
         """Replace the first-event deadline by the idle deadline: the response began."""
-        self._kind = "idle"
+        self._kind = "idle_timeout"
         self._last_activity = self._clock.seconds()
         self._check()
 
@@ -85,7 +85,7 @@ class DeadlineTimer:
     def _check(self) -> None:
         self.stop()
         now = self._clock.seconds()
-        idle = self._kind == "idle"
+        idle = self._kind == "idle_timeout"
         wait = self._deadlines.idle_seconds if idle else self._deadlines.first_event_seconds
         due = now + wait if self._paused else self._last_activity + wait
         if now >= self._ends:

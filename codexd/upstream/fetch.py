@@ -76,7 +76,7 @@ async def fetch(
     try:
         return FetchedResponse(response, await body)
     except _DeadlineError:
-        raise FaultError(fault("idle")) from None
+        raise FaultError(fault("idle_timeout")) from None
 
 
 def _raise_deadline_error(result: object, seconds: float) -> object:

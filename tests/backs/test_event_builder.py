@@ -63,7 +63,7 @@ class MessageTests(SynchronousTestCase):
             lambda builder: builder.open_reasoning("r"),
             lambda builder: builder.open_search("ws"),
             lambda builder: builder.add_call(ToolCall(call_id="c", name="f", arguments="{}")),
-            lambda builder: builder.fail(fault("idle")),
+            lambda builder: builder.fail(fault("idle_timeout")),
             lambda builder: builder.end("length", NOTHING),
         )
         for begin in begins:
@@ -164,7 +164,7 @@ class EndTests(SynchronousTestCase):
     def test_nothing_is_emitted_after_the_end(self) -> None:
         for end in (
             lambda builder: builder.end("stop", NOTHING),
-            lambda builder: builder.fail(fault("idle")),
+            lambda builder: builder.fail(fault("idle_timeout")),
             EventBuilder.stop,
         ):
             builder = EventBuilder()
@@ -177,8 +177,8 @@ class EndTests(SynchronousTestCase):
     def test_only_a_failure_sets_failed(self) -> None:
         ended, failed = EventBuilder(), EventBuilder()
         ended.end("stop", NOTHING)
-        ended.fail(fault("idle"))
-        failed.fail(fault("idle"))
+        ended.fail(fault("idle_timeout"))
+        failed.fail(fault("idle_timeout"))
         self.assertEqual((ended.failed, failed.failed), (False, True))
 
     def test_all_output_counts_in_the_size(self) -> None:
@@ -221,5 +221,5 @@ EVERYTHING = (
     lambda builder: builder.complete_reasoning("r", ("ab",), (), None),
     lambda builder: builder.add_call(ToolCall(call_id="c", name="f", arguments="{}")),
     lambda builder: builder.end("stop", NOTHING),
-    lambda builder: builder.fail(fault("idle")),
+    lambda builder: builder.fail(fault("idle_timeout")),
 )

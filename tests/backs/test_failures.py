@@ -19,9 +19,9 @@ def with_status(name: str, status: int | None) -> dict[str, object]:
 # What the provider did: the child's message and `codexErrorInfo` (docs/app-server.md), the kind of Fault.
 FAILURES = {
     "HTTP 429": ("too many", with_status("responseTooManyFailedAttempts", 429), "rate_limited"),
-    "HTTP 401": ("unexpected status 401", with_status("httpConnectionFailed", 401), "model_refused_us"),
-    "HTTP 403": ("unexpected status 403", with_status("httpConnectionFailed", 403), "model_refused_us"),
-    "HTTP 404": ("unexpected status 404", with_status("httpConnectionFailed", 404), "model_refused_us"),
+    "HTTP 401": ("unexpected status 401", with_status("httpConnectionFailed", 401), "credentials_rejected"),
+    "HTTP 403": ("unexpected status 403", with_status("httpConnectionFailed", 403), "credentials_rejected"),
+    "HTTP 404": ("unexpected status 404", with_status("httpConnectionFailed", 404), "credentials_rejected"),
     "HTTP 503": ("unexpected status 503", with_status("httpConnectionFailed", 503), "overloaded"),
     "HTTP 500": ("high demand", "internalServerError", "model_failed"),
     "response.failed rate_limit_exceeded": ("slow down", "rateLimitExceeded", "rate_limited"),

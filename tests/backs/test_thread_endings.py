@@ -79,8 +79,8 @@ class EndingTests(SynchronousTestCase):
 
     def test_a_failure_of_codexd_is_emitted_and_the_model_stopped(self) -> None:
         harness = ThreadHarness.running()
-        harness.record([*harness.thread.fail(fault("idle")), *harness.thread.abort()])
-        self.assertEqual((harness.faults, harness.commands), ([fault("idle")], [INTERRUPT]))
+        harness.record([*harness.thread.fail(fault("idle_timeout")), *harness.thread.abort()])
+        self.assertEqual((harness.faults, harness.commands), ([fault("idle_timeout")], [INTERRUPT]))
 
     def test_a_complete_response_whose_end_is_lost_is_ended_and_its_turn_stopped(self) -> None:
         harness = ThreadHarness.running().receive(message_completed("m", "Hi."), response_completed())

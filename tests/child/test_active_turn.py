@@ -134,7 +134,7 @@ class DeadlineTests(ActiveTurnTestCase):
         self.clock.advance(20)
         self.assertIsNone(self.missed())
         self.clock.advance(0.1)
-        self.assertEqual(self.missed(), "idle")
+        self.assertEqual(self.missed(), "idle_timeout")
 
     def test_the_deadline_of_the_request_takes_the_place_of_the_total_deadline(self) -> None:
         for deadline in (30.0, 200.0):

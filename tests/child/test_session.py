@@ -51,7 +51,7 @@ class DeadlineTests(SessionTestCase):
         self.assertNothingLeft()
 
     def test_reconnecting_extends_no_deadline(self) -> None:
-        for script, kind, seconds in (("hang:", "no_first_event", 21), ("stall: one", "idle", 31)):
+        for script, kind, seconds in (("hang:", "no_first_event", 21), ("stall: one", "idle_timeout", 31)):
             asked = self.codex.ask(turn(script))
             ((thread, under_way),) = self.codex.server.turns.items()
             error = {"error": {"message": "Reconnecting... 1/5"}, "willRetry": True}
@@ -68,8 +68,8 @@ class DeadlineTests(SessionTestCase):
         self.wait(30)
         self.assertIsNone(asked.kind)
         self.wait(1)
-        self.assertEqual((asked.kind, asked.reply.text), ("idle", "one"))
-        self.assertEqual(self.codex.metric("watchdog_idle"), 1)
+        self.assertEqual((asked.kind, asked.reply.text), ("idle_timeout", "one"))
+        self.assertEqual(self.codex.metric("watchdog_idle_timeout"), 1)
         self.assertNothingLeft()
 
     def test_a_model_that_never_ends_is_interrupted(self) -> None:

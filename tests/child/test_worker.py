@@ -248,7 +248,7 @@ class PauseTests(WorkerTestCase):
         asked = self.codex.ask(turn("stall: one"))
         asked.handle.pause()
         self.codex.reactor.pump([1.0] * 302)
-        self.assertEqual(asked.kind, "idle")
+        self.assertEqual(asked.kind, "idle_timeout")
         self.assertFalse(self.codex.process.paused)
 
 

@@ -48,9 +48,9 @@ FAILURES = (
     # The child reports these two like failures of the provider.
     Failure(said="fail: invalid_prompt", raised=SERVER, status=502, type=BROKEN, code="model_failed"),
     Failure(said="fail: something_else", raised=SERVER, status=502, type=BROKEN, code="stream_cut"),
-    Failure(said="fail: 401", raised=SERVER, status=502, type=BROKEN, code="model_refused_us"),
-    Failure(said="fail: 403", raised=SERVER, status=502, type=BROKEN, code="model_refused_us"),
-    Failure(said="fail: 404", raised=SERVER, status=502, type=BROKEN, code="model_refused_us"),
+    Failure(said="fail: 401", raised=SERVER, status=502, type=BROKEN, code="credentials_rejected"),
+    Failure(said="fail: 403", raised=SERVER, status=502, type=BROKEN, code="credentials_rejected"),
+    Failure(said="fail: 404", raised=SERVER, status=502, type=BROKEN, code="credentials_rejected"),
     Failure(said="fail: 429", raised=RATE, status=429, type="requests", code="rate_limit_exceeded"),
     Failure(
         said="fail: rate_limit_exceeded",
@@ -235,7 +235,7 @@ total_seconds = 4
 
     def test_timeouts_end_with_one_error_and_free_the_slot(self) -> None:
         daemon = self.daemon
-        kinds = {"hang:": "no_first_event", "stall: one": "idle", "slow: 400": "too_long"}
+        kinds = {"hang:": "no_first_event", "stall: one": "idle_timeout", "slow: 400": "too_long"}
         before = {kind: self.timeouts(kind) for kind in kinds.values()}
         calls = {said: daemon.call(CHAT, daemon.chat_body(said)) for said in kinds}
         wait_until(lambda: daemon.metric("codexd_requests_running") == 3, "all three under way")

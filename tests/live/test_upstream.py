@@ -162,14 +162,14 @@ class UpstreamTests(TestCase):
         backend = self.upstream(self.provider(), first_event_seconds=0.2, idle_seconds=0.2, breaker_failures=99)
         kinds = {
             "fail: 400": "invalid_prompt",
-            "fail: 401": "model_refused_us",
+            "fail: 401": "credentials_rejected",
             "fail: 429": "rate_limited",
             "fail: 500": "model_failed",
             "fail: 503": "overloaded",
             "fail: context_length_exceeded": "context_length_exceeded",
             "fail: rate_limit_exceeded": "rate_limited",
             "cut: some words": "stream_cut",
-            "stall: some words": "idle",
+            "stall: some words": "idle_timeout",
             "hang:": "no_first_event",
         }
         for text, kind in kinds.items():
@@ -220,7 +220,7 @@ class UpstreamTests(TestCase):
         # The scripted model is no proxy: it reports the requested path as unknown.
         proxy = self.provider().removesuffix("/v1")
         backend = self.upstream("http://upstream.invalid/v1", proxy=proxy)
-        self.assertEqual(await self.failure_kind(backend), "model_refused_us")
+        self.assertEqual(await self.failure_kind(backend), "credentials_rejected")
 
     async def test_a_silent_peer_is_disconnected_at_the_timeout_even_in_a_handshake(self) -> None:
         silent = Factory.forProtocol(Silent)

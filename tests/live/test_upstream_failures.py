@@ -30,9 +30,9 @@ class FailureTests(UpstreamTestCase):
     def test_upstream_errors_are_attributed_to_client_or_upstream(self) -> None:
         for status, seen, code, again in (
             (400, 400, "invalid_prompt", RETRY_AFTER),
-            (401, 502, "model_refused_us", RETRY_AFTER),
-            (403, 502, "model_refused_us", RETRY_AFTER),
-            (404, 502, "model_refused_us", RETRY_AFTER),
+            (401, 502, "credentials_rejected", RETRY_AFTER),
+            (403, 502, "credentials_rejected", RETRY_AFTER),
+            (404, 502, "credentials_rejected", RETRY_AFTER),
             (429, 429, "rate_limit_exceeded", RETRY_AFTER),
             (500, 502, "model_failed", RETRY_AFTER),
             (503, 503, "overloaded", RETRY_AFTER),
@@ -86,7 +86,7 @@ class FailureTests(UpstreamTestCase):
         left = servers().faulty.disconnects
         seen = self.streamed(FAULTY + "drip")
         assert seen.error is not None
-        self.assertEqual((seen.error["code"], len(seen.chunks) > 0), ("idle", True))
+        self.assertEqual((seen.error["code"], len(seen.chunks) > 0), ("idle_timeout", True))
         wait_until(lambda: servers().faulty.disconnects == left + 1, "its connection is gone")
 
 

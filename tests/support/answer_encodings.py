@@ -21,7 +21,7 @@ _FAILURES: Final[dict[str, tuple[str, Json, Json]]] = {
     "overloaded": ("busy", "serverOverloaded", {"type": "overloaded_error"}),
     "context_length_exceeded": ("long", "contextWindowExceeded", {"code": "context_length_exceeded"}),
     "quota_exhausted": ("pay", "usageLimitExceeded", {"code": "insufficient_quota"}),
-    "model_refused_us": ("who?", "unauthorized", {"code": "invalid_api_key"}),
+    "credentials_rejected": ("who?", "unauthorized", {"code": "invalid_api_key"}),
     "invalid_prompt": (
         '{"error":{"message":"Not like this."}}',
         "other",

@@ -32,7 +32,7 @@ FAULTS: Final = (
     "overloaded",
     "context_length_exceeded",
     "quota_exhausted",
-    "model_refused_us",
+    "credentials_rejected",
     "invalid_prompt",
     "model_failed",
     "stream_cut",

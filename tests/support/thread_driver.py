@@ -185,7 +185,7 @@ class ThreadDriver:
 
     def _fail(self) -> None:
         if self.thread.state not in ("idle", "suspended"):
-            outputs = [*self.thread.fail(fault("idle")), *self.thread.abort()]
+            outputs = [*self.thread.fail(fault("idle_timeout")), *self.thread.abort()]
             self._check_outputs(outputs)
             self.silent = True
 

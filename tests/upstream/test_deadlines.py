@@ -57,7 +57,7 @@ class DeadlineTimerTests(SynchronousTestCase):
         timer.start_response()
         since, paused, expected = 0.0, False, None
         for seconds, move in moves:
-            ends = [(60.0, "too_long")] + ([] if paused else [(since + 5.0, "idle")])
+            ends = [(60.0, "too_long")] + ([] if paused else [(since + 5.0, "idle_timeout")])
             due = [(at, kind) for at, kind in ends if at <= clock.seconds() + seconds]
             expected = min(due)[1] if due else None
             clock.advance(seconds)

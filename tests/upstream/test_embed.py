@@ -86,8 +86,8 @@ class EmbedTests(EmbedTestCase):
         error = json.encode({"error": {"message": "input is too odd", "type": "invalid_request_error"}})
         for status, kind, http_status in (
             (400, "invalid_prompt", 400),
-            (401, "model_refused_us", 502),
-            (404, "model_refused_us", 502),
+            (401, "credentials_rejected", 502),
+            (404, "credentials_rejected", 502),
             (429, "rate_limited", 429),
             (500, "model_failed", 502),
             (503, "overloaded", 503),
@@ -131,7 +131,7 @@ class EmbedTests(EmbedTestCase):
     def test_the_deadline_applies_before_and_after_the_head(self) -> None:
         for begin, kind in (
             (lambda connection: None, "no_first_event"),
-            (lambda connection: (connection.send_head(), connection.send_chunk(b"[")), "idle"),
+            (lambda connection: (connection.send_head(), connection.send_chunk(b"[")), "idle_timeout"),
         ):
             request = self.embed()
             connection = self.harness.accept()

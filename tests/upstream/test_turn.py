@@ -154,7 +154,7 @@ class HandleTests(SynchronousTestCase):
         self.assertFalse(sink.over)
         handle.resume()
         harness.clock.pump([60, 61])
-        self.assertEqual(sink.kind, "idle")
+        self.assertEqual(sink.kind, "idle_timeout")
 
 
 class DeadlineTests(SynchronousTestCase):
@@ -183,7 +183,7 @@ class DeadlineTests(SynchronousTestCase):
             self.assertFalse(sink.over)
             connection.send_chunk(piece)
             harness.clock.advance(1)
-        self.assertEqual((sink.kind, connection.aborted), ("idle", True))
+        self.assertEqual((sink.kind, connection.aborted), ("idle_timeout", True))
 
     def test_events_extend_the_idle_deadline_up_to_the_total_one(self) -> None:
         harness = UpstreamHarness(self.SETTINGS)
@@ -269,7 +269,7 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(sink.kind, "rate_limited")
 
     def test_a_client_error_is_not_retried(self) -> None:
-        for status, kind in ((400, "invalid_prompt"), (401, "model_refused_us"), (404, "model_refused_us")):
+        for status, kind in ((400, "invalid_prompt"), (401, "credentials_rejected"), (404, "credentials_rejected")):
             harness = UpstreamHarness()
             sink, _ = harness.begin()
             harness.accept().send_response(json.encode({"error": {"message": "no"}}), status)
@@ -279,7 +279,7 @@ class FailureTests(SynchronousTestCase):
         harness = UpstreamHarness(evolve(SETTINGS, retries=0))
         sink, _ = harness.begin()
         harness.accept().send_response(b"", 307, "location: http://elsewhere.example/")
-        self.assertEqual((sink.kind, harness.connection_count), ("model_refused_us", 1))
+        self.assertEqual((sink.kind, harness.connection_count), ("credentials_rejected", 1))
 
     def test_an_error_body_is_read_up_to_a_limit(self) -> None:
         harness = UpstreamHarness(evolve(SETTINGS, retries=0))

@@ -24,14 +24,14 @@ _MAX_WAIT_SECONDS: Final = 86400.0
 
 _BY_STATUS: Final = {
     400: "invalid_prompt",
-    401: "model_refused_us",
+    401: "credentials_rejected",
     402: "quota_exhausted",
-    403: "model_refused_us",
+    403: "credentials_rejected",
     408: "overloaded",
     413: "context_length_exceeded",
     422: "invalid_prompt",
     429: "rate_limited",
-    501: "model_refused_us",
+    501: "credentials_rejected",
     503: "overloaded",
     529: "overloaded",
 }
@@ -43,7 +43,7 @@ _BY_CODE: Final = (
     (r"model_not_found", "unknown_model"),
     (r"rate_?limit|too_?many_?requests", "rate_limited"),
     (r"overloaded|service_?unavailable", "overloaded"),
-    (r"authentication|permission|invalid_api_key|unauthorized|forbidden", "model_refused_us"),
+    (r"authentication|permission|invalid_api_key|unauthorized|forbidden", "credentials_rejected"),
     (r"invalid_?request|invalid_prompt|bad_?request|content_policy", "invalid_prompt"),
 )
 
@@ -152,11 +152,11 @@ def _kind(status: int | None, details: ErrorDetails) -> str:
         return by_code or "model_failed"
     if status == 404:
         about_model = by_code == "unknown_model" or _ABOUT_MODEL.search(details.message)
-        return "unknown_model" if about_model else "model_refused_us"
+        return "unknown_model" if about_model else "credentials_rejected"
     if status in (400, 429) and by_code in ("context_length_exceeded", "quota_exhausted", "unknown_model"):
         return by_code
     # Redirects and the other 4xx mean that the request is sent in the wrong way or to the wrong address.
-    return _BY_STATUS.get(status, "model_refused_us" if status < 500 else "model_failed")
+    return _BY_STATUS.get(status, "credentials_rejected" if status < 500 else "model_failed")
 
 
 def _kind_by_code(code: str) -> str | None:

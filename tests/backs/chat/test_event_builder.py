@@ -25,7 +25,7 @@ class ChatEventBuilderTests(SynchronousTestCase):
     ) -> None:
         builder = ChatEventBuilder("t")
         events = [event for move, text in moves for event in getattr(builder, move)(text)]
-        events += builder.fail(fault("idle")) if fails else builder.end("stop", e.Usage())
+        events += builder.fail(fault("idle_timeout")) if fails else builder.end("stop", e.Usage())
         check_sentence(events)
         said = "".join(getattr(event, "text", "") for event in events)
         self.assertEqual(said, "".join(text for move, text in moves if move != "annotate"))
@@ -41,7 +41,7 @@ class ChatEventBuilderTests(SynchronousTestCase):
             builder.add_reasoning("a"),
             builder.annotate("{}"),
         )
-        self.assertEqual((*more, builder.end("stop", e.Usage()), builder.fail(fault("idle"))), ([],) * 7)
+        self.assertEqual((*more, builder.end("stop", e.Usage()), builder.fail(fault("idle_timeout"))), ([],) * 7)
 
     def test_a_call_closes_the_open_item_and_stays_open_beside_other_calls(self) -> None:
         builder = ChatEventBuilder("t")

@@ -129,7 +129,7 @@ class EndTests(SynchronousTestCase):
 
     def test_a_connection_that_breaks_after_the_finish_reason_is_no_failure(self) -> None:
         translator = ChatTranslator(TURN, ServerCapabilities(), "t")
-        events = translator.receive(HELLO + frames(chunk({}, "stop"))) + translator.close(fault("idle"))
+        events = translator.receive(HELLO + frames(chunk({}, "stop"))) + translator.close(fault("idle_timeout"))
         self.assertEqual(check_sentence(events)[-1], e.Ended("stop"))
 
     def test_a_stream_without_a_finish_reason_was_cut(self) -> None:
@@ -139,8 +139,8 @@ class EndTests(SynchronousTestCase):
 
     def test_the_failure_that_closed_the_connection_is_emitted(self) -> None:
         translator = ChatTranslator(TURN, ServerCapabilities(), "t")
-        events = translator.receive(HELLO) + translator.close(fault("idle"))
-        self.assertEqual(failure(check_sentence(events)), "idle")
+        events = translator.receive(HELLO) + translator.close(fault("idle_timeout"))
+        self.assertEqual(failure(check_sentence(events)), "idle_timeout")
 
     def test_done_alone_is_a_failure(self) -> None:
         self.assertEqual(failure(translate(DONE)), "model_failed")
@@ -322,7 +322,7 @@ LINES = st.one_of(
 
 class GrammarTests(SynchronousTestCase):
     @settings.get_profile("many")
-    @given(st.lists(LINES, max_size=8), st.sampled_from((None, "idle", "stream_cut")))
+    @given(st.lists(LINES, max_size=8), st.sampled_from((None, "idle_timeout", "stream_cut")))
     def test_any_input_gives_a_grammatical_sequence(self, lines: list[bytes], why: str | None) -> None:
         translator = ChatTranslator(TURN, ServerCapabilities(), "t")
         events = [event for line in lines for event in translator.receive(line)]

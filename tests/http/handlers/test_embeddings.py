@@ -37,9 +37,9 @@ class EmbeddingsTests(SynchronousTestCase):
     def test_a_failure_of_the_upstream_is_an_error(self) -> None:
         connection = self.server.connect()
         connection.request("POST", PATH, BODY)
-        self.server.backend.embedded.errback(FaultError(fault("model_refused_us")))
+        self.server.backend.embedded.errback(FaultError(fault("credentials_rejected")))
         (response,) = connection.responses("POST")
-        self.assertEqual((response.status, response.error["code"]), (502, "model_refused_us"))
+        self.assertEqual((response.status, response.error["code"]), (502, "credentials_rejected"))
 
     def test_the_request_of_a_client_that_leaves_is_cancelled(self) -> None:
         cancelled: list[object] = []
