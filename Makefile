@@ -16,11 +16,11 @@ QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support,\
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-# Not exec: twistd ends by the signal that stopped it, which make would call an error.
+# Not exec: twistd ends by the signal that stopped it (143 is SIGTERM), which make would call an error.
 run: .venv/run  ## Run codexd on 127.0.0.1:11435; ARGS="..." are its flags, ARGS=--help lists them.
 	@$(BIN)/twistd --nodaemon --pidfile= codexd $(ARGS) & daemon=$$!; \
-	trap 'stopped=yes; kill $$daemon 2>/dev/null' INT TERM; wait $$daemon; status=$$?; \
-	[ -z "$$stopped" ] || { wait $$daemon 2>/dev/null; status=0; }; exit $$status
+	trap 'stopped=yes; kill $$daemon 2>/dev/null' INT TERM; wait $$daemon 2>/dev/null; status=$$?; \
+	[ -z "$$stopped" ] || { wait $$daemon 2>/dev/null; status=0; }; [ $$status -ne 143 ] || status=0; exit $$status
 
 test: check  ## Check, then run every test and measure their coverage.
 	@$(BIN)/python .ci/tally.py $(MAKE) --no-print-directory trial
@@ -41,7 +41,7 @@ check: .venv/dev  ## Style, types, the import contract and the docstrings: the f
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pydoctor
 
-format: .venv/dev  ## Mend what ruff can mend.
+format: .venv/dev  ## Fix what ruff can fix.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
