@@ -363,7 +363,7 @@ class Answer:
             self._delivery.finish()
 
     def _deliver_defect(self) -> None:
-        """Send `internal`, if the status is still open; else break the connection off."""
+        """Send `internal`, if the status is still open; else abort the connection."""
         if self._opened:
             self.drop("internal")
         else:

@@ -39,7 +39,7 @@ class DeliveryOwner(Protocol):
         ...
 
     def drop(self, outcome: str) -> None:
-        """Disconnect this client: `slow_client`, `shutting_down`, or `internal` for a recording that broke off."""
+        """Disconnect this client: `slow_client`, `shutting_down`, or `internal` if the recording ended in a defect."""
         ...
 
     def on_defect(self) -> None:
@@ -157,7 +157,7 @@ class StreamDelivery(Delivery):
         self.advance()
 
     def abort(self) -> None:
-        """Stop sending and break the connection off."""
+        """Stop sending and abort the connection."""
         self.stop()
         self._writer.abort()
 

@@ -31,6 +31,4 @@ class TranslateTests(SynchronousTestCase):
     def test_a_broken_body_was_cut_or_is_malformed(self) -> None:
         lost = translate_body_failure(Failure(ResponseFailed([Failure(error.ConnectionLost())])))
         self.assertEqual(lost.kind, "stream_cut")
-        self.assertEqual(
-            translate_body_failure(Failure(ResponseFailed([Failure(ValueError("?"))]))), MALFORMED
-        )
+        self.assertEqual(translate_body_failure(Failure(ResponseFailed([Failure(ValueError("?"))]))), MALFORMED)
