@@ -43,7 +43,7 @@ def client(body: bytes, kind: str = "text/event-stream") -> OpenAI:
     """Build the package's client, which gets this body for every request."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(status=200, headers={"content-type": kind}, content=body)
+        return httpx2.Response(200, headers={"content-type": kind}, content=body)
 
     return OpenAI(
         api_key="none",
