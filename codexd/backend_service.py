@@ -16,6 +16,7 @@ from codexd.codex_home import choose_provider, find_codex_binary, find_codex_hom
 from codexd.interfaces import IEmbedder, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
+from codexd.routing.compaction import CompactingBackend
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.scripted.server import ScriptedModel, build_site
@@ -66,7 +67,8 @@ class BackendService(MultiService):
         aliases = {alias.name: alias for alias in settings.models.alias}
         router = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
         self.embedder: IEmbedder = router
-        self.backend: IModelBackend = ToolTextBackend(router, settings.tools, metrics.count)
+        tool_text = ToolTextBackend(router, settings.tools, metrics.count)
+        self.backend: IModelBackend = CompactingBackend(tool_text, metrics.count)
 
     def stopService(self) -> "Deferred[None]":
         """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""

@@ -11,9 +11,11 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from codexd.backs.reserved_names import to_child_name
+from codexd.neutral.compaction import summary_message
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import (
     AudioPart,
+    Compaction,
     FilePart,
     ImagePart,
     Item,
@@ -121,11 +123,19 @@ def _encode_search(item: WebSearchCall) -> Json:
     return raw if item.action is None else raw | {"action": json.fragment(item.action)}
 
 
+def _encode_compaction(item: Compaction) -> Json:
+    """Encode a summary as a message; what another server encrypted may be readable for Codex's provider."""
+    if item.summary is not None:
+        return _encode_message(summary_message(item.summary))
+    return {"type": "compaction", "encrypted_content": item.encrypted}
+
+
 _ENCODERS: Final[dict[type, Callable[[Any], Json]]] = {
     Message: _encode_message,
     Reasoning: _encode_reasoning,
     ToolCall: _encode_call,
     WebSearchCall: _encode_search,
+    Compaction: _encode_compaction,
     ToolResult: _encode_result,
 }
 

@@ -29,4 +29,5 @@ OPENAI: Final = _openai(name="openai")
 
 CHAT: Final = _openai(name="chat", decode=_decode_chat, done=_DONE)
 RESPONSES: Final = _openai(name="responses", decode=responses.decode_pending)
+COMPACT: Final = _openai(name="responses", decode=responses.decode_compact_request)
 COMPLETIONS: Final = _openai(name="completions", decode=_decode_completions, done=_DONE)

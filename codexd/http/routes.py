@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts.dialect import Dialect
-from codexd.fronts.openai import CHAT, COMPLETIONS, OPENAI, RESPONSES
+from codexd.fronts.openai import CHAT, COMPACT, COMPLETIONS, OPENAI, RESPONSES
 from codexd.http.auth import Authenticator
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
@@ -112,10 +112,10 @@ class Routes:
         """Estimate the input tokens of a request."""
         return await self._handlers.stored.count_tokens(request)
 
-    @_route("POST", "/v1/responses/compact", RESPONSES)
-    def compact(self, request: Request) -> bytes:
-        """Refuse to compact a history."""
-        return self._handlers.stored.compact(request)
+    @_route("POST", "/v1/responses/compact", COMPACT)
+    def compact(self, request: Request) -> Deferred[bytes | None]:
+        """Compact a history."""
+        return self._handlers.create.create(request)
 
     @_route("GET", "/v1/responses/<id:id>", RESPONSES)
     async def response(self, request: Request, id: str) -> bytes | None:

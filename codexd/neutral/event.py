@@ -167,6 +167,24 @@ class SearchClosed:
 
 
 @frozen
+class CompactionOpened:
+    """Opens the summary that stands for the history."""
+
+    index: int
+    id: str
+
+
+@frozen
+class CompactionClosed:
+    """Closes a compaction with its whole summary; fields as in `codexd.neutral.turn.Compaction`."""
+
+    index: int
+    summary: str
+    replaces_history: bool = False
+    complete: bool = True
+
+
+@frozen
 class UsageReported:
     """Reports the token usage. At most once, immediately before the end."""
 
@@ -187,7 +205,7 @@ class Failed:
     fault: Fault
 
 
-Opened = MessageOpened | ReasoningOpened | CallOpened | SearchOpened
+Opened = MessageOpened | ReasoningOpened | CallOpened | SearchOpened | CompactionOpened
 Delta = TextDelta | RefusalDelta | SummaryDelta | ThoughtDelta | CallDelta
-Closed = MessageClosed | ReasoningClosed | CallClosed | SearchClosed
+Closed = MessageClosed | ReasoningClosed | CallClosed | SearchClosed | CompactionClosed
 Event = Began | Opened | Delta | Annotated | Closed | UsageReported | Ended | Failed

@@ -26,6 +26,7 @@ _OPENING_EVENTS: Final[dict[type, str]] = {
     e.ReasoningOpened: "reasoning",
     e.CallOpened: "call",
     e.SearchOpened: "search",
+    e.CompactionOpened: "compaction",
 }
 
 # (state of an open item, event) -> its next state; None closes the item.
@@ -42,6 +43,7 @@ _ITEM_TRANSITIONS: Final[dict[tuple[str, type], str | None]] = {
     ("call", e.CallDelta): "call",
     ("call", e.CallClosed): None,
     ("search", e.SearchClosed): None,
+    ("compaction", e.CompactionClosed): None,
 }
 
 

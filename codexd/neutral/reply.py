@@ -13,6 +13,7 @@ from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import (
+    Compaction,
     JsonText,
     Message,
     Part,
@@ -23,7 +24,7 @@ from codexd.neutral.turn import (
     WebSearchCall,
 )
 
-Output = Message | Reasoning | ToolCall | WebSearchCall
+Output = Message | Reasoning | ToolCall | WebSearchCall | Compaction
 
 
 @frozen(kw_only=True)
@@ -75,6 +76,7 @@ class _ItemBuffer:
     content: list[list[str]] = field(factory=list)
     encrypted: str | None = None
     action: JsonText | None = None
+    compacted: e.CompactionClosed | None = None
     complete: bool = False
 
 
@@ -128,11 +130,22 @@ def _search(item: _ItemBuffer) -> WebSearchCall:
     return WebSearchCall(item.opened.id, item.action, item.complete)
 
 
+def _compaction(item: _ItemBuffer) -> Compaction:
+    closed = item.compacted
+    return Compaction(
+        summary=None if closed is None else closed.summary,
+        replaces_history=closed is not None and closed.replaces_history,
+        id=item.opened.id,
+        complete=item.complete,
+    )
+
+
 _BUILDERS: Final[dict[type, Callable[[_ItemBuffer], Output]]] = {
     e.MessageOpened: _message,
     e.ReasoningOpened: _reasoning,
     e.CallOpened: _call,
     e.SearchOpened: _search,
+    e.CompactionOpened: _compaction,
 }
 
 
@@ -202,6 +215,8 @@ class Fold:
             buffer.encrypted = event.encrypted
         elif isinstance(event, e.SearchClosed):
             buffer.action = event.action
+        elif isinstance(event, e.CompactionClosed):
+            buffer.compacted = event
 
     def _usage_reported(self, event: e.UsageReported) -> None:
         self._usage = event.usage
@@ -219,6 +234,7 @@ _HANDLERS: Final[dict[type, Callable[[Fold, Any], None]]] = {
     e.ReasoningOpened: Fold._opened,
     e.CallOpened: Fold._opened,
     e.SearchOpened: Fold._opened,
+    e.CompactionOpened: Fold._opened,
     e.TextDelta: Fold._text,
     e.Annotated: Fold._annotated,
     e.CallDelta: Fold._arguments,
@@ -229,6 +245,7 @@ _HANDLERS: Final[dict[type, Callable[[Fold, Any], None]]] = {
     e.ReasoningClosed: Fold._closed,
     e.CallClosed: Fold._closed,
     e.SearchClosed: Fold._closed,
+    e.CompactionClosed: Fold._closed,
     e.UsageReported: Fold._usage_reported,
     e.Ended: Fold._ended,
     e.Failed: Fold._failed,

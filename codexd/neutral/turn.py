@@ -104,6 +104,25 @@ class WebSearchCall:
     complete: bool = True
 
 
+@frozen(kw_only=True)
+class Compaction:
+    """A summary in place of earlier items (OpenAI `compaction`).
+
+    Attributes:
+        summary: the text; None if another server encrypted it.
+        encrypted: the content that another server encrypted, which only that server can read.
+        replaces_history: it stands for everything before it, also for items that are sent again.
+        id: the item's id.
+        complete: False if it was interrupted; such an item has no content.
+    """
+
+    summary: str | None = None
+    encrypted: str | None = None
+    replaces_history: bool = False
+    id: str | None = None
+    complete: bool = True
+
+
 @frozen
 class ToolResult:
     """The result of a client's tool. `success` False reports the failure to the model."""
@@ -114,7 +133,7 @@ class ToolResult:
     success: bool = True
 
 
-Item = Message | Reasoning | ToolCall | WebSearchCall | ToolResult
+Item = Message | Reasoning | ToolCall | WebSearchCall | Compaction | ToolResult
 
 
 @frozen(kw_only=True)
@@ -208,6 +227,17 @@ class ResponseFormat:
     description: str | None = None
 
 
+@frozen
+class CompactionRequest:
+    """A request to compact the history.
+
+    Attributes:
+        threshold_tokens: compact a history of more tokens before the answer; None: compact in place of an answer.
+    """
+
+    threshold_tokens: int | None = None
+
+
 @frozen(kw_only=True)
 class Turn:
     """One request for an answer, with the whole history.
@@ -230,6 +260,7 @@ class Turn:
         truncation: `auto` permits dropping the oldest items of a history that is too long.
         extra: a JSON object of the request fields that codexd does not know, for providers that may.
         calls_as_text: the client reads tool calls as blocks in the text (`codexd.tools`).
+        compaction: whether the history is to be compacted, and when.
     """
 
     model: str
@@ -249,6 +280,7 @@ class Turn:
     truncation: Literal["disabled", "auto"] = "disabled"
     extra: JsonText = "{}"
     calls_as_text: bool = False
+    compaction: CompactionRequest | None = None
 
     @property
     def visible_tools(self) -> tuple[Tool, ...]:

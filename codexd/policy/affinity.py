@@ -13,6 +13,7 @@ from itertools import groupby
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import (
     AudioPart,
+    Compaction,
     FilePart,
     ImagePart,
     Item,
@@ -127,6 +128,8 @@ def _digest_words(block: tuple[Item, ...]) -> Iterator[str]:
     first = block[0]
     if isinstance(first, ToolResult):
         yield from ("result", first.call_id, str(first.success), *_parts(first.parts))
+    elif isinstance(first, Compaction):
+        yield from ("compaction", first.summary or "", first.encrypted or "")
     elif isinstance(first, Message) and first.role != "assistant":
         yield from ("said", first.role, *_parts(first.parts))
     else:

@@ -9,6 +9,7 @@ from typing import Final
 
 from codexd.neutral.event import Usage
 from codexd.neutral.turn import (
+    Compaction,
     FilePart,
     ImagePart,
     Item,
@@ -86,3 +87,5 @@ def _texts(items: Iterable[Item]) -> Iterable[str]:
                 yield from content
             case WebSearchCall(action=action):
                 yield action or ""
+            case Compaction(summary=summary, encrypted=encrypted):
+                yield summary or encrypted or ""

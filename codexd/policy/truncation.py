@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.neutral.turn import Item, Message, ToolCall, ToolResult, Turn
+from codexd.neutral.turn import Compaction, Item, Message, ToolCall, ToolResult, Turn
 
 STEPS: Final = 4
 """The dropped part grows in steps of this fraction of the limit. A conversation that continues is therefore
@@ -81,7 +81,8 @@ def _inside_pairs(items: tuple[Item, ...]) -> set[int]:
 
 
 def _is_system(item: Item) -> bool:
-    return isinstance(item, Message) and item.role in ("system", "developer")
+    """Return whether an item is kept at the beginning; a summary stands for much more than it takes up."""
+    return isinstance(item, Compaction) or (isinstance(item, Message) and item.role in ("system", "developer"))
 
 
 def _is_user(item: Item) -> bool:

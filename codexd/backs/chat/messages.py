@@ -15,11 +15,15 @@ from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.content import encode_content, is_text, join_text
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.items import wrap_custom_input
+from codexd.neutral.compaction import summary_message
 from codexd.neutral.fault import FaultError, fault
-from codexd.neutral.turn import Item, Message, Part, Reasoning, ToolCall, ToolResult, Turn, WebSearchCall
+from codexd.neutral.turn import Compaction, Item, Message, Part, Reasoning, ToolCall, ToolResult, Turn, WebSearchCall
 from codexd.wire.json import Json
 
 _SEE_NEXT_MESSAGE: Final = "The tool's result is in the next message."
+_ENCRYPTED_SUMMARY: Final = (
+    "This model cannot read a compaction item of another server. Send the items that it stands for instead."
+)
 _FAILED: Final = "The tool failed: "
 
 
@@ -107,6 +111,16 @@ class _MessagesEncoder:
     def skip_search(self, item: WebSearchCall) -> None:
         """Skip a web search: Chat has no form for it, and the assistant's text contains its outcome."""
 
+    def add_compaction(self, item: Compaction) -> None:
+        """Add a summary as a message.
+
+        Raises:
+            FaultError: `unsupported`, when another server encrypted it.
+        """
+        if item.summary is None:
+            raise FaultError(fault("unsupported", _ENCRYPTED_SUMMARY, param="input"))
+        self.add_message(summary_message(item.summary))
+
     def finish_assistant_message(self) -> None:
         """Encode the open assistant message and the results of its calls."""
         message, self._open_message = self._open_message, None
@@ -166,4 +180,5 @@ _HANDLERS: Final[dict[type, Callable[[_MessagesEncoder, Any], None]]] = {
     ToolCall: _MessagesEncoder.add_call,
     ToolResult: _MessagesEncoder.add_result,
     WebSearchCall: _MessagesEncoder.skip_search,
+    Compaction: _MessagesEncoder.add_compaction,
 }

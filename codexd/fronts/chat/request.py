@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from attrs import evolve
+
 from codexd.fronts import json_fields, parameters
 from codexd.fronts.chat.decoded_request import DecodedChatRequest
 from codexd.fronts.chat.history import parse_messages
@@ -118,6 +120,8 @@ def adapt_responses_turn(body: bytes, turn: Turn, show_reasoning: bool) -> Decod
         FaultError: as `decode`, for `stream` and `stream_options`.
     """
     fields = json_fields.parse_body(body)
+    if turn.compaction is not None:  # Chat has no compaction items
+        turn = evolve(turn, compaction=None, ignored=(*turn.ignored, "context_management"))
     output_options = ChatOutputOptions(
         include_usage=include_usage(fields),
         functions_only=True,

@@ -276,6 +276,8 @@ _WRITES: Final[dict[type, Callable[[ChatEncoder, _ChatChoice, Any], list[StreamE
     e.CallClosed: ChatEncoder._ignore,
     e.SearchOpened: ChatEncoder._ignore,
     e.SearchClosed: ChatEncoder._ignore,
+    e.CompactionOpened: ChatEncoder._ignore,
+    e.CompactionClosed: ChatEncoder._ignore,
     e.UsageReported: ChatEncoder._add_usage,
     e.Ended: ChatEncoder._ended,
     e.Failed: ChatEncoder._failed,

@@ -1,7 +1,8 @@
 """OpenAI's Responses API (`/v1/responses`): decodes requests, encodes streams, renders stored responses."""
 
+from codexd.fronts.responses.compact_request import decode_compact_request
 from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
-from codexd.fronts.responses.input_tokens import compaction_unsupported, render_token_count
+from codexd.fronts.responses.input_tokens import render_token_count
 from codexd.fronts.responses.pending_request import (
     PendingResponsesRequest,
     decode_for_counting,
@@ -16,7 +17,7 @@ __all__ = [
     "DecodedResponsesRequest",
     "PendingResponsesRequest",
     "RetrievalOptions",
-    "compaction_unsupported",
+    "decode_compact_request",
     "decode_for_counting",
     "decode_pending",
     "decode_stateless",

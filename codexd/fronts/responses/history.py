@@ -11,15 +11,16 @@ from attrs import Factory, define, evolve
 
 from codexd.fronts import errors
 from codexd.fronts.compatibility import TOOL_MESSAGES
-from codexd.fronts.json_fields import Fields, parse_element, raise_missing, raise_wrong_type
+from codexd.fronts.json_fields import Fields, parse_element, raise_missing, raise_wrong_type, raise_wrong_value
 from codexd.fronts.responses import tool_messages
+from codexd.fronts.responses.compaction import TRIGGER, drop_replaced
 from codexd.fronts.responses.items import READERS, is_complete, item_type
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import LoadedHistory, StoredItem
 from codexd.neutral.turn import CallKind, Item, ToolCall, ToolResult
 from codexd.wire import json
 
-_DROPPED_IF_INCOMPLETE: Final = frozenset(("function_call", "custom_tool_call", "reasoning"))
+_DROPPED_IF_INCOMPLETE: Final = frozenset(("function_call", "custom_tool_call", "reasoning", "compaction"))
 _REFERENCE: Final = "item_reference"
 
 # With one of these `input` is optional.
@@ -34,11 +35,13 @@ class InputHistory:
         items: the parsed items, in order.
         own: the request's own items in OpenAI's form, as they are stored, references replaced by their items.
         ignored: the paths of the items of unknown type.
+        compaction_trigger: the path of the item that asks for a compaction in place of an answer, if there is one.
     """
 
     items: list[Item] = Factory(list)
     own: list[dict[str, Any]] = Factory(list)
     ignored: list[str] = Factory(list)
+    compaction_trigger: str | None = None
     _known: Mapping[str, StoredItem] = Factory(dict)
     _accept_tool_messages: bool = False
     _call_kinds: dict[str, CallKind] = Factory(dict)
@@ -54,9 +57,14 @@ class InputHistory:
         """Add the next item of the request itself.
 
         Raises:
-            FaultError: when it is malformed, a tool output without a call, or a reference to an unknown item
-                (`item_not_found`).
+            FaultError: when it is malformed, a tool output without a call, a reference to an unknown item
+                (`item_not_found`), or follows the item that asks for a compaction.
         """
+        if self.compaction_trigger is not None:
+            raise_wrong_value(self.compaction_trigger, "it must be the last item")
+        if item_type(item) == TRIGGER:
+            self.compaction_trigger = item.path
+            return
         if item_type(item) == _REFERENCE:
             referenced = self._find_reference(item.required_name("id"))
             self.own.append(json.decode(referenced.body))
@@ -123,8 +131,9 @@ def parse_input(fields: Fields, loaded: LoadedHistory, modes: frozenset[str] = f
     history = InputHistory(known=loaded.items, accept_tool_messages=TOOL_MESSAGES in modes)
     for stored in loaded.history or ():
         history.add_stored(stored)
-    for item in _iterate_items(fields):
+    for item in iterate_items(fields):
         history.add(item)
+    history.items = drop_replaced(history.items)
     return history
 
 
@@ -134,7 +143,7 @@ def parse_references(fields: Fields) -> tuple[str, ...]:
     Raises:
         FaultError: as `parse_input`, for an invalid item or one without id.
     """
-    referenced = (item.required_name("id") for item in _iterate_items(fields) if item_type(item) == _REFERENCE)
+    referenced = (item.required_name("id") for item in iterate_items(fields) if item_type(item) == _REFERENCE)
     return tuple(dict.fromkeys(referenced))
 
 
@@ -145,8 +154,12 @@ def _stored_form(item: Fields, parsed: Item | None) -> dict[str, Any]:
     return item.value
 
 
-def _iterate_items(fields: Fields) -> Iterator[Fields]:
-    """Yield the items one by one; a string is one user message."""
+def iterate_items(fields: Fields) -> Iterator[Fields]:
+    """Yield the items of `input` one by one; a string is one user message.
+
+    Raises:
+        FaultError: `missing` or `wrong_type`.
+    """
     value = fields.raw("input")
     if value is None and not any(fields.has(name) for name in _HISTORY_FIELDS):
         raise_missing("input")

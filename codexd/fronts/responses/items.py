@@ -9,6 +9,7 @@ from typing import Final, cast
 from codexd.fronts.content import parse_parts
 from codexd.fronts.json_fields import Fields
 from codexd.fronts.parameters import parse_json_text
+from codexd.fronts.responses import compaction
 from codexd.neutral.turn import Item, Message, Reasoning, Role, ToolCall, ToolResult, WebSearchCall
 
 ROLES: Final = ("user", "assistant", "system", "developer")
@@ -86,6 +87,7 @@ def _search(item: Fields) -> WebSearchCall:
 
 
 READERS: Final[dict[str, Callable[[Fields], Item]]] = {
+    **dict.fromkeys(compaction.TYPES, compaction.parse_compaction),
     "message": _message,
     "function_call": _function_call,
     "function_call_output": _function_result,

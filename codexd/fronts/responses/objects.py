@@ -7,11 +7,22 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from codexd.fronts.dialect import ResponseIdentity
+from codexd.fronts.responses.compaction import encode_content
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
 from codexd.neutral.reply import Output, Reply
-from codexd.neutral.turn import JsonText, Message, Part, Reasoning, RefusalPart, TextPart, ToolCall, WebSearchCall
+from codexd.neutral.turn import (
+    Compaction,
+    JsonText,
+    Message,
+    Part,
+    Reasoning,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+    WebSearchCall,
+)
 from codexd.wire.json import Json, encode, fragment
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -102,11 +113,17 @@ def _search(search: WebSearchCall, status: ItemStatus, include_encrypted: bool) 
     return {"id": search.id, "type": "web_search_call", "status": status, "action": action}
 
 
+def _compaction(item: Compaction, status: ItemStatus, include_encrypted: bool) -> Json:
+    content = encode_content(item) if status == "completed" else ""
+    return {"id": item.id, "type": "compaction", "status": status, "encrypted_content": content}
+
+
 _ITEMS: Final[dict[type, Callable[[Any, ItemStatus, bool], Json]]] = {
     Message: _message,
     Reasoning: _reasoning,
     ToolCall: _call,
     WebSearchCall: _search,
+    Compaction: _compaction,
 }
 
 

@@ -48,7 +48,7 @@ def decode_pending(body: bytes, options: RequestOptions) -> PendingResponsesRequ
         FaultError: `malformed_json`, `missing`, `wrong_type`, `wrong_value` or `unsupported`, with the path of
             the invalid field as `param`.
     """
-    return _build_pending(json_fields.parse_body(body), options)
+    return build_pending(json_fields.parse_body(body), options)
 
 
 def decode_for_counting(body: bytes, options: RequestOptions) -> PendingResponsesRequest:
@@ -59,7 +59,7 @@ def decode_for_counting(body: bytes, options: RequestOptions) -> PendingResponse
     """
     fields = json_fields.parse_body(body)
     given = {name: value for name, value in fields.value.items() if value is not None}
-    return _build_pending(Fields(_DEFAULTS | given), options)
+    return build_pending(Fields(_DEFAULTS | given), options)
 
 
 def decode_stateless(body: bytes, options: RequestOptions) -> DecodedResponsesRequest:
@@ -85,6 +85,7 @@ def _store_dependent_fields(pending: PendingResponsesRequest) -> dict[str, bool]
     }
 
 
-def _build_pending(fields: Fields, options: RequestOptions) -> PendingResponsesRequest:
+def build_pending(fields: Fields, options: RequestOptions) -> PendingResponsesRequest:
+    """Decode the part of a parsed body that does not depend on the history; raises FaultError."""
     asked = state.parse_state(fields)
     return PendingResponsesRequest(state.build_history_query(fields, asked, options.principal), asked, fields, options)

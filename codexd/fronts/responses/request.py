@@ -13,6 +13,7 @@ from codexd.fronts.compatibility import TOOL_EVENTS
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses import attachments, history, tools
+from codexd.fronts.responses.context_management import parse_compaction_request
 from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
 from codexd.fronts.responses.echo import EchoedFields, build_echo
 from codexd.fronts.responses.history import InputHistory
@@ -38,8 +39,9 @@ _DRAW: Final = (
 _LIMITS: Final = ("max_output_tokens", "truncation")
 _SHOWN: Final = ("reasoning", "reasoning_effort", "include", "top_logprobs")
 _LABELS: Final = ("metadata", "user", "safety_identifier", "prompt_cache_key", "client_metadata")
+_COMPACTION: Final = ("context_management",)
 _STATE: Final = ("store", "background", "previous_response_id", "conversation", "prompt")
-KNOWN: Final = frozenset((*_ASKED, *_TOOLS, *_DRAW, *_LIMITS, *_SHOWN, *_LABELS, *_STATE))
+KNOWN: Final = frozenset((*_ASKED, *_TOOLS, *_DRAW, *_LIMITS, *_SHOWN, *_LABELS, *_COMPACTION, *_STATE))
 
 _NOT_FORWARDED: Final = KNOWN - {"user", "safety_identifier", "prompt_cache_key"}
 """Known fields that a provider would not understand in the form they have here."""
@@ -124,6 +126,7 @@ def _build_turn(fields: Fields, options: RequestOptions, parts: _Parts) -> Turn:
         truncation=cast(Literal["auto", "disabled"], parts.extras.truncation),
         extra=fields.rest(_NOT_FORWARDED),
         calls_as_text=options.calls_as_text,
+        compaction=parse_compaction_request(fields, parts.input_history.compaction_trigger is not None),
     )
 
 

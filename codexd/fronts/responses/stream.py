@@ -15,7 +15,7 @@ from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.part_events import CALL_EVENTS, TEXT_EVENTS, TextEvents
 from codexd.neutral import event as e
 from codexd.neutral.reply import Fold, Output, Reply
-from codexd.neutral.turn import JsonText, Message, Reasoning, ToolCall, WebSearchCall
+from codexd.neutral.turn import Compaction, JsonText, Message, Reasoning, ToolCall, WebSearchCall
 from codexd.wire.json import Json, encode
 
 
@@ -122,6 +122,9 @@ class ResponsesEncoder:
 
     def _search_event(self, index: int, stage: bytes) -> StreamEvent:
         return self._event(b"response.web_search_call." + stage, self._items[index].location)
+
+    def _compaction_opened(self, event: e.CompactionOpened) -> list[StreamEvent]:
+        return self._open_item(event, Compaction(id=event.id))
 
     def _open_item(self, event: e.Opened, empty: Output) -> list[StreamEvent]:
         location = b',"item_id":%b,"output_index":%d' % (encode(event.id), event.index)
@@ -262,6 +265,8 @@ _WRITES: Final[dict[type, Callable[[ResponsesEncoder, Any], list[StreamEvent]]]]
     e.CallClosed: ResponsesEncoder._close_item,
     e.SearchOpened: ResponsesEncoder._search_opened,
     e.SearchClosed: ResponsesEncoder._search_closed,
+    e.CompactionOpened: ResponsesEncoder._compaction_opened,
+    e.CompactionClosed: ResponsesEncoder._close_item,
     e.UsageReported: ResponsesEncoder._ignore,
     e.Ended: ResponsesEncoder._terminal,
     e.Failed: ResponsesEncoder._terminal,

@@ -116,14 +116,6 @@ class StoredResponseHandlers:
         turn = pending.complete(await store.load_history(pending.history_query)).turn
         return request.send(200, responses.render_token_count(estimate.usage(turn, 0).input_tokens))
 
-    def compact(self, request: Request) -> bytes:
-        """Refuse to compact a history.
-
-        Raises:
-            FaultError: always.
-        """
-        raise FaultError(responses.compaction_unsupported())
-
     async def _stop(self, owner: str, id: str) -> StoredResponse | None:
         """End a background answer that is running, and return it as it is stored then."""
         answer: Answer | None = self.dependencies.answers.active.find(owner, id)
