@@ -150,7 +150,7 @@ class _CompactingTurn:
             raise FaultError(wrong)
         self._used = reply.usage or estimate.usage(self._turn, len(reply.text.encode()))
         answers = self._turn.compaction is not None and self._turn.compaction.threshold_tokens is not None
-        self._sink.receive(e.CompactionOpened(0, f"cmp_{secrets.token_hex(12)}"))
+        self._sink.receive(e.CompactionOpened(0, f"cmp_{secrets.token_hex(12)}0000"))
         self._sink.receive(e.CompactionClosed(0, reply.text, replaces_history=answers))
         if answers:
             self._handle = self._backend.begin(compacted_turn(self._turn, reply.text), self._context, self)

@@ -16,6 +16,7 @@ from codexd.backs.items import (
 from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import (
     AudioPart,
+    Compaction,
     FilePart,
     ImagePart,
     Item,
@@ -108,6 +109,13 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(json.decode(json.encode(raw(search))), common | given)
         self.assertEqual(raw(WebSearchCall()), common)
         self.assertEqual(encode_items((WebSearchCall("ws_1", complete=False),)), ())
+
+    def test_a_summary_is_a_message_and_foreign_compactions_stay_items(self) -> None:
+        shown = raw(Compaction(summary="what was said"))
+        self.assertEqual((shown["type"], shown["role"]), ("message", "user"))
+        self.assertIn("what was said", shown["content"][0]["text"])
+        foreign = raw(Compaction(encrypted="gAAAA"))
+        self.assertEqual(foreign, {"type": "compaction", "encrypted_content": "gAAAA"})
 
     def test_annotations_are_encoded_with_assistant_text(self) -> None:
         noted = TextPart("a", ('{"type":"url_citation"}',), '[{"token":"a"}]')

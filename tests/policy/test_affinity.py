@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.turn import (
     AudioPart,
+    CompactionRequest,
     FilePart,
     ImagePart,
     Item,
@@ -76,6 +77,7 @@ FREE: dict[str, object] = {
     "truncation": "auto",
     "extra": '{"user":"u"}',
     "calls_as_text": True,
+    "compaction": CompactionRequest(),
 }
 
 

@@ -14,8 +14,3 @@ class CountingTests(SynchronousTestCase):
         shown = decode(responses.render_token_count(12))
         self.assertEqual(shown, {"object": "response.input_tokens", "input_tokens": 12, "estimated": True})
         InputTokenCountResponse.model_validate(shown, strict=True)
-
-    def test_compaction_is_unsupported(self) -> None:
-        wrong = responses.compaction_unsupported()
-        self.assertEqual((wrong.kind, wrong.status), ("unsupported", 400))
-        self.assertIn("compact", wrong.message)

@@ -232,7 +232,3 @@ class TokenCountTests(StoredResponsesTestCase):
         body = {"previous_response_id": "resp_0", "input": "b"}
         response = self.server.request("POST", f"{RESPONSES}/input_tokens", body)
         self.assertEqual(response.error["code"], "previous_response_not_found")
-
-    def test_compaction_is_refused_as_unsupported(self) -> None:
-        response = self.server.request("POST", f"{RESPONSES}/compact", {"model": "gpt-5", "input": "hi"})
-        self.assertEqual((response.status, response.error["code"]), (400, "unsupported_parameter"))

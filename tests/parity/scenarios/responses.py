@@ -32,6 +32,7 @@ _CUSTOM: Final = {"type": "custom", **PATCH}
 _SEARCH: Final = {"type": "web_search", "user_location": {"type": "approximate", "city": "Oslo"}}
 _COUNT: Final = f"{RESPONSES}/input_tokens"
 
+_SAID: Final[list[Json]] = [user_message("say: one"), {"role": "assistant", "content": "one"}]
 _ITEMS: Final[list[Json]] = [
     {"role": "developer", "content": "Be kind."},
     {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What is the weather?"}]},
@@ -169,6 +170,19 @@ _CASES: Final = (
             "text": {"verbosity": "low"},
         },
     ),
+    ResponsesCase(
+        name="compaction-trigger",
+        about="a compaction in place of an answer, as Codex asks for it, and the next request",
+        input=[*_SAID, {"type": "compaction_trigger"}],
+        members={"store": False},
+    ),
+    ResponsesCase(
+        name="compaction-threshold",
+        about="a history that is compacted before it is answered",
+        input=[user_message("filler " * 600), user_message("say: two")],
+        members={"context_management": [{"type": "compaction", "compact_threshold": 1000}]},
+        then=(UserReply("say: three"),),
+    ),
     ResponsesCase(name="empty", about="an empty response", input="say: ", members={}),
     ResponsesCase(
         name="one-at-a-time",
@@ -209,9 +223,10 @@ _OTHERS: Final = (
         ),
     ),
     Scenario(
-        name="error-compact",
-        about="compaction is not supported",
-        first=post(f"{RESPONSES}/compact", model=MODEL, input="say: no"),
+        name="compact",
+        about="a compacted history, and requests for a compaction that are invalid",
+        first=post(f"{RESPONSES}/compact", model=MODEL, input=_SAID),
+        then=(post(f"{RESPONSES}/compact", input="say: no"), post(f"{RESPONSES}/compact", model=MODEL)),
     ),
 )
 

@@ -137,7 +137,7 @@ REJECTED = (
     "responses/error-uploads",
     "responses/error-hosted-file-search",
     "responses/error-hosted-choice",
-    "responses/error-compact",
+    "responses/compact",
     "completions/error-unsupported",
     "chat/error-output-mode",
 )
