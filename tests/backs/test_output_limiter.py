@@ -167,10 +167,10 @@ class GrammarTests(SynchronousTestCase):
     @settings.get_profile("many")
     @given(sentences() | broken_sentences(begun=True), TIGHT)
     def test_limited_events_are_grammatical(self, events: tuple[e.Event, ...], sampling: Sampling) -> None:
-        sentence = GrammarChecker()
+        checker = GrammarChecker()
         for event in limited(sampling, *events):
-            sentence.feed(event)
-        self.assertEqual(sentence.state, "over")
+            checker.feed(event)
+        self.assertEqual(checker.state, "over")
 
     @given(sentences() | broken_sentences(begun=True))
     def test_events_within_the_limits_are_unchanged(self, events: tuple[e.Event, ...]) -> None:

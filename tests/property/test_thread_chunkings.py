@@ -40,15 +40,15 @@ def replay(name: str, chunks: list[bytes]) -> list[Output]:
 def answers(outputs: list[Output]) -> list[list[Event]]:
     """Split the events into answers and check that each is a whole sentence."""
     found: list[list[Event]] = [[]]
-    sentence = GrammarChecker()
+    checker = GrammarChecker()
     for output in outputs:
         if is_command(output):
             continue
-        sentence.feed(output)  # type: ignore[arg-type]
+        checker.feed(output)  # type: ignore[arg-type]
         found[-1].append(output)  # type: ignore[arg-type]
         if isinstance(output, Ended | Failed):
             found.append([])
-            sentence = GrammarChecker()
+            checker = GrammarChecker()
     assert found.pop() == []
     return found
 

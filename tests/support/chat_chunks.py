@@ -55,10 +55,10 @@ def check_sentence(events: Iterable[Event]) -> list[Event]:
     Raises:
         AssertionError: if the sentence is not over; the grammar's error if an event is not allowed.
     """
-    sentence, found = GrammarChecker(), list(events)
+    checker, found = GrammarChecker(), list(events)
     for event in found:
-        sentence.feed(event)
-    assert sentence.state == "over", found
+        checker.feed(event)
+    assert checker.state == "over", found
     return found
 
 

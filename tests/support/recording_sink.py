@@ -37,12 +37,12 @@ class RecordingSink:
         self.closed = False
         self.on_settle: Callable[[], None] = lambda: None
         self._strict = strict
-        self._sentence = GrammarChecker()
+        self._checker = GrammarChecker()
         self._fold = Fold()
 
     def receive(self, event: e.Event) -> None:
         assert not self.closed, f"{event} after the end"
-        self._sentence.feed(event)
+        self._checker.feed(event)
         self._fold.feed(event)
         self.events.append(event)
         self.closed = isinstance(event, e.Ended | e.Failed)
@@ -66,7 +66,7 @@ class RecordingSink:
     @property
     def over(self) -> bool:
         """Whether the answer has ended."""
-        return self._sentence.state == "over"
+        return self._checker.state == "over"
 
     @property
     def reply(self) -> Reply:

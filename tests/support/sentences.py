@@ -15,6 +15,10 @@ from codexd.neutral.fault import Fault, fault, kinds
 from codexd.wire.json import encode
 
 T = TypeVar("T")
+
+Sentence = tuple[e.Event, ...]
+"""A sequence of events that the grammar allows."""
+
 Script = tuple[e.Event, ...]
 """The events of one item, all with index 0; `_numbered` assigns the index."""
 
@@ -182,7 +186,7 @@ def _items(kinds: tuple[str, ...]) -> st.SearchStrategy[list[Script]]:
 
 
 @st.composite
-def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> tuple[e.Event, ...]:
+def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> Sentence:
     """Draw a successful answer; `kinds` are the kinds of call that it may contain."""
     scripts = draw(_items(kinds))
     apart = [(number, event) for number, script in enumerate(scripts) for event in script]
@@ -192,7 +196,7 @@ def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) 
 
 
 @st.composite
-def broken_sentences(draw: st.DrawFn, begun: bool = False) -> tuple[e.Event, ...]:
+def broken_sentences(draw: st.DrawFn, begun: bool = False) -> Sentence:
     """Draw an answer that fails anywhere; with `begun`, not before its first event."""
     whole = draw(sentences())
     cut = draw(st.integers(int(begun), len(whole) - 1))

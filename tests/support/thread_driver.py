@@ -69,7 +69,7 @@ class ThreadDriver:
 
     turn: Turn
     thread: Thread = field(factory=lambda: Thread(PLAIN))
-    sentence: GrammarChecker = field(factory=GrammarChecker)
+    checker: GrammarChecker = field(factory=GrammarChecker)
     lost: bool = False
     silent: bool = False
     _turns: int = 0
@@ -124,7 +124,7 @@ class ThreadDriver:
         turn = message.params.get("turn")
         if message.method == "turn/started" and isinstance(turn, dict):
             self._named_turns.add(str(turn.get("id")))
-        listening = not self.silent and self.sentence.state != "over"
+        listening = not self.silent and self.checker.state != "over"
         current = listening and message.params.get("turnId") == self.thread._turn_id
         outputs = self.thread.receive(message)
         said = "".join(output.text for output in outputs if isinstance(output, e.TextDelta))
@@ -164,11 +164,11 @@ class ThreadDriver:
         self._check_outputs(self.thread.abort())
 
     def _lose(self) -> None:
-        running = self.sentence.state != "over" and not self.silent
+        running = self.checker.state != "over" and not self.silent
         self.lost = True
         self._calls.clear()
         self._check_outputs(self.thread.child_lost(fault("child_died")))
-        _require(not running or self.sentence.state == "over", "a lost answer has an end")
+        _require(not running or self.checker.state == "over", "a lost answer has an end")
 
     def _resume(self) -> None:
         if self.thread.state == "suspended" and self.thread.pending_call_ids:
@@ -190,8 +190,8 @@ class ThreadDriver:
             self.silent = True
 
     def _next_answer(self) -> None:
-        _require(self.sentence.state == "over", "an answer ends before the next")
-        self.sentence = GrammarChecker()
+        _require(self.checker.state == "over", "an answer ends before the next")
+        self.checker = GrammarChecker()
         self._texts.clear()
         self._open.clear()
 
@@ -206,7 +206,7 @@ class ThreadDriver:
 
     def _check_event(self, event: e.Event) -> None:
         _require(not self.silent, "no event once the client is gone")
-        self.sentence.feed(event)
+        self.checker.feed(event)
         if isinstance(event, e.MessageOpened):
             self._open[event.id] = event.index
         if isinstance(event, e.TextDelta):

@@ -19,10 +19,10 @@ BLOCK = format_call("f", '{"a":1}')
 
 def convert(events: Iterable[e.Event]) -> list[e.Event]:
     """Return the converted events, and check that they are a valid stream."""
-    writer, sentence = BlockWriter(OfferedTools(allow_any=True), {}), GrammarChecker()
+    writer, checker = BlockWriter(OfferedTools(allow_any=True), {}), GrammarChecker()
     converted = [new for event in events for new in writer.feed(event)]
     for event in converted:
-        sentence.feed(event)
+        checker.feed(event)
     return converted
 
 

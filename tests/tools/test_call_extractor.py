@@ -36,10 +36,10 @@ def extract(
     events: Iterable[e.Event], offered: OfferedTools = OFFERED, scan: ScanOptions = DEFAULT_SCAN
 ) -> list[e.Event]:
     """Return the converted events, and check that they are a valid stream."""
-    extractor, sentence = CallExtractor(offered, "abc", scan), GrammarChecker()
+    extractor, checker = CallExtractor(offered, "abc", scan), GrammarChecker()
     converted = [new for event in events for new in extractor.feed(event)]
     for event in converted:
-        sentence.feed(event)
+        checker.feed(event)
     return converted
 
 

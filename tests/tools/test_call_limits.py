@@ -22,10 +22,10 @@ BURST, FIRST = CallLimits(stop_after="burst"), CallLimits(stop_after="first")
 
 def limit(events: Iterable[e.Event], limits: CallLimits) -> list[e.Event]:
     """Return the limited events, and check that they are a valid stream."""
-    limiter, sentence = CallLimiter(limits), GrammarChecker()
+    limiter, checker = CallLimiter(limits), GrammarChecker()
     limited = [new for event in events for new in limiter.feed(event)]
     for event in limited:
-        sentence.feed(event)
+        checker.feed(event)
     return limited
 
 
@@ -65,15 +65,15 @@ class LawTests(SynchronousTestCase):
     def test_a_response_can_be_finished_once_it_can_be_interrupted(
         self, events: tuple[e.Event, ...], limits: CallLimits, data: st.DataObject
     ) -> None:
-        limiter, sentence, limited = CallLimiter(limits), GrammarChecker(), list[e.Event]()
+        limiter, checker, limited = CallLimiter(limits), GrammarChecker(), list[e.Event]()
         for event in events[:-2]:
             limited += limiter.feed(event)
             if limiter.can_interrupt:
                 limited += limiter.finish()
                 break
         for event in limited:
-            sentence.feed(event)
-        self.assertEqual(sentence.state == "over", limiter.can_interrupt)
+            checker.feed(event)
+        self.assertEqual(checker.state == "over", limiter.can_interrupt)
 
     @given(sentences(), GATES)
     def test_the_calls_that_are_passed_on_are_counted(self, events: tuple[e.Event, ...], limits: CallLimits) -> None:

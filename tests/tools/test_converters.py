@@ -43,10 +43,10 @@ CALL = [e.CallOpened(index=0, id="fc", call_id="c", name="find"), e.CallDelta(0,
 
 def convert(converter: TextToCalls | CallsToText, events: Iterable[e.Event]) -> list[e.Event]:
     """Return the converted events, and check that they are a valid stream."""
-    sentence = GrammarChecker()
+    checker = GrammarChecker()
     converted = [new for event in events for new in converter.feed(event)]
     for event in converted:
-        sentence.feed(event)
+        checker.feed(event)
     return converted
 
 

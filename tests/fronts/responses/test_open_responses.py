@@ -25,13 +25,11 @@ from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.open_responses import BEYOND_EVENTS, EVENT, EVENTS, ITEM, RESPONSE, violations
 from tests.support.responses_requests import SOMEONE, decode_request, encode_turn
 from tests.support.responses_turns import turns
-from tests.support.sentences import broken_sentences, sentences
-
-GrammarChecker = tuple[e.Event, ...]
+from tests.support.sentences import Sentence, broken_sentences, sentences
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 EXCHANGE = decode_request(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
-TALKATIVE: GrammarChecker = (
+TALKATIVE: Sentence = (
     e.Began(),
     e.ReasoningOpened(0, "rs_1"),
     e.SummaryDelta(0, 0, "a"),
@@ -79,7 +77,7 @@ MAY_MISS = UNKNOWN | {
 MAY_BE_ANYTHING = UNKNOWN | {(None, "metadata"), ("function", "parameters"), ("web_search_call", "action")}
 
 
-def stream(sentence: GrammarChecker, queued: bool = False, tool_events: bool = False) -> list[Json]:
+def stream(sentence: Sentence, queued: bool = False, tool_events: bool = False) -> list[Json]:
     """Return the events of a sentence, with a keep-alive at its end."""
     encoder = FoldingEncoder(lambda folds: build_encoder(RESPONSES_IDENTITY, EXCHANGE.echo, folds[0], tool_events))
     events = encoder.queued() if queued else []
@@ -124,13 +122,11 @@ class AnswerTests(SynchronousTestCase):
                 self.assertEqual(violations(RESPONSE, body), [], name)
 
     @given(sentences() | broken_sentences(), st.booleans(), st.booleans())
-    def test_every_event_of_any_answer_is_valid(
-        self, sentence: GrammarChecker, queued: bool, tool_events: bool
-    ) -> None:
+    def test_every_event_of_any_answer_is_valid(self, sentence: Sentence, queued: bool, tool_events: bool) -> None:
         self.assert_events(stream(sentence, queued, tool_events))
 
     @given(sentences())
-    def test_any_whole_response_is_valid(self, sentence: GrammarChecker) -> None:
+    def test_any_whole_response_is_valid(self, sentence: Sentence) -> None:
         self.assertEqual(violations(RESPONSE, decode(EXCHANGE.render((fold(sentence),), RESPONSES_IDENTITY))), [])
 
     @given(turns())
@@ -139,7 +135,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(violations(RESPONSE, decode(decoded.render((fold(TALKATIVE),), RESPONSES_IDENTITY))), [])
 
     @given(turns(), sentences() | broken_sentences())
-    def test_stored_responses_are_shown_validly(self, turn: Turn, sentence: GrammarChecker) -> None:
+    def test_stored_responses_are_shown_validly(self, turn: Turn, sentence: Sentence) -> None:
         storage = responses.decode_pending(encode(encode_turn(turn)), SOMEONE).complete(LoadedHistory()).storage
         assert storage is not None
         over = storage.encode(fold(sentence), RESPONSES_IDENTITY)

@@ -16,13 +16,11 @@ from tests.support import responses_stream
 from tests.support.framing import build_folding_encoder, framed
 from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
-from tests.support.sentences import broken_sentences, sentences
+from tests.support.sentences import Sentence, broken_sentences, sentences
 from tests.support.stored_responses import stored_response
 
-GrammarChecker = tuple[e.Event, ...]
 
-
-def streamed(sentence: GrammarChecker, **fields: Any) -> list[StreamEvent]:
+def streamed(sentence: Sentence, **fields: Any) -> list[StreamEvent]:
     """Return the stream of a background response to a request with these fields."""
     storage = decode_request(background=True, **fields).storage
     assert storage is not None
@@ -34,7 +32,7 @@ class ResumeTests(SynchronousTestCase):
     """What the client has and what it gets then are the whole stream."""
 
     @given(sentences() | broken_sentences(), st.data())
-    def test_it_resumes_after_any_event(self, sentence: GrammarChecker, data: st.DataObject) -> None:
+    def test_it_resumes_after_any_event(self, sentence: Sentence, data: st.DataObject) -> None:
         events = streamed(sentence)
         after = data.draw(st.integers(-1, len(events) + 1))
         rest = events[responses.resume_position(events, after) :]

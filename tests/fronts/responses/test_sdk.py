@@ -19,9 +19,7 @@ from tests.support import responses_stream
 from tests.support.framing import build_folding_encoder, framed
 from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
-from tests.support.sentences import broken_sentences, sentences
-
-GrammarChecker = tuple[e.Event, ...]
+from tests.support.sentences import Sentence, broken_sentences, sentences
 
 EXCHANGE = decode_request(include=["reasoning.encrypted_content"], tools=[{"type": "function", "name": "f"}])
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
@@ -30,7 +28,7 @@ EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 BEYOND_THE_PACKAGE = ("context_length_exceeded", "insufficient_quota")
 
 
-def stream_of(sentence: GrammarChecker) -> bytes:
+def stream_of(sentence: Sentence) -> bytes:
     """Return the stream of a sentence, with a keep-alive after its beginning."""
     encoder = build_folding_encoder(EXCHANGE, RESPONSES_IDENTITY)
     first = encoder.feed(sentence[0])
@@ -67,7 +65,7 @@ class PackageTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(sentences() | broken_sentences())
-    def test_every_event_is_valid_by_its_types(self, sentence: GrammarChecker) -> None:
+    def test_every_event_is_valid_by_its_types(self, sentence: Sentence) -> None:
         for event in responses_stream.read(stream_of(sentence)):
             if event["type"] == "keepalive":
                 continue
@@ -79,13 +77,13 @@ class PackageTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(sentences())
-    def test_a_whole_response_is_valid_by_its_types(self, sentence: GrammarChecker) -> None:
+    def test_a_whole_response_is_valid_by_its_types(self, sentence: Sentence) -> None:
         whole = decode(EXCHANGE.render((fold(sentence),), RESPONSES_IDENTITY))
         self.assertEqual(bare(Response.model_validate(whole, strict=True).to_dict()), whole)
 
     @settings(deadline=None)
     @given(sentences())
-    def test_its_stream_helper_ends_with_the_complete_response(self, sentence: GrammarChecker) -> None:
+    def test_its_stream_helper_ends_with_the_complete_response(self, sentence: Sentence) -> None:
         with client(stream_of(sentence)).responses.stream(model="m", input="hi") as stream:
             events = list(stream)
         whole = decode(EXCHANGE.render((fold(sentence),), RESPONSES_IDENTITY))
@@ -95,7 +93,7 @@ class PackageTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(broken_sentences())
-    def test_its_stream_helper_shows_a_failure(self, sentence: GrammarChecker) -> None:
+    def test_its_stream_helper_shows_a_failure(self, sentence: Sentence) -> None:
         with client(stream_of(sentence)).responses.stream(model="m", input="hi") as stream:
             last: Any = list(stream)[-1]
         failed = sentence[-1]
@@ -111,7 +109,7 @@ class PackageTests(SynchronousTestCase):
 class ClientTests(SynchronousTestCase):
     """A user's code, as written in the package's manual."""
 
-    sentence: GrammarChecker = (
+    sentence: Sentence = (
         e.Began(),
         e.MessageOpened(0, "msg_1"),
         e.TextDelta(0, "Hel"),
@@ -121,7 +119,7 @@ class ClientTests(SynchronousTestCase):
         e.Ended("stop"),
     )
 
-    def deltas(self, sentence: GrammarChecker) -> Iterator[str]:
+    def deltas(self, sentence: Sentence) -> Iterator[str]:
         """Stream without the helper."""
         for event in client(stream_of(sentence)).responses.create(model="m", input="hi", stream=True):
             if event.type == "response.output_text.delta":

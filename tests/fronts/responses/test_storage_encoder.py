@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.fronts.responses import objects
 from codexd.fronts.responses.storage_encoder import build_stored_items
 from codexd.fronts.responses.stored import render_item
-from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.stored import LoadedHistory
@@ -21,13 +20,11 @@ from codexd.wire.json import Json, decode
 from tests.support import responses_turns
 from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request, encode_turn
-from tests.support.sentences import broken_sentences, sentences
+from tests.support.sentences import Sentence, broken_sentences, sentences
 from tests.support.stored_responses import bodies, continue_from, history, stored_item, stored_response
 
 ITEMS: TypeAdapter[Any] = TypeAdapter(ResponseItem)
 STOPPED = Reply(items=(Message(role="assistant", parts=(TextPart("hello"),), phase=None, id="msg_out"),), finish="stop")
-
-GrammarChecker = tuple[e.Event, ...]
 
 
 def nameless(items: tuple[Item, ...]) -> list[Item]:
@@ -73,7 +70,7 @@ class ContinuationTests(SynchronousTestCase):
         st.booleans(),
     )
     def test_continuing_gives_the_same_turn_as_sending_the_history_again(
-        self, first: Turn, sentence: GrammarChecker, second: Turn, in_short: bool
+        self, first: Turn, sentence: Sentence, second: Turn, in_short: bool
     ) -> None:
         before = encode_turn(first)
         if in_short:

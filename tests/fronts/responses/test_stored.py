@@ -9,17 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.fronts import responses
 from codexd.fronts.responses import stored as k
 from codexd.fronts.responses.stored import ENCRYPTED_REASONING
-from codexd.neutral import event as e
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Message, Reasoning, TextPart
 from codexd.wire.json import decode
 from tests.support.framing import build_folding_encoder
 from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
-from tests.support.sentences import broken_sentences, sentences
+from tests.support.sentences import Sentence, broken_sentences, sentences
 from tests.support.stored_responses import stored_item, stored_response
-
-GrammarChecker = tuple[e.Event, ...]
 
 SEALING = Reply(
     items=(
@@ -33,7 +30,7 @@ SEALING = Reply(
 class RenderStoredTests(SynchronousTestCase):
     """Law 3, over time: stream, body and stored response agree."""
 
-    def same(self, sentence: GrammarChecker, include: list[str]) -> None:
+    def same(self, sentence: Sentence, include: list[str]) -> None:
         decoded = decode_request(include=include, metadata={"a": "b"})
         storage = decoded.storage
         assert storage is not None
@@ -46,12 +43,12 @@ class RenderStoredTests(SynchronousTestCase):
         self.assertEqual(decode(shown), decode(last)["response"])
 
     @given(sentences() | broken_sentences())
-    def test_it_equals_the_clients_response_byte_for_byte(self, sentence: GrammarChecker) -> None:
+    def test_it_equals_the_clients_response_byte_for_byte(self, sentence: Sentence) -> None:
         self.same(sentence, [])
         self.same(sentence, [ENCRYPTED_REASONING])
 
     @given(sentences() | broken_sentences())
-    def test_include_of_the_retrieval_decides_about_encrypted_reasoning(self, sentence: GrammarChecker) -> None:
+    def test_include_of_the_retrieval_decides_about_encrypted_reasoning(self, sentence: Sentence) -> None:
         reply = fold(sentence)
         for include in ([], [ENCRYPTED_REASONING]):
             other = decode_request(include=include).render((reply,), RESPONSES_IDENTITY)

@@ -16,9 +16,7 @@ from tests.support import responses_stream
 from tests.support.framing import build_folding_encoder, framed
 from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
-from tests.support.sentences import broken_sentences, sentences
-
-GrammarChecker = tuple[e.Event, ...]
+from tests.support.sentences import Sentence, broken_sentences, sentences
 
 SEALED = decode_request(include=["reasoning.encrypted_content"], instructions="be brief")
 PLAIN = decode_request()
@@ -47,28 +45,28 @@ class LawTests(SynchronousTestCase):
     """Laws of every response."""
 
     @given(sentences(), EXCHANGES)
-    def test_the_stream_accumulates_to_the_complete_response(self, sentence: GrammarChecker, decoded: Any) -> None:
+    def test_the_stream_accumulates_to_the_complete_response(self, sentence: Sentence, decoded: Any) -> None:
         events = responses_stream.read(framed(streamed(sentence, decoded)))
         whole = decode(decoded.render((fold(sentence),), RESPONSES_IDENTITY))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(broken_sentences(), EXCHANGES)
-    def test_a_broken_stream_accumulates_to_the_content_so_far(self, sentence: GrammarChecker, decoded: Any) -> None:
+    def test_a_broken_stream_accumulates_to_the_content_so_far(self, sentence: Sentence, decoded: Any) -> None:
         events = responses_stream.read(framed(streamed(sentence, decoded)))
         whole = decode(decoded.render((fold(sentence),), RESPONSES_IDENTITY))
         self.assertEqual(responses_stream.accumulate(events), whole)
 
     @given(sentences() | broken_sentences(), EXCHANGES)
-    def test_events_come_in_the_order_of_the_contract(self, sentence: GrammarChecker, decoded: Any) -> None:
+    def test_events_come_in_the_order_of_the_contract(self, sentence: Sentence, decoded: Any) -> None:
         responses_stream.check(responses_stream.read(framed(streamed(sentence, decoded))))
 
     @given(sentences() | broken_sentences())
-    def test_every_event_has_its_type_as_name_and_no_newline(self, sentence: GrammarChecker) -> None:
+    def test_every_event_has_its_type_as_name_and_no_newline(self, sentence: Sentence) -> None:
         for name, data in streamed(sentence):
             self.assertEqual((decode(data)["type"].encode(), data.count(b"\n")), (name, 0))
 
     @given(sentences() | broken_sentences(begun=True), st.data())
-    def test_keepalives_are_numbered_and_change_nothing(self, sentence: GrammarChecker, data: st.DataObject) -> None:
+    def test_keepalives_are_numbered_and_change_nothing(self, sentence: Sentence, data: st.DataObject) -> None:
         encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
         written: list[StreamEvent] = []
         for event in sentence:

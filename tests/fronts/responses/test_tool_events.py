@@ -21,9 +21,7 @@ from tests.support import responses_stream
 from tests.support.framing import FoldingEncoder, build_folding_encoder, framed
 from tests.support.identities import RESPONSES_IDENTITY
 from tests.support.responses_requests import decode_request
-from tests.support.sentences import broken_sentences, pieces, sentences
-
-GrammarChecker = tuple[e.Event, ...]
+from tests.support.sentences import Sentence, broken_sentences, pieces, sentences
 
 ECHO = decode_request().echo
 BEGIN, DELTA, END = (f"response.output_tool_call.{stage}" for stage in ("begin", "delta", "end"))
@@ -69,17 +67,17 @@ class LawTests(SynchronousTestCase):
     """Laws of every response."""
 
     @given(sentences() | broken_sentences())
-    def test_without_the_extra_events_it_is_the_standard_stream(self, sentence: GrammarChecker) -> None:
+    def test_without_the_extra_events_it_is_the_standard_stream(self, sentence: Sentence) -> None:
         plain = [event for event in streamed(sentence) if event["type"] not in EXTRA]
         self.assertEqual(unnumbered(plain), unnumbered(streamed(sentence, tool_events=False)))
 
     @given(sentences() | broken_sentences())
-    def test_all_events_are_numbered_in_one_sequence(self, sentence: GrammarChecker) -> None:
+    def test_all_events_are_numbered_in_one_sequence(self, sentence: Sentence) -> None:
         events = streamed(sentence)
         self.assertEqual([event["sequence_number"] for event in events], list(range(len(events))))
 
     @given(sentences() | broken_sentences())
-    def test_the_additional_events_alone_give_the_calls(self, sentence: GrammarChecker) -> None:
+    def test_the_additional_events_alone_give_the_calls(self, sentence: Sentence) -> None:
         calls = [item for item in fold(sentence).items if isinstance(item, ToolCall) and item.complete]
         closed = {event.index for event in sentence if isinstance(event, e.CallClosed)}
         self.assertEqual(len(rebuilt(streamed(sentence))), len(calls))
@@ -87,7 +85,7 @@ class LawTests(SynchronousTestCase):
         self.assertLessEqual(len(calls), len(closed))
 
     @given(sentences() | broken_sentences())
-    def test_response_done_is_last_with_the_terminal_snapshot(self, sentence: GrammarChecker) -> None:
+    def test_response_done_is_last_with_the_terminal_snapshot(self, sentence: Sentence) -> None:
         *before, terminal, done = streamed(sentence)
         self.assertIn(terminal["type"], responses_stream.TERMINAL)
         self.assertEqual((done["type"], done["response"]), ("response.done", terminal["response"]))
@@ -110,7 +108,7 @@ class LawTests(SynchronousTestCase):
         return unnumbered(event for event in streamed(answer(said)) if event["type"] in (BEGIN, END))
 
 
-def answer(said: Iterable[str]) -> GrammarChecker:
+def answer(said: Iterable[str]) -> Sentence:
     """Return a response with one call, its arguments in these deltas."""
     opened = e.CallOpened(index=0, id="fc_1", call_id="call_1", name="f")
     return (
