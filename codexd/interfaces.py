@@ -21,10 +21,10 @@ class IEventSink(Interface):
         """Record the next event. Must not raise and must not call the handle."""
 
     def settle() -> None:
-        """Act on the received events: called once at the end of a reactor turn.
+        """Act on the received events: called once at the end of a reactor iteration.
 
         Always follows events received outside `begin`; whoever called `begin` settles the events received
-        inside it. All output of a reactor turn can so leave in one write. Unlike `receive` it may call
+        inside it. All output of a reactor iteration can so leave in one write. Unlike `receive` it may call
         `pause`, `resume` and `cancel` of the handle, and may begin another turn: the client's next request
         can follow at once when a response ends.
         """
@@ -85,15 +85,8 @@ class IEmbedder(Interface):
         """
 
 
-class IBodyWriter(Interface):
-    """Writes one response that is a single body, over one transport."""
-
-    def send(body: bytes, ignored: tuple[str, ...]) -> None:
-        """Send a whole response.
-
-        Args:
-            ignored: the request's fields without effect.
-        """
+class IResponseWriter(Interface):
+    """Writes one response over one transport; see `IBodyWriter` and `IStreamWriter`."""
 
     def refuse(fault: Fault) -> None:
         """Send an error in the dialect of the request, in place of a response."""
@@ -102,7 +95,18 @@ class IBodyWriter(Interface):
         """Close the connection at once: the client must not take an incomplete response for a complete one."""
 
 
-class IStreamWriter(IBodyWriter):
+class IBodyWriter(IResponseWriter):
+    """Writes one response that is a single body: `send`, or `refuse` instead."""
+
+    def send(body: bytes, ignored: tuple[str, ...]) -> None:
+        """Send a whole response.
+
+        Args:
+            ignored: the request's fields without effect.
+        """
+
+
+class IStreamWriter(IResponseWriter):
     """Writes one streamed response: `open`, any number of `write`, `finish`; or `refuse` instead of them all."""
 
     def open(producer: IPushProducer, ignored: tuple[str, ...]) -> None:

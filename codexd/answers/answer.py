@@ -1,7 +1,7 @@
 """One answer: its turns, the events it has received, who reads them, and where it is stored.
 
 The sinks only record. Whatever touches the client, the store or the back end is done by `settle`, once for all the
-events of one turn of the reactor, and by the lifecycle.
+events of one reactor iteration, and by the lifecycle.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,8 +42,8 @@ class Answer:
         state: the machine's state.
         recording: the events of its stream.
         storage: stores it; None if it is not stored.
-        queued: fires when a background answer is stored as queued, or could not be (`rejection`).
-        rejection: why a background answer was not accepted.
+        decided: fires when the turns were begun, or a background answer was rejected (`rejection`).
+        rejection: why a background answer could not be stored as queued; None unless it was rejected.
         over: fires when the answer is over, and stored if it could be.
     """
 
@@ -70,8 +70,9 @@ class Answer:
         self._begun: set[int] = set()
         self._end: tuple[e.Ended | e.Failed, int] | None = None
         self._model_stopped = False
+        self._was_opened = False  # whether the client that has disconnected had received the headers of a stream
         self.state = "new"
-        self.queued, self.over = OneShotEvent(), OneShotEvent()
+        self.decided, self.over = OneShotEvent(), OneShotEvent()
         self.rejection: Fault | None = None
         self.recording = Recording(retain=self._in_background)
         self._encoder = self._build_encoder()
@@ -166,7 +167,7 @@ class Answer:
         for choice, sink in enumerate(self._sinks):
             if self._end is None:
                 self._begin_turn(choice, sink)
-        self.queued.fire()
+        self.decided.fire()
 
     def _begin_turn(self, choice: int, sink: ChoiceSink) -> None:
         turn = self._decoded.turns[choice]
@@ -177,7 +178,7 @@ class Answer:
         except Exception:
             self._on_defect()
 
-    # What comes from the back end: recorded, not acted upon.
+    # Events from the back end, which are only recorded.
 
     def receive(self, event: e.Event, choice: int) -> None:
         """Record the next event of a choice."""
@@ -239,7 +240,7 @@ class Answer:
         self._dependencies.request_log.log_internal_error(self.context.record, Failure())
         self.fail(fault("internal"))
 
-    # What touches the client and the back end.
+    # Actions on the client and the back end.
 
     def settle(self) -> None:
         """Send what was received; at the end store or deliver the answer (AnswerActions)."""
@@ -249,13 +250,13 @@ class Answer:
             self.recording.notify()
         elif self._must_save():
             self.recording.notify()
-            if self.state == "running":  # a client that was dropped just now has decided already
+            if self.state == "running":  # not if `notify` has disconnected a slow client, which has changed the state
                 self.lifecycle.save()
         else:
             self.lifecycle.deliver()
 
     def _must_save(self) -> bool:
-        """Return whether the end is stored: a failure before anything was shown is not part of an answer."""
+        """Return whether the end is stored: a failure before the first stream event is not part of an answer."""
         assert self._end is not None
         return self.storage is not None and (self._opened or isinstance(self._end[0], e.Ended))
 
@@ -292,12 +293,12 @@ class Answer:
         """Send a keep-alive; it opens the stream if nothing has (DeliveryOwner)."""
         if self.state == "saving" or (self.state == "running" and self._end is None):
             try:
-                self._send_keepalive()
+                self._send_keep_alive()
             except Exception:
                 self._on_defect()
             self.settle()
 
-    def _send_keepalive(self) -> None:
+    def _send_keep_alive(self) -> None:
         assert self._encoder is not None
         assert isinstance(self._delivery, StreamDelivery)
         if not self._opened:
@@ -305,9 +306,9 @@ class Answer:
                 self._begun.add(choice)
                 self._record(e.Began(), choice)
             self.recording.notify()
-        if self._delivery.behind:
+        if self._delivery.has_backlog:
             return
-        keepalive = self._encoder.keepalive()
+        keepalive = self._encoder.keep_alive()
         if keepalive is None:
             self._delivery.keep_alive()
         else:
@@ -326,7 +327,7 @@ class Answer:
         self.lifecycle.deliver()
 
     def _not_saved(self, failure: Failure) -> None:
-        """Make a failure of the end; a background answer, which is stored as queued, is stored again as failed."""
+        """Replace the end by the store's fault; store a background answer again as failed, once."""
         wrong = self._dependencies.request_log.log_save_failure(failure, self.context.id)
         assert self._end is not None
         assert self.storage is not None
@@ -363,9 +364,9 @@ class Answer:
             self._delivery.finish()
 
     def _deliver_defect(self) -> None:
-        """Send `internal`, if the status is still open; else abort the connection."""
+        """Send `internal` if no status was sent; else abort the connection."""
         if self._opened:
-            self.drop("internal")
+            self.disconnect("internal")
         else:
             self._delivery.refuse(fault("internal"))
 
@@ -373,10 +374,10 @@ class Answer:
         return self._decoded.render(tuple(fold.build_reply() for fold in self._folds), self.identity)
 
     def delivered(self) -> None:
-        """End the answer: the client's transport has taken everything (DeliveryOwner)."""
+        """End the answer: the client's transport has accepted everything (DeliveryOwner)."""
         self.lifecycle.delivered()
 
-    def drop(self, outcome: str) -> None:
+    def disconnect(self, outcome: str) -> None:
         """Disconnect the client (DeliveryOwner)."""
         record = self.context.record
         if record.outcome == OK:
@@ -384,30 +385,30 @@ class Answer:
         if outcome == "slow_client":
             self._dependencies.request_log.metrics.count("slow_client")
         self._delivery.abort()
-        self.lifecycle.client_left()
+        self.lifecycle.client_disconnected()
 
     def on_defect(self) -> None:
         """Disconnect the client, for an exception that is being handled (DeliveryOwner)."""
         self._dependencies.request_log.log_internal_error(self.context.record, Failure())
-        self.drop("internal")
+        self.disconnect("internal")
 
-    def client_left(self) -> None:
+    def client_disconnected(self) -> None:
         """Act on the loss of the client's connection."""
         record = self.context.record
         if self.state != "over" and record.outcome == OK:
             record.outcome = CLIENT_DISCONNECTED
             self._dependencies.request_log.metrics.count("client_disconnected")
-        self.lifecycle.client_left()
+        self.lifecycle.client_disconnected()
 
     def detach(self) -> None:
-        """Stop sending: there is no client any more (AnswerActions)."""
+        """Stop sending: the client has disconnected (AnswerActions)."""
         self._was_opened = self._delivery.opened
         self._delivery.stop()
         self._delivery = Delivery(self.delivered)
         self._has_client = False
 
-    def abandon(self) -> None:
-        """Store what was sent to the client, if the answer is stored at all (AnswerActions)."""
+    def save_or_discard(self) -> None:
+        """Store what was sent to the client that has disconnected, if the answer is stored (AnswerActions)."""
         if self.storage is None or self._in_background or not self._was_opened:
             self.lifecycle.discard()
             return
@@ -415,9 +416,9 @@ class Answer:
             self._replace_end(fault("cancelled"))
         self.lifecycle.save()
 
-    def hurry(self) -> None:
-        """Do not wait for a slow client once the end is known (AnswerActions)."""
-        self._delivery.hurry()
+    def forbid_waiting(self) -> None:
+        """Disconnect a slow client once the end is recorded, in place of waiting for it (AnswerActions)."""
+        self._delivery.forbid_waiting()
 
     def shut_down(self) -> None:
         """End with `shutting_down` (codexd.answers.registry.Drainable)."""
@@ -445,7 +446,7 @@ class Answer:
             self.recording.finish(self.storage.end_events, _outcome(self._end[0]))
         else:
             self.recording.finish((), "broken")
-        self.queued.fire()
+        self.decided.fire()
 
     def _log(self) -> None:
         record = self.context.record

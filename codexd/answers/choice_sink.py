@@ -25,7 +25,7 @@ class ChoiceSink:
     """Passes the events of one choice on, up to its end and no further.
 
     Attributes:
-        settle: ends a turn of the reactor.
+        settle: called at the end of a reactor iteration; `EventReceiver.settle`.
         closed: the end of the choice was received, or the rest is not needed.
     """
 

@@ -9,13 +9,13 @@ from codexd.neutral.fault import Fault
 class Delivery:
     """The way from an answer to its client; on its own, that of an answer without a client.
 
-    Such an answer runs in the background, or its client has left.
+    Such an answer runs in the background, or its client has disconnected.
 
     Args:
-        delivered: called when the client has taken everything.
+        delivered: called when the client's transport has accepted everything.
 
     Attributes:
-        opened: the head of the response has left.
+        opened: the status and the headers were sent.
     """
 
     opened = False
@@ -35,10 +35,10 @@ class Delivery:
         self.delivered()
 
     def stop(self) -> None:
-        """Stop sending: the client has everything or is gone. Idempotent."""
+        """Stop sending: everything was sent, or the client has disconnected. Idempotent."""
 
-    def hurry(self) -> None:
-        """Disconnect the client, rather than wait for it, once the end is recorded."""
+    def forbid_waiting(self) -> None:
+        """Disconnect a slow client once the end is recorded, in place of waiting for it."""
 
     def abort(self) -> None:
         """Stop sending and abort the connection: the client must not take an incomplete response for complete."""

@@ -1,7 +1,8 @@
 """The lifecycle of an answer as one state machine, for foreground, stored and background answers alike.
 
-How an answer is stored (`never`, `at_end`, `from_start`) and whether a client is attached to it are parameters of the
-core (`codexd.answers.answer.Answer`). They decide which inputs come: `queue` before `begin`, `save` before `deliver`.
+Whether an answer is not stored, is stored with its end, or is a background answer, which is also stored as queued, and
+whether a client is attached to it are properties of `codexd.answers.answer.Answer`. They decide which inputs come:
+`queue` before `begin`, `save` before `deliver`.
 docs/answers.md shows this table as a drawing, which a test compares with it.
 """
 
@@ -31,16 +32,16 @@ class AnswerLifecycle(Protocol):
         """The end is stored, or is not to be stored."""
 
     def delivered(self) -> None:
-        """The client's transport has taken everything, or there is no client."""
+        """The client's transport has accepted everything, or there is no client."""
 
-    def client_left(self) -> None:
-        """The client is gone."""
+    def client_disconnected(self) -> None:
+        """The client has disconnected, or was disconnected."""
 
     def stop(self, fault: Fault) -> None:
         """End the answer early: it was cancelled, or the daemon stops."""
 
     def discard(self) -> None:
-        """The client left and nothing is to be stored."""
+        """The client has disconnected and nothing is to be stored."""
 
 
 class AnswerActions(Protocol):
@@ -65,7 +66,7 @@ class AnswerActions(Protocol):
         """Store the answer with its end, then `deliver`, or `save` again with a failure."""
 
     def deliver_end(self) -> None:
-        """Send the end, then `delivered` once the client has taken it."""
+        """Send the end, then `delivered` once the client's transport has accepted it."""
 
     def fail(self, fault: Fault) -> None:
         """Make this fault the end, unless the end is known."""
@@ -73,11 +74,11 @@ class AnswerActions(Protocol):
     def detach(self) -> None:
         """Stop sending: there is no client any more."""
 
-    def abandon(self) -> None:
-        """Decide for a client that left: `save` what was sent to it, or `discard`."""
+    def save_or_discard(self) -> None:
+        """Continue after the client has disconnected: `save` what was sent to it, or `discard`."""
 
-    def hurry(self) -> None:
-        """Do not wait for a slow client once the end is known."""
+    def forbid_waiting(self) -> None:
+        """Disconnect a slow client once the end is recorded, in place of waiting for it."""
 
     def close(self) -> None:
         """Release everything and report the answer as over."""
@@ -92,7 +93,7 @@ def _queued(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
 
 
 def _running(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
-    # Inputs that come while turns begin are postponed until this is done.
+    # Turns can end while they begin: Automat runs inputs that come during a transition after this function returns.
     answer.begin_turns()
     answer.enter("running")
     answer.settle()
@@ -145,19 +146,19 @@ def _save_again(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object)
     answer.save_end()
 
 
-@_Saving.upon(AnswerLifecycle.client_left).loop()
-def _detach(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+@_Saving.upon(AnswerLifecycle.client_disconnected).loop()
+def _detach_saving(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
     answer.detach()
 
 
-@_Running.upon(AnswerLifecycle.client_left).loop()
-def _abandon(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+@_Running.upon(AnswerLifecycle.client_disconnected).loop()
+def _detach_running(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
     answer.detach()
-    answer.abandon()
+    answer.save_or_discard()
 
 
-@_Delivering.upon(AnswerLifecycle.client_left).to(_Over)
-def _forget(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+@_Delivering.upon(AnswerLifecycle.client_disconnected).to(_Over)
+def _detach_delivering(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
     answer.detach()
 
 
@@ -169,19 +170,19 @@ def _fail(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault
 @_Running.upon(AnswerLifecycle.stop).loop()
 def _stop(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
     answer.fail(fault)
-    answer.hurry()
+    answer.forbid_waiting()
     answer.settle()
 
 
 @_Saving.upon(AnswerLifecycle.stop).loop()
 @_Delivering.upon(AnswerLifecycle.stop).loop()
-def _hurry(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
-    answer.hurry()
+def _forbid_waiting(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
+    answer.forbid_waiting()
 
 
 # What comes late changes nothing.
 
-for _late in (AnswerLifecycle.delivered, AnswerLifecycle.client_left, AnswerLifecycle.discard):
+for _late in (AnswerLifecycle.delivered, AnswerLifecycle.client_disconnected, AnswerLifecycle.discard):
     _Over.upon(_late).loop().returns(None)
 
 

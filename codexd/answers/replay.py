@@ -63,7 +63,7 @@ class Replay:
         """Send a keep-alive (DeliveryOwner)."""
         self._delivery.keep_alive()
 
-    def drop(self, outcome: str) -> None:
+    def disconnect(self, outcome: str) -> None:
         """Disconnect the client (DeliveryOwner)."""
         if outcome == "slow_client":
             self._dependencies.request_log.metrics.count("slow_client")
@@ -74,17 +74,17 @@ class Replay:
     def on_defect(self) -> None:
         """Disconnect the client, for an exception that is being handled (DeliveryOwner)."""
         self._dependencies.request_log.log_internal_error(self._context.record, Failure())
-        self.drop("internal")
+        self.disconnect("internal")
 
     def delivered(self) -> None:
-        """End the replay: the client's transport has taken everything (DeliveryOwner)."""
+        """End the replay: the client's transport has accepted everything (DeliveryOwner)."""
         self._dependencies.active.remove(self)
 
-    def client_left(self) -> None:
+    def client_disconnected(self) -> None:
         """Act on the loss of the client's connection."""
         self._delivery.stop()
         self._dependencies.active.remove(self)
 
     def shut_down(self) -> None:
-        """End with the recording; a client that is behind then is given up (Drainable)."""
-        self._delivery.hurry()
+        """End with the recording; disconnect the client if it has a backlog then (Drainable)."""
+        self._delivery.forbid_waiting()

@@ -14,7 +14,7 @@ from codexd.neutral.fault import Fault
 from codexd.policy import flow
 
 _BATCH_BYTES: Final = 64 * 2**10
-"""How much of a backlog is written before the transport may report that it is full."""
+"""How much of the backlog is written before the transport may report that it is full."""
 
 _BATCH_EVENTS: Final = 64
 """How many events are written at once at most."""
@@ -38,7 +38,7 @@ class DeliveryOwner(Protocol):
         """Resume the model. Idempotent."""
         ...
 
-    def drop(self, outcome: str) -> None:
+    def disconnect(self, outcome: str) -> None:
         """Disconnect this client: `slow_client`, `shutting_down`, or `internal` if the recording ended in a defect."""
         ...
 
@@ -47,15 +47,15 @@ class DeliveryOwner(Protocol):
         ...
 
     def keep_alive(self) -> None:
-        """Send a keep-alive: nothing was written for the keepalive period."""
+        """Send a keep-alive: nothing was written for `keepalive_seconds`."""
 
     def delivered(self) -> None:
-        """Continue: the client's transport has taken everything."""
+        """Continue: the client's transport has accepted everything."""
 
 
 @implementer(IPushProducer)
 class StreamDelivery(Delivery):
-    """One client's position in a recording.
+    """One client's position in a recording. The events after it are the client's backlog.
 
     Args:
         recording: read from `position` on.
@@ -79,19 +79,20 @@ class StreamDelivery(Delivery):
     ) -> None:
         super().__init__(owner.delivered)
         self._recording = recording
-        self._position = self._measured = position
+        self._position = position
+        self._measured = position  # number of the first event whose size `_flow` does not contain
         self._writer = writer
         self._owner = owner
         self._clock = clock
         self._limits = limits
         self._flow = flow.ClientFlow()
-        self._paused = self._closed = self._hurried = False
+        self._paused = self._closed = self._waiting_forbidden = False
         self._timer: IDelayedCall | None = None
         self._keepalive_seconds = keepalive_seconds
 
     @property
-    def behind(self) -> bool:
-        """Whether recorded events wait for the client."""
+    def has_backlog(self) -> bool:
+        """Whether recorded events were not written yet."""
         return self._position < self._recording.length
 
     def start(self) -> None:
@@ -111,13 +112,14 @@ class StreamDelivery(Delivery):
             return
         recording = self._recording
         try:
-            if (
+            needs_flow_control = (
                 self._paused
                 or self._timer is not None
                 or not self.opened
                 or recording.outcome is not None
                 or recording.retained
-            ):
+            )
+            if needs_flow_control:
                 self._send()
                 self._apply_flow()
             elif self._position < recording.length:  # the hot path, once for every delta
@@ -129,13 +131,13 @@ class StreamDelivery(Delivery):
             self._owner.on_defect()
 
     def keep_alive(self) -> None:
-        """Send the transport's own keep-alive, unless the client is behind anyway."""
-        if not self._paused and not self.behind:
+        """Send the transport's own keep-alive, unless the client has a backlog."""
+        if not self._paused and not self.has_backlog:
             self._heartbeat.touch()
             self._writer.keep_alive()
 
     def finish(self) -> None:
-        """Send the rest; the owner is told once the client's transport has taken it."""
+        """Send the rest, then call `delivered` of the owner once the client's transport has accepted it."""
         self.advance()
 
     def refuse(self, fault: Fault) -> None:
@@ -145,15 +147,15 @@ class StreamDelivery(Delivery):
         self.delivered()
 
     def stop(self) -> None:
-        """Stop sending: the client has everything or is gone. Idempotent."""
+        """Stop sending: everything was sent, or the client has disconnected. Idempotent."""
         self._closed = True
         self._heartbeat.stop()
         self._recording.unsubscribe(self.advance)
         self._stop_timer()
 
-    def hurry(self) -> None:
-        """Disconnect the client, rather than wait for it, once the end is recorded."""
-        self._hurried = True
+    def forbid_waiting(self) -> None:
+        """Disconnect a slow client once the end is recorded, in place of waiting for it."""
+        self._waiting_forbidden = True
         self.advance()
 
     def abort(self) -> None:
@@ -171,7 +173,7 @@ class StreamDelivery(Delivery):
         self.advance()
 
     def stopProducing(self) -> None:
-        """Stop writing: the connection is gone (IPushProducer). The writer reports that to the owner."""
+        """Stop writing: the connection is closed (IPushProducer). The writer reports that to the owner."""
         self._paused = True
         self._stop_timer()
 
@@ -193,20 +195,20 @@ class StreamDelivery(Delivery):
             self._end_when_read()
 
     def _wait(self) -> None:
-        """Count what waits for the client; one that must hurry is given up once the end is recorded."""
-        if self._hurried and self._recording.outcome is not None:
-            self._owner.drop("shutting_down")
+        """Measure the backlog; if waiting is forbidden, disconnect the client once the end is recorded."""
+        if self._waiting_forbidden and self._recording.outcome is not None:
+            self._owner.disconnect("shutting_down")
         else:
             self._measure_backlog()
 
     def _end_when_read(self) -> None:
-        """End the stream; a replay whose last write filled the transport waits until there is room again."""
+        """End the stream; a replay whose last write filled the transport waits until it accepts more."""
         if not (self._paused and self._recording.retained) or self._recording.outcome == "broken":
             self._end(())
-        elif self._hurried:
-            self._owner.drop("shutting_down")
+        elif self._waiting_forbidden:
+            self._owner.disconnect("shutting_down")
         elif self._flow.waiting_since is None:
-            self._flow = flow.enqueue(self._flow, 1, self._clock.seconds())  # starts the write timeout
+            self._flow = flow.start_waiting(self._flow, self._clock.seconds())
 
     def _batch(self) -> int:
         """Return how many of the next events are written at once: at least one."""
@@ -219,7 +221,7 @@ class StreamDelivery(Delivery):
         return count
 
     def _take(self) -> list[StreamEvent]:
-        """Return the next events to send, and subtract them from those that wait."""
+        """Return the next events to send, and subtract them from the backlog."""
         if self._flow.waiting_since is None:
             events = self._recording.take(self._position, self._batch() if self._recording.retained else None)
             self._position = self._measured = self._position + len(events)
@@ -241,7 +243,7 @@ class StreamDelivery(Delivery):
     def _end(self, events: "list[StreamEvent] | tuple[()]") -> None:
         outcome = self._recording.outcome
         if outcome == "broken":
-            self._owner.drop("internal")
+            self._owner.disconnect("internal")
             return
         if not self.opened:
             self._open()
@@ -253,14 +255,14 @@ class StreamDelivery(Delivery):
     # A slow client.
 
     def _measure_backlog(self) -> None:
-        """Count the recorded events that wait for the client."""
+        """Add the events recorded since the last call to the size of the backlog."""
         events = self._recording.read(self._measured)
         self._measured = self._recording.length
         if events:
             self._flow = flow.enqueue(self._flow, _size(events), self._clock.seconds())
 
     def _apply_flow(self) -> None:
-        """Pause or resume the model, or drop the client, as its backlog requires."""
+        """Pause or resume the model, or disconnect the client, as its backlog requires."""
         if self._closed or (self._flow.waiting_since is None and self._flow.paused_since is None):
             if self._timer is not None:
                 self._stop_timer()
@@ -269,7 +271,7 @@ class StreamDelivery(Delivery):
             self._flow = flow.finish(self._flow)  # nothing is left to pause
         self._flow, action = flow.decide(self._flow, self._limits, self._clock.seconds())
         if action == "disconnect":
-            self._owner.drop("slow_client")
+            self._owner.disconnect("slow_client")
             return
         if action == "pause":
             self._owner.pause()

@@ -24,7 +24,7 @@ class TurnController(Protocol):
     """What the handle of a turn controls: the session of its thread."""
 
     def cancel(self) -> None:
-        """Stop the model: the client has left."""
+        """Stop the model: the client has disconnected."""
 
     def pause(self, turn: "ActiveTurn") -> None:
         """Stop reading from the child for this turn's client."""

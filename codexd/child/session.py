@@ -131,7 +131,7 @@ class Session:
         self._translate(message)
 
     def cancel(self) -> None:
-        """Stop the model and unload the thread: the client has left."""
+        """Stop the model and unload the thread: the client has disconnected."""
         self._detach_turn()
         self._perform(self.translator.abort())
 

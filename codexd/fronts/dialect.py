@@ -96,7 +96,7 @@ class Encoder(Protocol):
         """Return the stream events of this event; possibly none."""
         ...
 
-    def keepalive(self) -> StreamEvent | None:
+    def keep_alive(self) -> StreamEvent | None:
         """Return an event that resets the client's idle timer and has no other effect.
 
         None if the dialect has none (yet): the writer then uses the keep-alive of its transport, such as an

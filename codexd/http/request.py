@@ -153,7 +153,7 @@ class Request(server.Request):
     # Its end.
 
     def connectionLost(self, reason: Failure) -> None:
-        """Log a request whose client left before the response was whole."""
+        """Log a request whose client disconnected before the response was complete."""
         super().connectionLost(reason)
         if self._arrived:
             if self.record.outcome == OK:

@@ -6,16 +6,16 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from codexd.fronts.dialect import StreamEvent
-from codexd.http.json_writer import JsonWriter
 from codexd.http.response_headers import STREAM, set_response_headers
+from codexd.http.response_writer import ResponseWriter
 from codexd.interfaces import IStreamWriter
-from codexd.wire.sse import encode_comment, encode_frame
+from codexd.wire.sse import encode_comment, encode_event, encode_frame
 
-_KEEPALIVE = encode_comment(b"keep-alive")
+_KEEP_ALIVE = encode_comment(b"keep-alive")
 
 
 @implementer(IStreamWriter)
-class SseWriter(JsonWriter):
+class SseWriter(ResponseWriter):
     """Writes the events of one stream to an HTTP request; those of one call leave in one write."""
 
     def open(self, producer: IPushProducer, ignored: tuple[str, ...]) -> None:
@@ -29,17 +29,17 @@ class SseWriter(JsonWriter):
     def write(self, events: Sequence[StreamEvent]) -> None:
         """Send events (IStreamWriter)."""
         if len(events) == 1:  # the hot path: one delta
-            self._request.write(_encode_frame(events[0]))
+            self._request.write(encode_event(events[0]))
         else:
-            self._request.write(b"".join(map(_encode_frame, events)))
+            self._request.write(b"".join(map(encode_event, events)))
 
     def keep_alive(self) -> None:
         """Send a comment (IStreamWriter)."""
-        self._request.write(_KEEPALIVE)
+        self._request.write(_KEEP_ALIVE)
 
     def finish(self, events: Sequence[StreamEvent], complete: bool) -> None:
         """Send the last events and end the response (IStreamWriter)."""
-        frames = [_encode_frame(event) for event in events]
+        frames = [encode_event(event) for event in events]
         done = self._request.dialect.done
         if complete and done:
             frames.append(encode_frame(done))
@@ -47,7 +47,3 @@ class SseWriter(JsonWriter):
             self._request.write(b"".join(frames))
         self._request.unregisterProducer()
         self.done.callback(None)
-
-
-def _encode_frame(event: StreamEvent) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % event if event[0] else b"data: %b\n\n" % event[1]

@@ -27,7 +27,7 @@ class _AttemptSink:
         self._runner.receive_from(self, event)
 
     def settle(self) -> None:
-        """Report the end of the reactor turn to the runner (IEventSink)."""
+        """Report the end of the reactor iteration to the runner (IEventSink)."""
         self._runner.settle_from(self)
 
 

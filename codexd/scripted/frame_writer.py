@@ -10,7 +10,7 @@ from zope.interface import implementer
 from codexd.scripted.answer_plan import Pause, ScriptedFrame
 
 FRAMES_PER_WRITE = 16
-"""The frames of one write. Each write is in its own reactor turn, so that a long answer needs many reads."""
+"""The frames of one write. Each write is in its own reactor iteration, so that a long answer needs many reads."""
 
 
 @implementer(IPushProducer)

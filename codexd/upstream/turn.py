@@ -75,7 +75,7 @@ class UpstreamContext(Protocol):
 class UpstreamTurn:
     """One running turn.
 
-    The first attempt starts in the next reactor turn: the caller has the handle before any event.
+    The first attempt starts in the next reactor iteration: the caller has the handle before any event.
 
     Args:
         upstream: the upstream.

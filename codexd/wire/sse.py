@@ -9,11 +9,17 @@ LIMIT_BYTES = 64 * 2**20
 _BOM = b"\xef\xbb\xbf"
 
 
-def encode_frame(data: bytes, event: bytes | None = None) -> bytes:
-    """Encode one event. `data` must not contain a newline (compact JSON never does)."""
-    if event is None:
-        return b"data: " + data + b"\n\n"
-    return b"event: " + event + b"\ndata: " + data + b"\n\n"
+def encode_event(event: tuple[bytes, bytes]) -> bytes:
+    """Encode one event, a pair of its name (b"" for none) and its data: one argument, as it is called for every delta.
+
+    The data must not contain a newline (compact JSON never does).
+    """
+    return b"event: %b\ndata: %b\n\n" % event if event[0] else b"data: %b\n\n" % event[1]
+
+
+def encode_frame(data: bytes, name: bytes = b"") -> bytes:
+    """Encode one event of this name, b"" for none; `data` as in `encode_event`."""
+    return encode_event((name, data))
 
 
 def encode_comment(text: bytes = b"") -> bytes:

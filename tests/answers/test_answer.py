@@ -104,7 +104,7 @@ class FailureTests(ChatTestCase):
         self.assert_nothing_running()
 
     def test_a_keepalive_that_cannot_be_encoded_is_one_internal_error(self) -> None:
-        self.patch(ChatEncoder, "keepalive", lambda me: 1 / 0)
+        self.patch(ChatEncoder, "keep_alive", lambda me: 1 / 0)
         turn = self.start_stream()
         self.server.clock.advance(15)
         self.assertEqual(self.connection.response.events[-1]["error"]["code"], "internal")

@@ -17,7 +17,7 @@ class BodyDeliveryTests(SynchronousTestCase):
 
     def test_nothing_is_sent_before_the_end(self) -> None:
         self.delivery.start()
-        self.delivery.hurry()
+        self.delivery.forbid_waiting()
         self.assertEqual((self.writer.body, self.writer.ends, self.delivered), (None, 0, 0))
         self.assertFalse(self.delivery.opened)
 
@@ -45,7 +45,7 @@ class DeliveryTests(SynchronousTestCase):
         for end in ("finish", "refuse"):
             delivered: list[str] = []
             delivery = Delivery(lambda delivered=delivered: delivered.append("delivered"))  # type: ignore[misc]
-            for step in ("start", "hurry", "stop", "abort"):
+            for step in ("start", "forbid_waiting", "stop", "abort"):
                 getattr(delivery, step)()
             self.assertEqual((delivered, delivery.opened), ([], False))
             getattr(delivery, end)(*((fault("busy"),) if end == "refuse" else ()))

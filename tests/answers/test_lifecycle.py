@@ -78,23 +78,23 @@ class PathTests(SynchronousTestCase):
 
 
 class ClientTests(SynchronousTestCase):
-    def test_a_client_that_leaves_while_the_answer_runs_is_detached_and_the_answer_abandoned(self) -> None:
+    def test_a_client_that_leaves_while_the_answer_runs_is_detached_and_the_answer_saved_or_discarded(self) -> None:
         answer = foreground()
-        answer.lifecycle.client_left()
-        self.assertEqual((answer.actions[-2:], answer.states[-1]), (["detach", "abandon"], "running"))
+        answer.lifecycle.client_disconnected()
+        self.assertEqual((answer.actions[-2:], answer.states[-1]), (["detach", "save_or_discard"], "running"))
         answer.lifecycle.discard()
         self.assertEqual(answer.states[-1], "over")
 
     def test_a_client_that_leaves_while_the_end_is_saved_is_only_detached(self) -> None:
         answer = foreground()
         answer.lifecycle.save()
-        answer.lifecycle.client_left()
+        answer.lifecycle.client_disconnected()
         self.assertEqual((answer.actions[-1], answer.states[-1]), ("detach", "saving"))
 
     def test_a_client_that_leaves_while_the_end_is_delivered_ends_the_answer(self) -> None:
         answer = foreground()
         answer.lifecycle.deliver()
-        answer.lifecycle.client_left()
+        answer.lifecycle.client_disconnected()
         self.assertEqual(answer.states[-1], "over")
 
 
@@ -102,7 +102,7 @@ class StopTests(SynchronousTestCase):
     def test_a_running_answer_fails_and_settles(self) -> None:
         answer = foreground()
         answer.lifecycle.stop(SHUTTING_DOWN)
-        self.assertEqual(answer.actions[-3:], ["fail", "hurry", "settle"])
+        self.assertEqual(answer.actions[-3:], ["fail", "forbid_waiting", "settle"])
 
     def test_a_queued_answer_fails_before_the_model_is_asked(self) -> None:
         answer = RecordedActions()
@@ -110,19 +110,19 @@ class StopTests(SynchronousTestCase):
         answer.lifecycle.stop(SHUTTING_DOWN)
         self.assertEqual(answer.actions[-1], "fail")
 
-    def test_an_answer_whose_end_is_known_only_hurries(self) -> None:
+    def test_an_answer_whose_end_is_known_only_stops_waiting_for_its_client(self) -> None:
         for step in ("save", "deliver"):
             answer = foreground()
             getattr(answer.lifecycle, step)()
             answer.lifecycle.stop(SHUTTING_DOWN)
-            self.assertEqual(answer.actions[-1], "hurry")
+            self.assertEqual(answer.actions[-1], "forbid_waiting")
 
     def test_nothing_happens_to_an_answer_that_is_over(self) -> None:
         answer = foreground()
         answer.lifecycle.deliver()
         answer.lifecycle.delivered()
         before = list(answer.actions)
-        for late in ("delivered", "client_left", "discard"):
+        for late in ("delivered", "client_disconnected", "discard"):
             getattr(answer.lifecycle, late)()
         answer.lifecycle.stop(SHUTTING_DOWN)
         self.assertEqual(answer.actions, before)

@@ -113,7 +113,7 @@ class DrainTests(ChatTestCase):
             self.successResultOf(closed)
             self.assert_nothing_running()
 
-    def test_a_client_that_does_not_read_is_dropped_at_the_deadline(self) -> None:
+    def test_a_client_that_does_not_read_is_disconnected_at_the_deadline(self) -> None:
         turn = self.start_stream()
         self.connection.transport.reading = False
         turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
@@ -126,7 +126,7 @@ class DrainTests(ChatTestCase):
         self.successResultOf(closed)
         self.assert_nothing_running()
 
-    def test_a_client_that_has_not_read_an_ended_answer_is_dropped_at_the_deadline(self) -> None:
+    def test_a_client_that_has_not_read_an_ended_answer_is_disconnected_at_the_deadline(self) -> None:
         turn = self.start_stream()
         self.connection.transport.reading = False
         turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))

@@ -157,7 +157,7 @@ class SlowReplayTests(ReplayTestCase):
         self.server.clock.pump([5.0] * 5)
         self.assertEqual(len(self.slow.transport.writes), before)
 
-    def test_a_client_that_reads_nothing_is_dropped_and_the_answer_continues(self) -> None:
+    def test_a_client_that_reads_nothing_is_disconnected_and_the_answer_continues(self) -> None:
         self.server.clock.advance(29)
         self.emit_much()
         self.server.clock.pump([5.0] * 5)
@@ -170,7 +170,7 @@ class SlowReplayTests(ReplayTestCase):
         self.assertEqual(self.get(self.background_id).json["status"], "completed")
         self.assert_nothing_running()
 
-    def test_a_client_that_delays_the_drain_is_dropped(self) -> None:
+    def test_a_client_that_delays_the_drain_is_disconnected(self) -> None:
         self.emit_much()
         self.turn.emit(*REST)
         closed = self.server.active.drain()
@@ -219,7 +219,7 @@ class LargeReplayTests(ResponsesTestCase):
         self.assertTrue(replay.response.whole)
         self.assert_nothing_running()
 
-    def test_a_replay_whose_client_never_reads_the_end_is_dropped(self) -> None:
+    def test_a_replay_whose_client_never_reads_the_end_is_disconnected(self) -> None:
         turn = self.start_background()
         turn.emit(e.Began(), e.MessageOpened(0, "msg_1"), e.TextDelta(0, "x" * 100_000))
         turn.emit(e.MessageClosed(0), e.Ended("stop"))

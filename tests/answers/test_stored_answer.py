@@ -184,7 +184,7 @@ class ClientLeftTests(ResponsesTestCase):
         self.assertEqual(self.server.log.records[-1].outcome, "client_disconnected")
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_the_answer_of_a_dropped_client_is_stored(self) -> None:
+    def test_the_answer_of_a_disconnected_client_is_stored(self) -> None:
         self.open(InMemoryServer(Http(write_timeout_seconds=5.0)))
         turn = self.ask(stream=True)
         turn.emit(*BEGINNING)
@@ -239,7 +239,7 @@ class DrainTests(ResponsesTestCase):
             self.successResultOf(closed)
             self.assert_nothing_running()
 
-    def test_a_client_that_does_not_read_is_dropped_once_the_end_is_stored(self) -> None:
+    def test_a_client_that_does_not_read_is_disconnected_once_the_end_is_stored(self) -> None:
         turn = self.ask(stream=True)
         self.connection.transport.reading = False
         turn.emit(*BEGINNING, e.TextDelta(0, "a" * 70_000))

@@ -30,12 +30,12 @@ DELTA = "a" * 1000
 
 
 class RecordingOwner:
-    """Records what a delivery asks of its owner, and drops the client as an answer does (DeliveryOwner).
+    """Records what a delivery asks of its owner, and disconnects the client as an answer does (DeliveryOwner).
 
     Attributes:
         paused: whether the model is paused.
         actions: `pause` and `resume`, in order.
-        ends: `delivered`, or why the client was dropped.
+        ends: `delivered`, or why the client was disconnected.
     """
 
     ignored: tuple[str, ...] = ("seed",)
@@ -56,7 +56,7 @@ class RecordingOwner:
             self.actions.append("resume")
         self.paused = False
 
-    def drop(self, outcome: str) -> None:
+    def disconnect(self, outcome: str) -> None:
         self.ends.append(outcome)
         self.delivery.abort()
 
@@ -86,7 +86,7 @@ class DeliveryHarness:
         self.delivery.start()
 
     def record(self, *events: StreamEvent) -> None:
-        """Record events and notify the delivery, as the end of a reactor turn does."""
+        """Record events and notify the delivery, as the end of a reactor iteration does."""
         self.recording.append(events)
         self.recording.notify()
 
@@ -215,7 +215,7 @@ class StreamDeliveryTests(SynchronousTestCase):
         self.harness.read()
         self.assertEqual((self.owner.actions, self.owner.ends), (["pause", "resume"], ["delivered"]))
 
-    def test_a_client_that_reads_nothing_is_dropped(self) -> None:
+    def test_a_client_that_reads_nothing_is_disconnected(self) -> None:
         self.writer.room = 1
         self.harness.record(*numbered(0))
         self.harness.record(*numbered(1))
@@ -225,18 +225,18 @@ class StreamDeliveryTests(SynchronousTestCase):
         self.assertEqual((self.owner.ends, self.writer.aborted), (["slow_client"], True))
         self.assertEqual(self.harness.clock.getDelayedCalls(), [])
 
-    def test_a_client_for_which_the_model_was_paused_too_long_is_dropped(self) -> None:
+    def test_a_client_for_which_the_model_was_paused_too_long_is_disconnected(self) -> None:
         self.writer.room = 1
         self.harness.record(*numbered(0))
         self.harness.record(*numbered(1, size=1001))
         self.harness.clock.advance(4.1)
         self.assertEqual(self.owner.ends, ["slow_client"])
 
-    def test_a_hurried_delivery_drops_a_client_that_is_behind_once_the_end_is_recorded(self) -> None:
+    def test_if_waiting_is_forbidden_a_client_with_a_backlog_is_disconnected_once_the_end_is_recorded(self) -> None:
         self.writer.room = 1
         self.harness.record(*numbered(0))
         self.harness.record(*numbered(1))
-        self.harness.delivery.hurry()
+        self.harness.delivery.forbid_waiting()
         self.assertEqual(self.owner.ends, [])
         self.harness.finish()
         self.assertEqual((self.owner.ends, self.writer.aborted), (["shutting_down"], True))
@@ -270,7 +270,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         noticed: how many of them the delivery has been notified of.
         start: the number of the first event to send.
         stopped: the delivery was stopped.
-        hurried: a client that is behind at the end is to be dropped.
+        waiting_forbidden: a client that has a backlog at the end is to be disconnected.
     """
 
     @initialize(retain=st.booleans(), earlier=st.integers(0, 100), start=st.integers(0, 100))
@@ -281,7 +281,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.writer, self.owner = self.harness.writer, self.harness.owner
         self.recording, self.delivery = self.harness.recording, self.harness.delivery
         self.noticed = 0
-        self.stopped = self.hurried = False
+        self.stopped = self.waiting_forbidden = False
 
     def _new_events(self, count: int, size: int) -> list[StreamEvent]:
         events = numbered(*range(len(self.recorded), len(self.recorded) + count), size=size)
@@ -327,9 +327,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.writer.room = self.writer.room or room if self.writer.room != 0 else 0
 
     @rule()
-    def hurry(self) -> None:
-        self.noticed, self.hurried = len(self.recorded), True
-        self.delivery.hurry()
+    def forbid_waiting(self) -> None:
+        self.noticed, self.waiting_forbidden = len(self.recorded), True
+        self.delivery.forbid_waiting()
 
     @rule(seconds=st.integers(1, 5))
     def wait(self, seconds: int) -> None:
@@ -365,7 +365,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if self.over and not self.stopped:
             # A replay also waits for its last write to leave the transport.
             unread = behind or (self.recording.retained and self.writer.room == 0)
-            assert bool(self.owner.ends) or (unread and not self.hurried)
+            assert bool(self.owner.ends) or (unread and not self.waiting_forbidden)
 
     @invariant()
     def a_broken_recording_aborts(self) -> None:
@@ -395,7 +395,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         return not (self.stopped or self.owner.ends)
 
     def teardown(self) -> None:
-        """A client that reads everything has everything, unless it was dropped or has left."""
+        """A client that reads everything has everything, unless it was disconnected."""
         if not hasattr(self, "harness"):
             return
         self.harness.read()
@@ -507,7 +507,7 @@ class PauseTests(SlowClientTestCase):
         self.server.clock.advance(5)
         self.assertFalse(self.connection.transport.aborted)
 
-    def test_a_client_for_which_the_model_was_paused_too_long_is_dropped(self) -> None:
+    def test_a_client_for_which_the_model_was_paused_too_long_is_disconnected(self) -> None:
         self.fill_queue()
         self.server.clock.advance(0.99)
         self.assertFalse(self.connection.transport.aborted)
@@ -543,7 +543,7 @@ class PauseTests(SlowClientTestCase):
 
 
 class WriteTimeoutTests(SlowClientTestCase):
-    def test_a_dropped_client_gets_nothing_more_before_the_reactor_reports_the_lost_connection(self) -> None:
+    def test_a_disconnected_client_gets_nothing_more_before_the_reactor_reports_the_lost_connection(self) -> None:
         self.emit(1)
         self.patch(self.connection.transport, "abortConnection", lambda: None)
         self.server.clock.advance(30.1)
@@ -553,7 +553,7 @@ class WriteTimeoutTests(SlowClientTestCase):
         self.read_everything()
         self.assertEqual(len(self.connection.transport.writes), before)
 
-    def test_a_client_that_reads_nothing_is_dropped_however_little_waits(self) -> None:
+    def test_a_client_that_reads_nothing_is_disconnected_however_small_its_backlog(self) -> None:
         self.emit(1)
         self.server.clock.advance(29.9)
         self.assertFalse(self.connection.transport.aborted)
@@ -561,14 +561,14 @@ class WriteTimeoutTests(SlowClientTestCase):
         self.assertTrue(self.connection.transport.aborted)
         self.assertEqual(self.turn.actions, ["cancel"])
 
-    def test_a_client_that_reads_nothing_is_dropped_after_the_end_too(self) -> None:
+    def test_a_client_that_reads_nothing_is_disconnected_after_the_end_too(self) -> None:
         self.turn.emit(e.MessageClosed(0), e.Ended("stop"))
         self.server.clock.advance(30.1)
         self.assertTrue(self.connection.transport.aborted)
         self.assertEqual(self.turn.actions, [])
         self.assertEqual(self.server.log.records[0].outcome, "slow_client")
 
-    def test_a_client_that_reads_now_and_then_is_not_dropped(self) -> None:
+    def test_a_client_that_reads_now_and_then_is_not_disconnected(self) -> None:
         self.emit(120)
         for _ in range(2):
             self.server.clock.advance(29)
@@ -576,7 +576,7 @@ class WriteTimeoutTests(SlowClientTestCase):
         self.server.clock.advance(29)
         self.assertFalse(self.connection.transport.aborted)
 
-    def test_a_client_with_an_empty_queue_is_not_dropped(self) -> None:
+    def test_a_client_without_a_backlog_is_not_disconnected(self) -> None:
         self.server.clock.advance(1000)
         self.assertFalse(self.connection.transport.aborted)
 
@@ -592,7 +592,7 @@ class IsolationTests(SlowClientTestCase):
         self.assertEqual(other.response.events[-1], "[DONE]")
         self.assertEqual(turn.actions, [])
 
-    def test_a_client_that_leaves_while_it_is_behind_leaves_nothing_running(self) -> None:
+    def test_a_client_that_disconnects_with_a_backlog_leaves_nothing_running(self) -> None:
         self.fill_queue()
         self.connection.disconnect()
         self.assertEqual(self.turn.actions, ["pause", "resume", "cancel"])

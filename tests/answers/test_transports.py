@@ -84,7 +84,7 @@ class AnthropicEncoder:
                 return [(b"error", render_error(event.fault))]
         return []
 
-    def keepalive(self) -> StreamEvent | None:
+    def keep_alive(self) -> StreamEvent | None:
         return (b"ping", json.encode({"type": "ping"}))
 
 
@@ -172,6 +172,7 @@ class InterfaceTests(SynchronousTestCase):
     def test_every_writer_provides_the_interface_of_its_responses(self) -> None:
         request = Request(InMemoryServer().connect()._protocol)
         self.assertTrue(verifyObject(IStreamWriter, ListWriter(dialect=ANTHROPIC)))
+        self.assertTrue(verifyObject(IBodyWriter, ListWriter(dialect=ANTHROPIC)))
         self.assertTrue(verifyObject(IStreamWriter, SseWriter(request)))
         self.assertTrue(verifyObject(IBodyWriter, JsonWriter(request)))
 
@@ -246,7 +247,7 @@ class FailureTests(TransportTestCase):
         for dialect in (CHAT, RESPONSES, ANTHROPIC):
             self.server.backend.begin_errors = [None, fault("busy")]
             self.start(dialect)
-            self.answer.client_left()
+            self.answer.client_disconnected()
             self.start(dialect)
             self.assertEqual(self.writer.error, dialect.render_error(fault("busy")))
             self.assert_nothing_running()
@@ -285,7 +286,7 @@ class ClientTests(TransportTestCase):
             turn = self.start(dialect)
             turn.emit(*BEGINNING)
             before = self.writer.events
-            self.answer.client_left()
+            self.answer.client_disconnected()
             turn.emit(*REST)
             self.assertEqual(turn.actions, ["cancel"])
             self.assertEqual((self.writer.events, self.writer.ends), (before, 0))
@@ -322,7 +323,7 @@ class ClientTests(TransportTestCase):
         self.assertEqual((self.event_names()[-1], self.writer.complete), (b"message_stop", True))
         self.assert_nothing_running()
 
-    def test_a_client_that_does_not_read_is_dropped(self) -> None:
+    def test_a_client_that_does_not_read_is_disconnected(self) -> None:
         turn = self.start(CHAT, room=1)
         turn.emit(*BEGINNING)
         turn.emit(e.TextDelta(0, DELTA))
@@ -380,7 +381,7 @@ class ReplayTests(TransportTestCase):
 
     def test_a_replay_whose_client_leaves_does_not_affect_the_answer(self) -> None:
         replay = self.replay()
-        replay.client_left()
+        replay.client_disconnected()
         before = self.writer.events
         self.turn.emit(*text_answer())
         self.assertEqual((self.writer.events, self.turn.actions), (before, []))

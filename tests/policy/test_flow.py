@@ -9,33 +9,33 @@ LIMITS = FlowLimits(max_buffer_bytes=100, pause_seconds=1.0, write_timeout_secon
 
 
 def waiting(size_bytes: int, now: float = 0.0) -> ClientFlow:
-    """Return a client with this much in its queue since that time."""
+    """Return a client with this backlog since that time."""
     return flow.enqueue(ClientFlow(), size_bytes, now)
 
 
 class TestDecide(SynchronousTestCase):
-    def test_a_client_whose_queue_is_not_full_continues(self) -> None:
+    def test_a_client_whose_backlog_is_below_the_limit_continues(self) -> None:
         self.assertEqual(flow.decide(waiting(100), LIMITS, 0)[1], "continue")
 
-    def test_a_full_queue_pauses_the_model_once(self) -> None:
+    def test_a_backlog_beyond_the_limit_pauses_the_model_once(self) -> None:
         paused, action = flow.decide(waiting(101), LIMITS, 0)
         self.assertEqual(action, "pause")
         self.assertEqual(flow.decide(paused, LIMITS, 0.5), (paused, "continue"))
 
-    def test_the_model_is_resumed_when_half_of_the_queue_is_read(self) -> None:
+    def test_the_model_is_resumed_when_half_of_the_backlog_is_read(self) -> None:
         paused, _ = flow.decide(waiting(101), LIMITS, 0)
         self.assertEqual(flow.decide(flow.dequeue(paused, 50, 0.5), LIMITS, 0.5)[1], "continue")
         resumed, action = flow.decide(flow.dequeue(paused, 51, 0.5), LIMITS, 0.5)
         self.assertEqual(action, "resume")
         self.assertEqual(flow.decide(resumed, LIMITS, 0.5)[1], "continue")
 
-    def test_a_client_is_dropped_after_the_longest_pause(self) -> None:
+    def test_a_client_is_disconnected_after_the_longest_pause(self) -> None:
         paused, _ = flow.decide(waiting(101), LIMITS, 0)
         paused = flow.dequeue(paused, 10, 0.9)
         self.assertEqual(flow.decide(paused, LIMITS, 0.99)[1], "continue")
         self.assertEqual(flow.decide(paused, LIMITS, 1.0)[1], "disconnect")
 
-    def test_a_client_that_reads_nothing_is_dropped_whatever_its_queue(self) -> None:
+    def test_a_client_that_reads_nothing_is_disconnected_whatever_its_backlog(self) -> None:
         self.assertEqual(flow.decide(waiting(1), LIMITS, 29.9)[1], "continue")
         self.assertEqual(flow.decide(waiting(1), LIMITS, 30.0)[1], "disconnect")
 
@@ -44,8 +44,12 @@ class TestDecide(SynchronousTestCase):
         self.assertEqual(flow.decide(client, LIMITS, 58.9)[1], "continue")
         self.assertEqual(flow.decide(client, LIMITS, 59.0)[1], "disconnect")
 
-    def test_more_frames_do_not_extend_the_deadline(self) -> None:
+    def test_more_events_do_not_extend_the_deadline(self) -> None:
         self.assertEqual(flow.decide(flow.enqueue(waiting(1), 1, 29.0), LIMITS, 30.0)[1], "disconnect")
+
+    def test_waiting_without_a_backlog_starts_the_write_timeout(self) -> None:
+        client = flow.start_waiting(ClientFlow(), 1.0)
+        self.assertEqual((client.backlog_bytes, flow.disconnect_deadline(client, LIMITS)), (0, 31.0))
 
     def test_an_ended_model_is_resumed_and_not_paused_again(self) -> None:
         paused, _ = flow.decide(waiting(1000), LIMITS, 0)
@@ -54,7 +58,7 @@ class TestDecide(SynchronousTestCase):
         self.assertEqual(flow.decide(resumed, LIMITS, 20.0)[1], "continue")
         self.assertEqual(flow.decide(resumed, LIMITS, 30.0)[1], "disconnect")
 
-    def test_a_client_with_an_empty_queue_is_never_dropped(self) -> None:
+    def test_a_client_without_a_backlog_is_never_disconnected(self) -> None:
         client = flow.dequeue(waiting(50), 50, 1.0)
         self.assertIsNone(flow.disconnect_deadline(client, LIMITS))
         self.assertEqual(flow.decide(client, LIMITS, 10.0**9)[1], "continue")
@@ -82,20 +86,20 @@ class TestAnyClient(SynchronousTestCase):
         for kind, amount, wait in steps:
             now += wait
             if kind == "enqueue":
-                read_at = read_at if client.buffered_bytes else now
+                read_at = read_at if client.backlog_bytes else now
                 client = flow.enqueue(client, amount, now)
-            elif kind == "dequeue" and client.buffered_bytes:
+            elif kind == "dequeue" and client.backlog_bytes:
                 read_at = now
-                client = flow.dequeue(client, min(amount, client.buffered_bytes), now)
+                client = flow.dequeue(client, min(amount, client.backlog_bytes), now)
             deadline = flow.disconnect_deadline(client, limits)
             client, action = flow.decide(client, limits, now)
             if action == "pause":
                 self.assertIsNone(paused_at)
-                self.assertGreater(client.buffered_bytes, limits.max_buffer_bytes)
+                self.assertGreater(client.backlog_bytes, limits.max_buffer_bytes)
                 paused_at = now
             elif action == "resume":
                 self.assertIsNotNone(paused_at)
-                self.assertLessEqual(client.buffered_bytes, limits.max_buffer_bytes // 2)
+                self.assertLessEqual(client.backlog_bytes, limits.max_buffer_bytes // 2)
                 paused_at = None
             elif action == "disconnect":
                 self.assertGreaterEqual(now, deadline)
@@ -104,5 +108,5 @@ class TestAnyClient(SynchronousTestCase):
                 self.assertTrue(deadline is None or now < deadline)
             if paused_at is not None and action != "pause":
                 self.assertLess(now, paused_at + limits.pause_seconds)
-            if client.buffered_bytes and action == "continue":
+            if client.backlog_bytes and action == "continue":
                 self.assertLess(now, read_at + limits.write_timeout_seconds)

@@ -78,7 +78,7 @@ class PlannedBackend(FakeBackend):
     Attributes:
         plan: of the next turn.
         remaining: the events that each turn has still to emit.
-        unsettled: the turns that emitted events in this reactor turn.
+        unsettled: the turns that emitted events in this reactor iteration.
     """
 
     def __init__(self) -> None:

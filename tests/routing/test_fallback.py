@@ -18,7 +18,7 @@ DOWN, WRONG = fault("not_ready"), fault("invalid_prompt")
 
 @implementer(IEventSink)
 class EventRecorder:
-    """A sink that records the events and counts the ends of reactor turns."""
+    """A sink that records the events and counts the ends of reactor iterations."""
 
     def __init__(self) -> None:
         self.events: list[e.Event] = []

@@ -57,4 +57,4 @@ class StreamEndContract:
             self.assertEqual(encoder.feed(event, 1), [])
 
     def test_it_has_no_keep_alive_event(self) -> None:
-        self.assertIsNone(self.build_encoder(1).keepalive())
+        self.assertIsNone(self.build_encoder(1).keep_alive())

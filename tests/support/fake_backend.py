@@ -43,12 +43,12 @@ class FakeTurn:
         return "cancel" in self.actions
 
     def emit_unsettled(self, *events: e.Event) -> None:
-        """Emit events without ending the reactor turn."""
+        """Emit events without ending the reactor iteration."""
         for event in events:
             self.sink.receive(event)
 
     def emit(self, *events: e.Event) -> None:
-        """Emit events and end the reactor turn, as one read from a child does."""
+        """Emit events and end the reactor iteration, as one read from a child does."""
         self.emit_unsettled(*events)
         self.sink.settle()
 

@@ -11,7 +11,7 @@ from codexd.wire import sse
 
 def framed(events: Iterable[StreamEvent]) -> bytes:
     """Frame stream events."""
-    return b"".join(sse.encode_frame(data, name or None) for name, data in events)
+    return b"".join(map(sse.encode_event, events))
 
 
 def encode_stream(dialect: Dialect, encoder: Encoder, events: Iterable[tuple[int, e.Event]], choices: int = 1) -> bytes:
@@ -39,8 +39,8 @@ class FoldingEncoder:
         events: list[StreamEvent] = self._encoder.feed(event, choice)
         return events
 
-    def keepalive(self) -> StreamEvent | None:
-        keepalive: StreamEvent | None = self._encoder.keepalive()
+    def keep_alive(self) -> StreamEvent | None:
+        keepalive: StreamEvent | None = self._encoder.keep_alive()
         return keepalive
 
     def queued(self) -> list[StreamEvent]:

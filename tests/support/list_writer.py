@@ -10,14 +10,14 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from codexd.fronts.dialect import Dialect, StreamEvent
-from codexd.interfaces import IStreamWriter
+from codexd.interfaces import IBodyWriter, IStreamWriter
 from codexd.neutral.fault import Fault
 
 
-@implementer(IStreamWriter)
+@implementer(IBodyWriter, IStreamWriter)
 @define(eq=False, kw_only=True)
 class ListWriter:
-    """Collects what it is asked to write (a verified fake of IStreamWriter) and checks the order of the calls.
+    """Collects what it is asked to write (a verified fake of both kinds of writers) and checks the order of the calls.
 
     Attributes:
         dialect: renders the errors.

@@ -21,13 +21,13 @@ class RecordingSink:
     It raises AssertionError for an event that the grammar does not allow and for anything after the end.
 
     Args:
-        strict: also raise it if a reactor turn ends without a new event. Only routing does that.
+        strict: also raise it if a reactor iteration ends without a new event. Only routing does that.
 
     Attributes:
-        settled: number of events received before the last end of a reactor turn.
-        settle_count: how many reactor turns have ended.
+        settled: number of events received before the last end of a reactor iteration.
+        settle_count: how many reactor iterations have ended.
         closed: no event may follow: the answer has ended or was cancelled.
-        on_settle: called at the end of each reactor turn.
+        on_settle: called at the end of each reactor iteration.
     """
 
     def __init__(self, strict: bool = True) -> None:
@@ -60,7 +60,7 @@ class RecordingSink:
 
     @property
     def unsettled(self) -> int:
-        """The number of events since the last end of a reactor turn."""
+        """The number of events since the last end of a reactor iteration."""
         return len(self.events) - self.settled
 
     @property

@@ -90,7 +90,7 @@ class ChatEncoder:
         head, tail = one.text
         return [(b"", head + encode(text) + tail)]
 
-    def keepalive(self) -> None:
+    def keep_alive(self) -> None:
         """Return None: the dialect has no such event."""
 
     # Chunks.

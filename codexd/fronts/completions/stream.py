@@ -53,7 +53,7 @@ class CompletionsEncoder:
         write = _WRITES.get(type(event))
         return [] if write is None else write(self, self._choices[choice], event)
 
-    def keepalive(self) -> None:
+    def keep_alive(self) -> None:
         """Return None: the dialect has no such event."""
 
     def _write_text(self, choice: _CompletionsChoice, text: str) -> list[StreamEvent]:

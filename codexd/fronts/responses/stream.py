@@ -65,7 +65,7 @@ class ResponsesEncoder:
         """Return the stream events of this event; a Responses response has only choice 0."""
         return _WRITES[type(event)](self, event)
 
-    def keepalive(self) -> StreamEvent | None:
+    def keep_alive(self) -> StreamEvent | None:
         """Return OpenAI's `keepalive` event, which takes a number: comments do not reset Codex's idle timer.
 
         None before `response.created`, which must come first.

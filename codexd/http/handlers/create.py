@@ -54,7 +54,7 @@ class CreateHandlers:
             return Deferred.fromCoroutine(self._start_in_background(request, decoded))
         writer = SseWriter(request) if decoded.stream else JsonWriter(request)
         answer = Answer(self.dependencies.answers, request.context, decoded, writer)
-        writer.on_client_left(answer.client_left)
+        writer.on_client_disconnected(answer.client_disconnected)
         answer.start()
         return writer.done
 
@@ -64,7 +64,7 @@ class CreateHandlers:
         context = evolve(request.context, record=record)
         answer = Answer(self.dependencies.answers, context, decoded, None)
         answer.start()
-        await answer.queued.wait()
+        await answer.decided.wait()
         if answer.rejection is not None:
             raise FaultError(answer.rejection)
         assert answer.storage is not None
@@ -73,7 +73,7 @@ class CreateHandlers:
         if decoded.stream:
             writer = SseWriter(request)
             replay = Replay(self.dependencies.answers, request.context, writer, answer.recording, 0, answer.ignored)
-            writer.on_client_left(replay.client_left)
+            writer.on_client_disconnected(replay.client_disconnected)
             replay.start()
             return await writer.done
         return request.send(200, responses.render_stored(answer.storage.accepted))

@@ -55,7 +55,7 @@ class StoredResponseHandlers:
             recording, position = Recording(outcome="complete"), 0
         writer = SseWriter(request)
         replay = Replay(self.dependencies.answers, request.context, writer, recording, position)
-        writer.on_client_left(replay.client_left)
+        writer.on_client_disconnected(replay.client_disconnected)
         replay.start()
         return await writer.done
 

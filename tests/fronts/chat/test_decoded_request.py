@@ -156,5 +156,5 @@ class RoundTripTests(SynchronousTestCase):
     def test_a_decoded_request_implements_the_contract(self) -> None:
         decoded: DecodedRequest = DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions())
         encoder: Encoder = build_folding_encoder(decoded, CHAT_IDENTITY)
-        self.assertIsNone(encoder.keepalive())
+        self.assertIsNone(encoder.keep_alive())
         self.assertIs(decoded.turns, decoded.turns)

@@ -100,7 +100,7 @@ class RoundTripTests(SynchronousTestCase):
         decoded: DecodedRequest = DecodedCompletionsRequest(prompt_turns("a", "b"), CompletionsOutputOptions(("", "")))
         self.assertEqual((decoded.choices, decoded.turn), (2, prompt_turns("a")[0]))
         encoder: Encoder = build_folding_encoder(decoded, CHAT_IDENTITY)
-        self.assertIsNone(encoder.keepalive())
+        self.assertIsNone(encoder.keep_alive())
 
 
 def _repeat(prompts: list[str], times: int) -> bool:

@@ -82,7 +82,7 @@ def stream(sentence: Sentence, queued: bool = False, tool_events: bool = False) 
     encoder = FoldingEncoder(lambda folds: build_encoder(RESPONSES_IDENTITY, EXCHANGE.echo, folds[0], tool_events))
     events = encoder.queued() if queued else []
     events += [one for event in sentence for one in encoder.feed(event)]
-    keepalive = encoder.keepalive()
+    keepalive = encoder.keep_alive()
     assert keepalive is not None
     return responses_stream.read(framed([*events, keepalive]))
 

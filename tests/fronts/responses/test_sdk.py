@@ -32,7 +32,7 @@ def stream_of(sentence: Sentence) -> bytes:
     """Return the stream of a sentence, with a keep-alive after its beginning."""
     encoder = build_folding_encoder(EXCHANGE, RESPONSES_IDENTITY)
     first = encoder.feed(sentence[0])
-    keepalive = encoder.keepalive() if isinstance(sentence[0], e.Began) else None
+    keepalive = encoder.keep_alive() if isinstance(sentence[0], e.Began) else None
     calm = [] if keepalive is None else [keepalive]
     return framed([*first, *calm, *(one for event in sentence[1:] for one in encoder.feed(event))])
 

@@ -70,7 +70,7 @@ class LawTests(SynchronousTestCase):
         encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
         written: list[StreamEvent] = []
         for event in sentence:
-            kept_alive = [encoder.keepalive() for _ in range(data.draw(st.integers(0, 2)))]
+            kept_alive = [encoder.keep_alive() for _ in range(data.draw(st.integers(0, 2)))]
             written += [one for one in kept_alive if one is not None]
             written += encoder.feed(event)
         events = responses_stream.read(framed(written))
@@ -275,7 +275,7 @@ class EndTests(SynchronousTestCase):
 
     def test_a_failure_after_comments_only_is_a_complete_stream(self) -> None:
         encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
-        self.assertIsNone(encoder.keepalive())
+        self.assertIsNone(encoder.keep_alive())
         events = responses_stream.read(framed(encoder.feed(e.Failed(fault("no_first_event")))))
         responses_stream.check(events)
         statuses = [event["response"]["status"] for event in events]
@@ -285,4 +285,4 @@ class EndTests(SynchronousTestCase):
         encoder = build_folding_encoder(PLAIN, RESPONSES_IDENTITY)
         encoder.feed(e.Began())
         expected = (b"keepalive", b'{"type":"keepalive","sequence_number":2}')
-        self.assertEqual(encoder.keepalive(), expected)
+        self.assertEqual(encoder.keep_alive(), expected)
