@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from codexd.answers.lifecycle import build_answer_lifecycle
-from codexd.child.machine import build_child_lifecycle
+from codexd.child.machine import build_slot_lifecycle
 
-MACHINES: Final = {"answer": build_answer_lifecycle, "child": build_child_lifecycle}
+MACHINES: Final = {"answer": build_answer_lifecycle, "slot": build_slot_lifecycle}
 """The machines by their names in the markers: `<!-- drawing: answer -->` ... `<!-- end -->`."""
 
 DOCS: Final = Path(__file__).parent

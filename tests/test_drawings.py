@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from docs.drawings import DOCS, MACHINES, draw, redraw, transitions
 
-PAGES = {"answer": "answers.md", "child": "app-server.md"}
+PAGES = {"answer": "answers.md", "slot": "app-server.md"}
 
 
 class _Inputs(Protocol):
@@ -42,9 +42,9 @@ class DrawingTests(SynchronousTestCase):
         self.assertNotEqual(draw(build()), draw(build(leaves=False)))
 
     def test_only_the_text_between_the_markers_is_replaced(self) -> None:
-        page = "before\n<!-- drawing: child -->\nold\n<!-- end -->\nafter\n"
+        page = "before\n<!-- drawing: slot -->\nold\n<!-- end -->\nafter\n"
         redrawn = redraw(page)
-        self.assertTrue(redrawn.startswith("before\n<!-- drawing: child -->\n```mermaid\n"))
+        self.assertTrue(redrawn.startswith("before\n<!-- drawing: slot -->\n```mermaid\n"))
         self.assertTrue(redrawn.endswith("<!-- end -->\nafter\n"))
         self.assertNotIn("old", redrawn)
         self.assertEqual(redraw(redrawn), redrawn)

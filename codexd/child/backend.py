@@ -69,7 +69,7 @@ class ChildBackend:
         self._warned: set[str] = set()
         workers = [worker for pool in pools.values() for worker in pool.workers]
         metrics.watch("children_up", lambda: sum(worker.ready for worker in workers))
-        metrics.watch("turns_running", lambda: sum(worker.running for worker in workers))
+        metrics.watch("turns_running", lambda: sum(worker.running_turns for worker in workers))
 
     # IModelBackend
 

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from codexd.child.process import ChildProcess
 from codexd.child.slot import Slot
-from codexd.policy.restart import RestartAfter
+from codexd.policy.restart import RestartAfterBackoff
 
 
 class SlotLifecycle(Protocol):
@@ -27,9 +27,6 @@ class SlotLifecycle(Protocol):
     def stop(self) -> None:
         """Stop the child and start no other."""
 
-    def restart_now(self) -> None:
-        """Start a child although the slot is Down; no effect in other states."""
-
     def handshake_succeeded(self, result: object) -> None:
         """The handshake succeeded."""
 
@@ -40,10 +37,13 @@ class SlotLifecycle(Protocol):
         """The child exited, or could not be started."""
 
     def backoff_elapsed(self) -> None:
-        """The restart delay has passed."""
+        """The back-off, the delay before a restart, has passed."""
 
     def restart_limit_reached(self) -> None:
-        """There were too many restarts within the window."""
+        """There were too many restarts within the window: the slot is Down for a window."""
+
+    def window_elapsed(self) -> None:
+        """The slot was Down for a window: start a child again."""
 
     def grace_elapsed(self) -> None:
         """The child did not exit within the grace period."""
@@ -120,17 +120,17 @@ def _kill(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> None:
 
 def _back_off(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> IDelayedCall:
     slot.state = "BackingOff"
-    verdict = slot.decide_restart(slot.report_lost(reason))
-    if isinstance(verdict, RestartAfter):
-        return slot.clock.callLater(verdict.seconds, lifecycle.backoff_elapsed)
+    decision = slot.decide_restart(slot.report_lost(reason))
+    if isinstance(decision, RestartAfterBackoff):
+        return slot.clock.callLater(decision.seconds, lifecycle.backoff_elapsed)
     return slot.clock.callLater(0, lifecycle.restart_limit_reached)
 
 
-def _give_up(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
+def _down(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
     slot.state = "Down"
     seconds = slot.supervision.restart.window_seconds
-    slot.log.error("Too many restarts: the next start is in {seconds:g} s", seconds=seconds)
-    return slot.clock.callLater(seconds, lifecycle.restart_now)
+    slot.log.error("Too many restarts: the child is restarted in {seconds:g} s", seconds=seconds)
+    return slot.clock.callLater(seconds, lifecycle.window_elapsed)
 
 
 def _stop(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
@@ -146,28 +146,28 @@ _Starting = _builder.state("Starting", _start)
 _Up = _builder.state("Up", _up)
 _Killing = _builder.state("Killing", _kill)
 _BackingOff = _builder.state("BackingOff", _back_off)
-_Down = _builder.state("Down", _give_up)
+_Down = _builder.state("Down", _down)
 _Stopping = _builder.state("Stopping", _stop)
 
 # Transitions without output.
 
 _Stopped.upon(SlotLifecycle.start).to(_Starting).returns(None)
-_Stopped.upon(SlotLifecycle.restart_now).loop().returns(None)
+
 _Starting.upon(SlotLifecycle.start).loop().returns(None)
-_Starting.upon(SlotLifecycle.restart_now).loop().returns(None)
+
 _Up.upon(SlotLifecycle.start).loop().returns(None)
-_Up.upon(SlotLifecycle.restart_now).loop().returns(None)
+
 _Up.upon(SlotLifecycle.exited).to(_BackingOff).returns(None)
 _Up.upon(SlotLifecycle.stop).to(_Stopping).returns(None)
 _Killing.upon(SlotLifecycle.start).loop().returns(None)
-_Killing.upon(SlotLifecycle.restart_now).loop().returns(None)
+
 _Killing.upon(SlotLifecycle.exited).to(_BackingOff).returns(None)
 _Killing.upon(SlotLifecycle.stop).to(_Stopping).returns(None)
 _BackingOff.upon(SlotLifecycle.start).loop().returns(None)
-_BackingOff.upon(SlotLifecycle.restart_now).loop().returns(None)
+
+_BackingOff.upon(SlotLifecycle.backoff_elapsed).to(_Starting).returns(None)
 _BackingOff.upon(SlotLifecycle.restart_limit_reached).to(_Down).returns(None)
 _Down.upon(SlotLifecycle.start).loop().returns(None)
-_Stopping.upon(SlotLifecycle.restart_now).loop().returns(None)
 
 # Transitions with output.
 
@@ -189,16 +189,9 @@ def _stop_starting(lifecycle: SlotLifecycle, slot: Slot, attempt: HandshakeAttem
     attempt.close()
 
 
-@_BackingOff.upon(SlotLifecycle.backoff_elapsed).to(_Starting)
-def _restart(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
-    slot.restarts += 1
-
-
-@_Down.upon(SlotLifecycle.restart_now).to(_Starting)
+@_Down.upon(SlotLifecycle.window_elapsed).to(_Starting)
 def _leave_down(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
-    _cancel(timer)
     slot.clear_history()
-    slot.restarts += 1
 
 
 @_Stopped.upon(SlotLifecycle.stop).loop()
@@ -241,5 +234,5 @@ def _finish_stop(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall, reas
         lifecycle.start()
 
 
-build_child_lifecycle = _builder.build()
-"""Build the machine of a slot: `build_child_lifecycle(slot)` returns a `SlotLifecycle` in state Stopped."""
+build_slot_lifecycle = _builder.build()
+"""Build the machine of a slot: `build_slot_lifecycle(slot)` returns a `SlotLifecycle` in state Stopped."""

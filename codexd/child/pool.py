@@ -53,4 +53,4 @@ class Pool(MultiService):
 
 
 def _load(worker: Worker) -> int:
-    return worker.running
+    return worker.running_turns

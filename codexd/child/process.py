@@ -85,11 +85,6 @@ class ChildProcess(ProcessProtocol):
         if self.pid is not None and self.transport is not None:
             self.transport.write(data)
 
-    def close_stdin(self) -> None:
-        """Close its stdin after everything written so far; the app-server then exits."""
-        if self.transport is not None:
-            self.transport.closeStdin()
-
     def send_signal(self, signal: Literal["TERM", "KILL", "INT"]) -> None:
         """Send a signal, unless it has exited."""
         if self.transport is None:

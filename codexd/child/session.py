@@ -41,12 +41,12 @@ class ThreadHost(Protocol):
     Attributes:
         name: its name in the log.
         peer: the JSON-RPC connection.
-        running: number of active turns; sessions count theirs.
+        running_turns: number of active turns; sessions count theirs.
     """
 
     name: str
     peer: Peer
-    running: int
+    running_turns: int
 
     @property
     def protocol(self) -> ChildProtocol:
@@ -175,7 +175,7 @@ class Session:
         self.active = turn
         self._request_id = turn.context.id
         self._report_thread()
-        self.host.running += 1
+        self.host.running_turns += 1
         commands = [output for output in outputs if type(output) in COMMANDS]
         events = [output for output in outputs if type(output) not in COMMANDS]
         self._perform(commands)
@@ -258,5 +258,5 @@ class Session:
     def _detach_turn(self) -> None:
         turn, self.active = self.active, None
         if turn is not None:
-            self.host.running -= 1
+            self.host.running_turns -= 1
             self.resume(turn)

@@ -1,6 +1,7 @@
 """The state of one child slot, shared by the states of its machine (see `machine`)."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -8,7 +9,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from codexd.child.process import ChildProcess
-from codexd.policy.restart import RestartAfter, RestartDecision, RestartHistory, Supervision, decide_after_exit
+from codexd.policy.restart import RestartAfterBackoff, RestartDecision, RestartHistory, Supervision, decide_after_exit
+
+SlotState = Literal["Stopped", "Starting", "Up", "Killing", "BackingOff", "Down", "Stopping"]
+"""The state of the machine, by its name in the drawing of docs/app-server.md."""
 
 Spawn = Callable[[ChildProcess], None]
 """Starts a process with the given protocol; any exception counts as an exit."""
@@ -31,7 +35,7 @@ class Slot:
         on_lost: called once after each `on_up`, when that child has exited, with a description of the exit.
         state: the state of the machine.
         child: the current child, else the last one.
-        restarts: number of children started because another exited.
+
         last_exit: description of the last exit; "" if there was none.
         start_pending: a start was requested while the last child was being stopped.
     """
@@ -44,9 +48,9 @@ class Slot:
     on_up: Callable[[ChildProcess, object], None]
     on_lost: Callable[[str], None]
 
-    state: str = field(default="Stopped", init=False)
+    state: SlotState = field(default="Stopped", init=False)
     child: ChildProcess = field(factory=ChildProcess, init=False)
-    restarts: int = field(default=0, init=False)
+
     last_exit: str = field(default="", init=False)
     start_pending: bool = field(default=False, init=False)
     _up_since: float | None = field(default=None, init=False)
@@ -65,7 +69,7 @@ class Slot:
     def report_up(self, result: object) -> None:
         """Call `on_up`."""
         self._up_since = self.clock.seconds()
-        self.log.info("Child {pid} is up", pid=self.child.pid)
+
         with self.log.failuresHandled("while reporting that a child is up"):
             self.on_up(self.child, result)
 
@@ -82,9 +86,9 @@ class Slot:
     def decide_restart(self, lived_seconds: float) -> RestartDecision:
         """Decide when to restart after an exit, and remember the exit."""
         now, random = self.clock.seconds(), self.random()
-        self._history, verdict = decide_after_exit(self.supervision.restart, self._history, now, lived_seconds, random)
-        self.log.warn("The child has exited ({reason}); {next}", reason=self.last_exit, next=_describe(verdict))
-        return verdict
+        self._history, decision = decide_after_exit(self.supervision.restart, self._history, now, lived_seconds, random)
+        self.log.warn("The child has exited ({reason}); {next}", reason=self.last_exit, next=_describe(decision))
+        return decision
 
     def clear_history(self) -> None:
         """Forget all exits."""
@@ -103,7 +107,7 @@ class Slot:
             waiter.callback(None)
 
 
-def _describe(verdict: RestartDecision) -> str:
-    if isinstance(verdict, RestartAfter):
-        return f"it is restarted in {verdict.seconds:.1f} s"
-    return "it is not restarted now"
+def _describe(decision: RestartDecision) -> str:
+    if isinstance(decision, RestartAfterBackoff):
+        return f"it is restarted in {decision.seconds:.1f} s"
+    return "the limit of restarts is reached"

@@ -6,17 +6,17 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from codexd.child.machine import build_child_lifecycle
+from codexd.child.machine import build_slot_lifecycle
 from codexd.child.process import ChildProcess
-from codexd.child.slot import Handshake, Slot, Spawn
+from codexd.child.slot import Handshake, Slot, SlotState, Spawn
 from codexd.policy.restart import Supervision
 
 
 class Supervisor(Service):
     """Keeps one child running: starts it, waits until it is ready, and restarts it after an exit.
 
-    There are never two children at once. A child that is not ready in time is killed; after an exit the child
-    is restarted with a growing delay; after too many restarts the slot is Down for a window.
+    There are never two children at once. A child that is not ready in time is killed. After an exit the child is
+    restarted with a growing delay (back-off); after too many restarts, once the slot has been Down for a window.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Supervisor(Service):
             on_up=on_up,
             on_lost=on_lost,
         )
-        self._lifecycle = build_child_lifecycle(self._slot)
+        self._lifecycle = build_slot_lifecycle(self._slot)
 
     @property
-    def state(self) -> str:
-        """One of Stopped, Starting, Up, Killing, BackingOff, Down, Stopping."""
+    def state(self) -> SlotState:
+        """The state of the slot's machine."""
         return self._slot.state
 
     @property
@@ -67,11 +67,6 @@ class Supervisor(Service):
     def pid(self) -> int | None:
         """Process id of the child, while one runs."""
         return self._slot.child.pid
-
-    @property
-    def restarts(self) -> int:
-        """Number of children started because another exited."""
-        return self._slot.restarts
 
     @property
     def last_exit(self) -> str:
@@ -89,7 +84,3 @@ class Supervisor(Service):
         stopped = self._slot.when_stopped()
         self._lifecycle.stop()
         return stopped
-
-    def restart_now(self) -> None:
-        """Start a child now although the slot is Down; in any other state this does nothing."""
-        self._lifecycle.restart_now()

@@ -42,7 +42,7 @@ class Worker:
         protocol: the protocol that the child speaks.
         peer: the JSON-RPC connection; a new one for each child.
         server_info: result of the handshake; None unless the child is up.
-        running: number of active turns.
+        running_turns: the number of active turns.
     """
 
     _log = Logger()
@@ -72,7 +72,7 @@ class Worker:
         self._child = ChildProcess()
         self.peer = self._make_peer(self._child)
         self._stderr_log = StderrLog(name, codex.log_stderr)
-        self.running = 0
+        self.running_turns = 0
         # Ordered sets: what happens to several sessions at once happens to the oldest first.
         self._sessions: dict[Session, None] = {}
         self._sessions_by_thread: dict[str, Session] = {}
@@ -97,7 +97,7 @@ class Worker:
     @property
     def full(self) -> bool:
         """Whether it runs as many turns as it may (`codex.turns_per_worker`)."""
-        return self.running >= self._codex.turns_per_worker
+        return self.running_turns >= self._codex.turns_per_worker
 
     def add_session(self, session: Session) -> None:
         """Add a new session. From now on stderr may contain prompts."""

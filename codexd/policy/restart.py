@@ -1,4 +1,4 @@
-"""When to restart a child process that has exited: exponential back-off, and a limit of restarts."""
+"""When to restart a child process that has exited: exponential back-off, and a limit of restarts in a window."""
 
 from attrs import evolve
 
@@ -10,13 +10,13 @@ class RestartPolicy:
     """The delays and the limit of restarts.
 
     Attributes:
-        initial_seconds: the first delay of a series of exits.
+        initial_seconds: the first delay (back-off) of a series of exits.
         factor: the growth of each further delay, before jitter.
         max_seconds: the maximum delay, including jitter.
         jitter: the fraction of a delay that is randomly added, so that children do not start simultaneously.
         backoff_reset_seconds: a child that ran this long ends the series: the next delay is `initial_seconds`.
-        limit: the maximum number of restarts in one window; at the next exit the child is given up.
-        window_seconds: the length of the window, and for how long a given-up child is not restarted.
+        limit: the maximum number of restarts in one window; after the next exit the restart waits for a window.
+        window_seconds: the length of the window.
     """
 
     initial_seconds: float = 0.5
@@ -59,18 +59,18 @@ class RestartHistory:
 
 
 @frozen
-class RestartAfter:
+class RestartAfterBackoff:
     """Restart the child after a delay."""
 
     seconds: float
 
 
 @frozen
-class GiveUp:
-    """Do not restart the child."""
+class RestartAfterWindow:
+    """Restart the child after `RestartPolicy.window_seconds`, and with an empty history: the limit is reached."""
 
 
-RestartDecision = RestartAfter | GiveUp
+RestartDecision = RestartAfterBackoff | RestartAfterWindow
 
 
 def decide_after_exit(
@@ -87,10 +87,10 @@ def decide_after_exit(
     """
     recent = tuple(at for at in history.restarts if at > now - policy.window_seconds)
     if len(recent) >= policy.limit:
-        return evolve(history, restarts=recent), GiveUp()
+        return evolve(history, restarts=recent), RestartAfterWindow()
     if lived_seconds >= policy.backoff_reset_seconds:
         history = RestartHistory()
     step = history.step_seconds * policy.factor or policy.initial_seconds
     wait = min(step * (1 + policy.jitter * chance), policy.max_seconds)
     wait = max(wait, history.waited_seconds)
-    return RestartHistory(step, wait, (*recent, now)), RestartAfter(wait)
+    return RestartHistory(step, wait, (*recent, now)), RestartAfterBackoff(wait)

@@ -30,7 +30,8 @@ class Codex:
         backoff_initial_seconds: the delay before the first restart; it doubles with each further restart.
         backoff_max_seconds: the maximum delay before a restart.
         backoff_reset_seconds: the delay starts again at its initial value after a process has run this long.
-        restart_limit: the maximum number of restarts within the window; after that the process stays down.
+        restart_limit: the maximum number of restarts within the window. After the next exit the process is restarted
+            only once the length of the window has passed.
         restart_window_seconds: the length of that window.
         drain_seconds: how long running responses may take to finish when the daemon stops.
     """

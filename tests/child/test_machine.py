@@ -22,7 +22,7 @@ TIMERS = {"Stopped": 0, "Starting": 1, "Up": 0, "Killing": 0, "BackingOff": 1, "
 
 
 class DelayRecorder(ProcessReactor):
-    """Records the restart delays of a streak; giving up ends it."""
+    """Records the restart delays of a series; the limit of restarts ends it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class DelayRecorder(ProcessReactor):
         name = getattr(callable, "__name__", "")
         if "SlotLifecycle.backoff_elapsed" in name:
             self.delays.append(delay)
-        elif "SlotLifecycle.restart_now" in name:
+        elif "SlotLifecycle.window_elapsed" in name:
             self.delays.clear()
         return super().callLater(delay, callable, *args, **kw)
 
@@ -56,10 +56,6 @@ class SlotMachine(RuleBasedStateMachine):
     @rule()
     def stop(self) -> None:
         self.stops.append(self.supervisor.stopService())
-
-    @rule()
-    def restart_now(self) -> None:
-        self.supervisor.restart_now()
 
     @rule(seconds=st.sampled_from([0, 0.01, 0.5, 1, 5, 10, 31, 301]))
     def time_passes(self, seconds: float) -> None:

@@ -51,7 +51,7 @@ class PoolTests(SynchronousTestCase):
         codex.start()
         for _ in range(5):
             codex.ask(turn("hang:"))
-        self.assertEqual([worker.running for worker in codex.pool.workers], [2, 2, 1])
+        self.assertEqual([worker.running_turns for worker in codex.pool.workers], [2, 2, 1])
 
     def test_when_all_are_full_turns_are_refused_until_one_ends(self) -> None:
         codex = self.make()
@@ -69,7 +69,7 @@ class PoolTests(SynchronousTestCase):
         codex.reactor.children[0].exit(1)
         for _ in range(2):
             codex.ask(turn("hang:"))
-        self.assertEqual([worker.running for worker in codex.pool.workers], [0, 2])
+        self.assertEqual([worker.running_turns for worker in codex.pool.workers], [0, 2])
         with self.assertRaises(FaultError) as refused:
             codex.begin(turn("hang:"))
         self.assertEqual(refused.exception.fault.kind, "busy")

@@ -81,12 +81,6 @@ class PipeTests(ProcessTestCase):
         self.child.write(b"too late")
         self.assertEqual(process.written, b"{}\n")
 
-    def test_closing_stdin_ends_it(self) -> None:
-        self.start()
-        self.child.close_stdin()
-        self.reactor.advance(0)
-        self.assertEqual(self.events, [("exited", "exit code 0", None), "ended"])
-
     def test_the_last_output_comes_between_exit_and_end(self) -> None:
         process = self.start()
         process.pauseProducing()

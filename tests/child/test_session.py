@@ -35,7 +35,7 @@ class SessionTestCase(SynchronousTestCase):
         """Assert that no turn runs and no thread is loaded, in codexd and in the child."""
         self.codex.reactor.advance(0)
         (worker,) = self.codex.pool.workers
-        self.assertEqual((worker.running, len(worker._sessions), len(worker._sessions_by_thread)), (0, 0, 0))
+        self.assertEqual((worker.running_turns, len(worker._sessions), len(worker._sessions_by_thread)), (0, 0, 0))
         self.assertEqual((self.codex.threads, len(self.codex.server.turns)), (0, 0))
 
 

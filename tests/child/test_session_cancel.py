@@ -105,7 +105,7 @@ class CancelTests(SessionTestCase):
         self.codex.process.holds_output = True
         (worker,) = self.codex.pool.workers
         asked.cancel()
-        self.assertEqual(worker.running, 0)
+        self.assertEqual(worker.running_turns, 0)
 
 
 class ContinuedThreadTests(SessionTestCase):

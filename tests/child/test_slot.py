@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.child.process import ChildProcess
 from codexd.child.slot import Slot
-from codexd.policy.restart import GiveUp, RestartAfter, RestartPolicy, Supervision
+from codexd.policy.restart import RestartAfterBackoff, RestartAfterWindow, RestartPolicy, Supervision
 
 
 class SlotTests(SynchronousTestCase):
@@ -34,9 +34,11 @@ class SlotTests(SynchronousTestCase):
         self.assertEqual(self.reports, [(self.slot.child, "hello"), "gone"])
 
     def test_exits_are_remembered_until_the_history_is_cleared(self) -> None:
-        self.assertEqual([self.slot.decide_restart(0), self.slot.decide_restart(0)], [RestartAfter(0.6), GiveUp()])
+        self.assertEqual(
+            [self.slot.decide_restart(0), self.slot.decide_restart(0)], [RestartAfterBackoff(0.6), RestartAfterWindow()]
+        )
         self.slot.clear_history()
-        self.assertEqual(self.slot.decide_restart(0), RestartAfter(0.6))
+        self.assertEqual(self.slot.decide_restart(0), RestartAfterBackoff(0.6))
 
     def test_a_new_child_reports_its_exit_to_the_callback(self) -> None:
         child = self.slot.replace_child(self.reports.append)

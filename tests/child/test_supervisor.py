@@ -25,7 +25,7 @@ class StartTests(SupervisorTestCase):
     def test_it_is_a_service_and_starts_no_process_before_startService(self) -> None:
         verifyObject(IService, self.supervisor)
         self.assertState("Stopped", 0)
-        self.assertEqual((self.supervisor.pid, self.supervisor.restarts, self.supervisor.last_exit), (None, 0, ""))
+        self.assertEqual((self.supervisor.pid, self.supervisor.last_exit), (None, ""))
 
     def test_a_child_is_up_once_its_handshake_is_done(self) -> None:
         self.supervisor.startService()
@@ -165,7 +165,7 @@ class LossTests(SupervisorTestCase):
         self.assertState("Starting", 1)
         self.harness.handshakes[-1].callback("again")
         self.assertState("Up", 1)
-        self.assertEqual((self.harness.notifications[1:], self.supervisor.restarts), ([("up", 1001, "again")], 1))
+        self.assertEqual((self.harness.notifications[1:], len(self.reactor.processes)), ([("up", 1001, "again")], 2))
 
     def test_on_lost_sees_that_the_slot_is_not_up(self) -> None:
         seen = []
@@ -227,7 +227,7 @@ class DownTests(SupervisorTestCase):
         self.supervisor.startService()
         self.reactor.pump([0.5, 1, 2, 4, 8, 0])
         self.assertState("Down", 0)
-        self.assertEqual(self.supervisor.restarts, 5)
+        self.assertEqual(len(self.reactor.processes), 6)
 
     def test_after_too_many_restarts_it_is_down_for_a_window(self) -> None:
         self.bring_down()
@@ -240,21 +240,14 @@ class DownTests(SupervisorTestCase):
         self.reactor.advance(0.5)
         self.assertState("Starting", 1)
 
-    def test_restart_now_starts_a_child(self) -> None:
+    def test_after_the_window_no_timer_is_left(self) -> None:
         self.bring_down()
         self.reactor.behaviour = ProcessBehaviour()
-        self.supervisor.restart_now()
+        self.reactor.advance(600)
         self.assertState("Starting", 1)
         self.harness.handshakes[-1].callback("hello")
         self.reactor.advance(0)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_restart_now_does_nothing_unless_down(self) -> None:
-        self.supervisor.restart_now()
-        self.assertState("Stopped", 0)
-        self.harness.bring_up()
-        self.supervisor.restart_now()
-        self.assertEqual(len(self.reactor.processes), 1)
 
     def test_it_can_be_stopped(self) -> None:
         self.bring_down()
@@ -342,7 +335,7 @@ class StopTests(SupervisorTestCase):
         self.reactor.advance(1)
         self.successResultOf(stopped)
         self.assertState("Starting", 1)
-        self.assertEqual((len(self.reactor.processes), self.supervisor.restarts), (2, 0))
+        self.assertEqual(len(self.reactor.processes), 2)
 
     def test_of_a_start_and_a_stop_while_stopping_the_last_counts(self) -> None:
         self.reactor.behaviour = ProcessBehaviour(exit_seconds=1)

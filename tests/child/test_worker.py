@@ -109,7 +109,7 @@ class MessageTests(WorkerTestCase):
         self.assert_one_line(logged, "req_1")
         self.assertEqual((second.kind, second.sink.settle_count), ("stop", 1))
         self.assertEqual(self.codex.metric("internal_error"), 1)
-        self.assertEqual((self.worker.running, self.codex.threads), (0, 1))
+        self.assertEqual((self.worker.running_turns, self.codex.threads), (0, 1))
 
     def test_an_exception_in_the_translator_fails_its_turn_only(self) -> None:
         first, second = self.codex.ask(turn("stall: one"), context("req_1")), self.codex.ask(turn("stall: two"))
@@ -130,7 +130,7 @@ class MessageTests(WorkerTestCase):
         self.assert_one_line(logged, "req_1")
         self.assertEqual((first.kind, second.kind), ("internal", None))
         self.assertEqual(self.codex.metric("internal_error"), 1)
-        self.assertEqual(self.worker.running, 1)
+        self.assertEqual(self.worker.running_turns, 1)
 
 
 class LostChildTests(WorkerTestCase):
@@ -147,7 +147,7 @@ class LostChildTests(WorkerTestCase):
         answers = (running, started, injecting, opening)
         self.assertEqual([asked.kind for asked in answers], ["child_died"] * 4)
         self.assertEqual([asked.sink.settled for asked in answers], [4, 1, 1, 1])
-        self.assertEqual((self.worker.running, len(self.worker._sessions)), (0, 0))
+        self.assertEqual((self.worker.running_turns, len(self.worker._sessions)), (0, 0))
         self.codex.reactor.advance(60)
 
     def test_the_oldest_of_several_turns_fails_first(self) -> None:

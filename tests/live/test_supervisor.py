@@ -29,8 +29,14 @@ class SupervisorTests(TestCase):
     timeout = 20
 
     def make(self, command: Command) -> Supervisor:
+        self.spawned: list[ChildProcess] = []
+
+        def spawn(child: ChildProcess) -> None:
+            self.spawned.append(child)
+            launch(reactor, command, child)
+
         supervisor = Supervisor(
-            spawn=lambda child: launch(reactor, command, child),
+            spawn=spawn,
             handshake=self.say_hello,
             clock=reactor,
             supervision=SUPERVISION,
@@ -61,7 +67,7 @@ class SupervisorTests(TestCase):
         os.kill(killed, SIGKILL)
         self.assertLess(await self.wait_until(lambda: not supervisor.up), 1)
         self.assertLess(await self.wait_until(lambda: supervisor.up), 3)
-        self.assertEqual((supervisor.restarts, supervisor.last_exit), (1, "killed by SIGKILL"))
+        self.assertEqual((len(self.spawned), supervisor.last_exit), (2, "killed by SIGKILL"))
         self.assertNotEqual(supervisor.pid, killed)
 
     async def test_a_stop_leaves_no_process_even_if_it_ignores_term(self) -> None:
@@ -74,7 +80,7 @@ class SupervisorTests(TestCase):
 
     async def test_a_missing_program_is_retried_and_can_be_stopped(self) -> None:
         supervisor = self.make(Command("/nonexistent/codex"))
-        await self.wait_until(lambda: supervisor.restarts == 1)
+        await self.wait_until(lambda: len(self.spawned) == 2)
         self.assertIn("No such file", supervisor.last_exit)
         await supervisor.stopService()
         self.assertEqual(supervisor.state, "Stopped")

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.policy.restart import (
-    GiveUp,
-    RestartAfter,
+    RestartAfterBackoff,
+    RestartAfterWindow,
     RestartDecision,
     RestartHistory,
     RestartPolicy,
@@ -39,22 +39,24 @@ def exits_in_series(
 class BackOffTests(SynchronousTestCase):
     def test_delays_double_from_half_a_second_to_thirty(self) -> None:
         seconds = [0.5, 1, 2, 4, 8, 16, 30, 30]
-        self.assertEqual(exits_in_series(POLICY, 8), [RestartAfter(wait) for wait in seconds])
+        self.assertEqual(exits_in_series(POLICY, 8), [RestartAfterBackoff(wait) for wait in seconds])
 
     def test_jitter_adds_up_to_a_fifth_within_the_cap(self) -> None:
         seconds = [0.6, 1.2, 2.4, 4.8, 9.6, 19.2, 30, 30]
-        self.assertEqual(exits_in_series(RestartPolicy(), 8, chance=1.0), [RestartAfter(wait) for wait in seconds])
+        self.assertEqual(
+            exits_in_series(RestartPolicy(), 8, chance=1.0), [RestartAfterBackoff(wait) for wait in seconds]
+        )
 
     def test_a_child_that_was_up_long_enough_ends_the_exits_in_series(self) -> None:
         history, _ = decide_after_exit(POLICY, RestartHistory(step_seconds=8, waited_seconds=9), 0, 29.9, 0)
         self.assertEqual(history.step_seconds, 16)
-        self.assertEqual(decide_after_exit(POLICY, history, 100, 30, 0)[1], RestartAfter(0.5))
+        self.assertEqual(decide_after_exit(POLICY, history, 100, 30, 0)[1], RestartAfterBackoff(0.5))
 
     def test_a_series_of_thousands_does_not_overflow(self) -> None:
         history = RestartHistory()
         for n in range(3000):
             history, decision = decide_after_exit(POLICY, history, n * 1000.0, 0.0, 0.0)
-        self.assertEqual(decision, RestartAfter(30))
+        self.assertEqual(decision, RestartAfterBackoff(30))
 
     def test_a_jitter_wider_than_the_factor_does_not_shrink_a_delay(self) -> None:
         policy, history = RestartPolicy(factor=1.1, jitter=0.5), RestartHistory()
@@ -62,8 +64,8 @@ class BackOffTests(SynchronousTestCase):
         for chance in (1.0, 0.0, 0.0, 1.0):
             history, decision = decide_after_exit(policy, history, 0.0, 0.0, chance)
             waits.append(decision)
-        self.assertEqual(waits[:3], [RestartAfter(0.75)] * 3)
-        self.assertNotEqual(waits[3], RestartAfter(0.75))
+        self.assertEqual(waits[:3], [RestartAfterBackoff(0.75)] * 3)
+        self.assertNotEqual(waits[3], RestartAfterBackoff(0.75))
 
     @given(POLICIES, st.lists(FRACTIONS, min_size=1, max_size=30))
     def test_delays_of_a_series_never_shrink_and_never_exceed_the_cap(
@@ -72,7 +74,7 @@ class BackOffTests(SynchronousTestCase):
         history, waits = RestartHistory(), []
         for chance in chances:
             history, decision = decide_after_exit(policy, history, 0.0, 0.0, chance)
-            assert isinstance(decision, RestartAfter)
+            assert isinstance(decision, RestartAfterBackoff)
             waits.append(decision.seconds)
         self.assertEqual(waits, sorted(waits))
         self.assertLessEqual(max(waits), policy.max_seconds)
@@ -86,20 +88,20 @@ class LimitTests(SynchronousTestCase):
         decisions = exits_in_series(self.LIMITED, 5)
         self.assertEqual(
             [type(decision) for decision in decisions],
-            [RestartAfter, RestartAfter, RestartAfter, GiveUp, GiveUp],
+            [RestartAfterBackoff, RestartAfterBackoff, RestartAfterBackoff, RestartAfterWindow, RestartAfterWindow],
         )
 
     def test_restarts_before_the_window_do_not_count(self) -> None:
         decisions = exits_in_series(self.LIMITED, 20, every_seconds=10 / 3 + 0.01)
-        self.assertNotIn(GiveUp(), decisions)
+        self.assertNotIn(RestartAfterWindow(), decisions)
 
     def test_restarts_of_stable_children_count_too(self) -> None:
         history = RestartHistory(restarts=(1.0, 2.0, 3.0))
-        self.assertEqual(decide_after_exit(self.LIMITED, history, 4.0, 99.0, 0.0)[1], GiveUp())
+        self.assertEqual(decide_after_exit(self.LIMITED, history, 4.0, 99.0, 0.0)[1], RestartAfterWindow())
 
     def test_restarts_are_allowed_again_after_the_window(self) -> None:
         history = RestartHistory(restarts=(1.0, 2.0, 3.0))
-        self.assertEqual(decide_after_exit(self.LIMITED, history, 11.0, 0.0, 0.0)[1], RestartAfter(0.5))
+        self.assertEqual(decide_after_exit(self.LIMITED, history, 11.0, 0.0, 0.0)[1], RestartAfterBackoff(0.5))
 
     @given(st.lists(st.floats(0, 20), max_size=60), st.integers(0, 5))
     def test_no_window_holds_more_restarts_than_the_limit(self, gaps: list[float], limit: int) -> None:
@@ -108,7 +110,7 @@ class LimitTests(SynchronousTestCase):
         for gap in gaps:
             now += gap
             history, decision = decide_after_exit(policy, history, now, 0.0, 0.0)
-            if isinstance(decision, RestartAfter):
+            if isinstance(decision, RestartAfterBackoff):
                 granted.append(now)
         for start in granted:
             self.assertLessEqual(sum(start <= at < start + 10 for at in granted), limit)

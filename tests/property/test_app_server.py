@@ -200,7 +200,7 @@ class BackendMachine(RuleBasedStateMachine):
 
     @invariant()
     def exactly_the_open_answers_hold_a_slot(self) -> None:
-        running = sum(worker.running for worker in self._workers)
+        running = sum(worker.running_turns for worker in self._workers)
         assert running == sum(client.open for client in self.clients)
 
     @invariant()

@@ -31,11 +31,6 @@ class DecodedCompletionsRequest:
         """The first turn; the others differ only in their prompts."""
         return self.turns[0]
 
-    @property
-    def choices(self) -> int:
-        """The number of choices: prompts times `n`."""
-        return len(self.turns)
-
     def build_encoder(self, identity: ResponseIdentity, folds: Sequence[Fold]) -> CompletionsEncoder:
         """Build the encoder of a streamed response."""
         return CompletionsEncoder(self.output_options, identity)

@@ -98,7 +98,7 @@ class RoundTripTests(SynchronousTestCase):
 
     def test_a_decoded_request_implements_the_contract(self) -> None:
         decoded: DecodedRequest = DecodedCompletionsRequest(prompt_turns("a", "b"), CompletionsOutputOptions(("", "")))
-        self.assertEqual((decoded.choices, decoded.turn), (2, prompt_turns("a")[0]))
+        self.assertEqual((len(decoded.turns), decoded.turn), (2, prompt_turns("a")[0]))
         encoder: Encoder = build_folding_encoder(decoded, CHAT_IDENTITY)
         self.assertIsNone(encoder.keep_alive())
 

@@ -28,7 +28,7 @@ class PromptTests(SynchronousTestCase):
     def test_several_prompts_are_several_turns_each_n_times_in_a_row(self) -> None:
         decoded = ask(prompt=["a", "b"], n=2)
         self.assertEqual([prompt_of(turn) for turn in decoded.turns], ["a", "a", "b", "b"])
-        self.assertEqual(decoded.choices, 4)
+        self.assertEqual(len(decoded.turns), 4)
 
     def test_each_choice_has_its_own_seed(self) -> None:
         seeds = [turn.sampling.seed for turn in ask(prompt=["a", "b"], n=2, seed=6).turns]
@@ -53,7 +53,7 @@ class PromptTests(SynchronousTestCase):
             self.assertIn("token ids", found.message)
 
     def test_at_most_eight_choices_are_accepted(self) -> None:
-        self.assertEqual(ask(prompt=["a", "b"], n=4).choices, 8)
+        self.assertEqual(len(ask(prompt=["a", "b"], n=4).turns), 8)
         for prompt, n, param in ((["a"] * 3, 3, "n"), (["a"] * 9, 1, "prompt"), ("a", 9, "n")):
             found = refusal(lambda prompt=prompt, n=n: ask(prompt=prompt, n=n))
             self.assertEqual((found.kind, found.param), ("wrong_value", param))
