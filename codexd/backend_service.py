@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
-from codexd.codex_home import choose_provider, find_codex_binary, find_codex_home, state_directory
+from codexd.codex_home import candidate_homes, choose_provider, find_codex_binary, find_codex_home, state_directory
 from codexd.interfaces import IEmbedder, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
@@ -37,6 +37,7 @@ class BackendService(MultiService):
     Attributes:
         provider: whose models Codex serves; `none` when Codex does not run.
         codex_home: the CODEX_HOME of the Codex processes.
+        candidate_homes: the homes from which it was chosen.
         upstreams: the upstream servers.
         backend: runs turns on any of them.
         embedder: requests embeddings from upstreams.
@@ -58,7 +59,8 @@ class BackendService(MultiService):
         self._scripted_model = scripted_model
         self._port: IListeningPort | None = None
         self.codex_home = find_codex_home(settings.codex, environ)
-        self.provider = choose_provider(settings.codex, self.codex_home, has_upstreams=bool(settings.upstream))
+        self.candidate_homes = candidate_homes(settings.codex, environ)
+        self.provider = choose_provider(settings.codex, self.codex_home, bool(settings.upstream), self.candidate_homes)
         self.upstreams = Upstreams(settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics)
         self.upstreams.setServiceParent(self)
         codex = []

@@ -52,6 +52,21 @@ def find_codex_home(codex: Codex, environ: Mapping[str, str]) -> Path:
     return personal if has_login(personal) else _create_directory(own_codex_home(environ))
 
 
+def candidate_homes(codex: Codex, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the homes from which `find_codex_home` chooses, in order: it takes the first with a login, else the last.
+
+    With one candidate, that one is taken.
+    """
+    if codex.home is not None:
+        return (_absolute(codex.home),)
+    own = own_codex_home(environ).absolute()
+    if codex.model == "scripted":
+        return (own,)
+    if configured := environ.get("CODEX_HOME"):
+        return (_absolute(configured),)
+    return (_user_home(environ) / ".codex", own)
+
+
 def own_codex_home(environ: Mapping[str, str]) -> Path:
     """Return the path of codexd's own CODEX_HOME, which may not exist yet."""
     return state_directory(environ) / "codex-home"
@@ -77,13 +92,16 @@ def has_login(home: Path) -> bool:
     return config.get("cli_auth_credentials_store") == "keyring" or _model_provider(config) != "openai"
 
 
-def choose_provider(codex: Codex, home: Path, has_upstreams: bool = False) -> Provider:
+def choose_provider(
+    codex: Codex, home: Path, has_upstreams: bool = False, candidates: tuple[Path, ...] = ()
+) -> Provider:
     """Choose whose models Codex serves.
 
     Args:
         codex: the settings.
         home: CODEX_HOME.
         has_upstreams: whether upstreams are configured; then `auto` without a login needs no scripted model.
+        candidates: the homes from which `home` was chosen, for the message of the error.
 
     Raises:
         ConfigurationError: when an account is required and the home contains no login.
@@ -92,7 +110,8 @@ def choose_provider(codex: Codex, home: Path, has_upstreams: bool = False) -> Pr
         without_login: Provider = "none" if has_upstreams else "scripted"
         return "account" if has_login(home) else without_login
     if codex.model == "account" and not has_login(home):
-        raise ConfigurationError(f'codex.model: "account", but {home} contains no login; log in with `codexd login`')
+        places = " or ".join(map(str, candidates or (home,)))
+        raise ConfigurationError(f'codex.model: "account", but no login in {places}; log in with `codexd login`')
     return codex.model
 
 
@@ -114,10 +133,14 @@ def _find_pinned_binary() -> Path:
 
 
 def _check_directory(name: str, path: str) -> Path:
-    home = Path(path).expanduser().absolute()
+    home = _absolute(path)
     if not home.is_dir():
         raise ConfigurationError(f"{name}: {home} is not a directory; create it first, with mode 700")
     return home
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
 
 
 def _create_directory(home: Path) -> Path:

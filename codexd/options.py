@@ -9,7 +9,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from codexd import __version__
-from codexd.codex_home import choose_provider, find_codex_binary, find_codex_home, is_temporary
+from codexd.codex_home import candidate_homes, choose_provider, find_codex_binary, find_codex_home, is_temporary
 from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
 from codexd.configuration.reference import render_effective
 from codexd.settings import Settings
@@ -124,7 +124,8 @@ class Options(usage.Options):
         """
         codex = self.settings.codex
         home = find_codex_home(codex, self.environ)
-        provider = choose_provider(codex, home, bool(self.settings.upstream))
+        candidates = candidate_homes(codex, self.environ)
+        provider = choose_provider(codex, home, bool(self.settings.upstream), candidates)
         # The program need not exist when Codex does not run.
         program = None if provider == "none" else find_codex_binary(codex)
         lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {provider}"]

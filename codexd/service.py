@@ -118,7 +118,8 @@ class Daemon(MultiService):
             self._listen(description, self._server.site)
         backends.setServiceParent(self)
         super().startService()
-        for line in render_startup_banner(settings, backends.provider, backends.codex_home):
+        banner = render_startup_banner(settings, backends.provider, backends.codex_home, backends.candidate_homes)
+        for line in banner:
             self._log.info("{line}", line=line)
 
     async def _stop(self) -> None:

@@ -1,6 +1,6 @@
 """Renders the log lines at the start: whose models are served, and a curl command to try."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,24 +16,34 @@ _BODY: Final = '{"model":"scripted","messages":[{"role":"user","content":"say: h
 
 
 def render_startup_banner(
-    settings: Settings, provider: Literal["scripted", "account", "none"], home: Path
+    settings: Settings, provider: Literal["scripted", "account", "none"], home: Path, candidates: Sequence[Path] = ()
 ) -> tuple[str, ...]:
-    """Return the lines to log at the start."""
+    """Return the lines to log at the start.
+
+    Args:
+        settings: all settings.
+        provider: whose models Codex serves.
+        home: its CODEX_HOME.
+        candidates: the homes from which it was chosen, if there were others.
+    """
     http = settings.http
     url = next((url for endpoint in http.listen if (url := _base_url(endpoint))), None)
     key = " -H 'authorization: Bearer YOUR-KEY'" if http.api_keys else ""
     command = f"curl {url}/v1/models{key}"
     if provider == "scripted":
         command = f"curl {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{_BODY}'"
-    summary = f"codexd {__version__} serves {' and '.join(_sources(settings, provider, home))}"
+    summary = f"codexd {__version__} serves {' and '.join(_sources(settings, provider, candidates or (home,), home))}"
     return (summary, f"Try: {command}") if url else (summary,)
 
 
-def _sources(settings: Settings, provider: str, home: Path) -> Iterator[str]:
+def _sources(settings: Settings, provider: str, candidates: Sequence[Path], home: Path) -> Iterator[str]:
     if provider == "account":
         yield f"the models of the Codex account in {home}"
     if provider == "scripted":
-        yield f"the embedded scripted model (no Codex login in {home})"
+        reason = f"no Codex login in {' or '.join(map(str, candidates))}"
+        if settings.codex.model == "scripted":
+            reason = 'codex.model is "scripted"'
+        yield f"the built-in scripted model ({reason})"
     for upstream in settings.upstream:
         yield f"the models of {upstream.name}"
     if provider == "none" and not settings.upstream:

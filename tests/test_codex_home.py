@@ -8,6 +8,7 @@ import codex_cli_bin
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.codex_home import (
+    candidate_homes,
     choose_provider,
     find_codex_binary,
     find_codex_home,
@@ -62,7 +63,12 @@ class FindCodexBinaryTests(HomeTestCase):
 
 class FindCodexHomeTests(HomeTestCase):
     def home(self, codex: Codex | None = None, more: Mapping[str, str] | None = None) -> Path:
-        return find_codex_home(codex or Codex(), {**self.environ, **(more or {})})
+        """Return the home that is found, which must be the one that the candidates imply."""
+        codex, environ = codex or Codex(), {**self.environ, **(more or {})}
+        home = find_codex_home(codex, environ)
+        *others, last = candidate_homes(codex, environ)
+        self.assertEqual(home, next(filter(has_login, others), last))
+        return home
 
     def test_precedence_is_setting_variable_personal_login_own_home(self) -> None:
         chosen, variable = self.directory("chosen"), self.directory("variable")
@@ -147,6 +153,15 @@ class LoginTests(HomeTestCase):
     def test_account_without_login_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, choose_provider, Codex(model="account"), self.root)
         self.assertIn("`codexd login`", str(error))
+        self.assertIn(f"no login in {self.root}; ", str(error))
+
+    def test_the_error_names_every_home_that_was_examined(self) -> None:
+        candidates = candidate_homes(Codex(), self.environ)
+        error = self.assertRaises(
+            ConfigurationError, choose_provider, Codex(model="account"), self.root, candidates=candidates
+        )
+        own = self.root / ".local/state/codexd/codex-home"
+        self.assertIn(f"no login in {self.root / '.codex'} or {own}; ", str(error))
 
 
 class TemporaryTests(SynchronousTestCase):

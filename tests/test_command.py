@@ -67,7 +67,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(result.err, "codexd: codex.workers: must be at least 1, not 0 (CODEXD_CODEX_WORKERS)\n")
         result = self.run_command("check-config", "--model", "account")
         self.assertEqual(result.status, 1)
-        self.assertIn("contains no login", result.err)
+        self.assertIn("but no login in", result.err)
 
     def test_serve_executes_twistd(self) -> None:
         result = self.run_command("serve", "--workers", "2")

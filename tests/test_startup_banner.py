@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd import __version__
-from codexd.settings import Http, Settings, Upstream
+from codexd.settings import Codex, Http, Settings, Upstream
 from codexd.startup_banner import render_startup_banner
 from codexd.wire import json
 
@@ -25,6 +25,15 @@ class StartupBannerTests(SynchronousTestCase):
             self.assertIn(whose, lines)
             self.assertIn(__version__, lines)
             self.assertTrue(lines.rstrip(")").endswith("/home/me/.codex"), lines)
+
+    def test_every_home_without_a_login_is_named(self) -> None:
+        own = Path("/home/me/.local/state/codexd/codex-home")
+        (line, *_) = render_startup_banner(Settings(), "scripted", own, (HOME, own))
+        self.assertTrue(line.endswith(f"the built-in scripted model (no Codex login in {HOME} or {own})"), line)
+
+    def test_a_scripted_model_that_was_chosen_needs_no_reason(self) -> None:
+        (line, *_) = render_startup_banner(Settings(codex=Codex(model="scripted")), "scripted", HOME)
+        self.assertTrue(line.endswith('the built-in scripted model (codex.model is "scripted")'), line)
 
     def test_upstreams_are_named_with_or_without_codex(self) -> None:
         upstreams = (

@@ -27,7 +27,7 @@ PLAIN_OVERRIDES: Final[dict[str, Json]] = {
 }
 
 SCRIPTED: Final = "scripted"
-"""The name of the embedded model."""
+"""The name of the scripted model."""
 
 
 class CatalogError(ValueError):
@@ -44,7 +44,7 @@ def build_plain_catalog(catalog: bytes) -> bytes:
 
 
 def build_scripted_catalog(catalog: bytes) -> bytes:
-    """Build a catalog with the embedded model only.
+    """Build a catalog with the scripted model only.
 
     Raises:
         CatalogError: when the binary writes its catalog in another form.

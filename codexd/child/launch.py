@@ -42,7 +42,7 @@ class LaunchConfig:
         state: directory for codexd's own files.
         environ: the daemon's environment; children get an allow-listed part of it.
         codex: the settings of the child.
-        provider: base URL of the embedded scripted model, if it is used.
+        provider: base URL of the built-in scripted model, if it is used.
     """
 
     binary: Path

@@ -1,4 +1,4 @@
-"""The embedded scripted model: a deterministic provider for demos, tests and benchmarks.
+"""The built-in scripted model: a deterministic provider for demos, tests and benchmarks.
 
 The script (script.py) determines the answer from the request alone. It is served in two dialects (server.py).
 """
