@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.configuration import load
 from codexd.configuration.registry import list_settings, list_table_settings
 from codexd.neutral.fault import kinds
-from codexd.observe.metrics import COUNTERS, GAUGES, LABELLED, TIMES
+from codexd.observe.metrics import COUNTERS, GAUGES, LABELLED, LABELLED_GAUGES, TIMES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -49,7 +49,7 @@ def setting_names() -> set[str]:
 
 def metric_names() -> set[str]:
     counters = {f"codexd_{name}_total" for name in (*COUNTERS, *LABELLED)}
-    return counters | {f"codexd_{name}" for name in (*GAUGES, *TIMES)} | {"codexd_upstream_up"}
+    return counters | {f"codexd_{name}" for name in (*GAUGES, *LABELLED_GAUGES, *TIMES)}
 
 
 def anchors_of(page: Path) -> set[str]:

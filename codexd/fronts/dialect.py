@@ -35,7 +35,7 @@ class RequestOptions:
         principal: the id of the principal who sends the request.
         modes: the compatibility modes that are on (`responses.compatibility`).
         drop_hosted: drop unsupported hosted tools and list them as ignored, instead of rejecting the request.
-        show_reasoning: show reasoning as `reasoning_content` in Chat.
+        show_reasoning: show reasoning where the API of the dialect has no field for it.
         calls_as_text: show tool calls as blocks in the text.
     """
 
@@ -214,7 +214,8 @@ class Dialect:
         decode: decodes a request body; raises FaultError. Endpoints without a model call have no use for it.
         render_error: renders the body of an HTTP error.
         error_headers: returns the response headers of an HTTP error.
-        headers: the constant headers of every response.
+        headers: the constant headers of every response of a model endpoint.
+        duration_header: the name of the header with the milliseconds from the request to the response; b"" for none.
         done: the last SSE data of a stream, sent unnamed after all choices have ended, and not after a
             failure; b"" for none.
     """
@@ -224,4 +225,5 @@ class Dialect:
     render_error: Callable[[Fault], bytes]
     error_headers: Callable[[Fault], Headers]
     headers: Headers = ()
+    duration_header: bytes = b""
     done: bytes = b""

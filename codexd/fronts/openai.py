@@ -22,7 +22,13 @@ def _decode_completions(body: bytes, options: RequestOptions) -> PendingRequest:
     return StandaloneRequest.of(completions.decode(body, options))
 
 
-_openai = partial(Dialect, render_error=errors.render_error, error_headers=errors.error_headers, headers=_HEADERS)
+_openai = partial(
+    Dialect,
+    render_error=errors.render_error,
+    error_headers=errors.error_headers,
+    headers=_HEADERS,
+    duration_header=b"openai-processing-ms",
+)
 
 OPENAI: Final = _openai(name="openai")
 """Endpoints without streams: conversations, embeddings, models, stored responses."""

@@ -20,7 +20,9 @@ def set_response_headers(request: Request, ignored: Iterable[str] = ()) -> None:
         ignored: the request's fields without effect; the request log reports them, too.
     """
     names = request.record.ignored = tuple(dict.fromkeys(ignored))
-    request.setHeader(b"openai-processing-ms", b"%d" % request.milliseconds())
-    request.set_headers(request.dialect.headers)
+    dialect = request.dialect
+    if dialect.duration_header:
+        request.setHeader(dialect.duration_header, b"%d" % request.milliseconds())
+    request.set_headers(dialect.headers)
     if names:
         request.setHeader(b"x-codexd-ignored", ", ".join(names).encode())

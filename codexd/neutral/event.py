@@ -1,6 +1,6 @@
-"""The events of one answer. `grammar.py` defines their order.
+"""The events of one turn: one choice of an answer. `grammar.py` defines their order.
 
-`index` is the position of an item in the answer, from 0 in opening order (OpenAI Responses: `output_index`).
+`index` is the position of an item in the choice, from 0 in opening order (OpenAI Responses: `output_index`).
 """
 
 from typing import Literal
@@ -34,7 +34,7 @@ class Usage:
 
 @frozen
 class Began:
-    """The model has accepted the turn. Later failures are part of the answer."""
+    """The model has accepted the turn. A later failure is the end of a response that has begun."""
 
 
 @frozen
@@ -193,14 +193,14 @@ class UsageReported:
 
 @frozen
 class Ended:
-    """Ends the answer normally. Every item is closed."""
+    """Ends the turn normally. Every item is closed."""
 
     finish: Finish
 
 
 @frozen
 class Failed:
-    """Ends the answer with a failure. Items may still be open."""
+    """Ends the turn with a failure. Items may still be open."""
 
     fault: Fault
 

@@ -38,7 +38,7 @@ class Fault:
 
 
 class FaultError(Exception):
-    """Carries a Fault. The only exception that passes between codexd's packages."""
+    """Carries a Fault: the only exception that passes between codexd's packages while a request is handled."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind, fault.message)

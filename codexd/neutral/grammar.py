@@ -1,6 +1,6 @@
-"""The order of events, as one table. The events of every answer follow this grammar.
+"""The order of events, as one table. The events of every turn follow this grammar.
 
-An answer is `Began`, items that open, grow and close (several may be open at once), an optional
+A turn is `Began`, items that open, grow and close (several may be open at once), an optional
 `UsageReported`, then `Ended`. At any point `Failed` may take the place of the rest. Nothing follows
 `Ended` or `Failed`.
 """
@@ -52,7 +52,7 @@ class GrammarError(ValueError):
 
 
 class GrammarChecker:
-    """Checks the events of one answer and rejects the first one that is out of order."""
+    """Checks the events of one turn and rejects the first one that is out of order."""
 
     def __init__(self) -> None:
         self.state: State = "initial"

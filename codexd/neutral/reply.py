@@ -1,7 +1,7 @@
-"""Folds the events of an answer into a reply.
+"""Folds the events of one turn into a reply: one choice of an answer.
 
-A non-streamed response is this fold, and the last frame of a stream contains it; there is no second
-implementation.
+The body of a response that is not streamed is this fold, and the last event of a Responses stream contains it; there is
+no second implementation.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,23 +24,23 @@ from codexd.neutral.turn import (
     WebSearchCall,
 )
 
-Output = Message | Reasoning | ToolCall | WebSearchCall | Compaction
+OutputItem = Message | Reasoning | ToolCall | WebSearchCall | Compaction
 
 
 @frozen(kw_only=True)
 class Reply:
-    """A whole answer: its items in order, its finish reason or fault, and its token usage.
+    """The result of one turn: its items in order, its finish reason or fault, and its token usage.
 
     Attributes:
         items: the output items, in the order they opened.
-        finish: the finish reason; None if the answer failed or has not ended.
+        finish: the finish reason; None if the turn failed or has not ended.
         usage: the reported token usage.
-        fault: the failure that ended the answer.
+        fault: the failure that ended the turn.
         reasoning: the parts of all reasoning (summaries and unencrypted text) in the order they began. The
             items do not record this order across the two kinds.
     """
 
-    items: tuple[Output, ...] = ()
+    items: tuple[OutputItem, ...] = ()
     finish: e.Finish | None = None
     usage: e.Usage | None = None
     fault: Fault | None = None
@@ -140,7 +140,7 @@ def _compaction(item: _ItemBuffer) -> Compaction:
     )
 
 
-_BUILDERS: Final[dict[type, Callable[[_ItemBuffer], Output]]] = {
+_BUILDERS: Final[dict[type, Callable[[_ItemBuffer], OutputItem]]] = {
     e.MessageOpened: _message,
     e.ReasoningOpened: _reasoning,
     e.CallOpened: _call,
@@ -163,7 +163,7 @@ class Fold:
         """Add the next event. The events must follow `grammar.py`."""
         _HANDLERS[type(event)](self, event)
 
-    def build_item(self, index: int) -> Output:
+    def build_item(self, index: int) -> OutputItem:
         """Build one item from the events so far."""
         buffer = self._items[index]
         return _BUILDERS[type(buffer.opened)](buffer)
@@ -253,7 +253,7 @@ _HANDLERS: Final[dict[type, Callable[[Fold, Any], None]]] = {
 
 
 def fold(events: Iterable[e.Event]) -> Reply:
-    """Return the reply of a whole answer."""
+    """Return the reply of all events of a turn."""
     folding = Fold()
     for event in events:
         folding.feed(event)

@@ -51,7 +51,7 @@ COUNTERS: Final = {
 """The counters: name to help text; exported as `codexd_<name>_total`."""
 
 GAUGES: Final = {
-    "requests_running": "Running responses, background responses included, and replayed streams.",
+    "requests_running": "Running responses, background responses included, replayed streams and forwarded requests.",
     "background_running": "Running background responses.",
     "turns_running": "Turns running in Codex processes.",
     "turns_suspended": "Turns that wait for tool results.",
@@ -61,6 +61,14 @@ GAUGES: Final = {
     "responses_stored": "Stored responses.",
 }
 """The gauges: name to help text; exported as `codexd_<name>`."""
+
+LABELLED_GAUGES: Final = {
+    "upstream_up": (
+        "Whether an upstream is ready: its models are listed and its circuit breaker is closed.",
+        ("upstream",),
+    ),
+}
+"""The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""
 
 LABELLED: Final = {
     "requests": ("HTTP requests.", ("route", "status", "outcome")),
@@ -95,17 +103,17 @@ _PARAMS: Final = frozenset(_PARAM_NAMES.split())
 _Metric = TypeVar("_Metric", Counter, Histogram)
 
 
-class _Children(dict[tuple[str, ...], _Metric]):
-    """The children of a metric by the values of its labels: prometheus_client takes a lock to look one up."""
+class _ByLabels(dict[tuple[str, ...], _Metric]):
+    """The parts of a metric by the values of its labels: prometheus_client takes a lock to look one up."""
 
     def __init__(self, metric: _Metric) -> None:
         super().__init__()
         self._metric: _Metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> _Metric:
-        child: _Metric = self._metric.labels(*labels)
-        self[labels] = child
-        return child
+        part: _Metric = self._metric.labels(*labels)
+        self[labels] = part
+        return part
 
 
 class Metrics:
@@ -117,19 +125,17 @@ class Metrics:
         self._counters = {name: Counter(f"codexd_{name}", text, registry=registry) for name, text in COUNTERS.items()}
         self._gauges = {name: Gauge(f"codexd_{name}", text, registry=registry) for name, text in GAUGES.items()}
         self._labelled = {
-            name: _Children(Counter(f"codexd_{name}", text, labels, registry=registry))
+            name: _ByLabels(Counter(f"codexd_{name}", text, labels, registry=registry))
             for name, (text, labels) in LABELLED.items()
         }
         self._times = {
-            name: _Children(Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_BUCKETS))
+            name: _ByLabels(Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_BUCKETS))
             for name, text in TIMES.items()
         }
-        self._upstreams_up = Gauge(
-            "codexd_upstream_up",
-            "Whether an upstream is ready: its models are listed and its circuit breaker is closed.",
-            ("upstream",),
-            registry=registry,
-        )
+        self._labelled_gauges = {
+            name: Gauge(f"codexd_{name}", text, labels, registry=registry)
+            for name, (text, labels) in LABELLED_GAUGES.items()
+        }
 
     def count(self, name: str, amount: float = 1) -> None:
         """Increase a counter of COUNTERS.
@@ -179,7 +185,7 @@ class Metrics:
 
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
         """Register a function that returns whether an upstream is ready; called at every scrape."""
-        self._upstreams_up.labels(name).set_function(up)
+        self._labelled_gauges["upstream_up"].labels(name).set_function(up)
 
     def _count_usage(self, record: RequestRecord) -> None:
         for kind, amount in record.tokens().items():

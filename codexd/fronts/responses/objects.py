@@ -11,7 +11,7 @@ from codexd.fronts.responses.compaction import encode_content
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
-from codexd.neutral.reply import Output, Reply
+from codexd.neutral.reply import OutputItem, Reply
 from codexd.neutral.turn import (
     Compaction,
     JsonText,
@@ -127,7 +127,7 @@ _ITEMS: Final[dict[type, Callable[[Any, ItemStatus, bool], Json]]] = {
 }
 
 
-def build_item(output: Output, include_encrypted: bool, status: ItemStatus | None = None) -> Json:
+def build_item(output: OutputItem, include_encrypted: bool, status: ItemStatus | None = None) -> Json:
     """Build an output item as in `response.output`; `status` replaces its own."""
     default: ItemStatus = "completed" if output.complete else "incomplete"
     return _ITEMS[type(output)](output, status or default, include_encrypted)

@@ -12,7 +12,7 @@ from codexd.fronts.responses.state import StateOptions
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.fronts.responses.tool_events import build_encoder
 from codexd.neutral.records import frozen
-from codexd.neutral.reply import Fold, Output, Reply
+from codexd.neutral.reply import Fold, OutputItem, Reply
 from codexd.neutral.stored import ResponseState, StoredItem, StoredResponse
 from codexd.wire.json import Json, encode
 
@@ -140,7 +140,7 @@ def _reasoning(item: dict[str, Any]) -> dict[str, Any]:
 _NORMALIZERS: Final = {"message": _message, "reasoning": _reasoning}
 
 
-def _stored_output(item: Output, state: ResponseState) -> StoredItem:
+def _stored_output(item: OutputItem, state: ResponseState) -> StoredItem:
     """Encode an output item; unfinished ones are `in_progress` while the response runs, not `incomplete`."""
     assert item.id is not None, "output items have ids"
     growing = state == "running" and not item.complete

@@ -14,7 +14,7 @@ from codexd.fronts.responses import objects
 from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.part_events import CALL_EVENTS, TEXT_EVENTS, TextEvents
 from codexd.neutral import event as e
-from codexd.neutral.reply import Fold, Output, Reply
+from codexd.neutral.reply import Fold, OutputItem, Reply
 from codexd.neutral.turn import Compaction, JsonText, Message, Reasoning, ToolCall, WebSearchCall
 from codexd.wire.json import Json, encode
 
@@ -126,7 +126,7 @@ class ResponsesEncoder:
     def _compaction_opened(self, event: e.CompactionOpened) -> list[StreamEvent]:
         return self._open_item(event, Compaction(id=event.id))
 
-    def _open_item(self, event: e.Opened, empty: Output) -> list[StreamEvent]:
+    def _open_item(self, event: e.Opened, empty: OutputItem) -> list[StreamEvent]:
         location = b',"item_id":%b,"output_index":%d' % (encode(event.id), event.index)
         self._items[event.index] = _OpenItem(location)
         shown = objects.build_item(empty, self._echo.include_encrypted, "in_progress")
