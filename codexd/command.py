@@ -57,7 +57,7 @@ class ProcessContext:
     execute: Callable[[str, list[str], Mapping[str, str]], object] = os.execve
 
 
-Command = Callable[[Sequence[str], ProcessContext], int | None]
+Subcommand = Callable[[Sequence[str], ProcessContext], int | None]
 
 
 def main(argv: Sequence[str] | None = None, context: ProcessContext | None = None) -> int:
@@ -149,14 +149,14 @@ def _new_key(rest: Sequence[str], context: ProcessContext) -> None:
     print(f"sk-codexd-{secrets.token_urlsafe(32)}")
 
 
-def _delegate(module: str) -> Command:
+def _delegate(module: str) -> Subcommand:
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         return int(import_module(module).main(list(rest)) or 0)
 
     return run
 
 
-_COMMANDS: Final[Mapping[str, Command]] = {
+_COMMANDS: Final[Mapping[str, Subcommand]] = {
     "serve": _serve,
     "check-config": _check_config,
     "settings": _settings,

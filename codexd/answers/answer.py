@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from codexd.answers.choice_sink import ChoiceSink
 from codexd.answers.delivery import BodyDelivery, Delivery
 from codexd.answers.dependencies import AnswerDependencies
-from codexd.answers.lifecycle import build_answer_lifecycle
+from codexd.answers.lifecycle import AnswerState, build_answer_lifecycle
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.recording import Recording
 from codexd.answers.storage import AnswerStorage
@@ -71,7 +71,7 @@ class Answer:
         self._end: tuple[e.Ended | e.Failed, int] | None = None
         self._model_stopped = False
         self._was_opened = False  # whether the client that has disconnected had received the headers of a stream
-        self.state = "new"
+        self.state: AnswerState = "New"
         self.decided, self.over = OneShotEvent(), OneShotEvent()
         self.rejection: Fault | None = None
         self.recording = Recording(retain=self._in_background)
@@ -129,7 +129,7 @@ class Answer:
         """Return a background answer as it stands; it has no end before that is stored."""
         assert self.storage is not None
         assert self.storage.stored is not None
-        if self.state in ("delivering", "over"):
+        if self.state in ("Delivering", "Over"):
             return self.storage.stored
         return self.storage.snapshot(self._folds[0], bool(self._begun))
 
@@ -244,13 +244,13 @@ class Answer:
 
     def settle(self) -> None:
         """Send what was received; at the end store or deliver the answer (AnswerActions)."""
-        if self.state != "running":
+        if self.state != "Running":
             return
         if self._end is None:
             self.recording.notify()
         elif self._must_save():
             self.recording.notify()
-            if self.state == "running":  # not if `notify` has disconnected a slow client, which has changed the state
+            if self.state == "Running":  # not if `notify` has disconnected a slow client, which has changed the state
                 self.lifecycle.save()
         else:
             self.lifecycle.deliver()
@@ -291,7 +291,7 @@ class Answer:
 
     def keep_alive(self) -> None:
         """Send a keep-alive; it opens the stream if nothing has (DeliveryOwner)."""
-        if self.state == "saving" or (self.state == "running" and self._end is None):
+        if self.state == "Saving" or (self.state == "Running" and self._end is None):
             try:
                 self._send_keep_alive()
             except Exception:
@@ -395,7 +395,7 @@ class Answer:
     def client_disconnected(self) -> None:
         """Act on the loss of the client's connection."""
         record = self.context.record
-        if self.state != "over" and record.outcome == OK:
+        if self.state != "Over" and record.outcome == OK:
             record.outcome = CLIENT_DISCONNECTED
             self._dependencies.request_log.metrics.count("client_disconnected")
         self.lifecycle.client_disconnected()
@@ -424,7 +424,7 @@ class Answer:
         """End with `shutting_down` (codexd.answers.registry.Drainable)."""
         self.lifecycle.stop(fault("shutting_down"))
 
-    def enter(self, state: str) -> None:
+    def enter(self, state: AnswerState) -> None:
         """Set the machine's state (AnswerActions)."""
         self.state = state
 

@@ -6,11 +6,14 @@ whether a client is attached to it are properties of `codexd.answers.answer.Answ
 docs/answers.md shows this table as a drawing, which a test compares with it.
 """
 
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from automat import TypeMachineBuilder
 
 from codexd.neutral.fault import Fault
+
+AnswerState = Literal["New", "Queued", "Running", "Saving", "Delivering", "Over"]
+"""The state of an answer, by its name in the drawing."""
 
 
 class AnswerLifecycle(Protocol):
@@ -47,7 +50,7 @@ class AnswerLifecycle(Protocol):
 class AnswerActions(Protocol):
     """The outputs: what the machine does with an answer."""
 
-    def enter(self, state: str) -> None:
+    def enter(self, state: AnswerState) -> None:
         """Set the state."""
 
     def save_queued(self) -> None:
@@ -88,31 +91,31 @@ class AnswerActions(Protocol):
 
 
 def _queued(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
-    answer.enter("queued")
+    answer.enter("Queued")
     answer.save_queued()
 
 
 def _running(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
     # Turns can end while they begin: Automat runs inputs that come during a transition after this function returns.
     answer.begin_turns()
-    answer.enter("running")
+    answer.enter("Running")
     answer.settle()
 
 
 def _saving(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
-    answer.enter("saving")
+    answer.enter("Saving")
     answer.stop_model()
     answer.save_end()
 
 
 def _delivering(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
-    answer.enter("delivering")
+    answer.enter("Delivering")
     answer.stop_model()
     answer.deliver_end()
 
 
 def _over(lifecycle: AnswerLifecycle, answer: AnswerActions) -> None:
-    answer.enter("over")
+    answer.enter("Over")
     answer.stop_model()
     answer.close()
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from codexd.fronts.dialect import StreamEvent
 
-Outcome = Literal["complete", "failed", "broken"]
+RecordingOutcome = Literal["complete", "failed", "broken"]
 """How a recording ended: with the model's end, with a failure event, or in the middle (a defect)."""
 
 
@@ -23,7 +23,9 @@ class Recording:
         retained: its events are kept for replays.
     """
 
-    def __init__(self, events: Iterable[StreamEvent] = (), outcome: Outcome | None = None, retain: bool = True) -> None:
+    def __init__(
+        self, events: Iterable[StreamEvent] = (), outcome: RecordingOutcome | None = None, retain: bool = True
+    ) -> None:
         self._events = list(events)
         self._dropped = 0
         self.retained = retain
@@ -36,7 +38,7 @@ class Recording:
         self._events += events
         self.length += len(events)
 
-    def finish(self, events: Sequence[StreamEvent], outcome: Outcome) -> None:
+    def finish(self, events: Sequence[StreamEvent], outcome: RecordingOutcome) -> None:
         """Record the last events and notify the readers. Later calls change nothing."""
         if self.outcome is None:
             self.append(events)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from codexd.backs import codex_catalog
-from codexd.child.process import ChildProcess, Command, launch
+from codexd.child.process import ChildProcess, ProcessCommand, launch
 from codexd.settings import Codex
 
 # Environment variables for files, proxies, certificates and locale; none of them is a secret.
@@ -57,7 +57,7 @@ class LaunchConfig:
         """An empty directory, the working directory of threads that need no files."""
         return self.state / "workspace"
 
-    def command(self, model_catalog: Path | None) -> Command:
+    def command(self, model_catalog: Path | None) -> ProcessCommand:
         """Return the command that starts an app-server."""
         flags = ["thread_unload_delay_secs=0", *self._provider_flags()]
         if model_catalog is not None:
@@ -66,13 +66,13 @@ class LaunchConfig:
             "app-server", *(word for flag in (*flags, *self.codex.config) for word in ("-c", flag))
         )
 
-    def catalog_command(self) -> Command:
+    def catalog_command(self) -> ProcessCommand:
         """Return the command that prints the child's own model catalog."""
         return self._codex_command("debug", "models")
 
-    def _codex_command(self, *arguments: str) -> Command:
+    def _codex_command(self, *arguments: str) -> ProcessCommand:
         words = (*_setsid(), str(self.binary), *arguments)
-        return Command(
+        return ProcessCommand(
             executable=words[0],
             arguments=words[1:],
             environment=self._environment(),
@@ -133,7 +133,7 @@ def _save_catalog(state: Path, content: bytes) -> Path:
     return path
 
 
-def run_command(command: Command, reactor: Any) -> "Deferred[bytes]":
+def run_command(command: ProcessCommand, reactor: Any) -> "Deferred[bytes]":
     """Run a command to its end; the Deferred fires with its stdout.
 
     The Deferred fails with OSError when the command cannot be run, and with TimeoutError when it takes too

@@ -16,7 +16,7 @@ from codexd.wire import jsonrpc
 from codexd.wire.json import Json, JsonError
 from codexd.wire.jsonl import LineSplitter
 
-Outcome = jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse | None
+CallOutcome = jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse | None
 """Result of a call; None when the child missed the deadline or has exited."""
 
 Incoming = jsonrpc.RpcNotification | jsonrpc.RpcRequest | jsonrpc.RpcResponse
@@ -25,7 +25,7 @@ Incoming = jsonrpc.RpcNotification | jsonrpc.RpcRequest | jsonrpc.RpcResponse
 
 @define
 class _PendingCall:
-    on_outcome: Callable[[Outcome], None]
+    on_outcome: Callable[[CallOutcome], None]
     deadline: float
 
 
@@ -59,7 +59,7 @@ class Peer:
         self._pending: dict[jsonrpc.RpcId, _PendingCall] = {}
         self._last_id = 0
 
-    def send_request(self, params: AttrsInstance, on_outcome: Callable[[Outcome], None]) -> None:
+    def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> None:
         """Send a call; `on_outcome` is called exactly once."""
         self._last_id += 1
         self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
@@ -69,7 +69,7 @@ class Peer:
         """Send a call; the Deferred fires with its result or fails with FaultError(`not_ready`)."""
         result: Deferred[Json] = Deferred()
 
-        def on_outcome(outcome: Outcome) -> None:
+        def on_outcome(outcome: CallOutcome) -> None:
             if result.called:
                 return
             if isinstance(outcome, jsonrpc.RpcResponse):

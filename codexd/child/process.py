@@ -17,7 +17,7 @@ MAX_STDERR_LINE_BYTES = 64 * 2**10
 
 
 @frozen
-class Command:
+class ProcessCommand:
     """A program with its arguments and environment.
 
     Attributes:
@@ -33,7 +33,7 @@ class Command:
     directory: str = "."
 
 
-def launch(reactor: IReactorProcess, command: Command, child: "ChildProcess") -> None:
+def launch(reactor: IReactorProcess, command: ProcessCommand, child: "ChildProcess") -> None:
     """Start the command with `child` as its process protocol.
 
     For a directory other than the current one Twisted forks and execs instead of using `posix_spawn`: a

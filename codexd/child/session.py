@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from codexd.child.active_turn import ActiveTurn
-from codexd.child.peer import Outcome, Peer
+from codexd.child.peer import CallOutcome, Peer
 from codexd.child.protocol import (
     COMMANDS,
     CallFailed,
@@ -238,7 +238,7 @@ class Session:
         else:
             peer.reply_error(command.request, command.code, command.message)
 
-    def _receive_outcome(self, tag: CallTag, outcome: Outcome) -> None:
+    def _receive_outcome(self, tag: CallTag, outcome: CallOutcome) -> None:
         if isinstance(outcome, jsonrpc.RpcResponse):
             self._translate(CallSucceeded(tag, outcome.result))
             if not self._registered and self.translator.thread_id is not None:

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from codexd.child.active_turn import ActiveTurn
 from codexd.child.handshake import run_exchange
-from codexd.child.peer import Incoming, Outcome, Peer
+from codexd.child.peer import CallOutcome, Incoming, Peer
 from codexd.child.process import ChildProcess
 from codexd.child.protocol import ChildProtocol, SendResult, ServerInfo
 from codexd.child.session import Session
@@ -234,5 +234,5 @@ class Worker:
             self.peer.reply_error(reply.request, reply.code, reply.message)
 
 
-def _ignore_outcome(outcome: Outcome) -> None:
+def _ignore_outcome(outcome: CallOutcome) -> None:
     """Ignore the outcome of a call."""

@@ -15,8 +15,8 @@ FAILURE_KINDS: Final = frozenset(
 )
 """The kinds of fault that indicate an unhealthy provider; the others concern a request or an account."""
 
-Outcome = Literal["success", "failure", "unknown"]
-"""The outcome of a request: `unknown` if it was abandoned, or if its fault was not the provider's."""
+ProviderOutcome = Literal["success", "failure", "unknown"]
+"""The outcome of a request: `unknown` if it was cancelled, or if its fault was not the provider's."""
 
 
 @frozen
@@ -78,7 +78,7 @@ def acquire(policy: BreakerPolicy, circuit: Circuit, now: float) -> tuple[Circui
     return evolve(circuit, probing=True), Permit(probe=True)
 
 
-def release(policy: BreakerPolicy, circuit: Circuit, permit: Permit, outcome: Outcome, now: float) -> Circuit:
+def release(policy: BreakerPolicy, circuit: Circuit, permit: Permit, outcome: ProviderOutcome, now: float) -> Circuit:
     """Release a permit, once. While the circuit is open only the outcome of the probe counts."""
     if circuit.opened_at is not None and not permit.probe:
         return circuit
@@ -91,7 +91,7 @@ def release(policy: BreakerPolicy, circuit: Circuit, permit: Permit, outcome: Ou
     return Circuit(failures, opened_at)
 
 
-def classify(kind: str | None) -> Outcome:
+def classify(kind: str | None) -> ProviderOutcome:
     """Classify the kind of a fault, or None for a normal end."""
     if kind is None:
         return "success"

@@ -46,7 +46,7 @@ class PathTests(SynchronousTestCase):
         answer = foreground()
         answer.lifecycle.deliver()
         answer.lifecycle.delivered()
-        self.assertEqual(answer.states, ["running", "delivering", "over"])
+        self.assertEqual(answer.states, ["Running", "Delivering", "Over"])
         self.assertEqual(answer.actions, ["begin_turns", "settle", "stop_model", "deliver_end", "stop_model", "close"])
 
     def test_a_stored_answer_is_delivered_after_it_was_saved(self) -> None:
@@ -54,20 +54,20 @@ class PathTests(SynchronousTestCase):
         answer.lifecycle.save()
         self.assertEqual(answer.actions[-1], "save_end")
         answer.lifecycle.deliver()
-        self.assertEqual(answer.states[-2:], ["saving", "delivering"])
+        self.assertEqual(answer.states[-2:], ["Saving", "Delivering"])
 
     def test_a_background_answer_is_saved_before_the_model_is_asked(self) -> None:
         answer = RecordedActions()
         answer.lifecycle.queue()
         self.assertEqual(answer.actions, ["save_queued"])
         answer.lifecycle.begin()
-        self.assertEqual(answer.states, ["queued", "running"])
+        self.assertEqual(answer.states, ["Queued", "Running"])
 
     def test_a_background_answer_that_is_not_accepted_never_asks_the_model(self) -> None:
         answer = RecordedActions()
         answer.lifecycle.queue()
         answer.lifecycle.reject()
-        self.assertEqual(answer.states, ["queued", "over"])
+        self.assertEqual(answer.states, ["Queued", "Over"])
         self.assertNotIn("begin_turns", answer.actions)
 
     def test_an_end_that_cannot_be_saved_may_be_replaced_and_saved_again(self) -> None:
@@ -81,21 +81,21 @@ class ClientTests(SynchronousTestCase):
     def test_a_client_that_leaves_while_the_answer_runs_is_detached_and_the_answer_saved_or_discarded(self) -> None:
         answer = foreground()
         answer.lifecycle.client_disconnected()
-        self.assertEqual((answer.actions[-2:], answer.states[-1]), (["detach", "save_or_discard"], "running"))
+        self.assertEqual((answer.actions[-2:], answer.states[-1]), (["detach", "save_or_discard"], "Running"))
         answer.lifecycle.discard()
-        self.assertEqual(answer.states[-1], "over")
+        self.assertEqual(answer.states[-1], "Over")
 
     def test_a_client_that_leaves_while_the_end_is_saved_is_only_detached(self) -> None:
         answer = foreground()
         answer.lifecycle.save()
         answer.lifecycle.client_disconnected()
-        self.assertEqual((answer.actions[-1], answer.states[-1]), ("detach", "saving"))
+        self.assertEqual((answer.actions[-1], answer.states[-1]), ("detach", "Saving"))
 
     def test_a_client_that_leaves_while_the_end_is_delivered_ends_the_answer(self) -> None:
         answer = foreground()
         answer.lifecycle.deliver()
         answer.lifecycle.client_disconnected()
-        self.assertEqual(answer.states[-1], "over")
+        self.assertEqual(answer.states[-1], "Over")
 
 
 class StopTests(SynchronousTestCase):

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.answers.recording import Outcome, Recording
+from codexd.answers.recording import Recording, RecordingOutcome
 from codexd.answers.stream_delivery import StreamDelivery
 from codexd.fronts.dialect import StreamEvent
 from codexd.fronts.openai import CHAT as CHAT_DIALECT
@@ -90,7 +90,7 @@ class DeliveryHarness:
         self.recording.append(events)
         self.recording.notify()
 
-    def finish(self, *events: StreamEvent, outcome: Outcome = "complete") -> None:
+    def finish(self, *events: StreamEvent, outcome: RecordingOutcome = "complete") -> None:
         """Record the end, as an answer does."""
         self.recording.finish(events, outcome)
         self.delivery.finish()
@@ -304,7 +304,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.over)
     @rule(count=st.integers(0, 100), outcome=st.sampled_from(("complete", "failed", "broken")))
-    def finish(self, count: int, outcome: Outcome) -> None:
+    def finish(self, count: int, outcome: RecordingOutcome) -> None:
         events = self._new_events(count, 20)
         self.noticed = len(self.recorded)
         self.harness.finish(*events, outcome=outcome)

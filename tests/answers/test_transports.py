@@ -184,7 +184,7 @@ class StreamTests(TransportTestCase):
         deltas = [chunk["choices"][0]["delta"].get("content") for chunk in self.data()]
         self.assertEqual(deltas, ["", "Hel", "lo", None])
         self.assertEqual((self.writer.opened, self.writer.complete), (("seed",), True))
-        self.assertEqual((self.record.outcome, self.answer.state), ("ok", "over"))
+        self.assertEqual((self.record.outcome, self.answer.state), ("ok", "Over"))
         self.assert_nothing_running()
 
     def test_the_events_of_one_reactor_turn_are_one_call(self) -> None:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.child import launch
 from codexd.child.launch import CATALOG_SECONDS, LaunchConfig, prepare_catalog, run_command
-from codexd.child.process import Command
+from codexd.child.process import ProcessCommand
 from codexd.settings import Codex
 from codexd.wire import json
 from tests.support.in_memory_codex import FakeCodexReactor
@@ -37,7 +37,7 @@ def config(state: Path = Path("/state"), provider: str | None = None, **codex: A
     )
 
 
-def flags(command: Command) -> list[str]:
+def flags(command: ProcessCommand) -> list[str]:
     """Return the values of the `-c` flags."""
     words = command.arguments
     return [word for flag, word in pairwise(words) if flag == "-c"]
@@ -157,7 +157,7 @@ class RunCommandTests(SynchronousTestCase):
         self.reactor.catalog = b"printed"
 
     def run_debug_models(self) -> "Deferred[bytes]":
-        result = run_command(Command("/opt/codex", ("debug", "models")), self.reactor)
+        result = run_command(ProcessCommand("/opt/codex", ("debug", "models")), self.reactor)
         self.reactor.advance(0)
         return result
 

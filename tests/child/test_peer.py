@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs import bindings as b
 from codexd.child.app_server import AppServerProtocol
-from codexd.child.peer import Outcome, Peer
+from codexd.child.peer import CallOutcome, Peer
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from codexd.wire import json, jsonrpc
@@ -25,7 +25,7 @@ class PeerRecorder:
         self.metrics = Metrics()
         self.written = b""
         self.incoming: list[jsonrpc.RpcMessage] = []
-        self.outcomes: list[tuple[str, Outcome]] = []
+        self.outcomes: list[tuple[str, CallOutcome]] = []
         self.peer = Peer(
             self._write,
             AppServerProtocol().encode_call,

@@ -6,11 +6,11 @@ from twisted.internet.interfaces import IProcessProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from codexd.child.process import MAX_STDERR_LINE_BYTES, ChildProcess, Command, launch
+from codexd.child.process import MAX_STDERR_LINE_BYTES, ChildProcess, ProcessCommand, launch
 from tests.support.cases import each_set_up
 from tests.support.fake_process import FakeProcess, ProcessReactor
 
-COMMAND = Command("/opt/codex", ("app-server", "-c", "a=b"), {"OPENAI_API_KEY": "sk-secret"}, "/srv")
+COMMAND = ProcessCommand("/opt/codex", ("app-server", "-c", "a=b"), {"OPENAI_API_KEY": "sk-secret"}, "/srv")
 
 
 class ProcessTestCase(SynchronousTestCase):

@@ -12,11 +12,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
-from codexd.child.process import ChildProcess, Command, launch
+from codexd.child.process import ChildProcess, ProcessCommand, launch
 from tests.support.fake_process import ProcessBehaviour, ProcessReactor
 
-CAT = Command("/bin/cat")
-STUBBORN_CAT = Command("/bin/sh", ("-c", 'trap "" TERM; exec cat'))
+CAT = ProcessCommand("/bin/cat")
+STUBBORN_CAT = ProcessCommand("/bin/sh", ("-c", 'trap "" TERM; exec cat'))
 
 
 class Recorder(ProcessProtocol):
@@ -46,7 +46,7 @@ class World(Protocol):
 
     reactor: IReactorProcess
 
-    def stubborn(self) -> Command: ...
+    def stubborn(self) -> ProcessCommand: ...
 
     async def wait_until(self, condition: Callable[[], bool]) -> None: ...
 
@@ -56,7 +56,7 @@ class World(Protocol):
 class RealWorld:
     reactor = real_reactor
 
-    def stubborn(self) -> Command:
+    def stubborn(self) -> ProcessCommand:
         return STUBBORN_CAT
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -71,7 +71,7 @@ class FakeWorld:
     def __init__(self) -> None:
         self.reactor = ProcessReactor()
 
-    def stubborn(self) -> Command:
+    def stubborn(self) -> ProcessCommand:
         self.reactor.behaviour = ProcessBehaviour(ignores_term=True)
         return STUBBORN_CAT
 
@@ -91,7 +91,7 @@ class Contract:
 
     timeout = 20
 
-    def run_in(self, world: World, protocol: ProcessProtocol, command: Command = CAT) -> IProcessTransport:
+    def run_in(self, world: World, protocol: ProcessProtocol, command: ProcessCommand = CAT) -> IProcessTransport:
         transport = world.reactor.spawnProcess(
             protocol, command.executable, [command.executable, *command.arguments], env={}, path="."
         )
@@ -202,7 +202,7 @@ class RealProcessTests(Contract, TestCase):
 
     async def test_the_child_gets_only_the_given_environment_and_directory(self) -> None:
         world, child, output = self.world(), ChildProcess(), bytearray()
-        command = Command("/bin/sh", ("-c", "pwd; exec env"), {"ONLY": "this", "PATH": "/usr/bin:/bin"}, "/")
+        command = ProcessCommand("/bin/sh", ("-c", "pwd; exec env"), {"ONLY": "this", "PATH": "/usr/bin:/bin"}, "/")
         child.on_stdout = output.extend
         ended: list[bool] = []
         child.on_ended = lambda: ended.append(True)
@@ -214,13 +214,13 @@ class RealProcessTests(Contract, TestCase):
     def test_a_missing_or_invalid_program_is_an_error(self) -> None:
         for executable in ("/nonexistent/codex", "/etc/passwd"):
             child = ChildProcess()
-            self.assertRaises(OSError, launch, real_reactor, Command(executable), child)
+            self.assertRaises(OSError, launch, real_reactor, ProcessCommand(executable), child)
             self.assertFalse(child.launched)
 
     async def test_a_missing_program_with_a_directory_is_an_exit(self) -> None:
         world, child, exits = self.world(), ChildProcess(), []
         ended: list[bool] = []
         child.on_exited, child.on_ended = exits.append, lambda: ended.append(True)
-        launch(world.reactor, Command("/nonexistent/codex", directory="/"), child)
+        launch(world.reactor, ProcessCommand("/nonexistent/codex", directory="/"), child)
         await world.wait_until(lambda: bool(ended))
         self.assertEqual(exits, ["exit code 1"])

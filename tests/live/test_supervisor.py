@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from codexd.child.process import ChildProcess, Command, launch
+from codexd.child.process import ChildProcess, ProcessCommand, launch
 from codexd.child.supervisor import Supervisor
 from codexd.policy.restart import RestartPolicy, Supervision
 
 SUPERVISION = Supervision(handshake_seconds=5, grace_seconds=0.2, restart=RestartPolicy())
-STUBBORN = Command("/bin/sh", ("-c", 'trap "" TERM; echo ready; exec cat'))
+STUBBORN = ProcessCommand("/bin/sh", ("-c", 'trap "" TERM; echo ready; exec cat'))
 
 
 def is_running(pid: int) -> bool:
@@ -28,7 +28,7 @@ def is_running(pid: int) -> bool:
 class SupervisorTests(TestCase):
     timeout = 20
 
-    def make(self, command: Command) -> Supervisor:
+    def make(self, command: ProcessCommand) -> Supervisor:
         self.spawned: list[ChildProcess] = []
 
         def spawn(child: ChildProcess) -> None:
@@ -61,7 +61,7 @@ class SupervisorTests(TestCase):
         return reactor.seconds() - began
 
     async def test_a_killed_child_is_replaced_within_three_seconds(self) -> None:
-        supervisor = self.make(Command("/bin/cat"))
+        supervisor = self.make(ProcessCommand("/bin/cat"))
         await self.wait_until(lambda: supervisor.up)
         killed = supervisor.pid
         os.kill(killed, SIGKILL)
@@ -79,7 +79,7 @@ class SupervisorTests(TestCase):
         self.assertEqual((supervisor.state, supervisor.last_exit), ("Stopped", "killed by SIGKILL"))
 
     async def test_a_missing_program_is_retried_and_can_be_stopped(self) -> None:
-        supervisor = self.make(Command("/nonexistent/codex"))
+        supervisor = self.make(ProcessCommand("/nonexistent/codex"))
         await self.wait_until(lambda: len(self.spawned) == 2)
         self.assertIn("No such file", supervisor.last_exit)
         await supervisor.stopService()

@@ -9,8 +9,8 @@ from codexd.policy.breaker import (
     FAILURE_KINDS,
     BreakerPolicy,
     Circuit,
-    Outcome,
     Permit,
+    ProviderOutcome,
     acquire,
     classify,
     release,
@@ -19,10 +19,10 @@ from codexd.policy.breaker import (
 
 POLICY = BreakerPolicy(failures=3, open_seconds=10.0)
 CLOSED = Circuit()
-OUTCOMES: tuple[Outcome, ...] = ("success", "failure", "unknown")
+OUTCOMES: tuple[ProviderOutcome, ...] = ("success", "failure", "unknown")
 
 
-def after(*outcomes: Outcome, circuit: Circuit = CLOSED, now: float = 0.0) -> Circuit:
+def after(*outcomes: ProviderOutcome, circuit: Circuit = CLOSED, now: float = 0.0) -> Circuit:
     for one in outcomes:
         circuit, permit = acquire(POLICY, circuit, now)
         assert permit is not None

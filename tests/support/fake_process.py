@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-Command = tuple[bytes | str, list[bytes | str], object, object]
+SpawnArguments = tuple[bytes | str, list[bytes | str], object, object]
 """Executable, arguments, environment and directory."""
 
 
@@ -52,7 +52,7 @@ class FakeProcess:
         clock: Clock,
         pid: int,
         protocol: IProcessProtocol,
-        command: Command,
+        command: SpawnArguments,
         behaviour: ProcessBehaviour,
     ) -> None:
         self.pid: int | None = pid
@@ -178,7 +178,7 @@ class ProcessReactor(Clock):
             self.advance(max(0.0, due - self.seconds()))
         self.advance(max(0.0, end - self.seconds()))
 
-    def _made(self, protocol: IProcessProtocol, command: Command) -> FakeProcess:
+    def _made(self, protocol: IProcessProtocol, command: SpawnArguments) -> FakeProcess:
         return FakeProcess(self, next(self._pids), protocol, command, self.behaviour)
 
     def spawnProcess(

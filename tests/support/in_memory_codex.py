@@ -21,7 +21,7 @@ from codexd.wire import json
 from codexd.wire.jsonl import LineSplitter
 from tests.support.contexts import context as make_context
 from tests.support.fake_app_server import FakeAppServer
-from tests.support.fake_process import Command, FakeProcess, ProcessReactor
+from tests.support.fake_process import FakeProcess, ProcessReactor, SpawnArguments
 from tests.support.metric_samples import find_sample
 from tests.support.recording_sink import RecordingSink, StartedTurn
 
@@ -102,7 +102,7 @@ class FakeCodexReactor(ProcessReactor):
         self.catalog: bytes | None = CATALOG
         self._pids = count(2_000_000_000)  # above every pid that can exist
 
-    def _made(self, protocol: IProcessProtocol, command: Command) -> FakeCodexProcess:
+    def _made(self, protocol: IProcessProtocol, command: SpawnArguments) -> FakeCodexProcess:
         process = FakeCodexProcess(self, next(self._pids), protocol, command, self.behaviour)
         process.serve(self.make_server(), self.holds_output)
         if "app-server" not in command[1]:

@@ -3,12 +3,12 @@
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from codexd.child.process import ChildProcess, Command, launch
+from codexd.child.process import ChildProcess, ProcessCommand, launch
 from codexd.child.supervisor import Supervisor
 from codexd.policy.restart import RestartPolicy, Supervision
 from tests.support.fake_process import FakeProcess, ProcessReactor
 
-COMMAND = Command("/opt/codex", ("app-server",))
+COMMAND = ProcessCommand("/opt/codex", ("app-server",))
 SUPERVISION = Supervision(
     handshake_seconds=10,
     grace_seconds=5,
