@@ -210,7 +210,7 @@ class ClientLeftTests(ChatTestCase):
             self.assertEqual(self.server.metric("codexd_client_disconnected_total"), 1)
             self.assert_nothing_running()
 
-    def test_events_after_the_client_left_are_dropped(self) -> None:
+    def test_events_after_the_client_disconnected_are_dropped(self) -> None:
         for stream in each_set_up(self, True, False):
             (turn,) = self.ask(stream=stream)
             self.connection.disconnect()

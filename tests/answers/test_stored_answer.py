@@ -176,7 +176,7 @@ class ClientLeftTests(ResponsesTestCase):
         self.assertEqual(self.store.calls.count("save_response"), 2)
         self.assertEqual([record.outcome for record in self.server.log.records], ["client_disconnected"] * 2)
 
-    def test_a_store_failure_after_the_client_left_is_not_reported(self) -> None:
+    def test_a_store_failure_after_the_client_disconnected_is_not_reported(self) -> None:
         turn = self.ask(stream=True)
         turn.emit(*BEGINNING)
         self.store.fail()

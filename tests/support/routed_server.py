@@ -40,7 +40,7 @@ class RoutedServer:
         self.connection.request("POST", endpoint.path, body, **(endpoint.headers | headers))
 
     def emit(self, events: Iterable[Event], in_one_turn: bool) -> None:
-        """Emit the model's events, in one reactor iteration or one turn each, until it is cancelled."""
+        """Emit the model's events, in one reactor iteration or one iteration each, until it is cancelled."""
         (model,) = self.server.backend.turns
         if in_one_turn:
             model.emit(*events)
