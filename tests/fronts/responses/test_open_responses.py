@@ -104,7 +104,7 @@ def recorded() -> Iterator[tuple[str, list[Json], Json]]:
                 continue
             if b"event-stream" in head:
                 yield page.name, [one for one in responses_stream.read(body) if one is not None], None  # comments
-            elif head.startswith(b"HTTP/1.1 200") and "output" in (answer := decode(body)):
+            elif head.startswith(b"HTTP/1.1 200") and (answer := decode(body)).get("object") == "response":
                 yield page.name, [], answer
 
 
