@@ -13,10 +13,11 @@ from twisted.internet.interfaces import IListeningPort
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
 from codexd.codex_home import candidate_homes, choose_provider, find_codex_binary, find_codex_home, state_directory
-from codexd.interfaces import IEmbedder, IModelBackend
+from codexd.interfaces import IEmbedder, IForwarder, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
 from codexd.routing.compaction import CompactingBackend
+from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.scripted.server import ScriptedModel, build_site
@@ -41,6 +42,7 @@ class BackendService(MultiService):
         upstreams: the upstream servers.
         backend: runs turns on any of them.
         embedder: requests embeddings from upstreams.
+        forwarder: forwards requests to upstreams.
 
     Raises:
         ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
@@ -69,6 +71,7 @@ class BackendService(MultiService):
         aliases = {alias.name: alias for alias in settings.models.alias}
         router = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
         self.embedder: IEmbedder = router
+        self.forwarder: IForwarder = ForwardingRouter(self._forwarding_entries(settings), aliases)
         tool_text = ToolTextBackend(router, settings.tools, metrics.count)
         self.backend: IModelBackend = CompactingBackend(tool_text, metrics.count)
 
@@ -104,6 +107,18 @@ class BackendService(MultiService):
                 backend,
             )
             for upstream, backend in backends
+        ]
+
+    def _forwarding_entries(self, settings: Settings) -> list[ForwardingEntry]:
+        return [
+            ForwardingEntry(
+                name=upstream.name,
+                prefix=upstream.prefix,
+                resources=upstream.pass_through,
+                models=backend.models,
+                forwarder=backend,
+            )
+            for upstream, backend in zip(settings.upstream, self.upstreams.backends, strict=True)
         ]
 
     def _serve_scripted_model(self) -> str:

@@ -9,6 +9,7 @@ from zope.interface import Attribute, Interface
 from codexd.context import RequestContext
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
+from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
@@ -82,6 +83,55 @@ class IEmbedder(Interface):
 
         Raises:
             FaultError: `unknown_model`, or `unsupported` for a model without embeddings.
+        """
+
+
+class IForwardingReceiver(Interface):
+    """Receives the response of a forwarded request: `open`, any number of `write`, then `finish` or `fail`."""
+
+    def open(head: ForwardedHead) -> None:
+        """Begin the response. Called with its first bytes, so that an upstream that sends none has failed before."""
+
+    def write(data: bytes) -> None:
+        """Receive a piece of the body. May call `pause` of the handle."""
+
+    def finish() -> None:
+        """End the response: it is complete."""
+
+    def fail(fault: Fault) -> None:
+        """End the response: it failed, and is incomplete if it was opened."""
+
+
+class IForwardingHandle(Interface):
+    """Controls one forwarded request."""
+
+    def cancel() -> None:
+        """Close the connection to the upstream; the receiver gets nothing after this. Idempotent."""
+
+    def pause() -> None:
+        """Stop reading from the upstream until `resume`: the client reads too slowly. Idempotent."""
+
+    def resume() -> None:
+        """Continue to read from the upstream. Idempotent."""
+
+
+class IForwarder(Interface):
+    """Forwards requests to upstreams as they are."""
+
+    def forward(
+        model: str | None, request: ForwardedRequest, context: RequestContext, receiver: IForwardingReceiver
+    ) -> IForwardingHandle:
+        """Forward a request; the receiver gets nothing before the caller has the handle.
+
+        Args:
+            model: the name of the model for routing; None if the request names none.
+            request: the request.
+            context: as in `IModelBackend.begin`.
+            receiver: receives the response.
+
+        Raises:
+            FaultError: `endpoint_not_configured` if no upstream is configured for it, `unknown_model`, `not_ready`,
+                `busy`, `unreachable`.
         """
 
 

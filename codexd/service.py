@@ -108,6 +108,7 @@ class Daemon(MultiService):
         self._server = HttpServer.build(
             backend=backends.backend,
             embedder=backends.embedder,
+            forwarder=backends.forwarder,
             store=store,
             settings=settings,
             request_log=RequestLogger(self._metrics, AccessLog()),

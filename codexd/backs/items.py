@@ -107,12 +107,13 @@ def _encode_call(item: ToolCall) -> Json:
 
 
 def _encode_result(item: ToolResult) -> Json:
-    only_text = all(isinstance(part, TextPart) for part in item.parts)
-    output: Json = (
-        "".join(part.text for part in item.parts if isinstance(part, TextPart))
-        if only_text
-        else [_encode_part(part, "input_text") for part in item.parts]
-    )
+    match item.parts:
+        case ():
+            output: Json = ""
+        case (TextPart(text),):
+            output = text
+        case parts:
+            output = [_encode_part(part, "input_text") for part in parts]
     return {"type": "function_call_output", "call_id": item.call_id, "output": output}
 
 

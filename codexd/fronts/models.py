@@ -1,4 +1,4 @@
-"""Response bodies of `GET /v1/models` and `GET /v1/models/{id}`."""
+"""Response bodies of `GET /v1/models` and `GET /v1/models/{id}`, and of their forerunner `/v1/engines`."""
 
 from typing import Final
 
@@ -28,10 +28,21 @@ def render_model(cards: tuple[ModelCard, ...], id: str) -> bytes:
     Raises:
         FaultError: `unknown_model` when none of the cards has this id.
     """
-    for card in cards:
-        if id == card.id or id in (f"{card.id}-{effort}" for effort in card.efforts):
-            return json.encode(_model(evolve(card, id=id)))
-    raise FaultError(model_not_found(id))
+    return json.encode(_model(_find_card(cards, id)))
+
+
+def render_engines(cards: tuple[ModelCard, ...]) -> bytes:
+    """Render the models as engines, as OpenAI's API listed them before it had `/v1/models`."""
+    return json.encode({"object": "list", "data": [_engine(card) for card in cards]})
+
+
+def render_engine(cards: tuple[ModelCard, ...], id: str) -> bytes:
+    """Render one model as an engine.
+
+    Raises:
+        FaultError: `unknown_model` when none of the cards has this id.
+    """
+    return json.encode(_engine(_find_card(cards, id)))
 
 
 def model_not_found(id: str) -> Fault:
@@ -39,6 +50,17 @@ def model_not_found(id: str) -> Fault:
     shown = id if len(id) <= _MAX_ECHOED_CHARACTERS else id[:_MAX_ECHOED_CHARACTERS] + "..."
     message = f"The model '{shown}' does not exist or you do not have access to it."
     return fault("unknown_model", message, param="model")
+
+
+def _find_card(cards: tuple[ModelCard, ...], id: str) -> ModelCard:
+    for card in cards:
+        if id == card.id or id in (f"{card.id}-{effort}" for effort in card.efforts):
+            return evolve(card, id=id)
+    raise FaultError(model_not_found(id))
+
+
+def _engine(card: ModelCard) -> Json:
+    return {"id": card.id, "object": "engine", "created": None, "owner": card.owned_by, "ready": True}
 
 
 def _model(card: ModelCard) -> Json:

@@ -22,11 +22,12 @@ _FAULTS: Final[dict[type[DecodingError], Fault]] = {
 }
 
 
-def read_body(request: Request, max_bytes: int) -> bytes:
+def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] = ()) -> bytes:
     """Return the decoded body.
 
     Args:
         max_bytes: the largest decoded body that is accepted.
+        other_media: media types that are accepted besides JSON.
 
     Raises:
         FaultError: `too_large`, `unsupported_media`, or `malformed_json` for a body that contradicts its encoding.
@@ -34,8 +35,9 @@ def read_body(request: Request, max_bytes: int) -> bytes:
     if request.oversized:
         raise FaultError(fault("too_large"))
     media = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
-    if media not in _READABLE:
-        raise FaultError(fault("unsupported_media", "The content type must be application/json."))
+    if media not in _READABLE and media not in other_media:
+        accepted = " or ".join(("application/json", *(other.decode() for other in other_media)))
+        raise FaultError(fault("unsupported_media", f"The content type must be {accepted}."))
     encodings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding") or ())
     try:
         return inflate(encodings.decode("latin-1"), request.content.getvalue(), max_bytes)

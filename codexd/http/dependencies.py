@@ -8,7 +8,7 @@ from codexd.answers.one_shot_event import OneShotEvent
 from codexd.fronts import compatibility, responses
 from codexd.fronts.dialect import RequestOptions
 from codexd.http.request import Request
-from codexd.interfaces import IEmbedder, IResponseStore
+from codexd.interfaces import IEmbedder, IForwarder, IResponseStore
 from codexd.settings import Http, Responses
 from codexd.tools import output_mode
 from codexd.tools.output_mode import OutputModes
@@ -21,6 +21,7 @@ class Dependencies:
     Attributes:
         answers: what every answer needs.
         embedder: creates embeddings.
+        forwarder: forwards requests to upstreams.
         http: settings of the server.
         responses: settings of stored responses.
         output_modes: which callers are shown tool calls as text.
@@ -29,6 +30,7 @@ class Dependencies:
 
     answers: AnswerDependencies
     embedder: IEmbedder
+    forwarder: IForwarder
     http: Http
     responses: Responses
     output_modes: OutputModes

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _PREFIXES: Final = ("v1", "api")
-_UNVERSIONED: Final = ("livez", "readyz", "healthz", "metrics")
+_UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics")
 
 
 @lru_cache(maxsize=128)

@@ -12,13 +12,16 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts.dialect import Dialect
 from codexd.fronts.openai import CHAT, COMPACT, COMPLETIONS, OPENAI, RESPONSES
+from codexd.fronts.unknown_url import unknown_url
 from codexd.http.auth import Authenticator
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
 from codexd.http.handlers.embeddings import EmbeddingsHandler
+from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
+from codexd.http.path import canonical
 from codexd.http.request import Request
 from codexd.http.request_id import PathId
 from codexd.neutral.fault import FaultError, fault
@@ -35,6 +38,7 @@ class Handlers:
     conversations: ConversationHandlers
     models: ModelHandlers
     embeddings: EmbeddingsHandler
+    forwarding: ForwardingHandler
     metrics: MetricsHandler
     probes: ProbeHandlers
 
@@ -69,18 +73,30 @@ def _route(method: str, path: str, dialect: Dialect = OPENAI, public: bool = Fal
     return declare
 
 
+def _forwarded(path: str) -> Handler:
+    """Declare a route whose requests are forwarded to an upstream."""
+
+    def forward(routes: "Routes", request: Request) -> Deferred[bytes | None]:
+        return routes.forwarding.forward(request, path)
+
+    forward.__name__ = path  # Klein's name of the route
+    return _route("POST", f"/v1/{path}")(forward)
+
+
 class Routes:
     """Maps every path and method to its handler.
 
     Attributes:
         app: the Klein application.
         authenticator: asked for every route that is not public.
+        forwarding: the handler of the routes that are forwarded.
     """
 
     app = _app
 
     def __init__(self, authenticator: Authenticator, handlers: Handlers) -> None:
         self.authenticator = authenticator
+        self.forwarding = handlers.forwarding
         self._handlers = handlers
 
     # Answers.
@@ -104,6 +120,14 @@ class Routes:
     def embeddings(self, request: Request) -> Deferred[bytes]:
         """Create embeddings."""
         return self._handlers.embeddings.embed(request)
+
+    moderations = _forwarded("moderations")
+    image_generations = _forwarded("images/generations")
+    image_edits = _forwarded("images/edits")
+    image_variations = _forwarded("images/variations")
+    speech = _forwarded("audio/speech")
+    transcriptions = _forwarded("audio/transcriptions")
+    translations = _forwarded("audio/translations")
 
     # Stored responses.
 
@@ -191,12 +215,27 @@ class Routes:
         """Send one model; its id may contain slashes."""
         return self._handlers.models.model(request, id)
 
+    @_route("GET", "/v1/engines")
+    def engines(self, request: Request) -> bytes:
+        """List the models as clients of before 2023 expect them."""
+        return self._handlers.models.engines(request)
+
+    @_route("GET", "/v1/engines/<path:id>")
+    def engine(self, request: Request, id: str) -> bytes:
+        """Send one model as an engine."""
+        return self._handlers.models.engine(request, id)
+
     @_route("GET", "/metrics")
     def metrics(self, request: Request) -> bytes:
         """Send the metrics."""
         return self._handlers.metrics.metrics(request)
 
     # Probes.
+
+    @_route("GET", "/v1", public=True)
+    def index(self, request: Request) -> bytes:
+        """Say what this server is; `/` is the same path."""
+        return self._handlers.probes.index(request)
 
     @_route("GET", "/livez", public=True)
     def live(self, request: Request) -> bytes:
@@ -213,6 +252,11 @@ class Routes:
         """Report both."""
         return self._handlers.probes.health(request)
 
+    @_route("GET", "/health", public=True)
+    def llama_health(self, request: Request) -> bytes:
+        """Report readiness at the path where llama.cpp and vLLM do."""
+        return self._handlers.probes.ready(request)
+
     @_app.handle_errors  # type: ignore[call-overload]
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Send the error of a request that failed before its answer began."""
@@ -220,7 +264,7 @@ class Routes:
         if isinstance(error, FaultError):
             return request.refuse(error.fault)
         if isinstance(error, NotFound):
-            return request.refuse(fault("unknown_url"))
+            return request.refuse(unknown_url(canonical(request.path)))
         if isinstance(error, MethodNotAllowed):
             allowed = sorted((*(error.valid_methods or ()), "OPTIONS"))
             request.setHeader(b"allow", ", ".join(allowed).encode())

@@ -14,12 +14,13 @@ from codexd.http.dependencies import Dependencies
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
 from codexd.http.handlers.embeddings import EmbeddingsHandler
+from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import Site
-from codexd.interfaces import IEmbedder, IModelBackend, IStore
+from codexd.interfaces import IEmbedder, IForwarder, IModelBackend, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import CorsPolicy
@@ -46,6 +47,7 @@ class HttpServer:
         *,
         backend: IModelBackend,
         embedder: IEmbedder,
+        forwarder: IForwarder,
         store: IStore,
         settings: Settings,
         request_log: RequestLogger,
@@ -57,6 +59,7 @@ class HttpServer:
         Args:
             backend: answers turns.
             embedder: creates embeddings.
+            forwarder: forwards requests to upstreams.
             store: the open store; responses that the last stop of the daemon interrupted are marked in it.
             settings: all of them; `http.api_keys` holds all keys.
             request_log: where requests are logged.
@@ -82,6 +85,7 @@ class HttpServer:
                 keepalive_seconds=http.keepalive_seconds,
             ),
             embedder=embedder,
+            forwarder=forwarder,
             http=http,
             responses=settings.responses,
             output_modes=OutputModes.from_settings(tools.output_mode, tools.key_output_modes),
@@ -105,6 +109,7 @@ def _build_site(dependencies: Dependencies, settings: Settings) -> Site:
         conversations=ConversationHandlers(dependencies),
         models=ModelHandlers(answers.backend),
         embeddings=EmbeddingsHandler(dependencies),
+        forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),
         probes=ProbeHandlers(answers.backend, answers.active),
     )

@@ -80,6 +80,7 @@ _FAULTS: Final = {
         _invalid("malformed_request", None, "The request is not valid HTTP."),
         _invalid("headers_too_large", None, "The request's headers are too large.", 431),
         _invalid("malformed_json", "invalid_json", "The body is not valid JSON."),
+        _invalid("malformed_form", "invalid_form", "The body is not valid multipart/form-data."),
         _invalid("missing", "missing_required_parameter"),
         _invalid("wrong_type", "invalid_type"),
         _invalid("wrong_value", "invalid_value"),
@@ -113,6 +114,7 @@ _FAULTS: Final = {
             404,
         ),
         _invalid("unknown_url", None, "Unknown request URL.", 404),
+        _invalid("endpoint_not_configured", "endpoint_not_configured", "No upstream is configured for this.", 404),
         _invalid("method_not_allowed", None, "The method is not allowed for this URL.", 405),
         _invalid(
             "too_large",

@@ -15,8 +15,10 @@ from codexd.policy.fallback import CODEX, RouteCandidate, RoutedAlias, list_cand
 from codexd.routing.fallback import Attempt, FallbackRunner
 
 _UNKNOWN: Final = "unknown_model"
+_MODEL_CHARACTERS: Final = 64  # of an unknown model's name that an error message repeats
 
-_NO_EMBEDDINGS: Final = "This model does not support embeddings; use a model of an upstream that does."
+_ADD_UPSTREAM: Final = "Configure a server that creates embeddings in an [[upstream]] table, and use one of its models."
+_NO_EMBEDDINGS: Final = f"This model does not support embeddings. {_ADD_UPSTREAM}"
 
 
 @frozen
@@ -95,7 +97,10 @@ class ModelRouter:
     def _embed_unlisted(
         self, model: str, encode_body: Callable[[str], bytes], context: RequestContext
     ) -> "Deferred[bytes]":
-        refusal = FaultError(fault(_UNKNOWN, param="model"))
+        message = f"The model '{model[:_MODEL_CHARACTERS]}' does not exist or you do not have access to it."
+        if not any(entry.embedder for entry in self._entries.values()):
+            message += f" Codex has no embeddings. {_ADD_UPSTREAM}"
+        refusal = FaultError(fault(_UNKNOWN, message, param="model"))
         for entry in self._prefix_matches_first(model):
             try:
                 if entry.embedder is not None:

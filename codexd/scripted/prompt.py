@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from attrs import Factory, evolve, field, frozen
 
+from codexd.neutral.text import join_texts
 from codexd.wire.json import Json, encode, fragment
 
 MODEL = "scripted"
@@ -58,6 +59,7 @@ class ScriptedPrompt:
     """The last user message, and the tool results after it."""
 
     text: str = field(default="", repr=False)
+    """The last text part of that message: clients put notes and files into parts before what the user wrote."""
     images: int = 0
     results: tuple[str, ...] = field(default=(), repr=False)
     """The texts of the last round of tool results, in the order of the input."""
@@ -87,8 +89,13 @@ class _Kind(Enum):
 @frozen
 class _Entry:
     kind: _Kind
-    text: str = ""
+    texts: tuple[str, ...] = ()
     images: int = 0
+
+    @property
+    def text(self) -> str:
+        """All texts, each on a line of its own."""
+        return join_texts(self.texts)
 
 
 _ROLES = {
@@ -148,7 +155,7 @@ def _build_prompt(entries: list[_Entry], tools: list[tuple[str, ScriptedTool]], 
     texts = (echo.instructions or "", *(entry.text for entry in entries))
     callable_tools = [] if echo.tool_choice == b'"none"' else tools
     return ScriptedPrompt(
-        text=user.text,
+        text=user.texts[-1] if user.texts else "",
         images=user.images,
         results=results,
         round=rounds,
@@ -197,14 +204,14 @@ def _parse_message(message: Mapping[str, Json]) -> _Entry:
     return _Entry(kind, *_parse_content(message.get("content")))
 
 
-def _parse_content(content: Json) -> tuple[str, int]:
-    """Return the concatenated text parts and the number of images."""
+def _parse_content(content: Json) -> tuple[tuple[str, ...], int]:
+    """Return the texts of the parts and the number of images."""
     if isinstance(content, str):
-        return content, 0
+        return (content,), 0
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     texts = (part.get("text") for part in parts)
     images = sum(part.get("type") in _IMAGES for part in parts)
-    return "".join(text for text in texts if isinstance(text, str)), images
+    return tuple(text for text in texts if isinstance(text, str)), images
 
 
 def _parse_tools(tools: Json) -> Iterator[tuple[str, ScriptedTool]]:

@@ -1,4 +1,4 @@
-"""The language of the scripted model: the last user message determines the answer.
+"""The language of the scripted model: the last text part of the last user message determines the answer.
 
 The text begins with a verb, after any directives (directives.py). The rest, including newlines, is its
 argument::

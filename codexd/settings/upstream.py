@@ -31,6 +31,8 @@ class Upstream:
         custom_tools: it supports custom tools; otherwise they are sent as functions with one text argument.
         reasoning_field: the message field in which it expects the reasoning of earlier responses; `none`
             omits it.
+        pass_through: endpoints whose requests are passed on to it unchanged: `moderations`; `images`
+            (generations, edits, variations); `audio` (speech, transcriptions, translations).
         images: it supports images.
         audio: it supports audio.
         files: it supports files; otherwise text files are sent as text and other files are refused.
@@ -67,6 +69,7 @@ class Upstream:
     tools: bool = True
     custom_tools: bool = False
     reasoning_field: Literal["none", "reasoning_content", "reasoning"] = "none"
+    pass_through: tuple[Literal["moderations", "images", "audio"], ...] = ()
     images: bool = True
     audio: bool = False
     files: bool = False

@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import evolve
 
+from codexd.neutral.text import merge_adjacent_texts
 from codexd.neutral.turn import Item, Message, Part, TextPart, Tool, ToolCall, ToolChoice, ToolResult, Turn
 from codexd.tools.block_format import CUSTOM_INPUT, format_call
 from codexd.tools.block_writer import DELIMITER
@@ -113,14 +114,14 @@ def _is_by_assistant(item: Item | None) -> bool:
 
 
 def _add_message(items: list[Item], message: Message, join: bool) -> None:
-    """Add a message, or add its parts to the last message."""
+    """Add a message, or add its text to the last message: a simple server may put each part on a line of its own."""
     if not join:
         items.append(message)
         return
     last = items[-1]
     assert isinstance(last, Message)
     delimiter = (TextPart(DELIMITER),) if last.parts and not _ends_line(last.parts[-1]) else ()
-    items[-1] = evolve(last, parts=_join_texts((*last.parts, *delimiter, *message.parts)))
+    items[-1] = evolve(last, parts=_concatenate((*merge_adjacent_texts(last.parts), *delimiter, *message.parts)))
 
 
 def _ends_line(part: Part) -> bool:
@@ -136,12 +137,12 @@ def _format_call(call: ToolCall, tool: Tool | None) -> str:
 def _format_result(result: ToolResult, name: str) -> tuple[Part, ...]:
     tag = "result" if result.success else "error"
     opening = TextPart(f"<tool_result>\n  <name>{escape(name)}</name>\n  <{tag}>")
-    content = map(_escape_result, _join_texts(result.parts))
-    return _join_texts((opening, *content, TextPart(f"</{tag}>\n</tool_result>")))
+    content = map(_escape_result, merge_adjacent_texts(result.parts))
+    return _concatenate((opening, *content, TextPart(f"</{tag}>\n</tool_result>")))
 
 
-def _join_texts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Join consecutive texts: a simple server may reject parts, or put each on a line of its own."""
+def _concatenate(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Concatenate the pieces of one text: consecutive text parts, with nothing between them."""
     merged: list[Part] = []
     for part in parts:
         last = merged[-1] if merged else None

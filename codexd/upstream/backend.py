@@ -16,8 +16,18 @@ from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.failures import MALFORMED
 from codexd.backs.chat.translator import ChatTranslator
 from codexd.context import OK, RequestContext
-from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.interfaces import (
+    IEmbedder,
+    IEventSink,
+    IForwarder,
+    IForwardingHandle,
+    IForwardingReceiver,
+    IModelBackend,
+    ITurnHandle,
+    ModelCard,
+)
 from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.forwarded import ForwardedRequest
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import breaker, estimate, retry
@@ -29,6 +39,7 @@ from codexd.settings import Upstream
 from codexd.upstream.client import UpstreamClient
 from codexd.upstream.deadlines import Deadlines
 from codexd.upstream.fetch import fetch
+from codexd.upstream.forwarding import Forwarding
 from codexd.upstream.turn import UpstreamTurn
 from codexd.wire import json
 
@@ -39,9 +50,9 @@ LIST_RETRY_SECONDS: Final = 10.0
 """The delay before a model list is requested again after a failure that may be temporary."""
 
 
-@implementer(IModelBackend, IEmbedder)
+@implementer(IModelBackend, IEmbedder, IForwarder)
 class UpstreamBackend:
-    """Answers turns and embeddings requests with one upstream.
+    """Answers turns, embeddings requests and forwarded requests with one upstream.
 
     Args:
         settings: the upstream's settings.
@@ -94,14 +105,15 @@ class UpstreamBackend:
         self._metrics = metrics
         self._chance = chance
         self._turns: set[UpstreamTurn] = set()
+        self._forwardings: set[Forwarding] = set()
         self._listing_failed = False
         self._list_due = 0.0
         metrics.watch_upstream(self.name, self.ready)
 
     @property
     def running(self) -> int:
-        """The number of running responses."""
-        return len(self._turns)
+        """The number of running responses, those of forwarded requests included."""
+        return len(self._turns) + len(self._forwardings)
 
     @property
     def max_response_bytes(self) -> int:
@@ -182,6 +194,37 @@ class UpstreamBackend:
             raise FaultError(MALFORMED)
         return document
 
+    # IForwarder
+
+    def forward(
+        self, model: str | None, request: ForwardedRequest, context: RequestContext, receiver: IForwardingReceiver
+    ) -> IForwardingHandle:
+        """Forward a request, without retries (IForwarder)."""
+        context.record.set_backend(self.name)
+        body = request.body if model is None else request.replace_model(self.upstream_models.resolve(model))
+        if self.running >= self._settings.max_connections:
+            raise FaultError(fault("busy"))
+        permit = self.acquire_permit()
+        if permit is None:
+            raise FaultError(self._breaker_open())
+        headers = ((b"content-type", request.content_type), (b"accept", request.accept or b"*/*"))
+        forwarding = Forwarding(
+            self,
+            lambda: self._client.request("POST", request.path, body, context, headers),
+            permit,
+            context,
+            receiver,
+            self._clock,
+        )
+        self._forwardings.add(forwarding)
+        return forwarding
+
+    def forwarding_ended(self, forwarding: Forwarding, permit: Permit, kind: str | None) -> None:
+        """Remove a forwarded request that is over, and count its outcome (forwarding.ForwardingContext)."""
+        self._forwardings.discard(forwarding)
+        self.return_permit(permit, kind)
+        self._metrics.count_upstream_request(self.name, kind or OK)
+
     # The list of models.
 
     @property
@@ -217,6 +260,8 @@ class UpstreamBackend:
         """Cancel the running responses and close the connections."""
         for turn in tuple(self._turns):
             turn.cancel()
+        for forwarding in tuple(self._forwardings):
+            forwarding.cancel()
         await self._client.close()
 
     def _breaker_open(self) -> Fault:

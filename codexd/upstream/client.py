@@ -17,6 +17,9 @@ from codexd.settings import Upstream
 from codexd.upstream.endpoints import UpstreamEndpointFactory
 from codexd.upstream.read_dispatcher import ReadDispatcher
 
+_ONE_PIECE_BYTES: Final = 2**20
+_PIECE_BYTES: Final = 2**18
+
 _IDLE_CONNECTION_SECONDS: Final = 60
 """How long an unused connection stays open; shorter than the keep-alive time of most servers."""
 
@@ -29,25 +32,50 @@ class _EncodedURL(EncodedURL):
 
 
 @implementer(IBodyProducer)
-class _BytesProducer:
-    """A request body in memory, written in one piece."""
+class BytesProducer:
+    """A request body in memory: written in one piece if it is small, else as fast as the server reads it."""
 
     def __init__(self, body: bytes) -> None:
         self.length = len(body)
         self._body = body
+        self._written = 0
+        self._paused = self._stopped = False
+        self._consumer: IConsumer | None = None
+        self._done: Deferred[None] = Deferred()
 
     def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
-        consumer.write(self._body)
-        return succeed(None)
+        """Write the body; fires when all of it is written (IBodyProducer)."""
+        if self.length <= _ONE_PIECE_BYTES:
+            consumer.write(self._body)
+            return succeed(None)
+        self._consumer = consumer
+        self._write()
+        return self._done
 
     def pauseProducing(self) -> None:
-        """Do nothing: the body is written already."""
+        """Stop writing: the connection is full (IBodyProducer)."""
+        self._paused = True
 
     def resumeProducing(self) -> None:
-        """Do nothing: the body is written already."""
+        """Continue writing (IBodyProducer)."""
+        self._paused = False
+        self._write()
 
     def stopProducing(self) -> None:
-        """Do nothing: the body is written already."""
+        """Stop writing for good: the connection is lost (IBodyProducer)."""
+        self._stopped = True
+        self._consumer = None
+
+    def _write(self) -> None:
+        while self._consumer is not None and not self._paused:
+            piece = self._body[self._written : self._written + _PIECE_BYTES]
+            self._written += len(piece)
+            consumer = self._consumer
+            if self._written == self.length:
+                self._consumer = None
+            consumer.write(piece)
+            if self._written == self.length and not self._stopped:
+                self._done.callback(None)
 
 
 class UpstreamClient:
@@ -121,7 +149,12 @@ class UpstreamClient:
         return cls(agent, settings.base_url, key, reactor, pool, reads)
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, context: RequestContext | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        context: RequestContext | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> "Deferred[IResponse]":
         """Send a request; fires with the response once its head has arrived, before its body.
 
@@ -130,14 +163,15 @@ class UpstreamClient:
         Args:
             method: the HTTP method.
             path: what follows the base URL.
-            body: JSON.
+            body: JSON, unless `headers` has another content type.
             context: the client's request that it is sent for; its id and trace context are sent as headers.
+            headers: replace the client's own headers of these names.
         """
-        client = HTTPClient(self._agent, data_to_body_producer=_BytesProducer)
+        client = HTTPClient(self._agent, data_to_body_producer=BytesProducer)
         response: Deferred[Any] = client.request(
             method,
             self._url(path),
-            headers=self._headers if context is None else self._headers_for(context),
+            headers=self._headers if context is None else self._headers_for(context, headers),
             data=body,
             allow_redirects=False,
             unbuffered=True,
@@ -145,8 +179,10 @@ class UpstreamClient:
         )
         return response
 
-    def _headers_for(self, context: RequestContext) -> Headers:
+    def _headers_for(self, context: RequestContext, replaced: tuple[tuple[bytes, bytes], ...]) -> Headers:
         headers = self._headers.copy()
+        for name, value in replaced:
+            headers.setRawHeaders(name, [value])
         headers.setRawHeaders(b"x-request-id", [context.id.encode("ascii")])
         headers.setRawHeaders(b"traceparent", [context.traceparent.encode("ascii")])
         return headers

@@ -424,6 +424,7 @@ class HttpTests(TransportTestCase):
         dependencies = Dependencies(
             answers=self.answers,
             embedder=server.backend,
+            forwarder=server.backend,
             http=Http(),
             responses=Responses(),
             output_modes=OutputModes(),

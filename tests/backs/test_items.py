@@ -170,7 +170,7 @@ class CallTests(SynchronousTestCase):
     def test_a_call_and_its_result_share_their_call_id(self) -> None:
         pair = (
             ToolCall(call_id="c1", name="f", arguments='{"a": 1}', namespace="n", id="fc_1"),
-            ToolResult("c1", (TextPart("4"), TextPart("2"))),
+            ToolResult("c1", (TextPart("42"),)),
         )
         self.assertEqual(
             encode_items(pair),
@@ -185,6 +185,10 @@ class CallTests(SynchronousTestCase):
                 {"type": "function_call_output", "call_id": "c1", "output": "42"},
             ),
         )
+
+    def test_a_result_with_several_texts_is_a_list(self) -> None:
+        output = raw(ToolResult("c1", (TextPart("4"), TextPart("2"))))["output"]
+        self.assertEqual(output, [{"type": "input_text", "text": "4"}, {"type": "input_text", "text": "2"}])
 
     def test_a_result_with_an_image_is_a_list_and_an_empty_one_is_an_empty_string(self) -> None:
         mixed = raw(ToolResult("c1", (TextPart("t"), ImagePart("https://a/b"))))

@@ -21,7 +21,7 @@ class CanonicalPathTests(SynchronousTestCase):
             self.assertEqual(canonical(spelling), CHAT, spelling)
 
     def test_probes_have_no_version(self) -> None:
-        for name in ("livez", "readyz", "healthz", "metrics"):
+        for name in ("livez", "readyz", "healthz", "health", "metrics"):
             for spelling in (f"/{name}", f"/{name}/", f"/v1/{name}"):
                 self.assertEqual(canonical(spelling.encode()), f"/{name}")
 

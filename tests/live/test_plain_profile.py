@@ -118,6 +118,15 @@ class PlainProfileTests(LiveTestCase):
             ],
         )
 
+    def test_text_parts_stay_parts_and_the_last_one_is_the_script(self) -> None:
+        parts = [{"type": "input_text", "text": text} for text in ("cold", "and wet")]
+        result = {"type": "function_call_output", "call_id": "call_1", "output": parts}
+        call = called("call_1", "weather", '{"city":"Oslo"}')
+        asked = self.ask(input=[said("user", "How is it?"), call, result, said("user", "A note.", "say: done")])
+        self.assertEqual(provider_requests.items(asked)[1:], [call, result, said("user", "A note.", "say: done")])
+        notes = [{"type": "text", "text": text} for text in ("say: a note", "say: done")]
+        self.assertEqual(self.daemon.chat_text([{"role": "user", "content": notes}]), "done")
+
     def test_tool_choice_removes_all_tools_or_all_but_one(self) -> None:
         ask = {"input": "say: hi", "tools": TOOLS}
         named = {"type": "function", "name": "apply_patch"}

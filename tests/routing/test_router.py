@@ -120,6 +120,14 @@ class ModelRouterTests(SynchronousTestCase):
         for model in ("gpt-5", "both"):
             refused = self.assertRaises(FaultError, self.router.embed, model, str.encode, context()).fault
             self.assertEqual((refused.kind, refused.param), ("unsupported", "model"))
+            self.assertIn("[[upstream]]", refused.message)
+
+    def test_without_an_upstream_an_unknown_embedding_model_is_named_with_what_to_configure(self) -> None:
+        router = ModelRouter((BackendEntry("codex", self.codex),), {}, self.counted.append)
+        refused = self.assertRaises(FaultError, router.embed, "text-embedding-3", str.encode, context()).fault
+        self.assertEqual((refused.kind, refused.status, refused.param), ("unknown_model", 404, "model"))
+        self.assertIn("'text-embedding-3'", refused.message)
+        self.assertIn("[[upstream]]", refused.message)
 
     def test_embeddings_of_an_unlisted_model_are_routed_to_the_first_upstream_that_accepts_it(self) -> None:
         self.router.embed("local/new", str.encode, context())

@@ -83,10 +83,10 @@ class ResponsesTests(SynchronousTestCase):
     def test_a_string_is_one_user_message(self) -> None:
         self.assertEqual(parse_responses({"input": "hi"}).text, "hi")
 
-    def test_the_last_user_message_counts_with_all_its_texts_and_images(self) -> None:
+    def test_the_script_is_the_last_text_of_the_last_user_message_and_all_its_images_count(self) -> None:
         image = {"type": "input_image", "image_url": "data:,"}
         prompt = prompt_of(user(text("old")), user(text("a"), image, text("b"), image))
-        self.assertEqual((prompt.text, prompt.images), ("ab", 2))
+        self.assertEqual((prompt.text, prompt.images), ("b", 2))
 
     def test_the_last_run_of_outputs_is_the_last_round(self) -> None:
         items = [
@@ -97,7 +97,7 @@ class ResponsesTests(SynchronousTestCase):
             output("b", [text("2"), text("3")]),
         ]
         prompt = prompt_of(*items)
-        self.assertEqual((prompt.round, prompt.results), (1, ("1", "23")))
+        self.assertEqual((prompt.round, prompt.results), (1, ("1", "2\n3")))
         custom = {"type": "custom_tool_call_output", "call_id": "c", "output": "4"}
         prompt = prompt_of(*items, called("c"), custom)
         self.assertEqual((prompt.round, prompt.results), (2, ("4",)))

@@ -1,4 +1,4 @@
-"""A verified fake of `IModelBackend` and `IEmbedder`: tests emit the events of its turns."""
+"""A verified fake of `IModelBackend`, `IEmbedder` and `IForwarder`: tests emit the events of its turns."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,9 +8,19 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from codexd.context import RequestContext
-from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.interfaces import (
+    IEmbedder,
+    IEventSink,
+    IForwarder,
+    IForwardingHandle,
+    IForwardingReceiver,
+    IModelBackend,
+    ITurnHandle,
+    ModelCard,
+)
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.neutral.turn import Turn
 
 
@@ -53,13 +63,44 @@ class FakeTurn:
         self.sink.settle()
 
 
-@implementer(IModelBackend, IEmbedder)
+@implementer(IForwardingHandle)
+@define(eq=False, kw_only=True)
+class FakeForwarding:
+    """A request that was forwarded to a fake back end.
+
+    Attributes:
+        actions: the calls of the handle, in order: `pause`, `resume` and `cancel`.
+    """
+
+    model: str | None
+    request: ForwardedRequest
+    context: RequestContext
+    receiver: IForwardingReceiver
+    actions: list[str] = Factory(list)
+
+    def cancel(self) -> None:
+        self.actions.append("cancel")
+
+    def pause(self) -> None:
+        self.actions.append("pause")
+
+    def resume(self) -> None:
+        self.actions.append("resume")
+
+    def respond(self, *pieces: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """Begin a response and send these pieces of its body."""
+        self.receiver.open(ForwardedHead(200, headers))
+        for piece in pieces:
+            self.receiver.write(piece)
+
+
+@implementer(IModelBackend, IEmbedder, IForwarder)
 class FakeBackend:
     """Begins every turn, except as `begin_errors` says.
 
     Attributes:
         turns: the turns begun so far.
-        begin_errors: one entry for each of the next `begin` and `embed` calls: raise this Fault or exception;
+        begin_errors: one entry for each of the next calls that begin something: raise this Fault or exception;
             None begins.
         immediate_events: emitted inside `begin`.
         ignored: the parameters that every handle reports as ignored, besides the turn's own.
@@ -68,6 +109,7 @@ class FakeBackend:
         embedding: the embedding requests: the model, and the body with the upstream's model name.
         embed_contexts: the contexts of the embedding requests.
         embedded: the result of `embed`.
+        forwarded: the forwarded requests.
     """
 
     def __init__(self) -> None:
@@ -83,6 +125,7 @@ class FakeBackend:
         self.embedding: list[tuple[str, bytes]] = []
         self.embed_contexts: list[RequestContext] = []
         self.embedded: Deferred[bytes] = Deferred()
+        self.forwarded: list[FakeForwarding] = []
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         verifyObject(IEventSink, sink)
@@ -102,6 +145,16 @@ class FakeBackend:
         self.embed_contexts.append(context)
         self.embedding.append((model, encode_body("its-own-name")))
         return self.embedded
+
+    def forward(
+        self, model: str | None, request: ForwardedRequest, context: RequestContext, receiver: IForwardingReceiver
+    ) -> IForwardingHandle:
+        verifyObject(IForwardingReceiver, receiver)
+        if self.begin_errors and isinstance(refusal := self.begin_errors.pop(0), Fault):
+            raise FaultError(refusal)
+        forwarding = FakeForwarding(model=model, request=request, context=context, receiver=receiver)
+        self.forwarded.append(forwarding)
+        return forwarding
 
     def models(self) -> tuple[ModelCard, ...]:
         return self.cards

@@ -46,13 +46,14 @@ def request(
         connection.close()
 
 
-def open_unread_request(port: int, path: str, body: bytes) -> socket.socket:
+def open_unread_request(port: int, path: str, body: bytes, header: str = "x-test: 1") -> socket.socket:
     """Send a POST request and read nothing; return the connection, which has the smallest receive buffer."""
     connection = socket.socket()
     connection.settimeout(TIMEOUT_SECONDS)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", port))
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    head = f"{head}\r\n{header}"
     connection.sendall(head.encode() + b"\r\n\r\n" + body)
     return connection
 

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from codexd.context import RequestRecord
 from codexd.http.server import HttpServer
 from codexd.http.site import Site
-from codexd.interfaces import IEmbedder, IModelBackend, IStore
+from codexd.interfaces import IModelBackend, IStore
 from codexd.observe.log import AccessLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
@@ -33,7 +33,7 @@ NOW = 1_700_000_000.0
 
 def build_front(
     backend: IModelBackend,
-    embedder: IEmbedder,
+    other: FakeBackend,
     store: IStore,
     settings: Settings,
     metrics: Metrics,
@@ -41,10 +41,16 @@ def build_front(
     reactor: Any,
     now: Callable[[], float],
 ) -> HttpServer:
-    """Build the HTTP front as the service does."""
+    """Build the HTTP front as the service does.
+
+    Args:
+        backend: answers turns.
+        other: creates embeddings and forwards requests.
+    """
     return HttpServer.build(
         backend=backend,
-        embedder=embedder,
+        embedder=other,
+        forwarder=other,
         store=store,
         settings=settings,
         request_log=RequestLogger(metrics, log),

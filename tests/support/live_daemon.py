@@ -127,6 +127,11 @@ class Daemon:
             self._process.send_signal(sent)
         return self._process.wait(TIMEOUT_SECONDS)
 
+    def signal(self, sent: signal.Signals) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(sent)
+
     def discard(self) -> None:
         """Stop it if it runs, and remove its folder."""
         if self.running:

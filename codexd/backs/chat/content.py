@@ -6,6 +6,7 @@ from typing import Any, Final
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.items import render_file
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.text import join_texts
 from codexd.neutral.turn import AudioPart, FilePart, ImagePart, Part, RefusalPart, TextPart
 from codexd.wire.json import Json
 
@@ -15,8 +16,7 @@ _DETAILS: Final = {"low": "low", "high": "high", "auto": "auto", "original": "hi
 def encode_content(parts: tuple[Part, ...], capabilities: ServerCapabilities) -> Json:
     """Encode the content of a message: a string if all parts are text, else an array.
 
-    Every server accepts a string; some fail at an array. Several texts become the lines of one string, as
-    vLLM and llama.cpp join them.
+    Every server accepts a string; some fail at an array.
 
     Raises:
         FaultError: `unsupported`, when the server does not accept a part.
@@ -25,18 +25,13 @@ def encode_content(parts: tuple[Part, ...], capabilities: ServerCapabilities) ->
         return ""
     encoded = [_ENCODERS[type(part)](part, capabilities) for part in parts]
     if all(one["type"] == "text" for one in encoded):
-        return "\n".join(one["text"] for one in encoded)
+        return join_texts(one["text"] for one in encoded)
     return encoded
 
 
 def is_text(part: Part) -> bool:
     """Return whether a part is text; a refusal counts as its text."""
     return isinstance(part, TextPart | RefusalPart)
-
-
-def join_text(parts: tuple[Part, ...]) -> str:
-    """Return the concatenated text of all parts that are text."""
-    return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))
 
 
 def _encode_text(part: TextPart | RefusalPart, capabilities: ServerCapabilities) -> Json:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from attrs import define, field
 
 from codexd.backs.chat.capabilities import ServerCapabilities
-from codexd.backs.chat.content import encode_content, is_text, join_text
+from codexd.backs.chat.content import encode_content, is_text
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.items import wrap_custom_input
 from codexd.neutral.compaction import summary_message
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.text import join_text_parts
 from codexd.neutral.turn import Compaction, Item, Message, Part, Reasoning, ToolCall, ToolResult, Turn, WebSearchCall
 from codexd.wire.json import Json
 
@@ -164,7 +165,7 @@ class _MessagesEncoder:
 
 
 def _encode_result(result: ToolResult) -> Json:
-    text = join_text(result.parts)
+    text = join_text_parts(result.parts)
     if not text and any(not is_text(part) for part in result.parts):
         text = _SEE_NEXT_MESSAGE
     return {

@@ -1,4 +1,4 @@
-"""Handlers of `/v1/models` and of `/metrics`."""
+"""Handlers of `/v1/models`, `/v1/engines` and `/metrics`."""
 
 from attrs import frozen
 
@@ -25,6 +25,18 @@ class ModelHandlers:
             FaultError: `unknown_model`.
         """
         return request.send(200, models.render_model(self.backend.models(), id))
+
+    def engines(self, request: Request) -> bytes:
+        """List the models as engines."""
+        return request.send(200, models.render_engines(self.backend.models()))
+
+    def engine(self, request: Request, id: str) -> bytes:
+        """Send one model as an engine.
+
+        Raises:
+            FaultError: `unknown_model`.
+        """
+        return request.send(200, models.render_engine(self.backend.models(), id))
 
 
 @frozen

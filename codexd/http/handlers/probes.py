@@ -1,11 +1,21 @@
-"""Handlers of the probes: liveness and readiness. Their bodies contain nothing else, because they need no API key."""
+"""Handlers of the probes: what this server is, liveness, readiness. They are public and contain nothing else."""
+
+from typing import Final
 
 from attrs import frozen
 
+from codexd import __version__
 from codexd.answers.registry import ActiveAnswers
 from codexd.http.request import Request
 from codexd.interfaces import IModelBackend
 from codexd.wire import json
+
+_INDEX: Final[json.Json] = {
+    "name": "codexd",
+    "version": __version__,
+    "api": "OpenAI-compatible; its base URL is this server's address followed by /v1",
+    "links": {"models": "/v1/models", "health": "/healthz", "metrics": "/metrics"},
+}
 
 
 @frozen
@@ -20,12 +30,16 @@ class ProbeHandlers:
     backend: IModelBackend
     active: ActiveAnswers
 
+    def index(self, request: Request) -> bytes:
+        """Answer `/` and `/v1`: what this server is. No models: clients without a key must not learn them."""
+        return _send(request, 200, _INDEX)
+
     def live(self, request: Request) -> bytes:
         """Answer `/livez`: 200 while the daemon runs."""
         return _send(request, 200, {"status": "ok"})
 
     def ready(self, request: Request) -> bytes:
-        """Answer `/readyz`: 200 when a request would be served now, else 503."""
+        """Answer `/readyz` and `/health`: 200 when a request would be served now, else 503."""
         ready = self._is_ready()
         return _send(request, 200 if ready else 503, {"status": "ok" if ready else "unavailable"})
 

@@ -24,6 +24,7 @@ SCENARIOS: Final = (
     Scenario(name="ready", about="the readiness probe, without an API key", first=get("/readyz")),
     Scenario(name="health", about="both probes in one", first=get("/healthz")),
     Scenario(name="error-path", about="an unknown path", first=get("/v1/nowhere")),
+    Scenario(name="error-ollama", about="a probe of a client that expects Ollama", first=get("/api/tags")),
     Scenario(name="error-method", about="a method that the path does not support", first=get(CHAT)),
     Scenario(
         name="error-key", about="a wrong API key", first=evolve(_PLAIN, headers=(("Authorization", "Bearer sk-wrong"),))

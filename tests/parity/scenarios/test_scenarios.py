@@ -69,6 +69,7 @@ AROUND = (
     "probes/ready",
     "probes/health",
     "other/error-path",
+    "other/error-ollama",
     "chat/error-method",
     "chat/error-too-large",
     "chat/error-media",
