@@ -13,15 +13,18 @@ from twisted.internet.interfaces import IListeningPort
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
 from codexd.codex_home import candidate_homes, choose_provider, find_codex_binary, find_codex_home, state_directory
+from codexd.images.loader import ImageLoader
 from codexd.interfaces import IEmbedder, IForwarder, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
 from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
+from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.scripted.server import ScriptedModel, build_site
-from codexd.settings import Settings
+from codexd.settings import Settings, Upstream
+from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.service import Upstreams
 
 
@@ -65,6 +68,9 @@ class BackendService(MultiService):
         self.provider = choose_provider(settings.codex, self.codex_home, bool(settings.upstream), self.candidate_homes)
         self.upstreams = Upstreams(settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics)
         self.upstreams.setServiceParent(self)
+        images = ImageLoader.from_settings(settings.images, reactor, metrics)
+        images.setServiceParent(self)
+        self._images = ImageLoading(loader=images, settings=settings.images, clock=reactor, metrics=metrics)
         codex = []
         if self.provider != "none":
             codex.append(BackendEntry(CODEX, self._build_codex(settings, environ, metrics)))
@@ -95,14 +101,14 @@ class BackendService(MultiService):
         )
         children = Children(settings, launch_config, self._reactor, random.random, metrics)
         children.setServiceParent(self)
-        return children.backend
+        return InlineImagesBackend(children.backend, children.backend.check, self._images)
 
     def _upstream_entries(self, settings: Settings, metrics: Metrics) -> list[BackendEntry]:
         backends = zip(settings.upstream, self.upstreams.backends, strict=True)
         return [
             BackendEntry(
                 upstream.name,
-                backend if upstream.tools else PromptedToolsBackend(backend, metrics.count),
+                self._wrap_upstream(upstream, backend, metrics),
                 upstream.prefix,
                 backend,
             )
@@ -120,6 +126,12 @@ class BackendService(MultiService):
             )
             for upstream, backend in zip(settings.upstream, self.upstreams.backends, strict=True)
         ]
+
+    def _wrap_upstream(self, settings: Upstream, upstream: UpstreamBackend, metrics: Metrics) -> IModelBackend:
+        backend: IModelBackend = upstream
+        if settings.inline_images:
+            backend = InlineImagesBackend(backend, upstream.check, self._images)
+        return backend if settings.tools else PromptedToolsBackend(backend, metrics.count)
 
     def _serve_scripted_model(self) -> str:
         """Serve the scripted model on a free loopback port and return its base URL."""

@@ -86,6 +86,26 @@ class IEmbedder(Interface):
         """
 
 
+class IImageLoader(Interface):
+    """Loads images by URL, from its cache or over the network. Images of one owner are never shown to another."""
+
+    def check(url: str) -> None:
+        """Check a URL without connecting to its host.
+
+        Raises:
+            FaultError: `image_refused`.
+        """
+
+    def find(owner: str, url: str) -> str | None:
+        """Return a cached image as a `data:` URL; None if it must be loaded."""
+
+    def load(owner: str, url: str) -> "Deferred[str]":
+        """Load an image as a `data:` URL. Cancelling the Deferred stops a fetch that no other request waits for.
+
+        Fails with FaultError: `image_refused`, `image_failed`, `image_too_large` or `image_type`.
+        """
+
+
 class IForwardingReceiver(Interface):
     """Receives the response of a forwarded request: `open`, any number of `write`, then `finish` or `fail`."""
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -10,7 +11,7 @@ from codexd.backend_service import BackendService
 from codexd.configuration import ConfigurationError
 from codexd.interfaces import IEmbedder, IModelBackend
 from codexd.neutral.fault import FaultError
-from codexd.neutral.turn import Turn
+from codexd.neutral.turn import ImagePart, Message, Turn
 from codexd.observe.metrics import Metrics
 from codexd.settings import Codex, ModelAlias, Models, Settings, Upstream
 from tests.routing.test_fallback import EventRecorder
@@ -55,6 +56,16 @@ class BackendServiceTests(SynchronousTestCase):
         turn, sink = Turn(model="codexs", items=()), EventRecorder()
         refused = self.assertRaises(FaultError, service.backend.begin, turn, context(), sink).fault
         self.assertEqual(refused.kind, "unknown_model")
+
+    def test_images_by_url_are_inlined_for_an_upstream_that_says_so_with_its_tools_or_without(self) -> None:
+        image = Message(role="user", parts=(ImagePart("http://127.0.0.1/a.png", path="p"),))
+        asked = Turn(model="local/small", items=(image,))
+        for settings in (LOCAL, evolve(LOCAL, tools=False)):
+            service = self.build(settings)
+            service.backend.begin(asked, context(), EventRecorder()).cancel()
+            service = self.build(evolve(settings, inline_images=True))
+            refused = self.assertRaises(FaultError, service.backend.begin, asked, context(), EventRecorder()).fault
+            self.assertEqual((refused.kind, refused.param), ("image_refused", "p"))
 
     def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:
         broken = Upstream(name="local", base_url="https://127.0.0.1:1/v1", ca_file="/no/such/file.pem")

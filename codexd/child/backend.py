@@ -89,6 +89,16 @@ class ChildBackend:
         active = ActiveTurn(turn, context, key, sink, session, self._clock)
         return _continue_thread(session, active, rest)
 
+    def check(self, turn: Turn) -> None:
+        """Refuse a turn that `begin` would refuse whatever its history is.
+
+        Raises:
+            FaultError: `not_ready` or `unknown_model`.
+        """
+        if not self.ready():
+            raise FaultError(fault("not_ready"))
+        self.catalog.resolve(turn.model)
+
     def models(self) -> tuple[ModelCard, ...]:
         """List the models on offer (IModelBackend)."""
         return self.catalog.cards

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Final
 
+from codexd.policy.addresses import AllowedHosts
 from codexd.settings import Settings
 
 _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
@@ -118,6 +119,19 @@ def _check_upstream_addresses(settings: Settings) -> Iterator[str]:
             yield f"{where}: retry_initial_seconds must not exceed retry_max_seconds"
 
 
+def _check_images(settings: Settings) -> Iterator[str]:
+    for place, entry in enumerate(settings.images.allow_private):
+        try:
+            AllowedHosts.parse((entry,))
+        except ValueError as error:
+            yield f"images.allow_private[{place}]: {error}"
+    if not settings.images.ports:
+        yield "images.ports: must not be empty; to fetch no images, set images.fetch to false"
+    for upstream in settings.upstream:
+        if upstream.inline_images and not upstream.images:
+            yield f"upstream {upstream.name!r}: inline_images requires images = true"
+
+
 def _check_key_output_modes(settings: Settings) -> Iterator[str]:
     """Never quotes an entry, which may contain a key by mistake."""
     entries = settings.tools.key_output_modes
@@ -142,5 +156,6 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _check_alias_targets,
     _check_upstream_names,
     _check_upstream_addresses,
+    _check_images,
     _check_key_output_modes,
 )

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, get_origin
+from typing import Any, Final, get_args, get_origin
 
 from attrs import frozen
 
@@ -111,10 +111,15 @@ def parse_text(setting: Setting, text: str) -> object:
     """
     if get_origin(setting.kind) is tuple:
         items = text.replace(";", " ").split() if setting.name == "listen" else text.split(",")
-        return [item.strip() for item in items if item.strip()]
+        kind = get_args(setting.kind)[0]
+        return [_parse_scalar(kind, item) for item in items if item.strip()]
+    return _parse_scalar(setting.kind, text)
+
+
+def _parse_scalar(kind: Any, text: str) -> object:
     readers: dict[Any, Any] = {bool: _BOOLEANS.__getitem__, int: int, float: float}
     try:
-        return readers[strip_annotation(setting.kind)](text.strip().lower())
+        return readers[strip_annotation(kind)](text.strip().lower())
     except (KeyError, ValueError):
         return text.strip()
 

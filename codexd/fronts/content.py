@@ -105,7 +105,8 @@ def _image(part: Fields) -> Part:
     url = holder.required_name(name)
     if not _WEB.match(url) and not _INLINE.match(url):
         raise_wrong_value(holder.at(name), "expected an http, https or data URL")
-    return ImagePart(url, (nested or part).choice("detail", ("low", "high", "auto", "original")))
+    detail = (nested or part).choice("detail", ("low", "high", "auto", "original"))
+    return ImagePart(url, detail, holder.at(name))
 
 
 def _audio(part: Fields) -> Part:

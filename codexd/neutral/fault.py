@@ -89,6 +89,11 @@ _FAULTS: Final = {
         _invalid("tool_output_empty", "tool_output_empty", "A tool message must not be empty."),
         _invalid("attachments", "attachments_not_supported", "Attachments are not supported."),
         _invalid("hosted_tool", "unsupported_tool"),
+        # Images by URL; the codes are those of OpenAI's SDKs.
+        _invalid("image_refused", "invalid_image_url"),
+        _invalid("image_failed", "invalid_image_url", "The image could not be fetched."),
+        _invalid("image_too_large", "image_too_large"),
+        _invalid("image_type", "unsupported_image_media_type"),
         # Stored responses and conversations.
         _invalid("previous_response_not_found", "previous_response_not_found"),
         _invalid(

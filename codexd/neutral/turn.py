@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from attrs import field
+
 from codexd.neutral.records import frozen
 
 JsonText = str
@@ -35,10 +37,17 @@ class RefusalPart:
 
 @frozen
 class ImagePart:
-    """An image by URL or `data:` URL; `detail` is OpenAI's low, high, auto or original."""
+    """An image by URL or `data:` URL.
+
+    Attributes:
+        url: the URL.
+        detail: OpenAI's low, high, auto or original.
+        path: its field in the client's request, for error messages; None if it is of a stored history.
+    """
 
     url: str
     detail: str | None = None
+    path: str | None = field(default=None, eq=False, repr=False)
 
 
 @frozen

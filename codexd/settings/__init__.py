@@ -11,6 +11,7 @@ from attrs import frozen
 
 from codexd.settings.codex import Codex, Turns
 from codexd.settings.http import Http
+from codexd.settings.images import Images
 from codexd.settings.models import ModelAlias, Models
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
 from codexd.settings.responses import Responses
@@ -22,6 +23,7 @@ __all__ = [
     "Codex",
     "Count",
     "Http",
+    "Images",
     "Limit",
     "Log",
     "ModelAlias",
@@ -63,6 +65,7 @@ class Settings:
     turns: Turns = Turns()
     responses: Responses = Responses()
     tools: Tools = Tools()
+    images: Images = Images()
     models: Models = Models()
     upstream: tuple[Upstream, ...] = ()
     log: Log = Log()

@@ -34,6 +34,7 @@ class Upstream:
         pass_through: endpoints whose requests are passed on to it unchanged: `moderations`; `images`
             (generations, edits, variations); `audio` (speech, transcriptions, translations).
         images: it supports images.
+        inline_images: fetch images by URL for it and send them inline (`[images]`); otherwise it gets the URL.
         audio: it supports audio.
         files: it supports files; otherwise text files are sent as text and other files are refused.
         connect_seconds: the timeout of a connection attempt.
@@ -71,6 +72,7 @@ class Upstream:
     reasoning_field: Literal["none", "reasoning_content", "reasoning"] = "none"
     pass_through: tuple[Literal["moderations", "images", "audio"], ...] = ()
     images: bool = True
+    inline_images: bool = False
     audio: bool = False
     files: bool = False
     connect_seconds: Seconds = 10.0

@@ -148,6 +148,16 @@ class UpstreamBackend:
         window = self.upstream_models.context_window(turn.model)
         return None if window is None else estimate.history_budget(turn, window)
 
+    def check(self, turn: Turn) -> None:
+        """Refuse a turn that `begin` would refuse whatever its history is.
+
+        Raises:
+            FaultError: `not_ready`, `unknown_model` or `busy`.
+        """
+        self.upstream_models.resolve(turn.model)
+        if self.running >= self._settings.max_connections:
+            raise FaultError(fault("busy"))
+
     def models(self) -> tuple[ModelCard, ...]:
         """Return the offered models (IModelBackend)."""
         return self.upstream_models.cards

@@ -81,6 +81,14 @@ class ModelNameTests(BackendTestCase):
         for name in ("gpt-4o", "scripted-huge", "", "big-low"):
             self.assertEqual(self.refusal(turn("say: hi", model=name)), "unknown_model")
 
+    def test_a_check_refuses_what_begin_refuses_whatever_the_history_is(self) -> None:
+        self.backend.check(turn("say: hi"))
+        refused = self.assertRaises(FaultError, self.backend.check, turn("say: hi", model="gpt-4o")).fault
+        self.assertEqual(refused.kind, "unknown_model")
+        self.codex.process.exit(1)
+        refused = self.assertRaises(FaultError, self.backend.check, turn("say: hi")).fault
+        self.assertEqual(refused.kind, "not_ready")
+
     def test_a_thread_is_not_continued_under_another_name(self) -> None:
         first = self.codex.ask(turn("say: hi", model="fast"))
         self.codex.ask(evolve(continued(first, "say: two"), model="scripted-low"))

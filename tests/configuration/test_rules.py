@@ -5,7 +5,7 @@ from hypothesis.strategies import ip_addresses
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.rules import find_problems, is_loopback_endpoint
-from codexd.settings import Codex, Http, ModelAlias, Models, Settings, Tools, Upstream
+from codexd.settings import Codex, Http, Images, ModelAlias, Models, Settings, Tools, Upstream
 
 
 def with_aliases(*aliases: ModelAlias) -> Settings:
@@ -124,6 +124,19 @@ class RuleTests(SynchronousTestCase):
             self.assertIn("SHA-256", problem)
             self.assertNotIn(bad.partition("=")[0], problem)
         self.assertEqual(len(find(good, "0123456789ab=openai-json")), 1)
+
+    def test_allowed_hosts_of_images_are_networks_addresses_or_names(self) -> None:
+        good = Images(allow_private=("10.0.0.0/8", "::1", "media.lan"))
+        self.assertEqual(find_problems(Settings(images=good)), ())
+        problem = self.only_problem(Settings(images=Images(allow_private=("10.0.0.0/8", "http://x/"))))
+        self.assertTrue(problem.startswith("images.allow_private[1]: must be a network"), problem)
+
+    def test_images_are_fetched_from_some_port(self) -> None:
+        self.assertIn("images.ports", self.only_problem(Settings(images=Images(ports=()))))
+
+    def test_images_are_fetched_only_for_an_upstream_that_supports_images(self) -> None:
+        broken = Upstream(name="a", base_url="http://x/v1", images=False, inline_images=True)
+        self.assertIn("inline_images requires images", self.only_problem(Settings(upstream=(broken,))))
 
     def test_upstream_names_are_unique_and_valid(self) -> None:
         twice = Settings(

@@ -89,6 +89,10 @@ class ParseTextTests(SynchronousTestCase):
     def test_booleans_have_several_spellings(self, case: tuple[str, bool]) -> None:
         self.assertIs(parse_text(find_setting("turns.affinity"), case[0]), case[1])
 
+    def test_a_list_of_numbers_is_separated_by_commas(self) -> None:
+        self.assertEqual(parse_text(find_setting("images.ports"), "80, 8080,x"), [80, 8080, "x"])
+        self.assertEqual(parse_text(find_setting("images.allow_private"), "10.0.0.0/8, a.lan"), ["10.0.0.0/8", "a.lan"])
+
     def test_text_that_cannot_be_converted_is_returned(self) -> None:
         self.assertEqual(parse_text(find_setting("codex.workers"), "many"), "many")
         self.assertEqual(parse_text(find_setting("turns.affinity"), "perhaps"), "perhaps")

@@ -35,6 +35,11 @@ PARTS = (
     ),
 )
 
+IMAGE_PATHS = (
+    ({"type": "image_url", "image_url": {"url": PICTURE}}, "content[0].image_url.url"),
+    ({"type": "input_image", "image_url": PICTURE}, "content[0].image_url"),
+)
+
 WRONG_PARTS = (
     ({"text": "a"}, "missing", "content[0].type"),
     ({"type": "video"}, "wrong_value", "content[0].type"),
@@ -79,6 +84,12 @@ class ContentTests(SynchronousTestCase):
             fields = Fields({"content": [written]})
             self.assert_refused(lambda fields=fields: parse_parts(fields, "content"), kind, param)
         self.assert_refused(lambda: parse_parts(Fields({"content": 1}), "content"), "wrong_type", "content")
+
+    def test_an_image_has_the_path_of_its_url(self) -> None:
+        for written, path in IMAGE_PATHS:
+            (found,) = parse_parts(Fields({"content": [written]}), "content")
+            assert isinstance(found, ImagePart)
+            self.assertEqual(found.path, path)
 
     def test_data_without_a_type_has_that_of_its_files_name(self) -> None:
         for name, media in (

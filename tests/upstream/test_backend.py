@@ -37,6 +37,15 @@ class BeginTests(SynchronousTestCase):
         handle.cancel()
         harness.begin()
 
+    def test_a_check_refuses_what_begin_refuses_whatever_the_history_is(self) -> None:
+        harness = UpstreamHarness(evolve(SETTINGS, max_connections=1, prefix="up/", models=("m",), pass_unlisted=False))
+        asked = evolve(TURN, model="up/m")
+        harness.backend.check(asked)
+        refused = self.assertRaises(FaultError, harness.backend.check, evolve(TURN, model="other")).fault
+        self.assertEqual(refused.kind, "unknown_model")
+        harness.begin(asked)
+        self.assertEqual(self.assertRaises(FaultError, harness.backend.check, asked).fault.kind, "busy")
+
     def test_unsupported_content_is_refused_without_a_request(self) -> None:
         harness = UpstreamHarness()
         sound = evolve(TURN, items=(Message(role="user", parts=(AudioPart("AA==", "wav"),)),))

@@ -17,7 +17,7 @@ from codexd.fronts.responses.compaction import TRIGGER, drop_replaced
 from codexd.fronts.responses.items import READERS, is_complete, item_type
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import LoadedHistory, StoredItem
-from codexd.neutral.turn import CallKind, Item, ToolCall, ToolResult
+from codexd.neutral.turn import CallKind, ImagePart, Item, Message, ToolCall, ToolResult
 from codexd.wire import json
 
 _DROPPED_IF_INCOMPLETE: Final = frozenset(("function_call", "custom_tool_call", "reasoning", "compaction"))
@@ -89,6 +89,8 @@ class InputHistory:
             self._call_kinds[parsed.call_id] = parsed.kind
         elif isinstance(parsed, ToolResult):
             parsed = self._with_kind_of_call(parsed, item)
+        if isinstance(parsed, Message | ToolResult) and not item.path:
+            parsed = _without_paths(parsed)
         if parsed is not None:
             self.items.append(parsed)
         return parsed
@@ -145,6 +147,14 @@ def parse_references(fields: Fields) -> tuple[str, ...]:
     """
     referenced = (item.required_name("id") for item in iterate_items(fields) if item_type(item) == _REFERENCE)
     return tuple(dict.fromkeys(referenced))
+
+
+def _without_paths(item: Message | ToolResult) -> Message | ToolResult:
+    """Return a stored item without the paths of its images, which are not in the request."""
+    if not any(isinstance(part, ImagePart) for part in item.parts):
+        return item
+    parts = (evolve(part, path=None) if isinstance(part, ImagePart) else part for part in item.parts)
+    return evolve(item, parts=tuple(parts))
 
 
 def _stored_form(item: Fields, parsed: Item | None) -> dict[str, Any]:

@@ -150,7 +150,16 @@ def build_usage(counted: e.Usage) -> Json:
 
 # The codes that clients know (OpenAI's ResponseError; Codex for the last two).
 _CODES: Final = frozenset(
-    ("server_error", "rate_limit_exceeded", "invalid_prompt", "context_length_exceeded", "insufficient_quota")
+    (
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "invalid_image_url",
+        "image_too_large",
+        "unsupported_image_media_type",
+        "context_length_exceeded",
+        "insufficient_quota",
+    )
 )
 
 

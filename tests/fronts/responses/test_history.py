@@ -118,6 +118,17 @@ class InputTests(SynchronousTestCase):
             ),
         )
 
+    def test_an_image_has_its_path_unless_it_is_of_the_stored_history(self) -> None:
+        part = {"type": "input_image", "image_url": "https://example.org/a.png"}
+        result = {"type": "function_call_output", "call_id": "call_1", "output": [part]}
+        told = [{"role": "user", "content": [part]}, CALL, result]
+        stored = tuple(StoredItem(f"i{index}", encode(item)) for index, item in enumerate(told))
+        fields = Fields({"previous_response_id": "resp_1", "input": told})
+        found = history.parse_input(fields, LoadedHistory(history=stored)).items
+        images = [part for item in found if isinstance(item, Message | ToolResult) for part in item.parts]
+        paths = [image.path for image in images if isinstance(image, ImagePart)]
+        self.assertEqual(paths, [None, None, "input[0].content[0].image_url", "input[2].output[0].image_url"])
+
     def test_a_custom_call_keeps_its_raw_input(self) -> None:
         raw = "*** Begin Patch\n\t“q”\n"
         said = items(

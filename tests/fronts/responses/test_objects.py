@@ -314,6 +314,10 @@ class ErrorTests(SynchronousTestCase):
         "context_length_exceeded": "context_length_exceeded",
         "history_too_large": "context_length_exceeded",
         "invalid_prompt": "invalid_prompt",
+        "image_refused": "invalid_image_url",
+        "image_failed": "invalid_image_url",
+        "image_too_large": "image_too_large",
+        "image_type": "unsupported_image_media_type",
     }
 
     def test_every_fault_has_a_known_code_and_all_three_strings(self) -> None:

@@ -133,6 +133,19 @@ _HISTORIES: Final = (
         ),
     ),
     Scenario(
+        name="error-image-url",
+        about="an image by URL that is not fetched, because its address is not public",
+        first=ScenarioRequest.with_json(
+            CHAT,
+            {
+                "model": MODEL,
+                "messages": [
+                    user_message([{"type": "image_url", "image_url": {"url": "http://[::ffff:169.254.169.254]/a.png"}}])
+                ],
+            },
+        ),
+    ),
+    Scenario(
         name="cursor-streamed",
         about="a Responses body sent to Chat Completions, as Cursor does",
         first=ScenarioRequest.with_json(CHAT, _CURSOR),

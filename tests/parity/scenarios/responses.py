@@ -200,6 +200,10 @@ _CASES: Final = (
 )
 
 
+def _image_at(url: str) -> ScenarioRequest:
+    return post(RESPONSES, model=MODEL, input=[user_message([{"type": "input_image", "image_url": url}])])
+
+
 _OTHERS: Final = (
     Scenario(
         name="error-metadata",
@@ -220,6 +224,16 @@ _OTHERS: Final = (
             responses("say: And these?"),
             post(_COUNT, input="All together?", previous_response_id="{3.id}"),
             post(_COUNT, input="And none?", previous_response_id="resp_1"),
+        ),
+    ),
+    Scenario(
+        name="error-image-url",
+        about="images by URL that are not fetched: not a public address, a user name, a port, a URL that is not valid",
+        first=_image_at("http://127.0.0.1/a.png"),
+        then=(
+            _image_at("http://user@127.0.0.1/a.png"),
+            _image_at("https://example.org:22/a.png"),
+            _image_at("https://"),
         ),
     ),
     Scenario(

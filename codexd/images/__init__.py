@@ -1,0 +1,1 @@
+"""Fetches images by URL under the limits of `[images]`, and caches them."""
