@@ -7,6 +7,7 @@ another catalog, which this module builds. The models keep their names, context 
 
 from typing import Final
 
+from codexd.neutral.turn import JsonText
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -73,6 +74,20 @@ def read_context_windows(catalog: bytes) -> dict[str, int]:
     """
     windows = ((model.get("slug"), _usable_window(model)) for model in _decode_models(catalog))
     return {slug: window for slug, window in windows if isinstance(slug, str) and window > 0}
+
+
+def read_descriptions(catalog: bytes) -> dict[str, JsonText]:
+    """Return the entry of each model, for clients that are Codex themselves.
+
+    The embedded model has that of a model which gets its tools directly.
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    models = _decode_models(catalog)
+    direct = next((model for model in models if not model.get("use_responses_lite")), models[0])
+    named = {slug: model for model in models if isinstance(slug := model.get("slug"), str)}
+    return {slug: json.encode(model).decode() for slug, model in {SCRIPTED: direct, **named}.items()}
 
 
 def _usable_window(model: dict[str, Json]) -> int:

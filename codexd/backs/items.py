@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote
 
-from codexd.backs.reserved_names import to_child_name
+from codexd.backs.reserved_names import ChildNames
 from codexd.neutral.compaction import summary_message
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import (
@@ -53,16 +53,17 @@ CUSTOM_SCHEMA: Final = json.encode(
 )
 
 
-def encode_items(items: tuple[Item, ...]) -> tuple[Json, ...]:
-    """Encode the items of a history for `thread/inject_items`.
+def encode_items(items: tuple[Item, ...], names: ChildNames | None = None) -> tuple[Json, ...]:
+    """Encode the items of a history for `thread/inject_items`; `names` are those of the request's tools.
 
     Raises:
         FaultError: `unsupported`, when the child has no form for a part (a binary file).
     """
-    return tuple(raw for item in items if (raw := _ENCODERS[type(item)](item)) is not None)
+    names = names or ChildNames()
+    return tuple(raw for item in items if (raw := _ENCODERS[type(item)](item, names)) is not None)
 
 
-def _encode_message(item: Message) -> Json:
+def _encode_message(item: Message, names: ChildNames) -> Json:
     kind = "output_text" if item.role == "assistant" else "input_text"
     content = [_encode_part(part, kind) for part in item.parts]
     if not content:
@@ -73,7 +74,7 @@ def _encode_message(item: Message) -> Json:
     return raw
 
 
-def _encode_reasoning(item: Reasoning) -> Json:
+def _encode_reasoning(item: Reasoning, names: ChildNames) -> Json:
     """Encode a provider's reasoning; omit a chat client's, which has neither id nor encrypted content."""
     if item.id is None and item.encrypted is None:
         return None
@@ -90,23 +91,21 @@ def _encode_reasoning(item: Reasoning) -> Json:
     return raw
 
 
-def _encode_call(item: ToolCall) -> Json:
+def _encode_call(item: ToolCall, names: ChildNames) -> Json:
     arguments = item.arguments
     if item.kind == "custom":
         arguments = wrap_custom_input(arguments)
+    namespace, name = names.encode(item.namespace, item.name)
     raw: dict[str, Json] = {
         "type": "function_call",
         "call_id": item.call_id,
-        "name": item.name,
+        "name": name,
         "arguments": arguments,
     }
-    namespace, _ = to_child_name(item.namespace, item.name)
-    if namespace is not None:
-        raw["namespace"] = namespace
-    return raw
+    return raw if namespace is None else raw | {"namespace": namespace}
 
 
-def _encode_result(item: ToolResult) -> Json:
+def _encode_result(item: ToolResult, names: ChildNames) -> Json:
     match item.parts:
         case ():
             output: Json = ""
@@ -117,21 +116,21 @@ def _encode_result(item: ToolResult) -> Json:
     return {"type": "function_call_output", "call_id": item.call_id, "output": output}
 
 
-def _encode_search(item: WebSearchCall) -> Json:
+def _encode_search(item: WebSearchCall, names: ChildNames) -> Json:
     if not item.complete:
         return None
     raw: dict[str, Json] = {"type": "web_search_call", "status": "completed"}
     return raw if item.action is None else raw | {"action": json.fragment(item.action)}
 
 
-def _encode_compaction(item: Compaction) -> Json:
+def _encode_compaction(item: Compaction, names: ChildNames) -> Json:
     """Encode a summary as a message; what another server encrypted may be readable for Codex's provider."""
     if item.summary is not None:
-        return _encode_message(summary_message(item.summary))
+        return _encode_message(summary_message(item.summary), names)
     return {"type": "compaction", "encrypted_content": item.encrypted}
 
 
-_ENCODERS: Final[dict[type, Callable[[Any], Json]]] = {
+_ENCODERS: Final[dict[type, Callable[[Any, ChildNames], Json]]] = {
     Message: _encode_message,
     Reasoning: _encode_reasoning,
     ToolCall: _encode_call,
@@ -199,13 +198,14 @@ def _encode_result_part(part: Part) -> Json:
 
 def encode_dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
     """Encode the client's tools for `thread/start`, with each namespace as a group."""
+    names = ChildNames(tools)
     ungrouped: list[Json] = []
     groups: dict[str, list[Json]] = {}
     descriptions: dict[str, str] = {}
     for tool in tools:
-        namespace, _ = to_child_name(tool.namespace, tool.name)
+        namespace, name = names.encode(tool.namespace, tool.name)
         group = ungrouped if namespace is None else groups.setdefault(namespace, [])
-        group.append(_encode_tool(tool))
+        group.append(_encode_tool(tool, name))
         descriptions.setdefault(namespace or "", tool.namespace_description or "The client's tools.")
     return (
         *ungrouped,
@@ -216,11 +216,11 @@ def encode_dynamic_tools(tools: tuple[Tool, ...]) -> tuple[Json, ...]:
     )
 
 
-def _encode_tool(tool: Tool) -> Json:
+def _encode_tool(tool: Tool, name: str) -> Json:
     description, schema = tool.description, json.fragment(tool.parameters)
     if tool.kind == "custom":
         description, schema = describe_custom_tool(tool), json.fragment(CUSTOM_SCHEMA)
-    return {"type": "function", "name": tool.name, "description": description, "inputSchema": schema}
+    return {"type": "function", "name": name, "description": description, "inputSchema": schema}
 
 
 def describe_custom_tool(tool: Tool) -> str:

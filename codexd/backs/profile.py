@@ -11,6 +11,7 @@ from attrs import asdict
 
 from codexd.backs.bindings import ThreadStart, TurnStart
 from codexd.backs.items import encode_dynamic_tools, encode_items
+from codexd.backs.reserved_names import ChildNames
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, Message, TextPart, Turn, WebSearch
 from codexd.wire import json
@@ -119,7 +120,7 @@ def encode_history(turn: Turn, items: tuple[Item, ...]) -> tuple[Json, ...]:
     Raises:
         FaultError: when the child has no form for an item.
     """
-    return encode_items((*items, *build_requirements(turn)))
+    return encode_items((*items, *build_requirements(turn)), ChildNames(turn.visible_tools))
 
 
 def build_turn_start(thread_id: str, turn: Turn) -> TurnStart:
@@ -142,8 +143,9 @@ def build_requirements(turn: Turn) -> tuple[Message, ...]:
     """
     requirements = []
     if turn.tool_choice.mode == "required":
-        names = ", ".join(tool.name for tool in turn.visible_tools)
-        requirements.append(f"You must answer by calling one of these tools and nothing else: {names}.")
+        names = ChildNames(turn.visible_tools)
+        listed = ", ".join(names.encode(tool.namespace, tool.name)[1] for tool in turn.visible_tools)
+        requirements.append(f"You must answer by calling one of these tools and nothing else: {listed}.")
     if turn.format.kind == "json_object":
         requirements.append("Answer with exactly one valid JSON object and nothing else.")
     return (Message(role="developer", parts=(TextPart(" ".join(requirements)),)),) if requirements else ()

@@ -11,7 +11,7 @@ from codexd.backs import failures
 from codexd.backs.call_batch import ToolCallBatch
 from codexd.backs.event_builder import EventBuilder
 from codexd.backs.items import decode_search_action, unwrap_custom_input
-from codexd.backs.reserved_names import is_codex_namespace, to_child_name
+from codexd.backs.reserved_names import ChildNames, is_codex_namespace
 from codexd.neutral.event import Event, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Tool, ToolCall, Turn
@@ -37,7 +37,8 @@ class TurnTranslator:
         self.response_complete = False
         self.results_expected = True
         self._turn = turn
-        self._tools = {to_child_name(tool.namespace, tool.name): tool for tool in turn.visible_tools}
+        names = ChildNames(turn.visible_tools)
+        self._tools = {names.encode(tool.namespace, tool.name): tool for tool in turn.visible_tools}
         self._builder = EventBuilder()
         self._usage: Usage | None = None
         self._answered = False

@@ -17,7 +17,7 @@ from codexd.child.worker import Worker
 from codexd.context import RequestContext
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import FaultError, fault
-from codexd.neutral.turn import Item, Turn
+from codexd.neutral.turn import Item, JsonText, Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import estimate
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
@@ -112,6 +112,10 @@ class ChildBackend:
     def add_windows(self, windows: Mapping[str, int]) -> None:
         """Add the models' context windows, in tokens, by name."""
         self._idle_threads.add_windows(windows)
+
+    def add_descriptions(self, descriptions: Mapping[str, JsonText]) -> None:
+        """Add the entries of Codex's own model catalog, by the models' names."""
+        self.catalog = evolve(self.catalog, descriptions=descriptions)
 
     def worker_changed(self, worker: Worker) -> None:
         """Update the catalog or drop idle threads: a child came up or exited."""

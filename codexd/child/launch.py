@@ -107,14 +107,28 @@ def _setsid() -> tuple[str, ...]:
     return () if setsid is None else (setsid,)
 
 
-async def prepare_catalog(config: LaunchConfig, reactor: Any) -> Path | None:
+@frozen
+class PreparedCatalog:
+    """The model catalog for plain threads.
+
+    Attributes:
+        path: the file that plain children read.
+        original: Codex's own catalog, from which it was made.
+    """
+
+    path: Path
+    original: bytes
+
+
+async def prepare_catalog(config: LaunchConfig, reactor: Any) -> PreparedCatalog | None:
     """Write the model catalog for plain threads; log a warning and return None if the binary prints none.
 
     The reactor provides IReactorProcess and IReactorTime.
     """
     make = codex_catalog.build_plain_catalog if config.provider is None else codex_catalog.build_scripted_catalog
     try:
-        return _save_catalog(config.state, make(await run_command(config.catalog_command(), reactor)))
+        original = await run_command(config.catalog_command(), reactor)
+        return PreparedCatalog(_save_catalog(config.state, make(original)), original)
     except (OSError, codex_catalog.CatalogError, TimeoutError) as error:
         _log.warn(
             "{binary} printed no usable model catalog ({error}): the model may be offered Codex's own tools",

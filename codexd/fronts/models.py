@@ -4,6 +4,7 @@ from typing import Final
 
 from attrs import evolve
 
+from codexd.fronts.codex_models import describe_models
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.model import ModelCard
 from codexd.wire import json
@@ -13,13 +14,18 @@ _MAX_ECHOED_CHARACTERS: Final = 128
 """How many characters of an unknown model name an error message repeats."""
 
 
-def render_models(cards: tuple[ModelCard, ...]) -> bytes:
+def render_models(cards: tuple[ModelCard, ...], for_codex: bool = False) -> bytes:
     """Render the model list: OpenAI's `data`, and the `models` that Codex requires.
 
     Codex treats each of its `models` as a full description, prompt included, that replaces its own; an empty
     list leaves its own in place.
+
+    Args:
+        cards: the models on offer.
+        for_codex: include the descriptions, about 60 kB for each model.
     """
-    return json.encode({"object": "list", "data": [_model(card) for card in cards], "models": []})
+    described = describe_models(cards) if for_codex else []
+    return json.encode({"object": "list", "data": [_model(card) for card in cards], "models": described})
 
 
 def render_model(cards: tuple[ModelCard, ...], id: str) -> bytes:

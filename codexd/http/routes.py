@@ -83,6 +83,10 @@ def _forwarded(path: str) -> Handler:
     return _route("POST", f"/v1/{path}")(forward)
 
 
+def _asks_for_websocket(request: Request) -> bool:
+    return request.method == b"GET" and (request.getHeader(b"upgrade") or b"").lower() == b"websocket"
+
+
 class Routes:
     """Maps every path and method to its handler.
 
@@ -265,6 +269,10 @@ class Routes:
             return request.refuse(error.fault)
         if isinstance(error, NotFound):
             return request.refuse(unknown_url(canonical(request.path)))
+        if isinstance(error, MethodNotAllowed) and _asks_for_websocket(request):
+            # Codex then falls back to HTTP at once; it repeats the upgrade several times after any other status.
+            request.set_headers(((b"upgrade", b"HTTP/1.1"), (b"connection", b"Upgrade")))
+            return request.refuse(fault("no_websocket"))
         if isinstance(error, MethodNotAllowed):
             allowed = sorted((*(error.valid_methods or ()), "OPTIONS"))
             request.setHeader(b"allow", ", ".join(allowed).encode())

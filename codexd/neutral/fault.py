@@ -121,6 +121,7 @@ _FAULTS: Final = {
         _invalid("unknown_url", None, "Unknown request URL.", 404),
         _invalid("endpoint_not_configured", "endpoint_not_configured", "No upstream is configured for this.", 404),
         _invalid("method_not_allowed", None, "The method is not allowed for this URL.", 405),
+        _invalid("no_websocket", None, "This server does not serve WebSocket; send a POST request.", 426),
         _invalid(
             "too_large",
             "request_too_large",

@@ -1,6 +1,7 @@
 """The models that codexd lists."""
 
 from codexd.neutral.records import frozen
+from codexd.neutral.turn import JsonText
 
 
 @frozen(kw_only=True)
@@ -13,6 +14,8 @@ class ModelCard:
         owned_by: OpenAI's field of the same name.
         efforts: the supported reasoning efforts, weakest first; each is also accepted as a `-effort` suffix.
         context_window: in tokens; None if unknown.
+        effort: the default reasoning effort of an alias.
+        description: a description of the model, or of the one that an alias stands for, from Codex's own catalog.
     """
 
     id: str
@@ -20,3 +23,5 @@ class ModelCard:
     owned_by: str = "openai"
     efforts: tuple[str, ...] = ()
     context_window: int | None = None
+    effort: str | None = None
+    description: JsonText | None = None

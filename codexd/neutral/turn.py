@@ -10,7 +10,8 @@ JsonText = str
 """JSON that is passed on unchanged (a schema, a grammar): a string, so that values are hashable."""
 
 Role = Literal["system", "developer", "user", "assistant"]
-CallKind = Literal["function", "custom"]
+CallKind = Literal["function", "custom", "tool_search"]
+"""`tool_search` is OpenAI's search for further tools, where the client runs it; its arguments are JSON."""
 
 
 @frozen
@@ -149,7 +150,7 @@ Item = Message | Reasoning | ToolCall | WebSearchCall | Compaction | ToolResult
 class Tool:
     """A tool of the client. `parameters` is its JSON Schema; `grammar` (custom tools only) its input format.
 
-    Tools of one `namespace` are adjacent and have the same `namespace_description`.
+    Tools of one `namespace` are adjacent.
     """
 
     name: str

@@ -1,13 +1,15 @@
 """Resolve the names of Codex's models: the account's models, the aliases and the effort suffixes."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Protocol
 
-from attrs import evolve
+from attrs import Factory, evolve
 
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.model import ModelCard
 from codexd.neutral.records import frozen
+from codexd.neutral.turn import JsonText
 
 
 class CatalogAlias(Protocol):
@@ -61,11 +63,13 @@ class ModelCatalog:
         models: the account's models.
         aliases: from the settings; they take precedence over a model of the same name.
         passes_unlisted: unknown names are passed on unchanged.
+        descriptions: entries of Codex's own catalog, by the models' names.
     """
 
     models: tuple[AccountModel, ...] = ()
     aliases: tuple[CatalogAlias, ...] = ()
     passes_unlisted: bool = False
+    descriptions: Mapping[str, JsonText] = Factory(dict)
 
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -73,11 +77,11 @@ class ModelCatalog:
         aliased = tuple(alias.name for alias in self.aliases)
         visible = (one.id for one in self.models if not one.is_hidden)
         names = aliased + tuple(id for id in visible if id not in aliased)
-        return tuple(ModelCard(id=name, efforts=self.efforts(name)) for name in names)
+        return tuple(self._card(name) for name in names)
 
     def efforts(self, name: str) -> tuple[str, ...]:
         """Return the efforts that are accepted as a suffix of a name."""
-        model = next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
+        model = self._model(name)
         return next((one.efforts for one in self.models if one.id == model), ())
 
     def resolve(self, name: str) -> ResolvedModel:
@@ -93,6 +97,17 @@ class ModelCatalog:
             return ResolvedModel(name)
         message = f"The model '{name[:64]}' does not exist or you do not have access to it."
         raise FaultError(fault("unknown_model", message, param="model"))
+
+    def _model(self, name: str) -> str:
+        return next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
+
+    def _card(self, name: str) -> ModelCard:
+        return ModelCard(
+            id=name,
+            efforts=self.efforts(name),
+            effort=next((alias.effort for alias in self.aliases if alias.name == name), None),
+            description=self.descriptions.get(self._model(name)),
+        )
 
     def _resolve_exact(self, name: str) -> ResolvedModel | None:
         for alias in self.aliases:

@@ -12,6 +12,7 @@ from codexd.backs.codex_catalog import (
     build_plain_catalog,
     build_scripted_catalog,
     read_context_windows,
+    read_descriptions,
 )
 from codexd.wire import json
 from codexd.wire.json import Json
@@ -33,6 +34,13 @@ class CatalogTests(SynchronousTestCase):
         found = json.decode(catalog)["models"]
         assert isinstance(found, list)
         return found
+
+    def test_the_descriptions_are_the_catalogs_own_entries(self) -> None:
+        entries = {model["slug"]: model for model in self.models(self.original)}
+        found = {name: json.decode(text) for name, text in read_descriptions(self.original).items()}
+        scripted = found.pop(SCRIPTED)
+        self.assertEqual(found, entries)
+        self.assertEqual(scripted["use_responses_lite"], False)
 
     def test_the_fields_that_are_overridden_exist_and_some_models_use_them(self) -> None:
         models = self.models(self.original)

@@ -104,7 +104,7 @@ class CatalogTests(SynchronousTestCase):
     def prepare(self, provider: str | None = None) -> "Deferred[Path | None]":
         made = Deferred.fromCoroutine(prepare_catalog(config(self.state, provider), self.reactor))
         self.reactor.advance(0)
-        return made
+        return made.addCallback(lambda prepared: None if prepared is None else prepared.path)
 
     def test_it_is_the_binarys_catalog_without_codex_tools(self) -> None:
         path = self.successResultOf(self.prepare())

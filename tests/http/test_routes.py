@@ -97,9 +97,13 @@ class RouteTests(SynchronousTestCase):
             if method != "HEAD":
                 self.assertEqual(response.error["type"], "invalid_request_error")
 
-    def test_a_websocket_upgrade_at_responses_is_a_wrong_method(self) -> None:
-        response = self.server.request("GET", RESPONSES, connection="Upgrade", upgrade="websocket")
-        self.assertEqual((response.status, response.headers["allow"]), (405, "OPTIONS, POST"))
+    def test_a_websocket_upgrade_at_responses_is_426(self) -> None:
+        for value in ("websocket", "WebSocket"):
+            response = self.server.request("GET", RESPONSES, connection="Upgrade", upgrade=value)
+            self.assertEqual((response.status, response.headers["upgrade"]), (426, "HTTP/1.1"))
+            self.assertEqual(response.error["type"], "invalid_request_error")
+            self.assertIn("POST", response.error["message"])
+        self.assertEqual(self.server.request("GET", RESPONSES, connection="Upgrade", upgrade="h2c").status, 405)
 
     def test_an_unknown_path_is_a_json_404_whatever_the_method(self) -> None:
         for method in ("GET", "POST", "DELETE"):

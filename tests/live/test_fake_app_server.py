@@ -90,7 +90,8 @@ class FakeAppServerTests(TestCase):
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
-        self.real = await self._join(self.how.command(await prepare_catalog(self.how, reactor)))
+        prepared = await prepare_catalog(self.how, reactor)
+        self.real = await self._join(self.how.command(None if prepared is None else prepared.path))
 
     async def _join(self, command: Any) -> AppServerClient:
         child, gone = ChildProcess(), Deferred[None]()

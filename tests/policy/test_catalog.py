@@ -1,5 +1,6 @@
 """Tests of the model catalog."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +22,7 @@ CATALOG = ModelCatalog(
         ModelAlias(name="far", model="elsewhere"),
     ),
 )
+DESCRIBED = evolve(CATALOG, descriptions={"gpt-5": "{}", "elsewhere": "[]"})
 NAMES = {
     "gpt-5": ResolvedModel("gpt-5"),
     "gpt-5-high": ResolvedModel("gpt-5", effort="high"),
@@ -46,6 +48,13 @@ UNKNOWN = (
 
 
 class ResolveTests(SynchronousTestCase):
+    def test_a_model_and_its_aliases_have_the_description_of_the_model(self) -> None:
+        cards = {card.id: (card.description, card.effort) for card in DESCRIBED.cards}
+        self.assertEqual(cards["gpt-5"], ("{}", None))
+        self.assertEqual(cards["fast"], ("{}", "low"))
+        self.assertEqual(cards["far"], ("[]", None))
+        self.assertEqual(cards["gpt-5-mini"], (None, None))
+
     def test_names_aliases_and_effort_suffixes_resolve(self) -> None:
         for name, resolved in NAMES.items():
             self.assertEqual(CATALOG.resolve(name), resolved, name)

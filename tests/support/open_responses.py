@@ -142,6 +142,9 @@ BEYOND_ITEMS: dict[str, Check] = {
         {"id": TEXT, "status": one_of("in_progress", "searching", "completed", "failed", "incomplete")},
         {"action": OBJECT},
     ),
+    "tool_search_call": members({"id": TEXT, "status": STATUS, "call_id": TEXT, "execution": one_of("client")}),
+    "tool_search_output": members({"id": TEXT, "status": STATUS, "call_id": TEXT, "execution": one_of("client")}),
+    "additional_tools": members({"id": TEXT, "status": STATUS, "tools": each(OBJECT)}),
 }
 ITEM = by_type(ITEMS | BEYOND_ITEMS)
 
@@ -150,7 +153,7 @@ ITEM = by_type(ITEMS | BEYOND_ITEMS)
 
 _NAMED = members({}, {"name": TEXT})
 MODE = one_of("none", "auto", "required")
-BEYOND_TOOLS = ("custom", "namespace", "web_search", "web_search_preview")
+BEYOND_TOOLS = ("custom", "namespace", "tool_search", "web_search", "web_search_preview")
 TOOL = by_type(
     {
         "function": members(

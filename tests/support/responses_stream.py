@@ -83,8 +83,10 @@ def _annotate(item: Json, event: Json) -> None:
 
 
 def _settle(item: Json, done: Json) -> None:
-    """Copy from the finished item what no delta has: status, encrypted content, search action."""
+    """Copy from the finished item what no delta has: status, encrypted content, search action or arguments."""
     item |= {name: done[name] for name in ("status", "encrypted_content", "action") if name in done}
+    if item["type"] == "tool_search_call":
+        item["arguments"] = done["arguments"]
 
 
 def _mark_incomplete(item: Json) -> None:

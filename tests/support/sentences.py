@@ -39,6 +39,7 @@ DIFFICULT_TEXTS = (
     ),
     *("\u2028", "\u2029", "\0", '"', "\\", "data: [DONE]", "\r\n", "</s>", "\ufeff", "\x7f", "{}", "null"),
 )
+CALL_KINDS = ("function", "custom", "tool_search")
 FINISHES: tuple[e.Finish, ...] = ("stop", "length", "tool_calls", "content_filter")
 
 
@@ -133,13 +134,13 @@ def _without_gaps(deltas: list[Any]) -> list[Any]:
 
 
 @st.composite
-def calls(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> Script:
+def calls(draw: st.DrawFn, kinds: tuple[str, ...] = CALL_KINDS) -> Script:
     """Draw one tool call."""
     kind = draw(st.sampled_from(kinds))
     said = [e.CallDelta(0, text) for text in draw(pieces(3))]
-    opened = e.CallOpened(
-        index=0, id="fc", call_id="call", name=draw(names()), kind=kind, namespace=draw(st.none() | names())
-    )  # type: ignore[arg-type]
+    of_search = kind == "tool_search"
+    name, namespace = ("tool_search", None) if of_search else (draw(names()), draw(st.none() | names()))
+    opened = e.CallOpened(index=0, id="fc", call_id="call", name=name, kind=kind, namespace=namespace)  # type: ignore[arg-type]
     return (opened, *said, e.CallClosed(0, draw(st.booleans())))
 
 
@@ -186,7 +187,7 @@ def _items(kinds: tuple[str, ...]) -> st.SearchStrategy[list[Script]]:
 
 
 @st.composite
-def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = ("function", "custom")) -> Sentence:
+def sentences(draw: st.DrawFn, kinds: tuple[str, ...] = CALL_KINDS) -> Sentence:
     """Draw a successful answer; `kinds` are the kinds of call that it may contain."""
     scripts = draw(_items(kinds))
     apart = [(number, event) for number, script in enumerate(scripts) for event in script]

@@ -5,11 +5,11 @@ directly, wherever they were in the history: most servers reject any other order
 text; other parts of a result (an image) follow in a user message.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.content import encode_content, is_text
@@ -72,7 +72,8 @@ class _MessagesEncoder:
         self._open_message: _AssistantMessage | None = None
         self._reasoning: list[str] = []
         self._results: dict[str, deque[ToolResult]] = defaultdict(deque)
-        self._call_ids = {item.call_id for item in items if isinstance(item, ToolCall)}
+        # How many calls with this id follow; some servers use an id again.
+        self._calls_left = Counter(item.call_id for item in items if isinstance(item, ToolCall))
         for item in items:
             if isinstance(item, ToolResult):
                 self._results[item.call_id].append(item)
@@ -104,7 +105,7 @@ class _MessagesEncoder:
         Raises:
             FaultError: `orphan_tool_output`, when the history has no such call.
         """
-        if item.call_id not in self._call_ids:
+        if item.call_id not in self._calls_left:
             message = f"The history has no tool call with the id '{item.call_id[:64]}'."
             raise FaultError(fault("orphan_tool_output", message))
         self.finish_assistant_message()
@@ -128,12 +129,25 @@ class _MessagesEncoder:
         if message is None:
             return
         self.messages.append(self._encode_assistant(message))
-        queues = [self._results[call.call_id] for call in message.calls]
-        results = [queue.popleft() for queue in queues if queue]
+        results = [result for call in message.calls if (result := self._take_result(call)) is not None]
         self.messages += map(_encode_result, results)
         others = tuple(part for result in results for part in result.parts if not is_text(part))
         if others:
             self.messages.append({"role": "user", "content": encode_content(others, self._capabilities)})
+
+    def _take_result(self, call: ToolCall) -> ToolResult | None:
+        """Return the result of a call; the last call with this id gets all results that are left, as one."""
+        self._calls_left[call.call_id] -= 1
+        results = self._results[call.call_id]
+        if not results:
+            return None
+        result = results.popleft()
+        if not results or self._calls_left[call.call_id]:
+            return result
+        parts = tuple(part for one in (result, *results) for part in one.parts)
+        success = all(one.success for one in (result, *results))
+        results.clear()
+        return evolve(result, parts=parts, success=success)
 
     def _continue_assistant_message(self) -> _AssistantMessage:
         if self._open_message is None:

@@ -10,6 +10,9 @@ from codexd.neutral.turn import Tool
 
 _MAX_CHARS: Final = 64
 _DIGEST_CHARS: Final = 8
+_NO_NAMESPACES: Final = (None, "functions")
+"""`functions` is the namespace that models are shown for tools without one."""
+
 _VALID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -54,7 +57,7 @@ class ToolNames:
         return [known for known in self.known if known != name and known.startswith(name)]
 
     def _build(self, namespace: str | None, name: str) -> str:
-        plain = name if namespace is None else f"{namespace}__{name}"
+        plain = name if namespace in _NO_NAMESPACES else f"{namespace}__{name}"
         if _VALID.fullmatch(plain) and plain not in self._names.values():
             return plain
         digest = sha256(f"{namespace}\0{name}".encode()).hexdigest()[:_DIGEST_CHARS]

@@ -1,7 +1,7 @@
 """JSON objects of Chat responses, shared by streams and complete bodies."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral.event import Finish, Usage
@@ -15,7 +15,12 @@ PARAGRAPH: Final = "\n\n"
 """The separator between two parts of `reasoning_content`."""
 
 _PLACES: Final = ("start_index", "end_index")
-_TEXT_OF: Final[dict[CallKind, str]] = {"function": "arguments", "custom": "input"}
+_SHOWN_KINDS: Final[dict[CallKind, Literal["function", "custom"]]] = {
+    "function": "function",
+    "custom": "custom",
+    "tool_search": "function",
+}
+_TEXT_OF: Final = {"function": "arguments", "custom": "input"}
 
 
 @frozen(kw_only=True)
@@ -49,9 +54,9 @@ class ChatOutputOptions:
         shown = self.shown_kind(kind)
         return {shown: {**named, _TEXT_OF[shown]: text}}
 
-    def shown_kind(self, kind: CallKind) -> CallKind:
+    def shown_kind(self, kind: CallKind) -> Literal["function", "custom"]:
         """Return the type that a call is shown with."""
-        return "function" if self.functions_only else kind
+        return "function" if self.functions_only else _SHOWN_KINDS[kind]
 
     def finish_reason(self, finish: Finish | None) -> str | None:
         """Return the `finish_reason`."""

@@ -15,6 +15,7 @@ from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses.history import InputHistory
 from codexd.fronts.responses.items import item_type
 from codexd.fronts.responses.storage_encoder import build_stored_items
+from codexd.fronts.responses.tools import check_item_tools
 from codexd.neutral.stored import StoredConversation, StoredItem
 from codexd.wire.json import decode, encode
 
@@ -92,4 +93,5 @@ def _items(
                 item.path, "A conversation cannot contain item references; send the items themselves."
             )
         input_history.add(item)
+    check_item_tools(input_history.tool_items, options.drop_hosted)
     return build_stored_items(input_history.own, token, [item.id for item in before])

@@ -7,7 +7,7 @@ from attrs import asdict
 from codexd.fronts.responses.objects import Echo
 from codexd.fronts.responses.state import StateOptions
 from codexd.neutral.records import frozen
-from codexd.neutral.turn import ReasoningOptions, ResponseFormat, Tool, ToolChoice, Turn, WebSearch
+from codexd.neutral.turn import CallKind, ReasoningOptions, ResponseFormat, Tool, ToolChoice, Turn, WebSearch
 from codexd.wire.json import Json, encode, fragment
 
 
@@ -88,6 +88,9 @@ def tools(offered: tuple[Tool, ...]) -> list[Json]:
 
 
 def _tool(tool: Tool) -> Json:
+    if tool.kind == "tool_search":
+        members = {"description": tool.description or None, "parameters": fragment(tool.parameters)}
+        return {"type": tool.kind, "execution": "client", **members}
     head = {"type": tool.kind, "name": tool.name, "description": tool.description or None}
     if tool.kind == "custom":
         return head | {"format": {"type": "text"} if tool.grammar is None else fragment(tool.grammar)}
@@ -113,10 +116,14 @@ def _choice(choice: ToolChoice, offered: tuple[Tool, ...]) -> Json:
     if not choice.names:
         return choice.mode
     kinds = {tool.name: tool.kind for tool in offered}
-    named = [{"type": kinds[name], "name": name} for name in choice.names]
+    named = [_named(kinds.get(name, "function"), name) for name in choice.names]
     if choice.mode == "required" and len(named) == 1:
         return named[0]
     return {"type": "allowed_tools", "mode": choice.mode, "tools": named}
+
+
+def _named(kind: CallKind, name: str) -> Json:
+    return {"type": kind} if kind == "tool_search" else {"type": kind, "name": name}
 
 
 def _text(turn: Turn) -> Json:

@@ -14,13 +14,15 @@ from codexd.fronts.compatibility import TOOL_MESSAGES
 from codexd.fronts.json_fields import Fields, parse_element, raise_missing, raise_wrong_type, raise_wrong_value
 from codexd.fronts.responses import tool_messages
 from codexd.fronts.responses.compaction import TRIGGER, drop_replaced
-from codexd.fronts.responses.items import READERS, is_complete, item_type
+from codexd.fronts.responses.items import ADDITIONAL_TOOLS, find_reader, has_tools, is_complete, item_type
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import LoadedHistory, StoredItem
 from codexd.neutral.turn import CallKind, ImagePart, Item, Message, ToolCall, ToolResult
 from codexd.wire import json
 
-_DROPPED_IF_INCOMPLETE: Final = frozenset(("function_call", "custom_tool_call", "reasoning", "compaction"))
+_DROPPED_IF_INCOMPLETE: Final = frozenset(
+    ("function_call", "custom_tool_call", "tool_search_call", "reasoning", "compaction")
+)
 _REFERENCE: Final = "item_reference"
 
 # With one of these `input` is optional.
@@ -36,12 +38,14 @@ class InputHistory:
         own: the request's own items in OpenAI's form, as they are stored, references replaced by their items.
         ignored: the paths of the items of unknown type.
         compaction_trigger: the path of the item that asks for a compaction in place of an answer, if there is one.
+        tool_items: the items that offer tools (`tools`), in order; stored ones have no path.
     """
 
     items: list[Item] = Factory(list)
     own: list[dict[str, Any]] = Factory(list)
     ignored: list[str] = Factory(list)
     compaction_trigger: str | None = None
+    tool_items: list[Fields] = Factory(list)
     _known: Mapping[str, StoredItem] = Factory(dict)
     _accept_tool_messages: bool = False
     _call_kinds: dict[str, CallKind] = Factory(dict)
@@ -79,8 +83,13 @@ class InputHistory:
         return found
 
     def _read(self, item: Fields, accept_tool_messages: bool) -> Item | None:
+        kind = item_type(item)
+        if has_tools(kind, item):
+            self.tool_items.append(item)
+        if kind == ADDITIONAL_TOOLS:
+            return None
         of_tool = accept_tool_messages and tool_messages.is_tool_message(item)
-        read = tool_messages.parse_tool_message if of_tool else READERS.get(item_type(item))
+        read = tool_messages.parse_tool_message if of_tool else find_reader(kind, item)
         if read is None:
             self._skip(item)
             return None

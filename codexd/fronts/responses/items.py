@@ -10,6 +10,7 @@ from codexd.fronts.content import parse_parts
 from codexd.fronts.json_fields import Fields
 from codexd.fronts.parameters import parse_json_text
 from codexd.fronts.responses import compaction
+from codexd.fronts.responses.tool_search import is_client_search, parse_search_call, parse_search_output
 from codexd.neutral.turn import Item, Message, Reasoning, Role, ToolCall, ToolResult, WebSearchCall
 
 ROLES: Final = ("user", "assistant", "system", "developer")
@@ -95,4 +96,22 @@ READERS: Final[dict[str, Callable[[Fields], Item]]] = {
     "custom_tool_call_output": _custom_result,
     "reasoning": _reasoning,
     "web_search_call": _search,
+    "tool_search_call": parse_search_call,
+    "tool_search_output": parse_search_output,
 }
+
+ADDITIONAL_TOOLS: Final = "additional_tools"
+"""An item that offers more tools; the model sees them as tools, not as an item."""
+
+_SEARCH_TYPES: Final = frozenset(("tool_search_call", "tool_search_output"))
+_TOOL_TYPES: Final = frozenset((ADDITIONAL_TOOLS, "tool_search_output"))
+
+
+def find_reader(kind: str, item: Fields) -> Callable[[Fields], Item] | None:
+    """Return the parser of an item of a type; None for an unknown type, and for a tool search that OpenAI ran."""
+    return None if kind in _SEARCH_TYPES and not is_client_search(item) else READERS.get(kind)
+
+
+def has_tools(kind: str, item: Fields) -> bool:
+    """Return whether an item of a type offers tools: `additional_tools`, or the output of a client's tool search."""
+    return kind in _TOOL_TYPES and (kind == ADDITIONAL_TOOLS or is_client_search(item))

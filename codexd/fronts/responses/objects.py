@@ -8,11 +8,13 @@ from typing import Any, Final, Literal
 
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.fronts.responses.compaction import encode_content
+from codexd.fronts.responses.tool_search import build_search_call
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
 from codexd.neutral.reply import OutputItem, Reply
 from codexd.neutral.turn import (
+    CallKind,
     Compaction,
     JsonText,
     Message,
@@ -26,6 +28,12 @@ from codexd.neutral.turn import (
 from codexd.wire.json import Json, encode, fragment
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
+
+_CALL_TYPES: Final[dict[CallKind, str]] = {
+    "function": "function_call",
+    "custom": "custom_tool_call",
+    "tool_search": "tool_search_call",
+}
 
 
 @frozen
@@ -95,15 +103,11 @@ def _reasoning(thought: Reasoning, status: ItemStatus, include_encrypted: bool) 
 
 
 def _call(call: ToolCall, status: ItemStatus, include_encrypted: bool) -> Json:
-    of_function = call.kind == "function"
-    shown = {
-        "id": call.id,
-        "type": "function_call" if of_function else "custom_tool_call",
-        "status": status,
-        "call_id": call.call_id,
-        "name": call.name,
-        "arguments" if of_function else "input": call.arguments,
-    }
+    head: dict[str, Json] = {"id": call.id, "type": _CALL_TYPES[call.kind], "status": status, "call_id": call.call_id}
+    if call.kind == "tool_search":
+        return build_search_call(call, head)
+    text = "arguments" if call.kind == "function" else "input"
+    shown = head | {"name": call.name, text: call.arguments}
     return shown if call.namespace is None else shown | {"namespace": call.namespace}
 
 

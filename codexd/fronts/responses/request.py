@@ -6,7 +6,7 @@ where the response would be a different one.
 
 from typing import Final, Literal, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from codexd.fronts import json_fields, parameters
 from codexd.fronts.compatibility import TOOL_EVENTS
@@ -83,7 +83,7 @@ def decode_with_history(
     """
     parts = _parse_parts(fields, options, state, loaded)
     turn = _build_turn(fields, options, parts)
-    echo = build_echo(turn, parts.extras)
+    echo = build_echo(evolve(turn, tools=parts.declared.declared), parts.extras)
     return DecodedResponsesRequest(
         turn=turn,
         stream=fields.flag("stream", False),
@@ -98,7 +98,7 @@ def _parse_parts(fields: Fields, options: RequestOptions, state: StateOptions, l
     model = fields.required_name("model")
     attachments.reject_attachments(fields)
     input_history = history.parse_input(fields, loaded, options.modes)
-    declared = tools.parse_tools(fields, options.drop_hosted)
+    declared = tools.parse_tools(fields, options.drop_hosted, input_history.tool_items)
     extras, unused = _parse_echoed_fields(fields, state, declared)
     text = fields.object("text") or Fields({}, "text")
     fields.object("stream_options")

@@ -28,6 +28,9 @@ _PREFIXES: Final = {
     "custom_tool_call_output": "ctco",
     "web_search_call": "ws",
     "compaction": "cmp",
+    "tool_search_call": "tsc",
+    "tool_search_output": "tso",
+    "additional_tools": "at",
 }
 
 

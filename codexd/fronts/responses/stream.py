@@ -110,7 +110,10 @@ class ResponsesEncoder:
             namespace=event.namespace,
             id=event.id,
         )
-        return self._open_item(event, call) + self._open_text(event.index, e.CallDelta, CALL_EVENTS[event.kind])
+        written = self._open_item(event, call)
+        # The arguments of a tool search are an object, which has no deltas.
+        events = CALL_EVENTS.get(event.kind)
+        return written if events is None else written + self._open_text(event.index, e.CallDelta, events)
 
     def _search_opened(self, event: e.SearchOpened) -> list[StreamEvent]:
         written = self._open_item(event, WebSearchCall(event.id))
@@ -170,7 +173,8 @@ class ResponsesEncoder:
         return [self._event(b"response.output_text.annotation.added", open_text.location + members)]
 
     def _arguments_delta(self, event: e.CallDelta) -> list[StreamEvent]:
-        return [self._delta(self._items[event.index].open_texts[e.CallDelta], event.text)]
+        open_text = self._items[event.index].open_texts.get(e.CallDelta)
+        return [] if open_text is None else [self._delta(open_text, event.text)]
 
     def _refusal_delta(self, event: e.RefusalDelta) -> list[StreamEvent]:
         open_texts = self._items[event.index].open_texts

@@ -11,11 +11,15 @@ from typing import Any, Final
 from codexd.fronts.json_fields import Fields, raise_missing, raise_unsupported, raise_wrong_type
 from codexd.fronts.responses.items import item_type
 from codexd.neutral.fault import FaultError, fault
-from codexd.neutral.turn import TextPart, ToolResult
+from codexd.neutral.turn import CallKind, TextPart, ToolResult
 from codexd.wire import json
 
 _PLAIN: Final = re.compile(r"[a-z0-9_]{1,64}")
-_OUTPUTS: Final = {"function": "function_call_output", "custom": "custom_tool_call_output"}
+_OUTPUTS: Final[dict[CallKind, str]] = {
+    "function": "function_call_output",
+    "custom": "custom_tool_call_output",
+    "tool_search": "function_call_output",
+}
 
 
 def is_tool_message(item: Fields) -> bool:

@@ -1,11 +1,16 @@
 """Handlers of `/v1/models`, `/v1/engines` and `/metrics`."""
 
+from typing import Final
+
 from attrs import frozen
 
 from codexd.fronts import models
 from codexd.http.request import Request
 from codexd.interfaces import IModelBackend
 from codexd.observe.metrics import CONTENT_TYPE, Metrics
+
+_CLIENT_VERSION: Final = "client_version"
+"""The parameter by which Codex, as a client, asks for the list in its own form."""
 
 
 @frozen
@@ -16,7 +21,8 @@ class ModelHandlers:
 
     def models(self, request: Request) -> bytes:
         """List the models."""
-        return request.send(200, models.render_models(self.backend.models()))
+        for_codex = _CLIENT_VERSION in request.query
+        return request.send(200, models.render_models(self.backend.models(), for_codex))
 
     def model(self, request: Request, id: str) -> bytes:
         """Send one model.

@@ -36,6 +36,21 @@ def call(id: str, name: str = "f", arguments: str = "{}") -> dict[str, Any]:
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+class ResultTests(SynchronousTestCase):
+    def test_several_results_of_one_call_are_one_message(self) -> None:
+        """Codex as a client sends what its code reports while it runs as further outputs of the same call."""
+        results = (ToolResult("a", (TextPart("1"),)), ToolResult("a", (TextPart("2"), IMAGE)))
+        said = written(ToolCall(call_id="a", name="f", arguments="{}"), *results)
+        self.assertEqual(said[1], {"role": "tool", "tool_call_id": "a", "content": "1\n2"})
+        self.assertEqual(said[2]["content"][0]["image_url"]["url"], IMAGE.url)
+
+    def test_the_results_of_an_id_that_is_used_again_go_to_each_call(self) -> None:
+        call_again = ToolCall(call_id="a", name="f", arguments="{}")
+        results = [ToolResult("a", (TextPart(text),)) for text in "123"]
+        said = written(call_again, results[0], call_again, *results[1:])
+        self.assertEqual([one["content"] for one in said if one["role"] == "tool"], ["1", "2\n3"])
+
+
 class MessageTests(SynchronousTestCase):
     def test_instructions_come_first_in_the_role_the_server_knows(self) -> None:
         developer = Message(role="developer", parts=TEXT)

@@ -51,9 +51,9 @@ def by_hand(items: list[Json]) -> list[Json]:
         cut = item.get("status") in ("incomplete", "in_progress")
         if kind.endswith("_call_output") and item["call_id"] not in called:
             continue
-        if cut and kind in ("function_call", "custom_tool_call", "reasoning"):
+        if cut and kind in ("function_call", "custom_tool_call", "tool_search_call", "reasoning"):
             continue
-        if kind in ("function_call", "custom_tool_call"):
+        if kind in ("function_call", "custom_tool_call", "tool_search_call"):
             called.add(item["call_id"])
         found.append(item)
     return found

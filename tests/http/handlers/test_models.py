@@ -1,5 +1,6 @@
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.neutral.model import ModelCard
 from codexd.settings import Http
 from tests.support.in_memory_server import InMemoryServer
 
@@ -13,6 +14,13 @@ class ModelTests(SynchronousTestCase):
         self.assertEqual(response.headers["content-type"], "application/json")
         self.assertEqual(response.json["object"], "list")
         self.assertEqual([model["id"] for model in response.json["data"]], ["gpt-5", "org/m:7b"])
+
+    def test_codex_gets_the_models_in_its_own_form(self) -> None:
+        self.server.backend.cards = (ModelCard(id="gpt-5", description='{"slug":"gpt-5"}'),)
+        for query, described in (("?client_version=0.163.0", [{"slug": "gpt-5"}]), ("?limit=2", []), ("", [])):
+            response = self.server.request("GET", f"/v1/models{query}")
+            self.assertEqual([model["id"] for model in response.json["data"]], ["gpt-5"])
+            self.assertEqual(response.json["models"], described)
 
     def test_a_model_is_found_by_a_name_with_slashes_and_colons(self) -> None:
         for path in ("/v1/models/org/m:7b", "/models/org%2Fm%3A7b", "/v1/models/org/m:7b/"):

@@ -6,6 +6,7 @@ from typing import Final
 from tests.parity.scenarios import (
     background,
     chat,
+    codex_client,
     compatibility,
     completions,
     conversations,
@@ -28,6 +29,7 @@ _TABLES: Final = (
     background,
     conversations,
     compatibility,
+    codex_client,
     no_model,
 )
 

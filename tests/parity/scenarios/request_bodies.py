@@ -62,9 +62,9 @@ def chat(text: str, /, **members: Json) -> ScenarioRequest:
     return ScenarioRequest.with_json(CHAT, {"model": MODEL, "messages": [user_message(text)], **members})
 
 
-def responses(text: str, /, **members: Json) -> ScenarioRequest:
-    """Build a Responses request with one user message."""
-    return ScenarioRequest.with_json(RESPONSES, {"model": MODEL, "input": text, **members})
+def responses(input: str | list[Json], /, **members: Json) -> ScenarioRequest:
+    """Build a Responses request with one user message, or with items."""
+    return ScenarioRequest.with_json(RESPONSES, {"model": MODEL, "input": input, **members})
 
 
 def get(path: str) -> ScenarioRequest:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from codexd.wire.json import Json
 from tests.parity.scenario import CHAT, RESPONSES, Scenario, ToolResults, UserReply
-from tests.parity.scenarios import background, chat, no_model, responses, stored_responses
+from tests.parity.scenarios import background, chat, codex_client, no_model, responses, stored_responses
 from tests.parity.scenarios.request_bodies import (
     CLOCK,
     MODEL,
@@ -36,8 +36,9 @@ _REPEATED: Final = """
     responses/continued-tools responses/continued-tools-streamed
     responses/continued-reasoning responses/continued-reasoning-streamed
     responses/failed-streamed responses/client-gone-streamed responses/background-tools
+    responses/additional-tools responses/tool-search responses/reserved-names
 """
-_TABLES: Final = (no_model, chat, responses, stored_responses, background)
+_TABLES: Final = (no_model, chat, responses, stored_responses, background, codex_client)
 
 
 def _both(**members: Json) -> dict[str, Any]:
