@@ -227,7 +227,7 @@ class Answer:
     def fail(self, fault: Fault, choice: int = 0) -> None:
         """Make this fault the end, unless the end is known (AnswerActions)."""
         if self._end is None:
-            self.context.record.outcome = fault.kind
+            self.context.record.outcome, self.context.record.note = fault.kind, fault.note or ""
             self._replace_end(fault, choice)
 
     def _replace_end(self, fault: Fault, choice: int = 0) -> None:

@@ -178,6 +178,12 @@ _FAULTS: Final = {
         _server("model_failed", 502, "The model's provider failed."),
         _server("credentials_rejected", 502, "The model's provider rejected this server's credentials."),
         _server("stream_cut", 502, "The model's stream ended before its answer was complete."),
+        _server(
+            "output_unsupported",
+            502,
+            "The model's answer is of a kind that this server cannot pass on.",
+            should_retry=False,
+        ),
         _server("tool_choice_unmet", 502, "The model did not call the tool it was required to call."),
         _server("unreachable", 503, "The model's provider cannot be reached.", retry_after_seconds=5.0),
         _server("not_ready", 503, "The model is not ready yet.", retry_after_seconds=1.0),

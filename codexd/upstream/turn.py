@@ -211,10 +211,28 @@ class UpstreamTurn:
 
     def _process(self, events: list[Event]) -> None:
         first = events[0] if events else None
+        if events and isinstance(events[-1], Ended | Failed):
+            self._log_end(events[-1])
         if isinstance(first, Failed) and not self._began:
             self._retry_or_fail(first.fault, 0.0)
         else:
             self._send_events(events)
+
+    def _log_end(self, end: Ended | Failed) -> None:
+        """Log what is unusual in the end of an attempt: an unknown finish reason, and output that is dropped."""
+        if isinstance(end, Failed) and end.fault.note:
+            self._log.warn(
+                "Request {id}: the upstream's response failed: {kind}, {note}",
+                id=self._context.id,
+                kind=end.fault.kind,
+                note=end.fault.note,
+            )
+        if self._translator.unsupported:
+            self._log.warn(
+                "Request {id}: the upstream's response has output that cannot be passed on: {kinds}",
+                id=self._context.id,
+                kinds=", ".join(self._translator.unsupported),
+            )
 
     def _deadline_expired(self, expired: Fault) -> None:
         self._upstream.count(f"watchdog_{expired.kind}")

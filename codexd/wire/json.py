@@ -7,12 +7,19 @@ null and rejects a lone surrogate, an integer beyond 64 bits and nesting deeper 
 be decoded therefore cannot be encoded again: pass them on as a `fragment`.
 """
 
-from typing import Any
+import json as standard
+import re
+from typing import Any, Final
 
 import orjson
 
+from codexd.wire.surrogates import join_halves
+
 Json = Any
 """A decoded JSON value. Used inside codecs only: modules exchange typed values, not dicts."""
+
+
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
@@ -29,6 +36,42 @@ def decode(data: bytes | bytearray | memoryview | str) -> Json:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise JsonError(str(error)) from None
+
+
+def decode_damaged(data: bytes) -> Json:
+    """Decode one JSON text that `decode` rejects because characters in its strings are damaged.
+
+    Invalid UTF-8 becomes U+FFFD. Lone surrogates stay in the strings, which `encode` rejects.
+
+    Raises:
+        JsonError: if anything else is wrong with it.
+    """
+    text = data.decode("utf-8", "replace")
+    if not _SURROGATE_ESCAPE.search(data) and "\ufffd" not in text:
+        raise JsonError("the text is not valid JSON")
+    try:
+        return standard.loads(text, parse_constant=_reject_constant)
+    except (ValueError, RecursionError):
+        raise JsonError("the text is not valid JSON") from None
+
+
+def replace_surrogates(value: Json) -> Json:
+    """Return a decoded value in which every lone surrogate is U+FFFD.
+
+    Raises:
+        RecursionError: if it is nested too deep.
+    """
+    if isinstance(value, str):
+        return join_halves(value)
+    if isinstance(value, list):
+        return [replace_surrogates(one) for one in value]
+    if isinstance(value, dict):
+        return {join_halves(name): replace_surrogates(one) for name, one in value.items()}
+    return value
+
+
+def _reject_constant(name: str) -> Json:
+    raise ValueError(name)
 
 
 def is_valid(data: bytes | str) -> bool:

@@ -250,6 +250,43 @@ class FailureTests(SynchronousTestCase):
             self.assertEqual(sink.text, "Hello")
             self.assertEqual(sink.events[0], e.Began())
 
+    def test_an_unknown_finish_reason_is_retried_while_nothing_was_sent_and_logged(self) -> None:
+        whole = {"choices": [{"index": 0, "message": {"content": "Hel"}, "finish_reason": "abort"}]}
+        for aborted in (
+            frames(chunk({"reasoning": ""}), chunk({"content": "Hel"}, "abort")) + DONE,
+            json.encode(whole),
+        ):
+            harness = UpstreamHarness()
+            sink, _ = harness.begin()
+            with capturedLogs() as logs:
+                harness.accept().send_response(aborted)
+            self.assertEqual(sink.events, [])
+            (line,) = [formatEvent(entry) or "" for entry in logs if "failed" in (formatEvent(entry) or "")]
+            self.assertTrue(line.endswith("model_failed, finish_reason=abort"), line)
+            harness.clock.advance(0.5)
+            harness.accept().send_response(HEL + LO)
+            self.assertEqual((sink.text, sink.events[-1]), ("Hello", e.Ended("stop")))
+
+    def test_an_unknown_finish_reason_after_the_first_event_fails_the_response(self) -> None:
+        harness = UpstreamHarness()
+        sink, _ = harness.begin()
+        connection = harness.accept()
+        connection.send_head()
+        connection.send_chunk(HEL)
+        connection.send_chunk(frames(chunk({}, "abort")) + DONE)
+        self.assertEqual((sink.text, sink.kind, harness.backend.running), ("Hel", "model_failed", 0))
+        harness.clock.advance(100)
+        self.assertEqual(harness.connection_count, 1)
+
+    def test_output_that_cannot_be_passed_on_is_named_in_the_log(self) -> None:
+        harness = UpstreamHarness()
+        sink, _ = harness.begin()
+        with capturedLogs() as logs:
+            harness.accept().send_response(frames(chunk({"audio": {"data": "AA=="}})) + HEL + LO)
+        self.assertEqual(sink.text, "Hello")
+        lines = [formatEvent(entry) or "" for entry in logs]
+        self.assertTrue(any(line.endswith("cannot be passed on: audio") for line in lines), lines)
+
     def test_retry_after_delays_the_retry_and_is_passed_on(self) -> None:
         harness = UpstreamHarness(evolve(SETTINGS, retries=1))
         sink, _ = harness.begin()

@@ -1,14 +1,17 @@
 """Parses one chunk of a stream, or a whole completion, to its parts, in any server's spelling.
 
-Servers differ: reasoning has four names, content may be an array, usage may be in three places, a server that
-does not stream sends the whole message. The parser is lenient: unknown members are ignored. Only data that is
-not JSON, or an error object, is a failure.
+Servers differ: reasoning has four names, content may be an array, usage may be in three places, one response
+may be spread over several choices, a server that does not stream sends the whole message. The parser is
+lenient: unknown members are ignored. Only data that is not JSON, or an error object, is a failure.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from codexd.backs.chat.failures import MALFORMED, translate_error
+from attrs import evolve
+
+from codexd.backs.chat.failures import MALFORMED, find_error, translate_error
+from codexd.backs.chat.finish_reasons import is_reason
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
@@ -55,11 +58,13 @@ class ChunkToolCall:
 
     Attributes:
         index: the server's number of the call; None if it sends none.
+        choice: the number of the choice it is in, in which the index counts.
         is_custom: it is the call of a custom tool.
         is_final: the message ends with this chunk, so the fragment may repeat a whole call.
     """
 
     index: int | None = None
+    choice: int = 0
     id: str = ""
     name: str = ""
     arguments: str = ""
@@ -69,9 +74,29 @@ class ChunkToolCall:
 
 @frozen
 class ChunkFinish:
-    """The finish reason of the message."""
+    """The finish reason of the message, and the provider's own (OpenRouter), which may be empty."""
 
     reason: str
+    native: str = ""
+
+
+@frozen
+class ChunkCitations:
+    """The sources of the response so far, as pairs of URL and title (Perplexity, xAI)."""
+
+    sources: tuple[tuple[str, str], ...]
+
+
+@frozen
+class ChunkUnsupported:
+    """Output of a kind that codexd does not pass on, such as `images`."""
+
+    kind: str
+
+
+@frozen
+class ChunkDamaged:
+    """The texts of the parts after this one may have lone surrogates."""
 
 
 @frozen
@@ -89,7 +114,17 @@ class ChunkError:
 
 
 ChunkPart = (
-    ChunkText | ChunkReasoning | ChunkRefusal | ChunkAnnotation | ChunkToolCall | ChunkFinish | ChunkUsage | ChunkError
+    ChunkText
+    | ChunkReasoning
+    | ChunkRefusal
+    | ChunkAnnotation
+    | ChunkCitations
+    | ChunkToolCall
+    | ChunkUnsupported
+    | ChunkFinish
+    | ChunkUsage
+    | ChunkError
+    | ChunkDamaged
 )
 
 FUNCTION_CALL_INDEX: Final = -1
@@ -103,28 +138,80 @@ def parse_chunk(data: bytes) -> list[ChunkPart]:
     """Parse a chunk, or a whole completion."""
     try:
         chunk = json.decode(data)
-        return _parse(chunk) if isinstance(chunk, dict) else []
+        return _parse(chunk) if type(chunk) is dict else _parse_value(chunk)
     except json.JsonError:  # Raised also for values that are nested too deep to be encoded again.
+        return _parse_damaged(data)
+
+
+def is_chunk(data: bytes) -> bool:
+    """Return whether this is one whole JSON text, whose strings may have damaged characters."""
+    if json.is_valid(data):
+        return True
+    try:
+        json.decode_damaged(data)
+    except json.JsonError:
+        return False
+    return True
+
+
+def _parse_damaged(data: bytes) -> list[ChunkPart]:
+    """Parse a chunk with lone surrogates or invalid UTF-8."""
+    try:
+        value = json.decode_damaged(data)
+        try:
+            parts = _parse_value(value)
+        except json.JsonError:  # An annotation, or arguments that are an object: no stream splits them.
+            parts = _parse_value(json.replace_surrogates(value))
+    except (json.JsonError, RecursionError):
         return [ChunkError(MALFORMED)]
+    return [ChunkDamaged(), *parts]
+
+
+def _parse_value(chunk: Json) -> list[ChunkPart]:
+    if isinstance(chunk, list) and len(chunk) == 1:  # Gemini sends its errors in an array.
+        chunk = chunk[0]
+    return _parse(chunk) if isinstance(chunk, dict) else []
 
 
 def _parse(chunk: dict[str, Json]) -> list[ChunkPart]:
-    if chunk.get("error") or chunk.get("object") == "error":
-        return [ChunkError(translate_error(chunk))]
-    choice = _first_choice(chunk.get("choices"))
-    parts = [] if choice is None else _parse_choice(choice)
-    usage = _find_usage(chunk, choice)
+    choices = _objects(chunk.get("choices"))
+    if not choices or chunk.get("error") or chunk.get("object") == "error":
+        error = find_error(chunk, bool(choices))
+        if error is not None:
+            return [ChunkError(translate_error(error))]
+    # codexd requests one choice, so that several are parts of it: some servers count the index up with each
+    # chunk, or put text and calls of one response into different choices.
+    parts: list[ChunkPart] = []
+    for choice in choices:
+        parts += _parse_choice(choice)
+    if len(choices) > 1:
+        parts = _join_complete(parts)
+    if "citations" in chunk or "search_results" in chunk:
+        parts += _parse_citations(chunk.get("citations"), chunk.get("search_results"))
+    usage = _find_usage(chunk, choices)
     return parts if usage is None else [*parts, ChunkUsage(usage)]
 
 
-def _first_choice(choices: Json) -> dict[str, Json] | None:
-    """Return the first choice; codexd requests only one."""
-    if not isinstance(choices, list):
-        return None
-    for choice in choices:
-        if isinstance(choice, dict) and choice.get("index") in (0, None):
-            return choice
-    return None
+def _join_complete(parts: list[ChunkPart]) -> list[ChunkPart]:
+    """Join the texts of several complete messages: only together they can repeat the text before them."""
+    joined: list[ChunkPart] = []
+    places: dict[type, int] = {}
+    for part in parts:
+        is_complete = isinstance(part, ChunkText | ChunkReasoning | ChunkRefusal) and part.complete
+        place = places.get(type(part)) if is_complete else None
+        if place is None:
+            if is_complete:
+                places[type(part)] = len(joined)
+            joined.append(part)
+        else:
+            joined[place] = _append(joined[place], part)
+    return joined
+
+
+def _append(first: ChunkPart, second: ChunkPart) -> ChunkPart:
+    assert isinstance(first, ChunkText | ChunkReasoning | ChunkRefusal)
+    assert isinstance(second, ChunkText | ChunkReasoning | ChunkRefusal)
+    return evolve(first, text=first.text + second.text)
 
 
 def _parse_choice(choice: dict[str, Json]) -> list[ChunkPart]:
@@ -133,18 +220,36 @@ def _parse_choice(choice: dict[str, Json]) -> list[ChunkPart]:
     delta, complete = choice.get("delta"), False
     if not isinstance(delta, dict) or not delta:
         delta, complete = choice.get("message"), True
+    if not isinstance(delta, dict) and isinstance(choice.get("text"), str):  # the form of legacy completions
+        delta, complete = {"content": choice["text"]}, False
     reason = choice.get("finish_reason")
+    if reason is not None:
+        reason = _read_reason(reason)
     parts: list[ChunkPart] = []
     if isinstance(delta, dict):
-        is_final = bool(reason) or complete
-        parts = _parse_delta(delta, _encode_logprobs(choice.get("logprobs")), complete, is_final)
-    if isinstance(reason, str) and reason:
-        parts.append(ChunkFinish(reason))
+        index, is_final = choice.get("index"), bool(reason) or complete
+        place = (index if type(index) is int else 0, complete, is_final)
+        parts = _parse_delta(delta, _encode_logprobs(choice.get("logprobs")), place)
+    if reason:
+        native = choice.get("native_finish_reason")
+        parts.append(ChunkFinish(reason, native if isinstance(native, str) else ""))
     return parts
 
 
-def _parse_delta(delta: dict[str, Json], logprobs: JsonText | None, complete: bool, is_final: bool) -> list[ChunkPart]:
+def _read_reason(value: Json) -> str:
+    """Read a finish reason: a text, or SGLang's object with its type; empty if the response continues."""
+    word = value.get("type") if isinstance(value, dict) else value
+    text = word if isinstance(word, str) else json.encode(value).decode()
+    return text if is_reason(text) else ""
+
+
+_Place = tuple[int, bool, bool]
+"""Where a delta is: the number of its choice, whether it is a whole message, whether it is the last."""
+
+
+def _parse_delta(delta: dict[str, Json], logprobs: JsonText | None, place: _Place) -> list[ChunkPart]:
     parts: list[ChunkPart] = []
+    _, complete, is_final = place
     reasoning = None
     for name in _REASONING_FIELDS:
         reasoning = reasoning or delta.get(name)
@@ -160,12 +265,14 @@ def _parse_delta(delta: dict[str, Json], logprobs: JsonText | None, complete: bo
     if annotations := delta.get("annotations"):
         parts += [ChunkAnnotation(_flatten_annotation(one)) for one in _objects(annotations)]
     if calls := delta.get("tool_calls"):
-        parts += [_parse_call(call, is_final) for call in _objects(calls)]
+        parts += [_parse_call(call, place) for call in _objects(calls)]
     function_call = delta.get("function_call")
     # llama-cpp-python sends the one call in both forms.
     if isinstance(function_call, dict) and function_call and not calls:
         name, arguments = _name_and_arguments(function_call)
         parts.append(ChunkToolCall(index=FUNCTION_CALL_INDEX, name=name, arguments=arguments, is_final=is_final))
+    if "images" in delta or "audio" in delta:
+        parts += [ChunkUnsupported(kind) for kind in ("images", "audio") if delta.get(kind)]
     return parts
 
 
@@ -204,14 +311,20 @@ def _objects(value: Json) -> list[dict[str, Json]]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
-def _parse_call(call: dict[str, Json], is_final: bool) -> ChunkToolCall:
+_NO_IDS: Final = ("null", "None")
+"""Texts in the place of a missing id (Mistral)."""
+
+
+def _parse_call(call: dict[str, Json], place: _Place) -> ChunkToolCall:
+    choice, _, is_final = place
     index, id = call.get("index"), call.get("id")
     is_custom = isinstance(call.get("custom"), dict)
     body = call.get("custom" if is_custom else "function")
     name, arguments = _name_and_arguments(body if isinstance(body, dict) else call)
     return ChunkToolCall(
         index=index if type(index) is int and index >= 0 else None,
-        id=id if isinstance(id, str) else "",
+        choice=choice,
+        id=id.strip() if isinstance(id, str) and id not in _NO_IDS else "",
         name=name,
         arguments=arguments,
         is_custom=is_custom,
@@ -226,7 +339,7 @@ def _name_and_arguments(body: dict[str, Json]) -> tuple[str, str]:
         arguments = body.get("input")
     if arguments is not None and not isinstance(arguments, str):
         arguments = json.encode(arguments).decode()
-    return name if isinstance(name, str) else "", arguments or ""
+    return name if isinstance(name, str) and not name.isspace() else "", arguments or ""
 
 
 def _flatten_annotation(annotation: dict[str, Json]) -> JsonText:
@@ -242,25 +355,38 @@ def _encode_logprobs(value: Json) -> JsonText | None:
     return json.encode(entries).decode() if isinstance(entries, list) and entries else None
 
 
-def _find_usage(chunk: dict[str, Json], choice: dict[str, Json] | None) -> Usage | None:
-    """Return the usage in OpenAI's place, in the choice (Moonshot) or in `x_groq` (Groq)."""
-    groq = chunk.get("x_groq")
-    for usage in (
-        chunk.get("usage"),
-        choice.get("usage") if choice else None,
-        groq.get("usage") if isinstance(groq, dict) else None,
-    ):
-        if isinstance(usage, dict) and usage:
-            return _parse_usage(usage)
-    return None
+def _parse_citations(citations: Json, results: Json) -> list[ChunkPart]:
+    """Parse sources: URLs, or objects with a URL and a title; the search results have the titles of the URLs."""
+    listed = citations or results or []
+    titles = {result["url"]: result.get("title") for result in _objects(results) if isinstance(result.get("url"), str)}
+    sources = []
+    for one in listed if isinstance(listed, list) else [listed]:
+        found = one if isinstance(one, dict) else {"url": one}
+        url = found.get("url")
+        if isinstance(url, str) and url:
+            title = found.get("title") or titles.get(url)
+            sources.append((url, title if isinstance(title, str) else ""))
+    return [ChunkCitations(tuple(sources))] if sources else []
+
+
+def _find_usage(chunk: dict[str, Json], choices: list[dict[str, Json]]) -> Usage | None:
+    """Return the usage in OpenAI's place, in a choice (Moonshot) or in `x_groq` (Groq)."""
+    usage = chunk.get("usage")
+    if not usage:
+        for choice in choices:
+            usage = usage or choice.get("usage")
+        groq = chunk.get("x_groq")
+        usage = groq.get("usage") if isinstance(groq, dict) and not usage else usage
+    return _parse_usage(usage) if usage and isinstance(usage, dict) else None
 
 
 def _parse_usage(usage: dict[str, Json]) -> Usage | None:
-    prompt, completion = _token_count(usage, "prompt_tokens"), _token_count(usage, "completion_tokens")
+    prompt = _token_count(usage, "prompt_tokens") or _token_count(usage, "input_tokens")
+    completion = _token_count(usage, "completion_tokens") or _token_count(usage, "output_tokens")
     if not prompt and not completion:
         return None
-    prompt_details = usage.get("prompt_tokens_details")
-    completion_details = usage.get("completion_tokens_details")
+    prompt_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    completion_details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
     return Usage(
         input_tokens=prompt,
         cached_tokens=(
@@ -273,6 +399,20 @@ def _parse_usage(usage: dict[str, Json]) -> Usage | None:
         reasoning_tokens=(
             _token_count(completion_details, "reasoning_tokens") or _token_count(usage, "reasoning_tokens")
         ),
+    )
+
+
+def merge_usage(earlier: Usage | None, usage: Usage) -> Usage:
+    """Return a response's usage after another report of it, which may lack the details of an earlier one."""
+    if earlier is None:
+        return usage
+    prompt, completion = usage.input_tokens or earlier.input_tokens, usage.output_tokens or earlier.output_tokens
+    return Usage(
+        input_tokens=prompt,
+        cached_tokens=usage.cached_tokens or min(earlier.cached_tokens, prompt),
+        cache_write_tokens=usage.cache_write_tokens or min(earlier.cache_write_tokens, prompt),
+        output_tokens=completion,
+        reasoning_tokens=usage.reasoning_tokens or min(earlier.reasoning_tokens, completion),
     )
 
 

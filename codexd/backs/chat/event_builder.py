@@ -19,6 +19,7 @@ class ChatEventBuilder:
 
     Args:
         token: identifies the response in the ids of its items.
+        summarise: reasoning is shown as a summary, because the client requests one.
 
     Attributes:
         ended: the last event was emitted, or the builder was stopped.
@@ -26,11 +27,12 @@ class ChatEventBuilder:
         size_bytes: the size of all output so far in UTF-8, with reasoning and calls.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, summarise: bool = False) -> None:
         self.ended = False
         self.began = False
         self.size_bytes = 0
         self._token = token
+        self._reasoning_delta = e.SummaryDelta if summarise else e.ThoughtDelta
         self._item_count = 0
         self._open: _OpenItem = "nothing"
         self._index = -1
@@ -73,12 +75,12 @@ class ChatEventBuilder:
         return [*events, e.RefusalDelta(self._index, text)]
 
     def add_reasoning(self, text: str) -> list[e.Event]:
-        """Add open reasoning text."""
+        """Add reasoning text."""
         if self.ended or not text:
             return []
         events = [] if self._open == "reasoning" else self._open_item("reasoning")
         self.size_bytes += len(text.encode())
-        return [*events, e.ThoughtDelta(self._index, 0, text)]
+        return [*events, self._reasoning_delta(self._index, 0, text)]
 
     def annotate(self, annotation: JsonText) -> list[e.Event]:
         """Annotate the open message; an annotation without an open message is dropped."""

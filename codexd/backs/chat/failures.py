@@ -66,14 +66,20 @@ _WRONG_MODEL: Final = re.compile(r"invalid model name|not a valid model\b", re.I
 """The messages of LiteLLM and OpenRouter, with a 400, for an unknown model."""
 
 
-@frozen
+@frozen(kw_only=True)
 class ErrorDetails:
-    """The readable members of an error object; `status` is a `code` that is an HTTP status."""
+    """The readable members of an error object.
+
+    Attributes:
+        status: a code that is an HTTP status.
+        raw: the error of the provider behind the server, as text; it is searched but not shown.
+    """
 
     message: str = ""
     type: str = ""
     code: str = ""
     status: int | None = None
+    raw: str = ""
 
 
 def translate_http_error(status: int, body: bytes, retry_after_seconds: float | None = None) -> Fault:
@@ -84,11 +90,16 @@ def translate_http_error(status: int, body: bytes, retry_after_seconds: float | 
         body: the body, possibly cut.
         retry_after_seconds: the delay that the headers ask for.
     """
-    try:
-        details = read_error(json.decode(body))
-    except json.JsonError:
-        details = ErrorDetails()
+    details = read_error(_decode_error(body))
     return _fault(_kind(status, details), details, retry_after_seconds)
+
+
+def _decode_error(body: bytes) -> Json:
+    """Decode the body of an error; None if it is not JSON."""
+    try:
+        return json.decode(body) if json.is_valid(body) else json.replace_surrogates(json.decode_damaged(body))
+    except (json.JsonError, RecursionError):
+        return None
 
 
 def translate_error(value: Json) -> Fault:
@@ -97,18 +108,82 @@ def translate_error(value: Json) -> Fault:
     return _fault(_kind(details.status, details), details, None)
 
 
+def find_error(chunk: dict[str, Json], has_choices: bool) -> Json:
+    """Return the error in a 2xx body or in a chunk of a stream, in any server's words; None if it has none.
+
+    Args:
+        chunk: the decoded body or chunk.
+        has_choices: it has choices, so that it is an error only if it says so in OpenAI's words.
+    """
+    if chunk.get("error") or chunk.get("object") == "error":
+        return chunk
+    if has_choices:
+        return None
+    status = chunk.get("base_resp")  # MiniMax
+    if isinstance(status, dict) and status.get("status_code"):
+        return status
+    is_error = chunk.get("type") == "error" or any(chunk.get(name) for name in _ERROR_MEMBERS)
+    has_code = any(str(chunk.get(name) or 0).lower() not in _SUCCESSES for name in _CODES)
+    return chunk if is_error or (has_code and _first_text(chunk.get(name) for name in _MESSAGES)) else None
+
+
+_ERROR_MEMBERS: Final = ("error_message", "error_msg", "errorMessage", "error_code", "errors", "detail")
+_MESSAGES: Final = (
+    *("message", "detail", "error_description", "error_message", "error_msg", "errorMessage"),
+    *("msg", "status_msg", "error"),
+)
+_TYPES: Final = ("type", "error_type")
+_CODES: Final = ("code", "error_code", "status", "status_code")
+_SUCCESSES: Final = frozenset(("0", "200", "completed", "in_progress", "ok", "processing", "queued", "success"))
+
+
 def read_error(value: Json) -> ErrorDetails:
-    """Read an error: OpenAI's envelope or its content, vLLM's flat form, FastAPI's `detail`, or a text."""
-    while isinstance(value, dict) and isinstance(value.get("error"), dict | str):
-        value = value["error"]
+    """Read an error: OpenAI's envelope or its content, a flat form, FastAPI's `detail`, a list or a text."""
+    value = _unwrap(value)
     if isinstance(value, str):
-        return ErrorDetails(value)
+        return ErrorDetails(message=value)
     if not isinstance(value, dict):
         return ErrorDetails()
-    code = value.get("code")
-    message = _first_text(value.get(name) for name in ("message", "detail", "error_description"))
-    status = code if type(code) is int and 400 <= code < 600 else None
-    return ErrorDetails(message, _first_text([value.get("type")]), _first_text([code]), status)
+    codes = [value.get(name) for name in _CODES]
+    message = _first_text(value.get(name) for name in _MESSAGES) or _message_inside(value)
+    status = next((status for code in codes if (status := _read_status(code)) is not None), None)
+    return ErrorDetails(
+        message=message,
+        type=_first_text(value.get(name) for name in _TYPES),
+        code=_first_text(codes),
+        status=status,
+        raw=_raw_error(value),
+    )
+
+
+def _unwrap(value: Json) -> Json:
+    """Return the content of the envelopes around an error: `error`, and the array of Gemini."""
+    while True:
+        if isinstance(value, list) and value:
+            value = value[0]
+        elif isinstance(value, dict) and isinstance(value.get("error"), dict | list) and value["error"]:
+            value = value["error"]
+        else:
+            return value
+
+
+def _message_inside(value: dict[str, Json]) -> str:
+    """Return the message of the first of several errors (FastAPI's `detail`)."""
+    inner = _unwrap(value.get("detail") or value.get("errors"))
+    return _first_text([inner, *(inner.get(name) for name in _MESSAGES)] if isinstance(inner, dict) else [inner])
+
+
+def _read_status(code: Json) -> int | None:
+    """Return the HTTP status in a code: a number, or its digits."""
+    if isinstance(code, str) and re.fullmatch(r"[45]\d\d", code, re.ASCII):
+        code = int(code)
+    return code if type(code) is int and 400 <= code < 600 else None
+
+
+def _raw_error(value: dict[str, Json]) -> str:
+    """Return the provider's own error, which OpenRouter repeats as text."""
+    metadata = value.get("metadata")
+    return _first_text([metadata.get("raw")]) if isinstance(metadata, dict) else ""
 
 
 def parse_retry_after(after: str | None, after_ms: str | None, now: float) -> float | None:
@@ -141,7 +216,7 @@ def _seconds_until(text: str, now: float) -> float | None:
 
 
 def _kind(status: int | None, details: ErrorDetails) -> str:
-    if status in _TOO_LONG_STATUSES and _TOO_LONG.search(details.message):
+    if status in _TOO_LONG_STATUSES and _TOO_LONG.search(f"{details.message} {details.raw}"):
         return "context_length_exceeded"
     if status in (500, 501) and _UNSUPPORTED.search(details.message):
         return "invalid_prompt"

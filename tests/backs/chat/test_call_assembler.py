@@ -8,6 +8,7 @@ from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.neutral import event as e
 from codexd.neutral.reply import fold
 from codexd.neutral.turn import ToolCall
+from tests.support.call_habits import habitual_calls
 from tests.support.chat_chunks import (
     DONE,
     TOKEN,
@@ -61,6 +62,14 @@ class FragmentTests(SynchronousTestCase):
         self.assertEqual(events[-1], e.Ended("tool_calls"))
         ids = [event.id for event in events if isinstance(event, e.CallOpened)]
         self.assertEqual(ids, [f"fc_{TOKEN}{at:04x}" for at in range(len(spoken))])
+
+    @settings.get_profile("many")
+    @given(habitual_calls())
+    def test_any_habit_gives_the_same_calls(self, habitual: tuple[list[ModelCall], list[Chunk]]) -> None:
+        spoken, chunks = habitual
+        events = translate(frames(*chunks, chunk({}, "tool_calls")) + DONE)
+        self.assertEqual(made(events), expected(spoken))
+        self.assertEqual(events[-1], e.Ended("tool_calls"))
 
     def test_arguments_are_streamed_once_name_and_id_are_known(self) -> None:
         events = answer(
@@ -116,8 +125,11 @@ class FragmentTests(SynchronousTestCase):
         self.assertEqual([name for _, name, _, _ in made(answer(*both))], ["get", "invented"])
 
     def test_equal_argument_fragments_are_no_repetition(self) -> None:
-        events = answer([entry(0, "c", name="get", arguments="{}")], [entry(0, arguments="{}")])
-        self.assertEqual(made(events), [(None, "get", "{}{}", "c")])
+        events = answer(
+            [entry(0, "c", name="get", arguments='{"a":')],
+            *([entry(0, arguments=text)] for text in ('{"b":', "{}", "}", "}")),
+        )
+        self.assertEqual(made(events), [(None, "get", '{"a":{"b":{}}}', "c")])
 
     def test_a_repeated_call_may_be_formatted_differently(self) -> None:
         streamed = [entry(0, "c", name="get", arguments='{"a": 1,')], [entry(0, arguments=' "b": 2}')]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +16,7 @@ from codexd.fronts.openai import CHAT
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
 from codexd.neutral.reply import Reply, fold
-from codexd.neutral.turn import Sampling, ToolChoice
+from codexd.neutral.turn import Reasoning, ReasoningOptions, Sampling, ToolChoice
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, TURN, calls, check_sentence, chunk, fragments, frames, translate
 from tests.support.chunking import chunkings
@@ -90,6 +90,31 @@ class TextTests(SynchronousTestCase):
         noted = [json.decode(one) for one in part.annotations]
         self.assertEqual(noted, [{"type": "url_citation", "url": "u", "start_index": 0, "end_index": 1}])
 
+    def test_an_annotation_before_its_text_is_added_at_the_end(self) -> None:
+        cited = {"type": "url_citation", "url_citation": {"url": "u", "start_index": 0, "end_index": 1}}
+        (part,) = said(chunk({"annotations": [cited]}), chunk({"content": "a"})).text_parts
+        self.assertEqual(len(part.annotations), 1)
+
+    def test_sources_beside_the_text_become_citations_where_the_text_refers_to_them(self) -> None:
+        sources = {"citations": ["https://a", {"url": "https://b", "title": "B"}, "https://a", 7]}
+        cited = {"type": "url_citation", "url_citation": {"url": "https://c", "start_index": 0, "end_index": 1}}
+        (part,) = said(
+            chunk({"content": "x[2]"}, citations=["https://z"]), chunk({"annotations": [cited]}), chunk({}, **sources)
+        ).text_parts
+        found = [json.decode(one) for one in part.annotations]
+        self.assertEqual(
+            [(one["url"], one.get("title"), one["start_index"], one["end_index"]) for one in found],
+            [("https://c", None, 0, 1), ("https://a", "", 4, 4), ("https://b", "B", 1, 4)],
+        )
+
+    def test_reasoning_is_a_summary_for_clients_that_request_one(self) -> None:
+        thinking = frames(chunk({"reasoning": "hm"}), chunk({"content": "so"})) + END
+        for summary, is_summary in (("auto", True), ("detailed", True), ("none", False), (None, False)):
+            asked = evolve(TURN, reasoning=ReasoningOptions(summary=summary))
+            item = fold(translate(thinking, turn=asked)).items[0]
+            assert isinstance(item, Reasoning)
+            self.assertEqual((item.summary, item.content), (("hm",), ()) if is_summary else ((), ("hm",)))
+
     def test_log_probabilities_are_passed_on_if_requested(self) -> None:
         entries = [{"token": "a", "logprob": -1.5, "bytes": [97], "top_logprobs": []}]
         one = chunk({"content": "a"})
@@ -100,9 +125,9 @@ class TextTests(SynchronousTestCase):
         (part,) = fold(translate(frames(one) + END)).text_parts
         self.assertIsNone(part.logprobs)
 
-    def test_other_choices_are_ignored(self) -> None:
-        other = {"choices": [{"index": 1, "delta": {"content": "x"}}]}
-        self.assertEqual(said(other, chunk({"content": "a"})).text, "a")
+    def test_all_choices_are_the_one_answer_that_was_requested(self) -> None:
+        other = {"choices": [{"index": 1, "delta": {"content": "a"}}]}
+        self.assertEqual(said(other, chunk({"content": "b"})).text, "ab")
 
 
 class EndTests(SynchronousTestCase):
@@ -118,6 +143,44 @@ class EndTests(SynchronousTestCase):
             events = translate(HELLO + frames(chunk({}, reason)) + DONE)
             self.assertEqual(events[-1], e.Ended(finish), reason)  # type: ignore[arg-type]
             self.assertEqual(fold(events).items[0].complete, finish == "stop", reason)
+
+    def test_a_finish_reason_that_nobody_knows_is_a_failure_at_once(self) -> None:
+        events = translate(HELLO + frames(chunk({}, "abort"), chunk({"content": "?"}), chunk({}, "stop")) + DONE)
+        self.assertEqual((failure(events), fold(events).text), ("model_failed", "Hello"))
+        self.assertEqual(len(translate(frames(chunk({"content": "Hel"}, "abort")))), 1)
+
+    def test_a_cut_is_not_undone_by_another_finish_reason(self) -> None:
+        for reasons in (("length", "stop"), ("stop", "length")):
+            both = [{"index": at, "delta": {}, "finish_reason": reason} for at, reason in enumerate(reasons)]
+            self.assertEqual(translate(HELLO + frames({"choices": both}) + DONE)[-1], e.Ended("length"))
+            self.assertEqual(translate(HELLO + frames(*(chunk({}, one) for one in reasons)))[-1], e.Ended("length"))
+
+    def test_a_call_that_was_cut_is_never_complete(self) -> None:
+        for reason, arguments in (
+            ("tool_calls", '{"a": "}'),
+            ("stop", '{"a": [1, 2'),
+            ("stop", "{"),
+            ("eos", '{"a":"\\'),
+        ):
+            call = chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "ha", "arguments": arguments}}]})
+            events = translate(frames(call, chunk({}, reason)) + DONE)
+            self.assertEqual((events[-1], fold(events).calls[0].complete), (e.Ended("length"), False))
+            self.assertEqual(failure(translate(frames(call) + DONE)), "stream_cut")
+
+    def test_invalid_arguments_that_have_an_end_were_not_cut(self) -> None:
+        for arguments in ('{"a": 1,}', "Oslo", '"Oslo', "{'a': 1}", "}{}"):
+            call = chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "ha", "arguments": arguments}}]})
+            self.assertEqual(translate(frames(call) + END)[-1], e.Ended("tool_calls"), arguments)
+
+    def test_calls_that_are_announced_must_come(self) -> None:
+        self.assertEqual(
+            failure(translate(frames(chunk({"reasoning": "hm"}), chunk({}, "tool_calls")) + DONE)), "model_failed"
+        )
+        self.assertEqual(translate(HELLO + frames(chunk({}, "tool_calls")) + DONE)[-1], e.Ended("stop"))
+
+    def test_done_without_a_finish_reason_ends_an_answer_but_no_reasoning(self) -> None:
+        self.assertEqual(translate(HELLO + DONE)[-1], e.Ended("stop"))
+        self.assertEqual(failure(translate(frames(chunk({"reasoning": "hm"})) + DONE)), "stream_cut")
 
     def test_a_response_with_calls_ends_with_tool_calls_whatever_the_finish_reason(self) -> None:
         call = chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "ha", "arguments": "{}"}}]})
@@ -162,6 +225,13 @@ class EndTests(SynchronousTestCase):
         for last in (chunk({}, "stop", usage=USAGE), in_choice, chunk({}, "stop", x_groq={"usage": USAGE})):
             self.assertEqual(fold(translate(HELLO + frames(last) + DONE)).usage, COUNTED)
 
+    def test_a_later_usage_without_details_keeps_those_of_an_earlier_one(self) -> None:
+        plain = {"prompt_tokens": 7, "completion_tokens": 4}
+        counted = fold(translate(HELLO + frames(chunk({}, "stop", usage=USAGE), {"choices": [], "usage": plain}))).usage
+        self.assertEqual(counted, evolve(COUNTED, output_tokens=4))
+        fewer = fold(translate(HELLO + frames(chunk({}, "stop", usage=USAGE), {"usage": {"prompt_tokens": 1}}))).usage
+        self.assertEqual(counted and fewer, e.Usage(input_tokens=1, cached_tokens=1, output_tokens=3))
+
     def test_missing_usage_is_estimated(self) -> None:
         for usage in (None, {}, {"prompt_tokens": "7"}, []):
             counted = fold(translate(HELLO + frames(chunk({}, "stop", usage=usage)) + DONE)).usage
@@ -177,6 +247,30 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(failure(translate(b"event: error\ndata: boom\n\n")), "model_failed")
         inside = {"choices": [{"index": 0, "delta": {}, "error": {"code": 429, "message": "x"}}]}
         self.assertEqual(failure(translate(frames(inside))), "rate_limited")
+
+    def test_an_error_in_other_words_is_an_error(self) -> None:
+        for body in (
+            {"choices": None, "error_message": "boom"},
+            {"base_resp": {"status_code": 1000, "status_msg": "boom"}},
+            {"code": "InternalError", "message": "boom"},
+            {"code": 500, "msg": "boom"},
+            {"type": "error", "message": "boom"},
+            {"detail": [{"msg": "boom"}]},
+            {"errors": ["boom"]},
+        ):
+            for data in (frames(body), json.encode(body), json.encode([{"error": body}])):
+                self.assertEqual(failure(translate(data)), "model_failed", data)
+        self.assertEqual(failure(translate(b'event: error\ndata: {"message":"boom","code":429}\n\n')), "rate_limited")
+
+    def test_what_only_resembles_an_error_is_none(self) -> None:
+        for body in (
+            {"code": 0, "message": "ok", "base_resp": {"status_code": 0, "status_msg": ""}},
+            {"status": "in_progress", "message": "queued", "error": None, "detail": None},
+            {"type": "ping"},
+            {"message": "hi"},
+            {"error": {}, "errors": []},
+        ):
+            self.assertEqual(translate(frames(body) + HELLO + END), translate(HELLO + END), body)
 
     def test_an_error_before_any_output_is_the_only_event(self) -> None:
         events = translate(frames(chunk({"role": "assistant", "content": ""}), {"error": "no"}))
@@ -223,6 +317,11 @@ class DocumentTests(SynchronousTestCase):
         long = {"error": {"message": "maximum context length is 10 tokens", "code": 400}}
         self.assertEqual(failure(translate(json.encode(long))), "context_length_exceeded")
 
+    def test_a_document_may_be_in_an_array_or_begin_with_a_byte_order_mark(self) -> None:
+        document = self.whole({"content": "a"})
+        for form in (b"[" + document + b"]", b"\xef\xbb\xbf" + document, b"\n " + document):
+            self.assertEqual(translate(*(form[at : at + 1] for at in range(len(form)))), translate(document))
+
     def test_half_a_document_is_a_failure(self) -> None:
         self.assertEqual(failure(translate(self.whole({"content": "a"})[:-2])), "model_failed")
 
@@ -252,15 +351,23 @@ class LawTests(SynchronousTestCase):
         exchange = DecodedChatRequest(turn=TURN, output_options=ChatOutputOptions(include_usage=True), stream=True)
         encoder = build_folding_encoder(exchange, STAMP)
         stream = encode_stream(CHAT, encoder, ((0, event) for event in answer))
-        spoken, reply = fold(answer), fold(translate(stream))
+        spoken = fold(answer)
+        assume(spoken.finish != "tool_calls" or spoken.calls or spoken.text)
+        # An empty object before other arguments is a placeholder.
+        assume(not any(call.arguments.lstrip().startswith("{}") for call in spoken.calls))
+        reply = fold(translate(stream))
         message = json.decode(exchange.render((spoken,), STAMP))["choices"][0]["message"]
         if spoken.finish in ("length", "content_filter"):
             self.assertEqual(reply.finish, spoken.finish)
         self.assertEqual(reply.text, spoken.text)
         self.assertEqual("".join(reply.reasoning), message.get("reasoning_content") or "")
+        was_cut = spoken.finish in ("length", "content_filter")
         self.assertEqual(
             [(call.call_id, call.name, call.arguments) for call in reply.calls],
-            [(call.call_id, call.name, call.arguments) for call in spoken.calls],
+            [
+                (call.call_id, call.name, call.arguments if was_cut or call.arguments.strip() else "{}")
+                for call in spoken.calls
+            ],
         )
         if spoken.usage is not None and spoken.usage.total_tokens:
             counted = evolve(spoken.usage, estimated=False)
