@@ -20,7 +20,7 @@ from twisted.python.usage import UsageError
 from codexd import __version__
 from codexd.codex_home import find_codex_binary, find_codex_home
 from codexd.configuration import ConfigurationError
-from codexd.configuration.reference import render_example, render_markdown
+from codexd.configuration.reference import render_example, render_markdown, render_presets
 from codexd.options import Options
 from codexd.settings import Codex
 
@@ -29,7 +29,8 @@ Usage: codexd COMMAND [options]
 
   serve [options]         run the daemon in the foreground: twistd --nodaemon codexd
   check-config [options]  check the settings and print them (same options as serve)
-  settings [--markdown]   print a configuration file that explains every setting, or the manual's tables
+  settings [--markdown]   print a configuration file that explains every setting, or the manual's tables;
+                          --presets prints the defaults of the kinds of upstreams
   new-key                 print a new API key
   login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
   logout [options]        log Codex out there
@@ -141,7 +142,8 @@ def _codex_version(codex: Codex) -> str:
 
 
 def _settings(rest: Sequence[str], context: ProcessContext) -> None:
-    print(render_markdown() if "--markdown" in rest else render_example(), end="")
+    forms = {"--markdown": render_markdown, "--presets": render_presets}
+    print(next((render for flag, render in forms.items() if flag in rest), render_example)(), end="")
 
 
 def _new_key(rest: Sequence[str], context: ProcessContext) -> None:

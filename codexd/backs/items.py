@@ -32,6 +32,7 @@ from codexd.neutral.turn import (
 )
 from codexd.wire import json
 from codexd.wire.json import Json
+from codexd.wire.provider_state import is_state
 
 ROLES: Final = {"system": "developer", "developer": "developer", "user": "user", "assistant": "assistant"}
 
@@ -75,10 +76,14 @@ def _encode_message(item: Message, names: ChildNames) -> Json:
 
 
 def _encode_reasoning(item: Reasoning, names: ChildNames) -> Json:
-    """Encode a provider's reasoning; omit a chat client's, which has neither id nor encrypted content."""
-    if item.id is None and item.encrypted is None:
+    """Encode a provider's reasoning; omit a chat client's, which has neither id nor encrypted content.
+
+    The state of a Chat server in it is not sent: no other provider can decrypt it.
+    """
+    encrypted = None if is_state(item.encrypted) else item.encrypted
+    if item.id is None and encrypted is None:
         return None
-    if not item.summary and not item.encrypted and not item.content:
+    if not item.summary and not encrypted and not item.content:
         return None
     raw: dict[str, Json] = {
         "type": "reasoning",
@@ -86,8 +91,8 @@ def _encode_reasoning(item: Reasoning, names: ChildNames) -> Json:
     }
     if item.content:
         raw["content"] = [{"type": "reasoning_text", "text": text} for text in item.content]
-    if item.encrypted is not None:
-        raw["encrypted_content"] = item.encrypted
+    if encrypted is not None:
+        raw["encrypted_content"] = encrypted
     return raw
 
 

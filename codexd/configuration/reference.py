@@ -1,4 +1,4 @@
-"""Renders the settings: an example TOML file, the tables of the manual, the settings in effect."""
+"""Renders the settings: an example TOML file, the tables of the manual, the presets, the settings in effect."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -11,6 +11,7 @@ from attrs import NOTHING, AttrsInstance, fields
 from codexd.configuration import LoadedSettings
 from codexd.configuration.registry import Setting, describe_type, list_settings, list_table_settings
 from codexd.settings import Settings
+from codexd.settings.upstream_presets import PRESETS
 from codexd.wire import json
 
 _REDACTED = "***"
@@ -36,6 +37,25 @@ def render_markdown() -> str:
         rows = _markdown_table(list_table_settings(setting))
         sections.append(f"### `[[{setting.key}]]`\n\n{_sentence(setting)}\n\n{rows}")
     return "\n\n".join(sections) + "\n"
+
+
+def render_presets() -> str:
+    """Render the table of the defaults that each `kind` of upstream gives other values, in Markdown."""
+    (upstream,) = (setting for setting in _lists() if setting.key == "upstream")
+    lines = [("Setting", "Default", "Values of the presets"), ("---",) * 3]
+    for setting in list_table_settings(upstream):
+        kinds: dict[str, list[str]] = {}
+        for kind, preset in PRESETS.items():
+            if setting.name in preset:
+                kinds.setdefault(_preset_value(preset[setting.name]), []).append(kind)
+        if kinds:
+            values = "; ".join(f"{', '.join(names)}: `{value}`" for value, names in kinds.items())
+            lines.append((f"`{setting.name}`", f"`{format_value(setting.default)}`", values))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _preset_value(value: object) -> str:
+    return format_value(tuple(value) if isinstance(value, list) else value)
 
 
 def render_effective(loaded: LoadedSettings) -> str:

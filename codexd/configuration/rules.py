@@ -13,6 +13,9 @@ _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _ADDRESS: Final = re.compile(rf"https?://{_HOST}(?::\d{{1,5}})?(?:/[^\s?#@]*)?", re.IGNORECASE)
 _PROXY: Final = re.compile(rf"http://{_HOST}:\d{{1,5}}/?", re.IGNORECASE)
+_RENAMED: Final = re.compile(r"[A-Za-z0-9_]+=[A-Za-z0-9_]+")
+_EFFORT_NAME: Final = re.compile(r"[a-z]+=[A-Za-z0-9_.-]*")
+_API_VERSION: Final = re.compile(r"[A-Za-z0-9._-]+")
 _KEYED_MODE: Final = re.compile(r"[0-9a-f]{12}=(openai-json|obsidian-xml)")
 
 
@@ -119,6 +122,19 @@ def _check_upstream_addresses(settings: Settings) -> Iterator[str]:
             yield f"{where}: retry_initial_seconds must not exceed retry_max_seconds"
 
 
+def _check_upstream_names_of_fields(settings: Settings) -> Iterator[str]:
+    for upstream in settings.upstream:
+        where = f"upstream {upstream.name!r}"
+        for place, entry in enumerate(upstream.rename_fields):
+            if not _RENAMED.fullmatch(entry):
+                yield f"{where}: rename_fields[{place}] must be name=upstream-name"
+        for place, entry in enumerate(upstream.effort_names):
+            if not _EFFORT_NAME.fullmatch(entry):
+                yield f"{where}: effort_names[{place}] must be effort=upstream-name, or effort= to send none"
+        if upstream.api_version is not None and not _API_VERSION.fullmatch(upstream.api_version):
+            yield f"{where}: api_version may contain only letters, digits, '.', '_' and '-'"
+
+
 def _check_images(settings: Settings) -> Iterator[str]:
     for place, entry in enumerate(settings.images.allow_private):
         try:
@@ -156,6 +172,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _check_alias_targets,
     _check_upstream_names,
     _check_upstream_addresses,
+    _check_upstream_names_of_fields,
     _check_images,
     _check_key_output_modes,
 )

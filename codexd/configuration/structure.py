@@ -11,6 +11,7 @@ from cattrs.gen import make_dict_structure_fn
 from codexd.configuration.registry import describe_type, get_range
 from codexd.configuration.sources import ConfigurationError, Override, suggest
 from codexd.settings import Settings
+from codexd.settings.upstream_presets import apply_preset
 
 Hook = Callable[[Any, Any], Any]
 
@@ -49,8 +50,15 @@ def _build_tree(overrides: Iterable[Override]) -> dict[str, Any]:
         if dot:
             tree.setdefault(table, {})[name] = override.value
         else:
-            tree[table] = override.value
+            tree[table] = _add_presets(override.value) if override.key == "upstream" else override.value
     return tree
+
+
+def _add_presets(upstreams: Any) -> Any:
+    """Add the values of its preset to each upstream's table; a value of another shape is returned unchanged."""
+    if not isinstance(upstreams, list):
+        return upstreams
+    return [apply_preset(one) if isinstance(one, dict) else one for one in upstreams]
 
 
 def _format_origin(path: str, origins: Mapping[str, str]) -> str:

@@ -207,7 +207,7 @@ def parse_body(data: bytes) -> Fields:
     if type(value) is not dict:
         message = f"The body must be a JSON object, but it is {_KINDS[type(value)]}."
         raise FaultError(fault("wrong_type", message))
-    if _nests_deeper(value, MAX_DEPTH):
+    if json.nests_deeper(value, MAX_DEPTH):
         raise FaultError(fault("wrong_value", f"The body nests deeper than {MAX_DEPTH} levels."))
     return Fields(value)
 
@@ -215,18 +215,3 @@ def parse_body(data: bytes) -> Fields:
 def _is_set(value: json.Json) -> bool:
     """Return whether a field has an effect: null and false are the same as absent."""
     return value is not None and value is not False
-
-
-def _nests_deeper(value: json.Json, limit: int) -> bool:
-    """Return whether a value nests deeper than `limit`; it walks level by level, without recursion."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if type(node) is dict else node)
-            if type(child) in (dict, list)
-        ]
-        if not level:
-            return False
-    return True

@@ -88,10 +88,15 @@ class MessageClosed:
 
 @frozen
 class ReasoningOpened:
-    """Opens a reasoning item."""
+    """Opens a reasoning item.
+
+    `is_state`: it has no text, only the state of a Chat server (`codexd.wire.provider_state`). It opens before
+    the calls that it belongs to close, so that a limit of calls does not lose it.
+    """
 
     index: int
     id: str
+    is_state: bool = False
 
 
 @frozen
@@ -114,7 +119,10 @@ class ThoughtDelta:
 
 @frozen
 class ReasoningClosed:
-    """Closes a reasoning item; `encrypted` is the encrypted content that clients send back."""
+    """Closes a reasoning item; `encrypted` is the encrypted content that clients send back.
+
+    For an item with `is_state` it is the state.
+    """
 
     index: int
     encrypted: str | None = None
@@ -123,7 +131,11 @@ class ReasoningClosed:
 
 @frozen(kw_only=True)
 class CallOpened:
-    """Opens a call of one of the client's tools."""
+    """Opens a call of one of the client's tools.
+
+    `state` is a JSON object of opaque state that came with the call. The reasoning item that ends the answer
+    contains it, too; it is here only for streams that show it with the call.
+    """
 
     index: int
     id: str
@@ -131,6 +143,7 @@ class CallOpened:
     name: str
     kind: CallKind = "function"
     namespace: str | None = None
+    state: JsonText | None = None
 
 
 @frozen

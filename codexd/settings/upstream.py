@@ -1,10 +1,33 @@
 """Settings of an upstream server."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import frozen
 
 from codexd.settings.ranges import Bytes, Count, Limit, Seconds
+
+Kind = Literal[
+    "other",
+    "ollama",
+    "vllm",
+    "llama.cpp",
+    "deepseek",
+    "openrouter",
+    "mistral",
+    "gemini",
+    "azure",
+    "openai",
+]
+"""The servers that have a preset (`codexd.settings.upstream_presets`), and `other`, which has none."""
+
+STATE_FIELDS: Final = (
+    "extra_content",
+    "reasoning_details",
+    "reasoning_opaque",
+    "thinking_blocks",
+    "thought_signature",
+)
+"""The fields in which servers return a model's state: Gemini, OpenRouter, GitHub Copilot, LiteLLM and others."""
 
 
 @frozen(kw_only=True)
@@ -13,6 +36,8 @@ class Upstream:
 
     Attributes:
         name: the name of the upstream in the log, the metrics and the aliases.
+        kind: what the server is. It gives some of the settings below other defaults, which docs/servers.md
+            lists and `codexd check-config` prints; each can still be set.
         base_url: the base URL including the version, such as `http://127.0.0.1:11434/v1`.
         key_env: the environment variable that contains its API key.
         key_file: a file whose only line is its API key.
@@ -25,18 +50,36 @@ class Upstream:
         omit_fields: request fields that it does not support; they are never sent and are listed in
             `x-codexd-ignored`.
         token_limit_field: the name of its request field for the limit of output tokens.
+        rename_fields: request fields that it knows by other names, each `name=upstream-name`.
+        stream_options: it supports `stream_options`, which request the usage; otherwise the usage is estimated
+            unless it is sent anyway.
         developer_role: it supports the role `developer`; otherwise such messages are sent as `system`.
+        system_messages: `merged` sends the instructions and all system and developer messages as one message
+            at the beginning; `separate` sends each in its place.
+        merge_messages: send consecutive messages of the same role as one, for chat templates that reject them.
         tools: it supports tools; otherwise they are described in the prompt and calls are parsed from the
             text.
         custom_tools: it supports custom tools; otherwise they are sent as functions with one text argument.
-        reasoning_field: the message field in which it expects the reasoning of earlier responses; `none`
-            omits it.
+        tool_call_ids: the form of the ids of tool calls; `9-alphanumeric` replaces other ids by nine letters
+            and digits.
+        strict: it supports `strict` in functions and JSON schemas; otherwise it is not sent.
+        effort_form: the request field of the reasoning effort. `thinking` sends `reasoning_effort` and
+            `thinking: {type}`, `chat_template_kwargs` sends `reasoning_effort` and `enable_thinking` in that
+            field; both switch reasoning off for the effort `none`. `none` sends no effort.
+        effort_names: the efforts that it knows by other names, each `effort=upstream-name`; an effort without
+            a name after `=` is not sent.
+        reasoning_field: the message field in which it expects the reasoning of earlier responses;
+            `thinking_part` is a part of `content`, and `none` omits the reasoning.
+        state_fields: the fields of messages and tool calls that contain state of the model; codexd passes them
+            to the client unchanged and sends them back.
         pass_through: endpoints whose requests are passed on to it unchanged: `moderations`; `images`
             (generations, edits, variations); `audio` (speech, transcriptions, translations).
         images: it supports images.
         inline_images: fetch images by URL for it and send them inline (`[images]`); otherwise it gets the URL.
         audio: it supports audio.
         files: it supports files; otherwise text files are sent as text and other files are refused.
+        key_header: the request header of the API key; `authorization` sends it as a bearer token.
+        api_version: the value of the query parameter `api-version`. Default: none is sent.
         connect_seconds: the timeout of a connection attempt.
         first_event_seconds: the maximum time until it starts to respond.
         idle_seconds: the maximum time between two events of a running response, keep-alives not counted.
@@ -58,6 +101,7 @@ class Upstream:
 
     name: str
     base_url: str
+    kind: Kind = "other"
     key_env: str | None = None
     key_file: str | None = None
     prefix: str = ""
@@ -66,15 +110,28 @@ class Upstream:
     pass_unknown_fields: bool = False
     omit_fields: tuple[str, ...] = ()
     token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105
+    rename_fields: tuple[str, ...] = ()
+    stream_options: bool = True
     developer_role: bool = False
+    system_messages: Literal["merged", "separate"] = "merged"
+    merge_messages: bool = False
     tools: bool = True
     custom_tools: bool = False
-    reasoning_field: Literal["none", "reasoning_content", "reasoning"] = "none"
+    tool_call_ids: Literal["any", "9-alphanumeric"] = "any"
+    strict: bool = True
+    effort_form: Literal["reasoning_effort", "reasoning", "thinking", "chat_template_kwargs", "none"] = (
+        "reasoning_effort"
+    )
+    effort_names: tuple[str, ...] = ()
+    reasoning_field: Literal["none", "reasoning_content", "reasoning", "thinking_part"] = "none"
+    state_fields: tuple[str, ...] = STATE_FIELDS
     pass_through: tuple[Literal["moderations", "images", "audio"], ...] = ()
     images: bool = True
     inline_images: bool = False
     audio: bool = False
     files: bool = False
+    key_header: Literal["authorization", "api-key"] = "authorization"
+    api_version: str | None = None
     connect_seconds: Seconds = 10.0
     first_event_seconds: Seconds = 300.0
     idle_seconds: Seconds = 120.0

@@ -76,7 +76,9 @@ class CallLimiter:
         return self._numbering.renumber(event)
 
     def _open_item(self, event: e.Opened) -> list[e.Event]:
-        return [] if self.is_closed else [self._numbering.open(event)]
+        """Pass on an item; after the end only the state of the model, which the calls need in the next request."""
+        is_state = isinstance(event, e.ReasoningOpened) and event.is_state
+        return [self._numbering.open(event)] if is_state or not self.is_closed else []
 
     def _open_call(self, event: e.CallOpened) -> list[e.Event]:
         if self.is_closed or 0 < self._limits.max_calls <= self.calls:

@@ -317,12 +317,26 @@ def build_capabilities(settings: Upstream) -> ServerCapabilities:
     """Build the capabilities of an upstream from its settings: the Chat Completions features it supports."""
     return ServerCapabilities(
         token_limit=settings.token_limit_field,
+        rename=_parse_pairs(settings.rename_fields),
+        stream_options=settings.stream_options,
         developer_role=settings.developer_role,
+        merge_system=settings.system_messages == "merged",
+        merge_messages=settings.merge_messages,
         custom_tools=settings.custom_tools,
+        short_call_ids=settings.tool_call_ids == "9-alphanumeric",
+        strict=settings.strict,
+        effort_form=settings.effort_form,
+        effort_names=_parse_pairs(settings.effort_names),
         reasoning=settings.reasoning_field,
+        state=settings.state_fields,
         images=settings.images,
         audio=settings.audio,
         files=settings.files,
         pass_unknown=settings.pass_unknown_fields,
         omit=settings.omit_fields,
     )
+
+
+def _parse_pairs(entries: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Parse entries of the form `name=upstream-name`."""
+    return tuple((name, other) for name, _, other in (entry.partition("=") for entry in entries))

@@ -90,6 +90,8 @@ class UpstreamClient:
         clock: the reactor, so that treq does not import the global one.
         pool: the connection pool that `close` closes.
         reads: dispatches the reads of the connections.
+        key_header: the header of the key; only `authorization` has a scheme before it.
+        api_version: the query parameter `api-version` of every request; None sends none.
 
     Attributes:
         reads: dispatches the reads of the connections.
@@ -103,10 +105,14 @@ class UpstreamClient:
         clock: Any,
         pool: HTTPConnectionPool | None = None,
         reads: ReadDispatcher | None = None,
+        *,
+        key_header: str = "authorization",
+        api_version: str | None = None,
     ) -> None:
         self.reads = reads or ReadDispatcher()
         self._agent = agent
         self._base_url = EncodedURL.from_text(base_url.rstrip("/")).to_uri().to_text()
+        self._query = "" if api_version is None else f"?api-version={api_version}"
         self._urls: dict[str, EncodedURL] = {}
         self._clock = clock
         self._pool = pool
@@ -116,7 +122,8 @@ class UpstreamClient:
             b"user-agent": [f"codexd/{__version__}".encode()],
         }
         if key is not None:
-            headers[b"authorization"] = [b"Bearer " + key.encode("ascii")]
+            scheme = b"Bearer " if key_header == "authorization" else b""
+            headers[key_header.encode("ascii")] = [scheme + key.encode("ascii")]
         self._headers = Headers(headers)
 
     @classmethod
@@ -146,7 +153,16 @@ class UpstreamClient:
             agent = ProxyAgent(endpoints.endpointForURI(proxy), reactor, pool)
         else:
             agent = Agent.usingEndpointFactory(reactor, endpoints, pool)
-        return cls(agent, settings.base_url, key, reactor, pool, reads)
+        return cls(
+            agent,
+            settings.base_url,
+            key,
+            reactor,
+            pool,
+            reads,
+            key_header=settings.key_header,
+            api_version=settings.api_version,
+        )
 
     def request(
         self,
@@ -189,7 +205,7 @@ class UpstreamClient:
 
     def _url(self, path: str) -> EncodedURL:
         if path not in self._urls:
-            self._urls[path] = _EncodedURL.from_text(f"{self._base_url}/{path}")
+            self._urls[path] = _EncodedURL.from_text(f"{self._base_url}/{path}{self._query}")
         return self._urls[path]
 
     async def close(self) -> None:

@@ -260,6 +260,11 @@ class UpstreamTurn:
     def _send_events(self, events: list[Event]) -> None:
         last = events[-1] if events else None
         if isinstance(last, Ended | Failed):
+            if self._translator.state_dropped:
+                self._log.warn(
+                    "Request {id}: the state of the model in the response is too large and was dropped",
+                    id=self._context.id,
+                )
             self._close(last.fault.kind if isinstance(last, Failed) else None)
             self._release_connection(reusable=isinstance(last, Ended))
         for event in events:

@@ -110,3 +110,18 @@ def encode_canonical(value: Json) -> bytes:
 def fragment(text: str | bytes) -> orjson.Fragment:
     """Wrap encoded JSON text, so that `encode` embeds it unchanged."""
     return orjson.Fragment(text)
+
+
+def nests_deeper(value: Json, limit: int) -> bool:
+    """Return whether a value nests deeper than `limit`; it walks level by level, without recursion."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in (dict, list)
+        ]
+        if not level:
+            return False
+    return True

@@ -32,6 +32,7 @@ from codexd.neutral.turn import (
 )
 from codexd.wire import json
 from codexd.wire.json import Json
+from codexd.wire.provider_state import ProviderState, encode_state
 
 ROLES: dict[Role, str] = {
     "system": "developer",
@@ -164,6 +165,14 @@ class FileTests(SynchronousTestCase):
         ):
             refused = self.assertRaises(FaultError, show, FilePart(data))
             self.assertEqual((refused.fault.kind, refused.fault.param), (kind, "input_file"))
+
+
+class StateTests(SynchronousTestCase):
+    def test_the_state_of_an_upstreams_model_is_not_sent(self) -> None:
+        state = encode_state(ProviderState({"reasoning_opaque": "x"}, {}))
+        self.assertEqual(encode_items((Reasoning(encrypted=state, id="rs_1"),)), ())
+        shown = raw(Reasoning(encrypted=state, id="rs_1", content=("hm",)))
+        self.assertNotIn("encrypted_content", shown)
 
 
 class CallTests(SynchronousTestCase):

@@ -5,11 +5,12 @@ servers of different abilities, all of them the scripted model's Chat Completion
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from codexd.settings import Codex, ModelAlias, Models, Settings, Tools, Upstream
+from codexd.settings.upstream_presets import PRESETS
 from tests.parity.scenario import Place
 
 _VERY_LONG_SECONDS: Final = 3600.0
@@ -68,6 +69,11 @@ _ALIASES: Final = (
 )
 
 
+def _preset(kind: str) -> dict[str, Any]:
+    """Return the settings of a preset, as the configuration loads them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in PRESETS[kind].items()}
+
+
 def _build_upstreams(provider_url: str) -> tuple[Upstream, ...]:
     """Return upstreams of every kind; only `patient` has retries, and only `tired` a circuit breaker."""
     usual = Upstream(name="usual", base_url=provider_url, retries=0, breaker_failures=10**6)
@@ -85,6 +91,7 @@ def _build_upstreams(provider_url: str) -> tuple[Upstream, ...]:
             audio=True,
             files=True,
         ),
+        evolve(usual, name="strict", prefix="strict/", **_preset("mistral")),
         evolve(usual, name="poor", prefix="poor/", tools=False, images=False, omit_fields=("seed", "stop")),
         evolve(usual, name="patient", prefix="patient/", retries=2, retry_initial_seconds=0.001),
         evolve(usual, name="tired", prefix="tired/", breaker_failures=1, breaker_seconds=_VERY_LONG_SECONDS),

@@ -109,7 +109,16 @@ class UpstreamHarness:
         self.connections: list[FakeConnection] = []
         pool, reads = HTTPConnectionPool(self.clock), ReadDispatcher()
         agent = Agent.usingEndpointFactory(self.clock, _Endpoints(self.clock, reads), pool)
-        self.client = UpstreamClient(agent, settings.base_url, key, self.clock, pool, reads)
+        self.client = UpstreamClient(
+            agent,
+            settings.base_url,
+            key,
+            self.clock,
+            pool,
+            reads,
+            key_header=settings.key_header,
+            api_version=settings.api_version,
+        )
         self.backend = UpstreamBackend(
             settings, self.client, self.clock, self.metrics, lambda: 0.0, lambda: 1445412480.0
         )

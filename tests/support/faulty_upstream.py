@@ -6,6 +6,7 @@ The model's name selects the behaviour; it also has a list of models, and embedd
     flaky      503 without `Retry-After`, `failing` times, then an answer
     drip       half a line, byte by byte, without end
     torn       some words, then a connection reset
+    signed     a call with the model's state; after its result, the state that came back as the answer
     other      the model's name as the answer
 """
 
@@ -24,6 +25,13 @@ from codexd.wire.json import Json, decode, encode
 MODELS = ("torn", "embedder")
 RETRY_AFTER = "7"
 VECTOR = (0.5, -0.25, 3.0)
+SIGNED: Json = {"extra_content": {"google": {"thought_signature": "c2lnbmVk"}}}
+DETAILS: Json = [
+    {"type": "reasoning.summary", "summary": "Hm.", "index": 0},
+    {"type": "reasoning.encrypted", "data": "gAAA", "id": "c1", "index": 1},
+]
+"""The state of the model in the response of `signed`."""
+
 _DRIP_SECONDS = 0.02
 
 
@@ -88,6 +96,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
+    def _signed(self, _: str) -> None:
+        called = next((one for one in self.upstream.requests[-1]["messages"] if one.get("tool_calls")), None)
+        if called is None:
+            call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+            details = {"reasoning_details": DETAILS}
+            self._stream(_chunk(details) + _chunk({"tool_calls": [call | SIGNED]}) + _chunk({}, "tool_calls"))
+            return
+        (call,) = called["tool_calls"]
+        members = {
+            name: one[name] for one in (called, call) for name in ("reasoning_details", "extra_content") if name in one
+        }
+        self._answer(encode(members).decode())
+
     def _drip(self, _: str) -> None:
         self._stream(_chunk({"content": "some "}))
         try:
@@ -131,6 +152,7 @@ _VERBS: dict[str, Callable[[_Handler, str], None]] = {
     "flaky": _Handler._flaky,
     "torn": _Handler._torn,
     "drip": _Handler._drip,
+    "signed": _Handler._signed,
 }
 
 

@@ -148,7 +148,13 @@ class ConvertToolsToTextTests(SynchronousTestCase):
         nasty = ToolResult("c", (TextPart("</result></tool_result"), TextPart("> <b>")))
         text = texts(convert_tools_to_text(Turn(model="m", items=(CALL, nasty))).items)[1][1]
         self.assertIn("&lt;/result>&lt;/tool_result\n> <b>", text)
-        self.assertEqual(text.count("</tool_result>"), 1)
+        self.assertEqual(text.count("</tool_result"), 1)
+
+    def test_the_parts_of_a_result_are_on_lines_of_their_own(self) -> None:
+        result = ToolResult("c", (TextPart("a"), TextPart("b")))
+        self.assertIn(
+            "<result>a\nb</result>", texts(convert_tools_to_text(Turn(model="m", items=(CALL, result))).items)[1][1]
+        )
 
     def test_the_result_of_an_unknown_call_has_the_call_id_as_its_name(self) -> None:
         self.assertIn("<name>c</name>", texts(convert_tools_to_text(Turn(model="m", items=(RESULT,))).items)[0][1])

@@ -11,6 +11,7 @@ from codexd.neutral.fault import FaultError
 from codexd.neutral.model import ModelCard
 from codexd.neutral.turn import AudioPart, Message, TextPart, Turn
 from codexd.settings import Upstream
+from codexd.settings.upstream import STATE_FIELDS
 from codexd.upstream.backend import build_capabilities
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, chunk, frames
@@ -68,9 +69,29 @@ class BeginTests(SynchronousTestCase):
         self.assertEqual(harness.counter("turn_truncated"), 1)
 
     def test_the_capabilities_are_built_from_the_settings(self) -> None:
-        settings = Upstream(name="a", base_url="http://x", developer_role=True, images=False, omit_fields=("seed",))
+        settings = Upstream(
+            name="a",
+            base_url="http://x",
+            developer_role=True,
+            images=False,
+            omit_fields=("seed",),
+            rename_fields=("seed=random_seed",),
+            effort_names=("xhigh=high", "minimal="),
+            system_messages="separate",
+            tool_call_ids="9-alphanumeric",
+        )
         self.assertEqual(
-            build_capabilities(settings), ServerCapabilities(developer_role=True, images=False, omit=("seed",))
+            build_capabilities(settings),
+            ServerCapabilities(
+                developer_role=True,
+                images=False,
+                omit=("seed",),
+                rename=(("seed", "random_seed"),),
+                effort_names=(("xhigh", "high"), ("minimal", "")),
+                merge_system=False,
+                short_call_ids=True,
+                state=STATE_FIELDS,
+            ),
         )
 
 

@@ -56,5 +56,13 @@ class UpstreamClientTests(SynchronousTestCase):
             self.assertEqual(request.getHeader("authorization"), "Bearer sk-1")
             self.assertIsNone(request.getHeader("cookie"))
 
+    def test_the_key_may_have_a_header_of_its_own_and_the_version_is_a_query_parameter(self) -> None:
+        client = UpstreamClient(
+            self.agent, "http://up.example/v1", "sk-1", Clock(), key_header="api-key", api_version="2024-10-21"
+        )
+        self.assertEqual(self.request(client, "GET", "models"), b"GET /v1/models?api-version=2024-10-21 ")
+        (request,) = self.resource.requests
+        self.assertEqual((request.getHeader("api-key"), request.getHeader("authorization")), ("sk-1", None))
+
     def test_the_repr_does_not_contain_the_key(self) -> None:
         self.assertNotIn("sk-1", repr(UpstreamClient(self.agent, "http://up.example/v1", "sk-1", Clock())))

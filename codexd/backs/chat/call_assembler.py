@@ -15,12 +15,14 @@ from attrs import define, field
 
 from codexd.backs.chat.chunk_parts import ChunkToolCall
 from codexd.backs.chat.event_builder import ChatEventBuilder
+from codexd.backs.chat.state_buffer import StateBuffer
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.items import unwrap_custom_input
 from codexd.neutral.event import CallClosed, Event
 from codexd.neutral.turn import Tool
 from codexd.wire import json
 from codexd.wire.json import Json
+from codexd.wire.provider_state import encode_members
 
 _NO_ARGUMENTS: Final = "{}"
 _MAYBE_PLACEHOLDER: Final = re.compile(r"\s*(\{\s*\}\s*)?")
@@ -49,6 +51,8 @@ class _PartialCall:
         emitted: the number of fragments emitted.
         repeated: it arrived again as a whole.
         tool: the tool it calls, once opened.
+        call_id: its id as the client gets it, once opened.
+        state: the state of the model that it contains.
     """
 
     is_final: bool
@@ -64,6 +68,8 @@ class _PartialCall:
     emitted: int = 0
     repeated: bool = False
     tool: Tool | None = None
+    call_id: str = ""
+    state: StateBuffer = field(factory=StateBuffer)
 
     @property
     def arguments(self) -> str:
@@ -115,16 +121,20 @@ class CallAssembler:
         builder: emits the calls.
         names: the names of the offered tools.
         token: the part of generated call ids that identifies the response.
+        state_fields: the members of calls that contain state of the model.
 
     Attributes:
         has_nameless_call: a call ended without a name, so nobody can carry it out.
     """
 
-    def __init__(self, builder: ChatEventBuilder, names: ToolNames, token: str) -> None:
+    def __init__(
+        self, builder: ChatEventBuilder, names: ToolNames, token: str, state_fields: tuple[str, ...] = ()
+    ) -> None:
         self.has_nameless_call = False
         self._builder = builder
         self._names = names
         self._token = token
+        self._state_fields = state_fields
         self._calls: list[_PartialCall] = []
         self._by_place: dict[tuple[int, int], _PartialCall] = {}
         self._by_index: dict[int, _PartialCall] = {}
@@ -165,6 +175,11 @@ class CallAssembler:
                 events.append(CallClosed(call.index, not cut or json.is_valid(call.arguments)))
         return events
 
+    @property
+    def state(self) -> dict[str, dict[str, Json]]:
+        """The state of the model in the calls, by call id."""
+        return {call.call_id: call.state.build() for call in self._calls if call.state and call.call_id}
+
     # Which call a fragment belongs to.
 
     def _find(self, part: ChunkToolCall) -> _PartialCall | None:
@@ -174,10 +189,12 @@ class CallAssembler:
             if not _is_repetition(call, part):
                 return call
             if part.index is not None or part.id:
+                self._add_state(call, part)
                 return None
         repeated = self._find_repeated(part) if part.is_final else None
         if repeated is not None:
             repeated.repeated = True
+            self._add_state(repeated, part)
             return None
         return self._find_continued(part) or self._create(part)
 
@@ -259,6 +276,7 @@ class CallAssembler:
         if continued.has_placeholder and call.arguments.strip():
             continued.fragments.clear()
         continued.fragments += call.fragments
+        continued.state.add(call.state.build())
         call.joined_to = continued
         return continued
 
@@ -272,11 +290,17 @@ class CallAssembler:
         if part.name and call.index is None:
             call.name = self._join_name(call.name, part.name)
         call.is_custom = call.is_custom or part.is_custom
+        self._add_state(call, part)
         if part.arguments:
             if not call.emitted and part.arguments.strip() and call.has_placeholder:
                 call.fragments.clear()
             call.fragments.append(part.arguments)
             call.name_complete = bool(call.name)
+
+    def _add_state(self, call: _PartialCall, part: ChunkToolCall) -> None:
+        if part.state:
+            members = {name: value for name, value in part.state.items() if name in self._state_fields}
+            call.state.add(members, complete=part.is_final)
 
     def _join_name(self, known: str, more: str) -> str:
         """Join the parts of a name, unless the second is the name again."""
@@ -315,9 +339,10 @@ class CallAssembler:
             # The call of a tool that was not offered is passed on: the client sees what the model did.
             tool = Tool(name=call.name, kind="custom" if call.is_custom else "function")
         call.tool = tool
-        call_id = call.id if call.id and not call.id_is_taken else f"call_{self._token}{self._position:04x}"
+        call.call_id = call.id if call.id and not call.id_is_taken else f"call_{self._token}{self._position:04x}"
         self._position += 1
-        call.index, events = self._builder.open_call(call_id, tool.name, tool.kind, tool.namespace)
+        state = encode_members(call.state.build())
+        call.index, events = self._builder.open_call(call.call_id, tool.name, tool.kind, tool.namespace, state)
         return events
 
     def _emit_arguments(self, call: _PartialCall, complete: bool = False) -> list[Event]:

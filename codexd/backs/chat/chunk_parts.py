@@ -61,6 +61,7 @@ class ChunkToolCall:
         choice: the number of the choice it is in, in which the index counts.
         is_custom: it is the call of a custom tool.
         is_final: the message ends with this chunk, so the fragment may repeat a whole call.
+        state: its members that are not OpenAI's.
     """
 
     index: int | None = None
@@ -70,6 +71,15 @@ class ChunkToolCall:
     arguments: str = ""
     is_custom: bool = False
     is_final: bool = False
+    state: dict[str, Json] | None = None
+
+
+@frozen
+class ChunkState:
+    """The members of a message that are not OpenAI's; `complete` if they repeat those before them."""
+
+    members: dict[str, Json]
+    complete: bool = False
 
 
 @frozen
@@ -120,6 +130,7 @@ ChunkPart = (
     | ChunkAnnotation
     | ChunkCitations
     | ChunkToolCall
+    | ChunkState
     | ChunkUnsupported
     | ChunkFinish
     | ChunkUsage
@@ -132,6 +143,20 @@ FUNCTION_CALL_INDEX: Final = -1
 
 _TEXT_FIELDS: Final = ("text", "content", "thinking", "reasoning", "refusal", "summary")
 _REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+_MESSAGE_FIELDS: Final = frozenset(
+    (
+        "role",
+        "content",
+        "refusal",
+        "annotations",
+        "tool_calls",
+        "function_call",
+        "images",
+        "audio",
+        *_REASONING_FIELDS,
+    )
+)
+_CALL_FIELDS: Final = frozenset(("index", "id", "type", "function", "custom", "name", "arguments", "input"))
 
 
 def parse_chunk(data: bytes) -> list[ChunkPart]:
@@ -193,11 +218,11 @@ def _parse(chunk: dict[str, Json]) -> list[ChunkPart]:
 
 
 def _join_complete(parts: list[ChunkPart]) -> list[ChunkPart]:
-    """Join the texts of several complete messages: only together they can repeat the text before them."""
+    """Join the texts and states of several complete messages: only together they can repeat those before them."""
     joined: list[ChunkPart] = []
     places: dict[type, int] = {}
     for part in parts:
-        is_complete = isinstance(part, ChunkText | ChunkReasoning | ChunkRefusal) and part.complete
+        is_complete = isinstance(part, ChunkText | ChunkReasoning | ChunkRefusal | ChunkState) and part.complete
         place = places.get(type(part)) if is_complete else None
         if place is None:
             if is_complete:
@@ -209,9 +234,22 @@ def _join_complete(parts: list[ChunkPart]) -> list[ChunkPart]:
 
 
 def _append(first: ChunkPart, second: ChunkPart) -> ChunkPart:
+    if isinstance(first, ChunkState):
+        assert isinstance(second, ChunkState)
+        return evolve(first, members=_join_members(first.members, second.members))
     assert isinstance(first, ChunkText | ChunkReasoning | ChunkRefusal)
     assert isinstance(second, ChunkText | ChunkReasoning | ChunkRefusal)
     return evolve(first, text=first.text + second.text)
+
+
+def _join_members(first: dict[str, Json], second: dict[str, Json]) -> dict[str, Json]:
+    """Join states: different arrays are concatenated; of other values, the later counts."""
+    joined = first | second
+    for name in first.keys() & second.keys():
+        before, after = first[name], second[name]
+        if isinstance(before, list) and isinstance(after, list) and before != after:
+            joined[name] = [*before, *after]
+    return joined
 
 
 def _parse_choice(choice: dict[str, Json]) -> list[ChunkPart]:
@@ -273,7 +311,13 @@ def _parse_delta(delta: dict[str, Json], logprobs: JsonText | None, place: _Plac
         parts.append(ChunkToolCall(index=FUNCTION_CALL_INDEX, name=name, arguments=arguments, is_final=is_final))
     if "images" in delta or "audio" in delta:
         parts += [ChunkUnsupported(kind) for kind in ("images", "audio") if delta.get(kind)]
+    if not delta.keys() <= _MESSAGE_FIELDS and (state := _other_members(delta, _MESSAGE_FIELDS)):
+        parts.append(ChunkState(state, complete))
     return parts
+
+
+def _other_members(value: dict[str, Json], known: frozenset[str]) -> dict[str, Json]:
+    return {name: member for name, member in value.items() if name not in known and member}
 
 
 def _parse_content(content: Json, logprobs: JsonText | None, complete: bool) -> list[ChunkPart]:
@@ -329,6 +373,7 @@ def _parse_call(call: dict[str, Json], place: _Place) -> ChunkToolCall:
         arguments=arguments,
         is_custom=is_custom,
         is_final=is_final,
+        state=None if call.keys() <= _CALL_FIELDS else _other_members(call, _CALL_FIELDS),
     )
 
 

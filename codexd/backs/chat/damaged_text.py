@@ -26,7 +26,7 @@ class DamagedTextRepairer:
         for part in parts:
             if isinstance(part, _TextPart):
                 repaired += self._repair_text(part)
-            elif isinstance(part, c.ChunkUsage | c.ChunkCitations):
+            elif isinstance(part, c.ChunkUsage | c.ChunkCitations | c.ChunkState):
                 repaired.append(part)
             elif not isinstance(part, c.ChunkDamaged):
                 repaired += [*self.finish(), part]

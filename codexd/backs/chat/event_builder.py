@@ -88,7 +88,9 @@ class ChatEventBuilder:
             return []
         return [e.Annotated(self._index, annotation)]
 
-    def open_call(self, call_id: str, name: str, kind: CallKind, namespace: str | None) -> tuple[int, list[e.Event]]:
+    def open_call(
+        self, call_id: str, name: str, kind: CallKind, namespace: str | None, state: JsonText | None = None
+    ) -> tuple[int, list[e.Event]]:
         """Open a call; return its item index, by which arguments are added and the call is closed."""
         events, index = self._close(complete=True), self._next_index()
         self._pending_logprobs = []
@@ -96,7 +98,7 @@ class ChatEventBuilder:
         return index, [
             *self.begin(),
             *events,
-            e.CallOpened(index=index, id=id, call_id=call_id, name=name, kind=kind, namespace=namespace),
+            e.CallOpened(index=index, id=id, call_id=call_id, name=name, kind=kind, namespace=namespace, state=state),
         ]
 
     def add_arguments(self, index: int, text: str) -> list[e.Event]:
@@ -109,6 +111,19 @@ class ChatEventBuilder:
     def close_item(self) -> list[e.Event]:
         """Close the open message or reasoning item as complete."""
         return [] if self.ended else self._close(complete=True)
+
+    def add_state(self, state: str, complete: bool) -> list[e.Event]:
+        """Add the state of the model as a reasoning item; calls may be open, but nothing else follows.
+
+        Args:
+            state: the state, encoded (`codexd.wire.provider_state`).
+            complete: whether the open message is complete.
+        """
+        if self.ended:
+            return []
+        events, index = self._close(complete), self._next_index()
+        opened = e.ReasoningOpened(index, f"rs_{self._token}{index:04x}", is_state=True)
+        return [*self.begin(), *events, opened, e.ReasoningClosed(index, state)]
 
     def end(self, finish: e.Finish, usage: e.Usage) -> list[e.Event]:
         """End the response; every call must be closed."""

@@ -6,13 +6,15 @@ text; other parts of a result (an image) follow in a user message.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define, evolve, field
 
+from codexd.backs.chat.call_ids import shorten_call_id
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.content import encode_content, is_text
+from codexd.backs.chat.message_order import merge_consecutive_messages, merge_system_messages
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.items import wrap_custom_input
 from codexd.neutral.compaction import summary_message
@@ -20,6 +22,7 @@ from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.text import join_text_parts
 from codexd.neutral.turn import Compaction, Item, Message, Part, Reasoning, ToolCall, ToolResult, Turn, WebSearchCall
 from codexd.wire.json import Json
+from codexd.wire.provider_state import ProviderState, decode_state
 
 _SEE_NEXT_MESSAGE: Final = "The tool's result is in the next message."
 _ENCRYPTED_SUMMARY: Final = (
@@ -42,7 +45,8 @@ def encode_messages(turn: Turn, names: ToolNames, capabilities: ServerCapabiliti
     for item in turn.items:
         _HANDLERS[type(item)](encoder, item)
     encoder.finish_assistant_message()
-    return encoder.messages
+    messages = merge_system_messages(encoder.messages) if capabilities.merge_system else encoder.messages
+    return merge_consecutive_messages(messages) if capabilities.merge_messages else messages
 
 
 def _encode_role(role: str, capabilities: ServerCapabilities) -> str:
@@ -54,6 +58,7 @@ class _AssistantMessage:
     """An assistant message that may still grow."""
 
     reasoning: list[str]
+    states: list[ProviderState] = field(factory=list)
     parts: list[Part] = field(factory=list)
     calls: list[ToolCall] = field(factory=list)
 
@@ -71,6 +76,7 @@ class _MessagesEncoder:
         self._capabilities = capabilities
         self._open_message: _AssistantMessage | None = None
         self._reasoning: list[str] = []
+        self._states: list[ProviderState] = []
         self._results: dict[str, deque[ToolResult]] = defaultdict(deque)
         # How many calls with this id follow; some servers use an id again.
         self._calls_left = Counter(item.call_id for item in items if isinstance(item, ToolCall))
@@ -91,9 +97,17 @@ class _MessagesEncoder:
             self._continue_assistant_message().parts += item.parts
 
     def add_reasoning(self, item: Reasoning) -> None:
-        """Add reasoning to the next text or call, if the server wants it back."""
+        """Add reasoning to the next text or call, if the server wants it back.
+
+        The state of a model follows its text and calls, unless the client has moved it before them.
+        """
         if self._capabilities.reasoning != "none":
             self._reasoning += item.content or item.summary
+        if self._capabilities.state and item.encrypted is not None:
+            state = decode_state(item.encrypted)
+            if state is not None:
+                open_message = self._open_message
+                (self._states if open_message is None else open_message.states).append(state)
 
     def add_call(self, item: ToolCall) -> None:
         """Add a tool call."""
@@ -130,7 +144,7 @@ class _MessagesEncoder:
             return
         self.messages.append(self._encode_assistant(message))
         results = [result for call in message.calls if (result := self._take_result(call)) is not None]
-        self.messages += map(_encode_result, results)
+        self.messages += map(self._encode_result, results)
         others = tuple(part for result in results for part in result.parts if not is_text(part))
         if others:
             self.messages.append({"role": "user", "content": encode_content(others, self._capabilities)})
@@ -154,6 +168,8 @@ class _MessagesEncoder:
             self._open_message = _AssistantMessage([])
         self._open_message.reasoning += self._reasoning
         self._reasoning = []
+        self._open_message.states += self._states
+        self._states = []
         return self._open_message
 
     def _encode_assistant(self, message: _AssistantMessage) -> Json:
@@ -161,32 +177,52 @@ class _MessagesEncoder:
         parts = tuple(message.parts)
         encoded["content"] = encode_content(parts, self._capabilities) if parts else None
         if message.reasoning:
-            encoded[self._capabilities.reasoning] = "\n\n".join(message.reasoning)
+            self._add_reasoning(encoded, "\n\n".join(message.reasoning))
         if message.calls:
-            encoded["tool_calls"] = [self._encode_call(call) for call in message.calls]
+            calls = {id: members for state in message.states for id, members in state.calls.items()}
+            encoded["tool_calls"] = [
+                self._encode_call(call) | self._select_state(calls.get(call.call_id, {})) for call in message.calls
+            ]
+        for state in message.states:
+            encoded |= self._select_state(state.message)
         return encoded
 
-    def _encode_call(self, call: ToolCall) -> Json:
-        name = self._names.encode(call.namespace, call.name)
+    def _add_reasoning(self, encoded: dict[str, Json], text: str) -> None:
+        field_name = self._capabilities.reasoning
+        if field_name != "thinking_part":
+            encoded[field_name] = text
+            return
+        content = encoded["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+        thinking = {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+        encoded["content"] = [thinking, *parts]
+
+    def _select_state(self, members: Mapping[str, Json]) -> dict[str, Json]:
+        return {name: members[name] for name in self._capabilities.state if name in members}
+
+    def _encode_call_id(self, id: str) -> str:
+        return shorten_call_id(id) if self._capabilities.short_call_ids else id
+
+    def _encode_call(self, call: ToolCall) -> dict[str, Json]:
+        name, id = self._names.encode(call.namespace, call.name), self._encode_call_id(call.call_id)
         if call.kind == "custom" and self._capabilities.custom_tools:
-            return {"id": call.call_id, "type": "custom", "custom": {"name": name, "input": call.arguments}}
+            return {"id": id, "type": "custom", "custom": {"name": name, "input": call.arguments}}
         arguments = wrap_custom_input(call.arguments) if call.kind == "custom" else call.arguments or "{}"
         return {
-            "id": call.call_id,
+            "id": id,
             "type": "function",
             "function": {"name": name, "arguments": arguments},
         }
 
-
-def _encode_result(result: ToolResult) -> Json:
-    text = join_text_parts(result.parts)
-    if not text and any(not is_text(part) for part in result.parts):
-        text = _SEE_NEXT_MESSAGE
-    return {
-        "role": "tool",
-        "tool_call_id": result.call_id,
-        "content": text if result.success else _FAILED + text,
-    }
+    def _encode_result(self, result: ToolResult) -> Json:
+        text = join_text_parts(result.parts)
+        if not text and any(not is_text(part) for part in result.parts):
+            text = _SEE_NEXT_MESSAGE
+        return {
+            "role": "tool",
+            "tool_call_id": self._encode_call_id(result.call_id),
+            "content": text if result.success else _FAILED + text,
+        }
 
 
 _HANDLERS: Final[dict[type, Callable[[_MessagesEncoder, Any], None]]] = {

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import asdict
 
 from codexd.backs.chat.capabilities import ServerCapabilities
+from codexd.backs.chat.efforts import EFFORT_FIELDS, encode_effort
 from codexd.backs.chat.messages import encode_messages
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.chat.tools import encode_tools
@@ -19,6 +20,8 @@ from codexd.wire.json import Json
 
 FORWARDED: Final = frozenset(("prediction", "prompt_cache_key", "safety_identifier", "user"))
 """Fields that codexd does not use itself and passes on to every server."""
+
+_TEMPLATE_VARIABLES: Final = "chat_template_kwargs"
 
 _RESERVED: Final = frozenset(("input", "instructions", "messages", "model", "n", "stream", "stream_options"))
 """Fields that codexd sets itself."""
@@ -50,16 +53,30 @@ def encode_request(turn: Turn, names: ToolNames, capabilities: ServerCapabilitie
     """
     own: dict[str, Json] = {"model": turn.model, "messages": encode_messages(turn, names, capabilities)}
     own |= {name: value for name, encode in _ENCODERS.items() if (value := encode(turn)) is not None}
+    own |= encode_effort(turn.reasoning.effort, capabilities)
+    own |= _encode_format(turn, capabilities)
     if turn.sampling.max_tokens is not None:
         own[capabilities.token_limit] = turn.sampling.max_tokens
     own |= encode_tools(turn, names, capabilities)
     search = turn.web_search
     if capabilities.pass_unknown and search is not None and _is_expressible(search):
         own["web_search_options"] = _encode_search(search)
-    own |= {"stream": True, "stream_options": {"include_usage": True}}
+    own["stream"] = True
+    if capabilities.stream_options:
+        own["stream_options"] = {"include_usage": True}
     extra = _extra_fields(turn, capabilities)
+    _merge_template_variables(own, extra)
     body = {name: value for name, value in (extra | own).items() if name not in capabilities.omit}
-    return EncodedRequest(json.encode(body), _ignored_fields(turn, own.keys() | extra.keys(), body))
+    ignored = _ignored_fields(turn, own.keys() | extra.keys(), body)
+    renamed = dict(capabilities.rename)
+    return EncodedRequest(json.encode({renamed.get(name, name): value for name, value in body.items()}), ignored)
+
+
+def _merge_template_variables(own: dict[str, Json], extra: dict[str, Json]) -> None:
+    """Add the client's own variables of the chat template, which take precedence over those of the effort."""
+    ours, theirs = own.get(_TEMPLATE_VARIABLES), extra.get(_TEMPLATE_VARIABLES)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        own[_TEMPLATE_VARIABLES] = ours | theirs
 
 
 def _extra_fields(turn: Turn, capabilities: ServerCapabilities) -> dict[str, Json]:
@@ -75,7 +92,9 @@ def _extra_fields(turn: Turn, capabilities: ServerCapabilities) -> dict[str, Jso
 def _ignored_fields(turn: Turn, wanted: set[str], body: dict[str, Json]) -> tuple[str, ...]:
     no_search = turn.web_search is not None and "web_search_options" not in body
     search = ("web_search",) if no_search else ()
-    missing = (*turn.ignored, *sorted(name for name in wanted if name not in body), *search)
+    no_effort = turn.reasoning.effort is not None and wanted.isdisjoint(EFFORT_FIELDS)
+    effort = ("reasoning_effort",) if no_effort else ()
+    missing = (*turn.ignored, *sorted(name for name in wanted if name not in body), *effort, *search)
     return tuple(name for name in dict.fromkeys(missing) if name not in body and name not in _UNREQUESTED)
 
 
@@ -98,21 +117,21 @@ _UNREQUESTED: Final = frozenset(("stream", "stream_options"))
 """Fields that no client sent, or not in this form."""
 
 
-def _encode_format(turn: Turn) -> Json:
+def _encode_format(turn: Turn, capabilities: ServerCapabilities) -> dict[str, Json]:
     form = turn.format
     if form.kind == "text":
-        return None
-    schema = {"json_schema": _encode_schema(form)} if form.kind == "json_schema" else {}
-    return {"type": form.kind} | schema
+        return {}
+    schema = {"json_schema": _encode_schema(form, capabilities)} if form.kind == "json_schema" else {}
+    return {"response_format": {"type": form.kind} | schema}
 
 
-def _encode_schema(form: ResponseFormat) -> Json:
+def _encode_schema(form: ResponseFormat, capabilities: ServerCapabilities) -> Json:
     schema: dict[str, Json] = {"name": form.name or "answer"}
     if form.description is not None:
         schema["description"] = form.description
     if form.schema is not None:
         schema["schema"] = json.fragment(form.schema)
-    if form.strict is not None:
+    if form.strict is not None and capabilities.strict:
         schema["strict"] = form.strict
     return schema
 
@@ -131,8 +150,6 @@ _ENCODERS: Final[dict[str, Callable[[Turn], Json]]] = {
     "logit_bias": _encode_logit_bias,
     "logprobs": lambda turn: turn.sampling.logprobs or None,
     "top_logprobs": lambda turn: turn.sampling.top_logprobs if turn.sampling.logprobs else None,
-    "reasoning_effort": lambda turn: turn.reasoning.effort,
     "verbosity": lambda turn: turn.verbosity,
-    "response_format": _encode_format,
     "service_tier": lambda turn: turn.service_tier,
 }

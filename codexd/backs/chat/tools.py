@@ -1,15 +1,14 @@
 """Encodes the client's tools and tool choice for Chat Completions: nested, without namespaces."""
 
-from typing import Any, Final
+from typing import Any
 
 from codexd.backs.chat.capabilities import ServerCapabilities
+from codexd.backs.chat.schemas import repair_parameters
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.items import CUSTOM_SCHEMA, describe_custom_tool
 from codexd.neutral.turn import Tool, Turn
 from codexd.wire import json
 from codexd.wire.json import Json
-
-_NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
 
 
 def encode_tools(turn: Turn, names: ToolNames, capabilities: ServerCapabilities) -> dict[str, Json]:
@@ -55,17 +54,19 @@ def _encode_kind(tool: Tool, capabilities: ServerCapabilities) -> str:
 def _encode_tool(tool: Tool, names: ToolNames, capabilities: ServerCapabilities) -> Json:
     kind = _encode_kind(tool, capabilities)
     body: dict[str, Json] = {"name": names.encode(tool.namespace, tool.name)}
-    return {"type": kind, kind: body | (_encode_custom(tool) if kind == "custom" else _encode_function(tool))}
+    return {
+        "type": kind,
+        kind: body | (_encode_custom(tool) if kind == "custom" else _encode_function(tool, capabilities)),
+    }
 
 
-def _encode_function(tool: Tool) -> dict[str, Json]:
+def _encode_function(tool: Tool, capabilities: ServerCapabilities) -> dict[str, Json]:
     if tool.kind == "custom":
         return {"description": describe_custom_tool(tool), "parameters": json.fragment(CUSTOM_SCHEMA)}
-    schema = _NO_PARAMETERS if tool.parameters == "{}" else tool.parameters
-    body: dict[str, Json] = {"parameters": json.fragment(schema)}
+    body: dict[str, Json] = {"parameters": json.fragment(repair_parameters(tool.parameters))}
     if tool.description:
         body["description"] = tool.description
-    if tool.strict is not None:
+    if tool.strict is not None and capabilities.strict:
         body["strict"] = tool.strict
     return body
 

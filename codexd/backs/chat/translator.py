@@ -18,12 +18,14 @@ from codexd.backs.chat.damaged_text import DamagedTextRepairer
 from codexd.backs.chat.event_builder import ChatEventBuilder
 from codexd.backs.chat.failures import MALFORMED, TOO_LARGE, translate_error
 from codexd.backs.chat.request import EncodedRequest, encode_request
+from codexd.backs.chat.state_buffer import StateBuffer
 from codexd.backs.chat.tool_names import ToolNames
-from codexd.neutral.event import Event, Failed, Finish, Usage
+from codexd.neutral.event import CallClosed, Event, Failed, Finish, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import JsonText, Turn
 from codexd.policy import estimate
 from codexd.wire import json, sse
+from codexd.wire.provider_state import ProviderState, encode_state
 
 _DONE: Final = b"[DONE]"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -42,6 +44,7 @@ class ChatTranslator:
         event_count: the number of server-sent events received; keep-alive comments do not count.
         finished: the response is complete, though its end may not have been emitted yet.
         unsupported: the kinds of output that the server sent and codexd does not pass on, such as `images`.
+        state_dropped: the state of the model was too large to be kept.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class ChatTranslator:
         self.event_count = 0
         self.finished = False
         self.unsupported: list[str] = []
+        self.state_dropped = False
         self._turn = turn
         self._capabilities = capabilities
         self._token = token
         self._names = ToolNames(turn.tools)
         self._builder = ChatEventBuilder(token, turn.reasoning.summary not in (None, "none"))
-        self._calls = CallAssembler(self._builder, self._names, token)
+        self._calls = CallAssembler(self._builder, self._names, token, capabilities.state)
+        self._state = StateBuffer()
         self._reader = sse.SseDecoder(limit_bytes)
         self._limit_bytes = limit_bytes
         self._streamed: bool | None = None
@@ -213,6 +218,11 @@ class ChatTranslator:
         self._sources = part.sources
         return []
 
+    def _on_state(self, part: c.ChunkState) -> list[Event]:
+        members = {name: value for name, value in part.members.items() if name in self._capabilities.state}
+        self._state.add(members, part.complete)
+        return []
+
     def _on_unsupported(self, part: c.ChunkUnsupported) -> list[Event]:
         self._drop(part.kind)
         return []
@@ -249,7 +259,8 @@ class ChatTranslator:
         finish = self._finish or "stop"
         if finish == "stop" and self._calls.is_cut():
             finish = "length"
-        events += self._cite() + self._calls.finish(cut=finish != "stop")
+        events += self._cite()
+        events += self._add_state(self._calls.finish(cut=finish != "stop"), complete=finish == "stop")
         if self._calls.has_nameless_call:
             return events + self._builder.fail(MALFORMED)
         if finish == "stop" and self._calls:
@@ -258,6 +269,18 @@ class ChatTranslator:
             return [*events, *self._builder.close_item(), *self._builder.fail(fault("tool_choice_unmet"))]
         usage = self._usage or estimate.usage(self._turn, self._builder.size_bytes)
         return events + self._builder.end(finish, usage)
+
+    def _add_state(self, events: list[Event], complete: bool) -> list[Event]:
+        """Insert the state of the model before the calls close."""
+        state = ProviderState(self._state.build(), self._calls.state)
+        if not state.message and not state.calls:
+            return events
+        encoded = encode_state(state)
+        self.state_dropped = encoded is None
+        if encoded is None:
+            return events
+        place = next((place for place, event in enumerate(events) if isinstance(event, CallClosed)), len(events))
+        return [*events[:place], *self._builder.add_state(encoded, complete), *events[place:]]
 
     def _find_failure(self) -> Fault | None:
         """Return why a response that seems to be over is not an answer; None if it is one."""
@@ -290,6 +313,7 @@ _HANDLERS: Final[dict[type, Callable[[ChatTranslator, Any], list[Event]]]] = {
     c.ChunkAnnotation: ChatTranslator._on_annotation,
     c.ChunkCitations: ChatTranslator._on_citations,
     c.ChunkToolCall: ChatTranslator._on_tool_call,
+    c.ChunkState: ChatTranslator._on_state,
     c.ChunkUnsupported: ChatTranslator._on_unsupported,
     c.ChunkFinish: ChatTranslator._on_finish,
     c.ChunkUsage: ChatTranslator._on_usage,

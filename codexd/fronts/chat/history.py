@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import define, field
 
+from codexd.fronts.chat.provider_state import parse_state
 from codexd.fronts.content import parse_parts
 from codexd.fronts.json_fields import Fields, parse_element, raise_missing, raise_wrong_value
 from codexd.neutral.fault import FaultError, fault
@@ -58,7 +59,7 @@ def _add_message(history: _ChatHistory, message: Fields, position: int) -> None:
 
 
 def _add_assistant(history: _ChatHistory, message: Fields, position: int) -> None:
-    """Parse reasoning, text, refusal and calls; an empty assistant message is left out."""
+    """Parse reasoning, text, refusal, calls and a model's state; an empty assistant message is left out."""
     if not history.in_block:
         history.unanswered.clear()
     thought = _parse_reasoning(message)
@@ -70,12 +71,16 @@ def _add_assistant(history: _ChatHistory, message: Fields, position: int) -> Non
         content_parts += (RefusalPart(refusal),)
     if content_parts:
         history.items.append(Message(role="assistant", parts=content_parts))
-    for call in message.objects("tool_calls"):
+    calls = message.objects("tool_calls")
+    for call in calls:
         history.add_call(_parse_tool_call(call, history.customs), call.at("id"))
     legacy = message.object("function_call")
     if legacy is not None:
         name, arguments = legacy.required_name("name"), legacy.text("arguments") or ""
         history.add_call(ToolCall(call_id=f"call_function_{position}", name=name, arguments=arguments), legacy.path)
+    state = parse_state(message, ((call.required_name("id"), call) for call in calls))
+    if state is not None:
+        history.items.append(state)
 
 
 def _parse_reasoning(message: Fields) -> str:

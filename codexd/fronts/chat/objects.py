@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from codexd.fronts.chat.provider_state import build_message_state, find_state
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.neutral.event import Finish, Usage
 from codexd.neutral.records import frozen
@@ -139,10 +140,14 @@ def _message(reply: Reply, output_options: ChatOutputOptions) -> Json:
     thoughts = PARAGRAPH.join(part for part in reply.reasoning if part)
     if output_options.show_reasoning and thoughts:
         message["reasoning_content"] = thoughts
+    state = find_state(reply)
+    if state is not None:
+        message |= build_message_state(state, output_options.show_reasoning)
     if calls and output_options.legacy_functions:
         message["function_call"] = {"name": calls[0].name, "arguments": calls[0].arguments}
     elif calls:
-        message["tool_calls"] = [_call(call, output_options) for call in calls]
+        states = {} if state is None else state.calls
+        message["tool_calls"] = [{**_call(call, output_options), **states.get(call.call_id, {})} for call in calls]
     return message
 
 

@@ -13,11 +13,13 @@ from codexd.fronts.chat.objects import (
     build_envelope,
     build_logprobs,
 )
+from codexd.fronts.chat.provider_state import build_state_delta
 from codexd.fronts.dialect import ResponseIdentity, StreamEvent
 from codexd.neutral import event as e
 from codexd.neutral.event import TextDelta
 from codexd.neutral.turn import JsonText
-from codexd.wire.json import Json, encode
+from codexd.wire.json import Json, decode, encode
+from codexd.wire.provider_state import ProviderState, decode_state
 
 PartKey = tuple[int, type, int]
 """Item, kind and number of one part of the reasoning."""
@@ -31,6 +33,8 @@ class _ChatChoice:
         content_offset: how many characters of `content` precede that message.
         text_parts: the deltas of that message's text.
         annotations: written at the end, as a second list of them is an error for the SDKs.
+        call_numbers: the positions of the calls by their ids.
+        calls_with_state: the ids of the calls that were opened with their state.
     """
 
     def __init__(self, index: int) -> None:
@@ -45,6 +49,8 @@ class _ChatChoice:
         self.open_parts: set[PartKey] = set()
         self.shown_part: PartKey | None = None
         self.calls: dict[int, ChunkTemplate | None] = {}
+        self.call_numbers: dict[str, int] = {}
+        self.calls_with_state: set[str] = set()
 
     def switch_to(self, message: int) -> None:
         """Make this message the current one."""
@@ -166,7 +172,14 @@ class ChatEncoder:
 
     def _reasoning_closed(self, choice: _ChatChoice, event: e.ReasoningClosed) -> list[StreamEvent]:
         over = [key for key in choice.open_parts if key[0] == event.index]
-        return [written for key in over for written in self._close_part(choice, key)]
+        written = [written for key in over for written in self._close_part(choice, key)]
+        state = None if event.encrypted is None else decode_state(event.encrypted)
+        return written if state is None else written + self._write_state(choice, state)
+
+    def _write_state(self, choice: _ChatChoice, state: ProviderState) -> list[StreamEvent]:
+        shown, show_reasoning = choice.calls_with_state, self._output_options.show_reasoning
+        delta = build_state_delta(state, choice.call_numbers, shown, show_reasoning)
+        return [self._delta(choice, delta)] if delta else []
 
     # Calls.
 
@@ -180,6 +193,11 @@ class ChatEncoder:
             "index": number,
             **self._output_options.build_call(event.kind, event.call_id, event.name, ""),
         }
+        choice.call_numbers[event.call_id] = number
+        if event.state is not None:
+            # Some clients read the state of a call only where it opens.
+            first |= decode(event.state)
+            choice.calls_with_state.add(event.call_id)
         return [self._delta(choice, {"tool_calls": [first]})]
 
     def _legacy_opened(self, choice: _ChatChoice, event: e.CallOpened) -> list[StreamEvent]:

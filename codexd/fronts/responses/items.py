@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from codexd.fronts.content import parse_parts
-from codexd.fronts.json_fields import Fields
+from codexd.fronts.json_fields import Fields, raise_wrong_value
 from codexd.fronts.parameters import parse_json_text
 from codexd.fronts.responses import compaction
 from codexd.fronts.responses.tool_search import is_client_search, parse_search_call, parse_search_output
 from codexd.neutral.turn import Item, Message, Reasoning, Role, ToolCall, ToolResult, WebSearchCall
+from codexd.wire.provider_state import decode_state, is_state
 
 ROLES: Final = ("user", "assistant", "system", "developer")
 
@@ -74,10 +75,13 @@ def _texts(item: Fields, name: str) -> tuple[str, ...]:
 
 
 def _reasoning(item: Fields) -> Reasoning:
+    encrypted = item.text("encrypted_content")
+    if encrypted is not None and is_state(encrypted) and decode_state(encrypted) is None:
+        raise_wrong_value(item.at("encrypted_content"), "expected it as this server sent it")
     return Reasoning(
         summary=_texts(item, "summary"),
         content=_texts(item, "content"),
-        encrypted=item.text("encrypted_content"),
+        encrypted=encrypted,
         id=item.text("id"),
         complete=is_complete(item),
     )

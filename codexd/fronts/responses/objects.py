@@ -26,6 +26,7 @@ from codexd.neutral.turn import (
     WebSearchCall,
 )
 from codexd.wire.json import Json, encode, fragment
+from codexd.wire.provider_state import is_state
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
@@ -97,7 +98,8 @@ def _reasoning(thought: Reasoning, status: ItemStatus, include_encrypted: bool) 
     }
     if thought.content:
         shown["content"] = [build_reasoning_text(text) for text in thought.content]
-    if include_encrypted and thought.encrypted is not None:
+    if thought.encrypted is not None and (include_encrypted or is_state(thought.encrypted)):
+        # A model's state is always shown: the server behind an upstream may reject the next request without it.
         shown["encrypted_content"] = thought.encrypted
     return shown
 

@@ -10,6 +10,7 @@ from codexd.fronts.responses import objects
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.stored import StoredItem, StoredResponse
 from codexd.wire.json import decode, encode
+from codexd.wire.provider_state import is_state
 
 ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 """The `include` that shows the encrypted originals of reasoning."""
@@ -34,7 +35,9 @@ def render_item(stored: StoredItem, include: Collection[str] = ()) -> bytes:
         return stored.body
     members = decode(stored.body)
     if members["type"] == "reasoning" and ENCRYPTED_REASONING not in include:
-        members.pop(_ENCRYPTED_CONTENT, None)
+        encrypted = members.get(_ENCRYPTED_CONTENT)
+        if not (isinstance(encrypted, str) and is_state(encrypted)):
+            members.pop(_ENCRYPTED_CONTENT, None)
     for part in _parts(members):
         if part.get("type") == "input_image" and part.get("detail") is None:
             part["detail"] = "auto"

@@ -55,7 +55,8 @@ class MessageTests(SynchronousTestCase):
     def test_instructions_come_first_in_the_role_the_server_knows(self) -> None:
         developer = Message(role="developer", parts=TEXT)
         for knows, role in ((False, "system"), (True, "developer")):
-            found = written(developer, instructions="be", capabilities=ServerCapabilities(developer_role=knows))
+            capabilities = ServerCapabilities(developer_role=knows, merge_system=False)
+            found = written(developer, instructions="be", capabilities=capabilities)
             self.assertEqual(found, [{"role": role, "content": "be"}, {"role": role, "content": "a"}])
         self.assertEqual(written(Message(role="system", parts=TEXT))[0]["role"], "system")
 
@@ -121,6 +122,21 @@ class MessageTests(SynchronousTestCase):
     def test_a_result_without_its_call_is_refused(self) -> None:
         refused = self.assertRaises(FaultError, written, ToolResult("1", TEXT))
         self.assertEqual(refused.fault.kind, "orphan_tool_output")
+
+    def test_the_parts_of_a_result_are_joined_as_those_of_a_message(self) -> None:
+        parts = (TextPart("a"), TextPart("b"))
+        user, _, result = written(
+            Message(role="user", parts=parts), ToolCall(call_id="1", name="f", arguments="{}"), ToolResult("1", parts)
+        )
+        self.assertEqual((user["content"], result["content"]), ("a\nb", "a\nb"))
+
+    def test_reasoning_may_be_a_part_of_the_content(self) -> None:
+        thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+        capabilities = ServerCapabilities(reasoning="thinking_part")
+        said, called = Message(role="assistant", parts=TEXT), ToolCall(call_id="1", name="f", arguments="{}")
+        for item, content in ((said, [thinking, {"type": "text", "text": "a"}]), (called, [thinking])):
+            found = written(Reasoning(content=("hm",)), item, capabilities=capabilities)
+            self.assertEqual(found[0]["content"], content)
 
     def test_a_failed_result_says_that_the_tool_failed(self) -> None:
         found = written(ToolCall(call_id="1", name="f", arguments="{}"), ToolResult("1", TEXT, success=False))

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.request import encode_request
+from codexd.backs.chat.schemas import repair_parameters
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.fronts.chat import decode
 from codexd.fronts.dialect import RequestOptions
@@ -18,7 +19,12 @@ from tests.support.chat_turns import turns
 
 TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("hi"),)),))
 OPENAI = ServerCapabilities(
-    token_limit="max_completion_tokens", developer_role=True, custom_tools=True, audio=True, files=True
+    token_limit="max_completion_tokens",
+    developer_role=True,
+    custom_tools=True,
+    audio=True,
+    files=True,
+    merge_system=False,
 )
 
 
@@ -29,9 +35,8 @@ def body(turn: Turn, capabilities: ServerCapabilities | None = None) -> dict[str
 
 
 def spelled_out(tool: Tool) -> Tool:
-    """Return a tool as it is sent: many servers require at least an empty object."""
-    bare = tool.kind == "function" and tool.parameters == "{}"
-    return evolve(tool, parameters='{"type":"object","properties":{}}') if bare else tool
+    """Return a tool as it is sent: with the schema of an object."""
+    return evolve(tool, parameters=repair_parameters(tool.parameters)) if tool.kind == "function" else tool
 
 
 def ignored(turn: Turn, capabilities: ServerCapabilities | None = None) -> tuple[str, ...]:

@@ -25,12 +25,15 @@ def names(members: Any) -> list[str]:
     return [tool[tool["type"]]["name"] for tool in members["tools"]]
 
 
+OBJECT = {"type": "object", "properties": {}}
+
+
 class ToolTests(SynchronousTestCase):
     def test_without_tools_no_members_are_sent(self) -> None:
         self.assertEqual(offered(choice=ToolChoice("none"), parallel_tool_calls=False), {})
 
     def test_a_function_is_nested(self) -> None:
-        body = {"name": "add", "description": "Adds.", "parameters": {"type": "object"}, "strict": True}
+        body = {"name": "add", "description": "Adds.", "parameters": OBJECT, "strict": True}
         self.assertEqual(offered(ADD), {"tools": [{"type": "function", "function": body}]})
 
     def test_a_namespace_is_part_of_the_name(self) -> None:

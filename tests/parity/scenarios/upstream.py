@@ -108,6 +108,15 @@ _REQUESTS: Final = (
         then=(UserReply("say: Thank you."),),
     ),
     SharedCase(
+        name="strict",
+        about="an upstream with the preset of Mistral: ids of calls, names of fields and efforts, no stream_options",
+        text="call: clock {}",
+        tools=(CLOCK,),
+        chat={"model": "strict/scripted", "seed": 7, "reasoning_effort": "xhigh", "user": "somebody"},
+        responses={"model": "strict/scripted", "instructions": "Be kind.", "reasoning": {"effort": "minimal"}},
+        then=(ToolResults(("noon",)),),
+    ),
+    SharedCase(
         name="brief",
         about="an alias that sets effort, instructions and a token limit",
         text="say: one two three four five",
