@@ -26,6 +26,8 @@ class RequestRecord:
             response.
         began: when the request arrived, on the reactor's clock.
         route: the template of its route; `other` where none matched.
+        path: the path of a request that no route matched, shortened and stripped of control characters; empty
+            for any other.
         status: the HTTP status; 499 when the client disconnected before there was one.
         dialect: the dialect of the route, such as `chat` or `responses`; empty for other routes.
         model: the model name of the request, shortened and stripped of control characters.
@@ -46,6 +48,7 @@ class RequestRecord:
     method: str = ""
     began: float = 0.0
     route: str = OTHER_ROUTE
+    path: str = ""
     status: int = 499
     dialect: str = ""
     model: str = ""

@@ -11,7 +11,7 @@ from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral.event import Began, Ended, Event, Failed, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.reply import Fold, Reply
-from codexd.neutral.turn import Turn
+from codexd.neutral.turn import ResponseFormat, Turn
 from codexd.policy import estimate
 from codexd.policy.affinity import TurnFingerprints
 from codexd.settings import Turns
@@ -58,7 +58,7 @@ class ActiveTurn:
         self.context = context
         self.keys = keys
         self.over = False
-        self.ignored = request.ignored + _unsupported(request)
+        self.ignored = list_unsupported(request)
         self._sink = sink
         self._controller = controller
         self._clock = clock
@@ -146,10 +146,25 @@ class ActiveTurn:
         return estimate.usage(self.request, output_bytes)
 
 
-def _unsupported(turn: Turn) -> tuple[str, ...]:
-    """List the sampling parameters of a request that the app-server's protocol does not have."""
+def list_unsupported(turn: Turn) -> tuple[str, ...]:
+    """List the parameters of a request without effect, with those that the app-server's protocol does not have."""
     values = {name: getattr(turn.sampling, name) for name in _UNSUPPORTED}
-    return tuple(name for name, value in values.items() if value is not None and value is not False)
+    found = [name for name, value in values.items() if value is not None and value is not False]
+    if any(tool.strict for tool in turn.visible_tools):
+        found.append("tools[].strict")
+    return (*turn.ignored, *found, *_unsupported_format(turn.format))
+
+
+def _unsupported_format(form: ResponseFormat) -> tuple[str, ...]:
+    """List the parameters of a JSON Schema that Codex replaces: it always has the same name and is strict."""
+    if form.kind != "json_schema":
+        return ()
+    lost = {
+        "format.name": form.name is not None,
+        "format.description": form.description is not None,
+        "format.strict": form.strict is False,
+    }
+    return tuple(name for name, is_lost in lost.items() if is_lost)
 
 
 _UNSUPPORTED: Final = (

@@ -15,6 +15,7 @@ from codexd.child.protocol import ThreadSetup, ThreadTranslator
 from codexd.child.session import Session
 from codexd.child.worker import Worker
 from codexd.context import RequestContext
+from codexd.empty_turn import EmptyTurn
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Item, JsonText, Turn
@@ -79,6 +80,8 @@ class ChildBackend:
         if not self.ready():
             raise FaultError(fault("not_ready"))
         route = self.catalog.resolve(turn.model)
+        if EmptyTurn.is_needed(turn):
+            return EmptyTurn(turn, sink, self._clock)
         turn = self._truncate(_apply_route(turn, route))
         alias = self._aliases.get(route.alias, _NO_ALIAS)
         key = fingerprint_turn(turn, alias.name)

@@ -41,7 +41,7 @@ class RequestOptions:
 
     principal: str
     modes: frozenset[str] = frozenset()
-    drop_hosted: bool = False
+    drop_hosted: bool = True
     show_reasoning: bool = True
     calls_as_text: bool = False
 

@@ -1,7 +1,7 @@
 """Hosted tools, which OpenAI runs or defines: web_search, file_search, shell ...
 
 All dialects share one rule: a web search is offered to the model as the provider's own; any other hosted tool
-is rejected by name, or dropped and listed as ignored (setting `responses.hosted_tools`).
+is dropped and listed as ignored, or rejected by name (setting `responses.hosted_tools`).
 """
 
 import re
@@ -58,6 +58,9 @@ class HostedTools:
     def parse_tool_choice(self, fields: Fields, declared: Collection[str]) -> ToolChoice:
         """Parse `tool_choice`; a search that it does not allow is not offered.
 
+        A choice that only dropped tools could meet is dropped with them. One that allows only hosted tools
+        offers none of the client's own.
+
         Args:
             fields: the body.
             declared: the names of the client's own tools.
@@ -70,11 +73,22 @@ class HostedTools:
         if asked is not None and asked.required_text("type") not in _CHOICES:
             self._drop_or_reject(asked)
             return ToolChoice()
+        if self._requires_dropped_tool(fields, declared):
+            self.ignored.append("tool_choice")
+            return ToolChoice()
         search_allowed = asked is not None and self._check_allowed_tools(asked)
+        if asked is not None and self.drop and _allows_only_hosted(asked):
+            self.search = self.search if search_allowed else None
+            return ToolChoice("none")
         choice = parameters.parse_tool_choice(fields, declared)
         if choice.mode == "none" or (choice.names and not search_allowed):
             self.search = None
         return choice
+
+    def _requires_dropped_tool(self, fields: Fields, declared: Collection[str]) -> bool:
+        """Return whether a call is required, but all that was offered is hosted: nothing is left to call."""
+        hosted = self.search is not None or bool(self.ignored)
+        return self.drop and hosted and not declared and fields.raw("tool_choice") == "required"
 
     def _check_allowed_tools(self, asked: Fields) -> bool:
         """Check the hosted tools of `allowed_tools`, if present; return whether a search is among them."""
@@ -98,6 +112,13 @@ _INSTEAD: Final = (
     "Use functions or custom tools instead, or set responses.hosted_tools to 'drop' on the server to ignore such tools."
 )
 _FORCED: Final = "A web search cannot be forced; offer it in 'tools', and the model may use it."
+
+
+def _allows_only_hosted(asked: Fields) -> bool:
+    if asked.raw("type") != "allowed_tools":
+        return False
+    tools = (asked.object("allowed_tools") or asked).objects("tools")
+    return bool(tools) and all(one.required_text("type") not in _OWN for one in tools)
 
 
 def _is_search(tool: Fields) -> bool:

@@ -19,7 +19,12 @@ MAX_DEPTH: Final = 128
 MAX_IGNORED: Final = 32
 """The maximum number of ignored fields to list; their names come from the client and go into a header."""
 
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+"""The name of a field that may be listed."""
+
+_OFF: Final = frozenset(("async", "defer_loading", "include_obfuscation", "store"))
+"""Fields of which false is what codexd does anyway. Any other field may mean something by false."""
+
 _T = TypeVar("_T")
 
 _KINDS: Final[dict[type, str]] = {
@@ -91,15 +96,15 @@ class Fields:
 
     def ignored(self, known: Collection[str]) -> tuple[str, ...]:
         """Return the paths of set fields that are not `known`: plain names only, at most `MAX_IGNORED`."""
-        return tuple(self.at(name) for name in self._unknown(known))
+        return tuple(self.at(name) for name in self._unknown(known) if is_set(name, self.value[name]))
 
     def rest(self, known: Collection[str]) -> str:
         """Return the same fields as one JSON object, encoded."""
         return json.encode({name: self.value[name] for name in self._unknown(known)}).decode()
 
     def _unknown(self, known: Collection[str]) -> list[str]:
-        asked = (name for name, value in self.value.items() if name not in known and _is_set(value))
-        return list(islice(filter(_PLAIN_NAME.fullmatch, asked), MAX_IGNORED))
+        asked = (name for name, value in self.value.items() if name not in known and value is not None)
+        return list(islice(filter(PLAIN_NAME.fullmatch, asked), MAX_IGNORED))
 
     def text(self, name: str) -> str | None:
         """Return a string."""
@@ -212,6 +217,6 @@ def parse_body(data: bytes) -> Fields:
     return Fields(value)
 
 
-def _is_set(value: json.Json) -> bool:
-    """Return whether a field has an effect: null and false are the same as absent."""
-    return value is not None and value is not False
+def is_set(name: str, value: json.Json) -> bool:
+    """Return whether a field asks for something: null is the same as absent, and false is where nothing is on."""
+    return value is not None and not (value is False and name in _OFF)

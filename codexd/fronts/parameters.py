@@ -127,15 +127,16 @@ def parse_declared_name(body: Fields, declared: Collection[str]) -> str:
 # Parameters.
 
 
-def parse_sampling(fields: Fields, *limits: str, logprobs: bool = False) -> Sampling:
+def parse_sampling(fields: Fields, *limits: str, logprobs: bool = False, min_tokens: int = 1) -> Sampling:
     """Parse the sampling parameters.
 
     Args:
         fields: the body.
         limits: the names that a token limit can have, in order of precedence.
         logprobs: whether log probabilities are requested, which each dialect spells differently.
+        min_tokens: the smallest token limit that the dialect accepts.
     """
-    found = [fields.integer(name, 1, 2**53) for name in limits]
+    found = [fields.integer(name, min_tokens, 2**53) for name in limits]
     return Sampling(
         temperature=fields.number("temperature", 0, 2),
         top_p=fields.number("top_p", 0, 1),
@@ -148,6 +149,18 @@ def parse_sampling(fields: Fields, *limits: str, logprobs: bool = False) -> Samp
         top_logprobs=fields.integer("top_logprobs", 0, 20),
         logit_bias=parse_json_text(fields, "logit_bias"),
     )
+
+
+def check_stream_options(fields: Fields, stream: bool) -> Fields | None:
+    """Return `stream_options`, which only a streamed response has (OpenAI).
+
+    Raises:
+        FaultError: `wrong_value` if the response is not streamed.
+    """
+    options = fields.object("stream_options")
+    if options is not None and not stream:
+        raise_wrong_value("stream_options", "it is only allowed together with 'stream': true")
+    return options
 
 
 def parse_stop(fields: Fields) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from urllib.parse import unquote_to_bytes
 
 _PREFIXES: Final = ("v1", "api")
 _UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics")
+_LOGGED_CHARACTERS: Final = 128
+"""How many characters of an unknown path are logged."""
 
 
 @lru_cache(maxsize=128)
@@ -18,11 +20,24 @@ def canonical(target: bytes) -> str:
     Args:
         target: the request target without its query; absolute (`http://host/x`, RFC 9112, 3.2.2) or not.
     """
-    text = unquote_to_bytes(target).decode("utf-8", "replace")
-    if text.startswith(("http://", "https://")):
-        text = text.partition("://")[2].partition("/")[2]
+    text = _decode(target)
     segments = [segment for segment in text.split("/") if segment]
     first = next((at for at, segment in enumerate(segments) if segment not in _PREFIXES), len(segments))
     if segments[first:] and segments[first] in _UNVERSIONED:
         return "/" + "/".join(segments[first:])
     return "/".join(("/v1", *segments[first:]))
+
+
+def printable_path(target: bytes) -> str:
+    """Return a request target in a form that is safe to log: shortened, on one line, without a host or a query."""
+    text = _decode(target.partition(b"?")[0][: 4 * _LOGGED_CHARACTERS])
+    path = text if text.startswith("/") else f"/{text}"
+    return "".join(letter if letter.isprintable() and letter != " " else "?" for letter in path[:_LOGGED_CHARACTERS])
+
+
+def _decode(target: bytes) -> str:
+    """Decode a request target and remove the scheme and the host of an absolute one."""
+    text = unquote_to_bytes(target).decode("utf-8", "replace")
+    if text.startswith(("http://", "https://")):
+        text = text.partition("://")[2].partition("/")[2]
+    return text

@@ -19,10 +19,15 @@ def set_response_headers(request: Request, ignored: Iterable[str] = ()) -> None:
     Args:
         ignored: the request's fields without effect; the request log reports them, too.
     """
-    names = request.record.ignored = tuple(dict.fromkeys(ignored))
     dialect = request.dialect
     if dialect.duration_header:
         request.setHeader(dialect.duration_header, b"%d" % request.milliseconds())
     request.set_headers(dialect.headers)
+    set_ignored_header(request, ignored)
+
+
+def set_ignored_header(request: Request, ignored: Iterable[str]) -> None:
+    """List the request's fields without effect in `x-codexd-ignored`, and in its line of the access log."""
+    names = request.record.ignored = tuple(dict.fromkeys(ignored))
     if names:
         request.setHeader(b"x-codexd-ignored", ", ".join(names).encode())

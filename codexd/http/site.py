@@ -6,7 +6,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web import http, server
 from twisted.web.resource import IResource
 
+from codexd.context import OTHER_ROUTE
 from codexd.http.channel import Channel
+from codexd.http.path import printable_path
 from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
 
@@ -58,6 +60,8 @@ class Site(server.Site):
     def log_request(self, request: Request) -> None:
         """Log a request that is over."""
         record = request.record
+        if record.route == OTHER_ROUTE:
+            record.path = printable_path(request.path)
         if request.startedWriting:
             record.status = request.code
         record.seconds = self.clock.seconds() - record.began

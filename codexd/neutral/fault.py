@@ -186,6 +186,12 @@ _FAULTS: Final = {
         ),
         _server("tool_choice_unmet", 502, "The model did not call the tool it was required to call."),
         _server("unreachable", 503, "The model's provider cannot be reached.", retry_after_seconds=5.0),
+        _server(
+            "circuit_open",
+            503,
+            "Circuit open: requests to the model's provider kept failing, so none are sent for a while.",
+            retry_after_seconds=5.0,
+        ),
         _server("not_ready", 503, "The model is not ready yet.", retry_after_seconds=1.0),
         _server("overloaded", 503, "The model's provider is overloaded.", retry_after_seconds=5.0),
         _server("child_died", 503, "The model process exited during the request.", retry_after_seconds=1.0),

@@ -29,11 +29,12 @@ _REQUEST: Final = (
     "{method} {route} {status} {outcome} {milliseconds}ms id={id} principal={principal} "
     "dialect={dialect} model={model} tokens={input_tokens}+{output_tokens}"
 )
-_OPTIONAL: Final = ("backend", "worker", "thread", "note")
+_OPTIONAL: Final = ("path", "backend", "worker", "thread", "note", "ignored")
 _FIELDS: Final = (
     "id",
     "method",
     "route",
+    "path",
     "status",
     "dialect",
     "model",

@@ -3,7 +3,8 @@
 A history is divided into blocks: each user or developer message, each tool result, and each uninterrupted run
 of the assistant's items. Only the text and the calls of a run count, which every dialect sends back.
 Reasoning, searches, annotations and item ids, which some clients lose, do not count, nor does a run without
-text and calls.
+text and calls. How the arguments of a function are spelled does not count, either: clients parse them and write
+them again. The input of a custom tool is not JSON, and counts as it is.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from codexd.neutral.turn import (
     Turn,
     WebSearchCall,
 )
+from codexd.wire.canonical_json import canonical_text
 
 
 @frozen
@@ -137,7 +139,14 @@ def _digest_words(block: tuple[Item, ...]) -> Iterator[str]:
         if text or calls:
             yield from ("assistant", text)
         for call in calls:
-            yield from ("call", call.call_id, call.namespace or "", call.name, call.arguments)
+            yield from ("call", call.call_id, call.namespace or "", call.name, _arguments(call))
+
+
+def _arguments(call: ToolCall) -> str:
+    """Return the arguments of a call in a form that all spellings share; none are the same as an empty object."""
+    if call.kind == "custom":
+        return call.arguments
+    return canonical_text(call.arguments) if call.arguments.strip() else "{}"
 
 
 def _text_parts(block: tuple[Item, ...]) -> Iterator[str]:

@@ -15,7 +15,8 @@ from codexd.policy.fallback import CODEX, RouteCandidate, RoutedAlias, list_cand
 from codexd.routing.fallback import Attempt, FallbackRunner
 
 _UNKNOWN: Final = "unknown_model"
-_MODEL_CHARACTERS: Final = 64  # of an unknown model's name that an error message repeats
+_MODEL_CHARACTERS: Final = 64
+"""How many characters of an unknown model's name an error repeats."""
 
 _ADD_UPSTREAM: Final = "Configure a server that creates embeddings in an [[upstream]] table, and use one of its models."
 _NO_EMBEDDINGS: Final = f"This model does not support embeddings. {_ADD_UPSTREAM}"
@@ -97,17 +98,23 @@ class ModelRouter:
     def _embed_unlisted(
         self, model: str, encode_body: Callable[[str], bytes], context: RequestContext
     ) -> "Deferred[bytes]":
-        message = f"The model '{model[:_MODEL_CHARACTERS]}' does not exist or you do not have access to it."
-        if not any(entry.embedder for entry in self._entries.values()):
-            message += f" Codex has no embeddings. {_ADD_UPSTREAM}"
-        refusal = FaultError(fault(_UNKNOWN, message, param="model"))
+        refusal = self._no_embedding_model(model)
         for entry in self._prefix_matches_first(model):
             try:
                 if entry.embedder is not None:
                     return entry.embedder.embed(model, encode_body, context)
             except FaultError as refused:
-                refusal = refused
-        raise refusal
+                if refused.fault.kind != _UNKNOWN:
+                    refusal = refused.fault
+        raise FaultError(refusal)
+
+    def _no_embedding_model(self, model: str) -> Fault:
+        """Return the fault for a model that no back end has; `model` comes from the client."""
+        name = "".join(letter if letter.isprintable() else "?" for letter in model[:_MODEL_CHARACTERS])
+        message = f"The model '{name}' does not exist, or no upstream offers it."
+        if not any(entry.embedder for entry in self._entries.values()):
+            message += f" Codex has no embeddings. {_ADD_UPSTREAM}"
+        return fault(_UNKNOWN, message, param="model")
 
     def _attempt(self, candidate: RouteCandidate, context: RequestContext) -> Attempt:
         entry = None if candidate.backend is None else self._entries.get(candidate.backend)

@@ -23,8 +23,8 @@ class Responses:
         prune_interval_seconds: how often old and excess responses and conversations are deleted.
         sync: wait for the disk at every commit, so that stored responses also survive a power failure.
         background_limit: the maximum number of background responses that run at once.
-        hosted_tools: what happens to a hosted tool that Codex cannot run: `refuse` returns an error, `drop`
-            removes the tool and lists it in `x-codexd-ignored`.
+        hosted_tools: what happens to a hosted tool that no back end can run: `drop` removes the tool and lists
+            it in `x-codexd-ignored`, `refuse` returns an error.
         compatibility: extensions for clients that need them: `tool-events` adds `response.output_tool_call.*`
             and `response.done` events to streams, `tool-messages` accepts input messages with role `tool`.
             The request header `x-codexd-compatibility` overrides this.
@@ -38,5 +38,5 @@ class Responses:
     prune_interval_seconds: Seconds = 300.0
     sync: bool = False
     background_limit: Count = 32
-    hosted_tools: Literal["refuse", "drop"] = "refuse"
+    hosted_tools: Literal["drop", "refuse"] = "drop"
     compatibility: tuple[Literal["tool-events", "tool-messages"], ...] = ()

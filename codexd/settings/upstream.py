@@ -88,7 +88,8 @@ class Upstream:
         retry_initial_seconds: the delay before the first retry; it doubles with each further retry.
         retry_max_seconds: the maximum delay before a retry; if the upstream asks for a longer one, there is
             no retry.
-        breaker_failures: the number of consecutive failures that open the circuit breaker.
+        breaker_failures: the number of consecutive failures that open the circuit breaker: for the API key that
+            they are of, or for all if they are of several keys or no connection can be opened.
         breaker_seconds: how long the circuit breaker stays open before one request tests the upstream.
         max_connections: the maximum number of concurrent requests to it; further requests get status 429.
         max_event_bytes: the maximum size of one event, or of the whole response of a server that does not

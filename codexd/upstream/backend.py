@@ -16,6 +16,7 @@ from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.failures import MALFORMED
 from codexd.backs.chat.translator import ChatTranslator
 from codexd.context import OK, RequestContext
+from codexd.empty_turn import EmptyTurn
 from codexd.interfaces import (
     IEmbedder,
     IEventSink,
@@ -31,8 +32,9 @@ from codexd.neutral.forwarded import ForwardedRequest
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import breaker, estimate, retry
-from codexd.policy.breaker import BreakerPolicy, Circuit, Permit
+from codexd.policy.breaker import BreakerPolicy
 from codexd.policy.retry import RetryPolicy
+from codexd.policy.shared_breaker import SharedBreaker, SharedPermit, failure_kind
 from codexd.policy.truncation import truncate
 from codexd.policy.upstream_models import UpstreamModels, parse_allow_list
 from codexd.settings import Upstream
@@ -98,8 +100,7 @@ class UpstreamBackend:
             initial_seconds=settings.retry_initial_seconds,
             max_seconds=settings.retry_max_seconds,
         )
-        self._breaker = BreakerPolicy(settings.breaker_failures, settings.breaker_seconds)
-        self._circuit = Circuit()
+        self._breaker = SharedBreaker(BreakerPolicy(settings.breaker_failures, settings.breaker_seconds))
         self._client = client
         self._clock = clock
         self._metrics = metrics
@@ -126,13 +127,15 @@ class UpstreamBackend:
         """Start a response (IModelBackend)."""
         context.record.set_backend(self.name)
         turn = self._truncate(evolve(turn, model=self.upstream_models.resolve(turn.model)))
+        if EmptyTurn.is_needed(turn):
+            return EmptyTurn(turn, sink, self._clock)
         if self.running >= self._settings.max_connections:
             raise FaultError(fault("busy"))
         translator = ChatTranslator(turn, self._capabilities, secrets.token_hex(12), self._settings.max_event_bytes)
         request = translator.open()
-        permit = self.acquire_permit()
+        permit = self.acquire_permit(context.principal)
         if permit is None:
-            raise FaultError(self._breaker_open())
+            raise FaultError(self.circuit_open(context.principal))
         running = UpstreamTurn(self, translator, request, permit, context, sink, self._clock)
         self._turns.add(running)
         return running
@@ -163,8 +166,8 @@ class UpstreamBackend:
         return self.upstream_models.cards
 
     def ready(self) -> bool:
-        """Return whether the models are known and the breaker lets requests pass (IModelBackend)."""
-        left = breaker.remaining_seconds(self._breaker, self._circuit, self._clock.seconds())
+        """Return whether the models are known and the circuit of all principals is closed (IModelBackend)."""
+        left = self._breaker.remaining_seconds(self._clock.seconds())
         return self.upstream_models.is_complete and left == 0
 
     # IEmbedder
@@ -175,18 +178,19 @@ class UpstreamBackend:
         return Deferred.fromCoroutine(self._embed(encode_body(self.upstream_models.resolve(model)), context))
 
     async def _embed(self, body: bytes, context: RequestContext) -> bytes:
-        permit = self.acquire_permit()
+        permit = self.acquire_permit(context.principal)
         if permit is None:
-            raise FaultError(self._breaker_open())
+            raise FaultError(self.circuit_open(context.principal))
         kind: str | None = "cancelled"
+        judged: str | None = kind
         try:
             document = await self._fetch_json("POST", "embeddings", body, context)
-            kind = None
+            kind, judged = None, None
         except FaultError as refused:
-            kind = refused.fault.kind
+            kind, judged = refused.fault.kind, failure_kind(refused.fault)
             raise
         finally:
-            self.return_permit(permit, kind)
+            self.return_permit(permit, judged)
             self._metrics.count_upstream_request(self.name, kind or OK)
         return document
 
@@ -214,9 +218,9 @@ class UpstreamBackend:
         body = request.body if model is None else request.replace_model(self.upstream_models.resolve(model))
         if self.running >= self._settings.max_connections:
             raise FaultError(fault("busy"))
-        permit = self.acquire_permit()
+        permit = self.acquire_permit(context.principal)
         if permit is None:
-            raise FaultError(self._breaker_open())
+            raise FaultError(self.circuit_open(context.principal))
         headers = ((b"content-type", request.content_type), (b"accept", request.accept or b"*/*"))
         forwarding = Forwarding(
             self,
@@ -229,10 +233,9 @@ class UpstreamBackend:
         self._forwardings.add(forwarding)
         return forwarding
 
-    def forwarding_ended(self, forwarding: Forwarding, permit: Permit, kind: str | None) -> None:
+    def forwarding_ended(self, forwarding: Forwarding, kind: str | None) -> None:
         """Remove a forwarded request that is over, and count its outcome (forwarding.ForwardingContext)."""
         self._forwardings.discard(forwarding)
-        self.return_permit(permit, kind)
         self._metrics.count_upstream_request(self.name, kind or OK)
 
     # The list of models.
@@ -274,30 +277,42 @@ class UpstreamBackend:
             forwarding.cancel()
         await self._client.close()
 
-    def _breaker_open(self) -> Fault:
-        left = breaker.remaining_seconds(self._breaker, self._circuit, self._clock.seconds())
-        return fault("unreachable", retry_after_seconds=left)
-
     # turn.UpstreamContext
 
     def send(self, body: bytes, context: RequestContext) -> "Deferred[IResponse]":
         """Send a Chat Completions request for a client's request."""
         return self._client.request("POST", "chat/completions", body, context)
 
-    def acquire_permit(self) -> Permit | None:
-        """Request a permit from the breaker; None while it is open."""
-        self._circuit, permit = breaker.acquire(self._breaker, self._circuit, self._clock.seconds())
+    def acquire_permit(self, principal: str) -> SharedPermit | None:
+        """Request a permit from the breaker; None while it is open for this principal."""
+        permit = self._breaker.acquire(principal, self._clock.seconds())
         if permit is None:
             self._metrics.count("upstream_breaker_open")
         return permit
 
-    def return_permit(self, permit: Permit, kind: str | None) -> None:
+    def circuit_open(self, principal: str) -> Fault:
+        """Return the fault of a request that got no permit, with the time until the next one may."""
+        left = self._breaker.remaining_seconds(self._clock.seconds(), principal)
+        return fault("circuit_open", retry_after_seconds=left)
+
+    def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
         """Report the outcome of a request to the breaker."""
-        before, now = self._circuit, self._clock.seconds()
-        self._circuit = breaker.release(self._breaker, before, permit, breaker.classify(kind), now)
-        if (self._circuit.opened_at is None) != (before.opened_at is None):
-            state = "closed" if self._circuit.opened_at is None else "open"
-            self._log.warn("Circuit breaker of upstream {name} is {state}", name=self.name, state=state, kind=kind)
+        before = self._circuit_states(permit.principal)
+        self._breaker.release(permit, kind, self._clock.seconds())
+        for (whose, was_open), (_, is_open) in zip(before, self._circuit_states(permit.principal), strict=True):
+            if was_open != is_open:
+                self._log.warn(
+                    "Circuit breaker of upstream {name} is {state} for {whose}",
+                    name=self.name,
+                    state="open" if is_open else "closed",
+                    whose=whose,
+                    kind=kind,
+                )
+
+    def _circuit_states(self, principal: str) -> tuple[tuple[str, bool], ...]:
+        """Return for all principals, and for one of them, whether the circuit is open."""
+        own = self._breaker.has_own_open(principal)
+        return ("all requests", self._breaker.is_open), (f"principal {principal}", own)
 
     def wait_seconds(self, retries: int, failed: Fault, retry_after: float) -> float | None:
         """Return the delay before the next attempt; None if there is none."""

@@ -17,7 +17,7 @@ from codexd.interfaces import IForwardingHandle, IForwardingReceiver
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.forwarded import ForwardedHead
 from codexd.observe.log import format_failure
-from codexd.policy.breaker import Permit
+from codexd.policy.shared_breaker import SharedPermit, failure_kind
 from codexd.upstream import failures
 from codexd.upstream.body import BodyCollector, StreamedBody
 from codexd.upstream.deadlines import Deadlines, DeadlineTimer
@@ -54,7 +54,10 @@ class ForwardingContext(Protocol):
         """Return Unix time in seconds."""
         ...
 
-    def forwarding_ended(self, forwarding: "Forwarding", permit: Permit, kind: str | None) -> None:
+    def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
+        """Report the outcome to the breaker: the `failure_kind` of its fault, None for success, `cancelled`."""
+
+    def forwarding_ended(self, forwarding: "Forwarding", kind: str | None) -> None:
         """Remove a request that is over: the kind of its fault, None for success, `cancelled`."""
 
 
@@ -77,7 +80,7 @@ class Forwarding:
         self,
         upstream: ForwardingContext,
         send: "Callable[[], Deferred[IResponse]]",
-        permit: Permit,
+        permit: SharedPermit,
         context: RequestContext,
         receiver: IForwardingReceiver,
         clock: IReactorTime,
@@ -102,7 +105,7 @@ class Forwarding:
     def cancel(self) -> None:
         """Close the connection and pass nothing more on (IForwardingHandle)."""
         if not self._over:
-            self._end("cancelled")
+            self._end("cancelled", "cancelled")
             self._abort()
 
     def pause(self) -> None:
@@ -175,7 +178,7 @@ class Forwarding:
             self._fail(failures.translate_body_failure(reason))
             return
         self._open()
-        self._end(None)
+        self._end(None, None)
         self._receiver.finish()
 
     def _open(self) -> None:
@@ -189,7 +192,7 @@ class Forwarding:
 
     def _fail(self, failed: Fault) -> None:
         if not self._over:
-            self._end(failed.kind)
+            self._end(failed.kind, failure_kind(failed))
             self._abort()
             self._receiver.fail(failed)
 
@@ -202,10 +205,12 @@ class Forwarding:
         )
         self._fail(fault("internal"))
 
-    def _end(self, kind: str | None) -> None:
+    def _end(self, kind: str | None, judged: str | None) -> None:
+        """Release everything; `judged` is the kind for the breaker."""
         self._over = True
         self._deadline.stop()
-        self._upstream.forwarding_ended(self, self._permit, kind)
+        self._upstream.return_permit(self._permit, judged)
+        self._upstream.forwarding_ended(self, kind)
 
     def _abort(self) -> None:
         """Stop the active timer, request or body."""

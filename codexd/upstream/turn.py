@@ -17,7 +17,7 @@ from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral.event import Began, Ended, Event, Failed
 from codexd.neutral.fault import Fault, fault
 from codexd.observe.log import format_failure
-from codexd.policy.breaker import Permit
+from codexd.policy.shared_breaker import SharedPermit, failure_kind
 from codexd.upstream import failures
 from codexd.upstream.body import BodyCollector, StreamedBody
 from codexd.upstream.deadlines import Deadlines, DeadlineTimer
@@ -49,12 +49,16 @@ class UpstreamContext(Protocol):
         """Send a Chat Completions request for a client's request."""
         ...
 
-    def acquire_permit(self) -> Permit | None:
-        """Request a permit from the breaker; None while it is open."""
+    def acquire_permit(self, principal: str) -> SharedPermit | None:
+        """Request a permit from the breaker; None while it is open for this principal."""
         ...
 
-    def return_permit(self, permit: Permit, kind: str | None) -> None:
-        """Report a request's outcome: the kind of its fault, None for success, `cancelled` for unknown."""
+    def circuit_open(self, principal: str) -> Fault:
+        """Return the fault of a request that got no permit."""
+        ...
+
+    def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
+        """Report a request's outcome: the `failure_kind` of its fault, None for success, `cancelled` for unknown."""
 
     def wait_seconds(self, retries: int, failed: Fault, retry_after: float) -> float | None:
         """Return the delay before the next attempt; None if there is none."""
@@ -98,7 +102,7 @@ class UpstreamTurn:
         upstream: UpstreamContext,
         translator: ChatTranslator,
         request: EncodedRequest,
-        permit: Permit,
+        permit: SharedPermit,
         context: RequestContext,
         sink: IEventSink,
         clock: IReactorTime,
@@ -108,7 +112,7 @@ class UpstreamTurn:
         self._upstream = upstream
         self._request_body = request.body
         self._translator = translator
-        self._permit: Permit | None = permit
+        self._permit: SharedPermit | None = permit
         self._context = context
         self._sink = sink
         self._clock = clock
@@ -149,9 +153,9 @@ class UpstreamTurn:
     def _attempt(self) -> None:
         self._timer = None
         if self._permit is None:
-            self._permit = self._upstream.acquire_permit()
+            self._permit = self._upstream.acquire_permit(self._context.principal)
         if self._permit is None:
-            self._send_events([Failed(fault("unreachable"))])
+            self._send_events([Failed(self._upstream.circuit_open(self._context.principal))])
             return
         self._received_bytes = self._event_count = 0
         self._deadline.start_attempt()
@@ -249,7 +253,7 @@ class UpstreamTurn:
             self._send_events([Failed(failed)])
             return
         # The retries of one request count as one failure in the breaker: the request itself may be the cause.
-        self._return_permit(failed.kind if failed.kind == "unreachable" else "cancelled")
+        self._return_permit(failure_kind(failed) if failed.kind == "unreachable" else "cancelled")
         self._abort_attempt()
         self._upstream.count("upstream_retried")
         self._retries += 1
@@ -265,7 +269,7 @@ class UpstreamTurn:
                     "Request {id}: the state of the model in the response is too large and was dropped",
                     id=self._context.id,
                 )
-            self._close(last.fault.kind if isinstance(last, Failed) else None)
+            self._close(last.fault.kind if isinstance(last, Failed) else None, last)
             self._release_connection(reusable=isinstance(last, Ended))
         for event in events:
             if type(event) is Began:
@@ -287,10 +291,11 @@ class UpstreamTurn:
         if not self.over:
             self._send_events([Failed(fault("internal"))])
 
-    def _close(self, kind: str | None) -> None:
+    def _close(self, kind: str | None, end: Ended | Failed | None = None) -> None:
+        """Release everything; `kind` is that of the fault, None for success, `cancelled` without an end."""
         self.over = True
         self._deadline.stop()
-        self._return_permit(kind)
+        self._return_permit(failure_kind(end.fault) if isinstance(end, Failed) else kind)
         self._translator.abort()
         self._upstream.turn_ended(self, kind)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.turn import ReasoningOptions, ResponseFormat, ToolChoice, ToolResult
+from codexd.neutral.turn import ReasoningOptions, ResponseFormat, ToolCall, ToolChoice, ToolResult
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings, Turns
 from tests.support.fake_app_server_thread import AppServerBehaviour
@@ -52,6 +52,17 @@ class SuspendedTests(IdleThreadsTestCase):
                 resumed = self.codex.ask(given)
                 self.assertAnswer(resumed, "tool said: 1 | 2", before + 1)
         self.assertEqual(self.figures("turn_suspended", "turn_resumed", "turn_replayed"), [6, 6, 0])
+
+    def test_arguments_that_a_client_writes_again_continue_the_turn(self) -> None:
+        asked = self.codex.ask(turn('call: f {"b": 1.50, "a": "\u00e9"}', tools=(TOOL,)))
+        given = with_results(asked, "1")
+        for arguments, starts in (('{"a": "\u00e9", "b": 1.51}', 2), ('{ "a":"\\u00e9" ,"b":1.5}', 2)):
+            items = tuple(
+                evolve(item, arguments=arguments) if isinstance(item, ToolCall) else item for item in given.items
+            )
+            self.codex.ask(evolve(given, items=items))
+            self.assertEqual(self.starts(), starts, arguments)
+        self.assertEqual(self.figures("turn_resumed", "turn_replayed"), [1, 1])
 
     def test_rounds_of_calls_stay_on_one_thread(self) -> None:
         asked = self.codex.ask(turn("call: f {}\nthen: call: f {}\nthen: say: done", tools=(TOOL,)))

@@ -30,14 +30,16 @@ def refused(tools: list[Json] | None = None, choice: Json = None, **fields: Any)
     raise AssertionError("it was accepted")
 
 
-def taken(tools: list[Json], choice: Json = None, drop: bool = False, **fields: Any) -> tuple[HostedTools, ToolChoice]:
+def taken(
+    tools: list[Json], choice: Json = None, drop: bool = False, declared: tuple[str, ...] = ("f",), **fields: Any
+) -> tuple[HostedTools, ToolChoice]:
     """Parse hosted tools and a tool choice; `f` is the client's own."""
     asked = Fields({"tools": tools, "tool_choice": choice, **fields})
     hosted = HostedTools(drop)
     for tool in asked.objects("tools"):
         hosted.add(tool)
     hosted.add_search_options(asked)
-    return hosted, hosted.parse_tool_choice(asked, ["f"])
+    return hosted, hosted.parse_tool_choice(asked, declared)
 
 
 class HostedToolTests(SynchronousTestCase):
@@ -84,6 +86,28 @@ class HostedToolTests(SynchronousTestCase):
         hosted, choice = taken([], allowed, drop=True)
         self.assertEqual(choice, ToolChoice("auto", ("f",)))
         self.assertEqual(hosted.ignored, ["tool_choice.tools[1] (mcp)"])
+
+    def test_a_required_call_of_dropped_tools_alone_is_dropped_with_them(self) -> None:
+        for tools in ([{"type": "mcp"}], [SEARCH], [{"type": "mcp"}, SEARCH]):
+            hosted, choice = taken(tools, "required", drop=True, declared=())
+            self.assertEqual((choice, hosted.ignored[-1]), (ToolChoice(), "tool_choice"))
+        _, choice = taken([{"type": "mcp"}], "required", drop=True)
+        self.assertEqual(choice, ToolChoice("required"))
+        fault = self.assertRaises(FaultError, taken, [], "required", drop=True, declared=()).fault
+        self.assertEqual((fault.kind, fault.param), ("wrong_value", "tool_choice"))
+
+    def test_a_choice_of_hosted_tools_alone_offers_no_other(self) -> None:
+        for mode in ("auto", "required"):
+            for tools, search in (
+                ([{"type": "mcp"}], None),
+                ([SEARCH], WebSearch()),
+                ([{"type": "mcp"}, SEARCH], WebSearch()),
+            ):
+                allowed = {"type": "allowed_tools", "mode": mode, "tools": tools}
+                hosted, choice = taken([SEARCH], allowed, drop=True)
+                self.assertEqual((choice, hosted.search), (ToolChoice("none"), search))
+        fault = self.assertRaises(FaultError, taken, [], allowed | {"tools": []}, drop=True).fault
+        self.assertEqual((fault.kind, fault.param), ("wrong_value", "tool_choice.tools"))
 
 
 class WebSearchTests(SynchronousTestCase):

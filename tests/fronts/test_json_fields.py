@@ -103,11 +103,12 @@ class FieldsTests(SynchronousTestCase):
 
     def test_ignored_fields_are_those_that_ask_for_something_unknown(self) -> None:
         fields = Fields({"known": 1, "store": True, "logprobs": False, "user": None, "x-y.z": 0})
-        self.assertEqual(fields.ignored(("known",)), ("store", "x-y.z"))
+        self.assertEqual(fields.ignored(("known",)), ("store", "logprobs", "x-y.z"))
+        self.assertEqual(Fields({"store": False, "async": False, "user": None}).ignored(()), ())
 
     def test_the_rest_is_those_fields_as_they_came(self) -> None:
-        fields = Fields({"known": 1, "store": {"z": 1.0, "a": [None]}, "logprobs": False, "a b": 1})
-        self.assertEqual(fields.rest(("known",)), '{"store":{"z":1.0,"a":[null]}}')
+        fields = Fields({"known": 1, "store": {"z": 1.0, "a": [None]}, "logprobs": False, "a b": 1, "user": None})
+        self.assertEqual(fields.rest(("known",)), '{"store":{"z":1.0,"a":[null]},"logprobs":false}')
         self.assertEqual(Fields({}).rest(()), "{}")
 
     def test_names_unfit_for_a_header_are_not_listed(self) -> None:

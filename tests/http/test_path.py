@@ -1,6 +1,8 @@
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.http.path import canonical
+from codexd.http.path import canonical, printable_path
 
 CHAT = "/v1/chat/completions"
 
@@ -36,3 +38,26 @@ class CanonicalPathTests(SynchronousTestCase):
 
     def test_bytes_that_are_not_utf_8_are_replaced(self) -> None:
         self.assertEqual(canonical(b"/models/%ff"), "/v1/models/\ufffd")
+
+
+class PrintablePathTests(SynchronousTestCase):
+    """What the log shows of a path that no route has."""
+
+    def test_a_path_is_shown_as_it_was_requested(self) -> None:
+        for target, shown in (
+            (b"/v1/nowhere", "/v1/nowhere"),
+            (b"/v1/v1/nowhere/", "/v1/v1/nowhere/"),
+            (b"/n%C3%B8", "/n\u00f8"),
+            (b"*", "/*"),
+            (b"", "/"),
+        ):
+            self.assertEqual(printable_path(target), shown)
+
+    def test_hosts_credentials_and_queries_are_not_shown(self) -> None:
+        self.assertEqual(printable_path(b"http://me:secret@host/nowhere?key=secret"), "/nowhere")
+
+    @given(st.binary(max_size=1000))
+    def test_it_is_short_and_on_one_line(self, target: bytes) -> None:
+        shown = printable_path(target)
+        self.assertLessEqual(len(shown), 128)
+        self.assertTrue(shown.isprintable() and " " not in shown)

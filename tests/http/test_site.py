@@ -25,3 +25,14 @@ class SiteTests(SynchronousTestCase):
         (record,) = self.server.log.records
         self.assertEqual((record.status, record.seconds, record.outcome), (200, 2.5, "ok"))
         self.assertEqual(self.server.metric("codexd_request_duration_seconds_sum", route="/v1/chat/completions"), 2.5)
+
+    def test_the_path_of_an_unknown_route_is_in_the_log_and_not_in_the_metrics(self) -> None:
+        self.server.request("GET", "/v1/no%0Awhere?key=secret")
+        self.server.request("PUT", "/v1/chat/completions")
+        self.server.request("GET", "/v1/models")
+        records = [(record.route, record.path) for record in self.server.log.records]
+        expected = [("other", "/v1/no?where"), ("other", "/v1/chat/completions"), ("/v1/models", "")]
+        self.assertEqual(records, expected)
+        self.assertEqual(
+            self.server.metric("codexd_requests_total", route="other", status="404", outcome="unknown_url"), 1
+        )

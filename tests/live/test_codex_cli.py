@@ -8,9 +8,6 @@ from tests.support.live_upstreams import servers
 from tests.support.provider_process import ProviderProcess
 
 UPSTREAM = """\
-[responses]
-hosted_tools = "drop"
-
 [codex]
 model = "scripted"
 
@@ -33,7 +30,7 @@ model = "scripted"
 
 
 class CodexCliOverCodexTests(cases.CodexCliCases):
-    daemon_setup = DaemonSetup(account=True, settings='[responses]\nhosted_tools = "drop"\n')
+    daemon_setup = DaemonSetup(account=True)
     shout = "shout"
 
     @property

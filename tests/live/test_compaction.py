@@ -60,9 +60,7 @@ class UpstreamTests(UpstreamTestCase):
 class CodexCliTests(LiveTestCase):
     """Codex compacts a history that exceeds its limit before its next turn."""
 
-    daemon_setup = DaemonSetup(
-        settings='[responses]\nhosted_tools = "drop"\n[[models.alias]]\nname = "gpt-5.5"\nmodel = "scripted"\n'
-    )
+    daemon_setup = DaemonSetup(settings='[[models.alias]]\nname = "gpt-5.5"\nmodel = "scripted"\n')
 
     def compact(self, provider: str) -> list[str]:
         """Run one turn and resume it, with a limit that the first exceeds; return what both printed."""

@@ -1,5 +1,6 @@
 """Tool results resume the suspended turn; if it is gone, a replay gives the same answer."""
 
+import json as stdlib_json
 import os
 import signal
 
@@ -70,6 +71,37 @@ class SuspensionTests(SuspensionTestCase):
         after = daemon.last_provider_request
         self.assertEqual(after["prompt_cache_key"], before["prompt_cache_key"])
         self.assertEqual([item["type"] for item in provider_requests.items(after)][-2:], ["function_call_output"] * 2)
+
+    def test_arguments_that_a_client_writes_again_resume_it(self) -> None:
+        history = self.begin(
+            self.daemon, 'call: look {"at": "pi\u00e8r", "deg": [1.50, 1], "ok": true}\ncall: look {"at":"bay"}'
+        )
+        for call in history[1]["tool_calls"]:
+            arguments = stdlib_json.loads(call["function"]["arguments"])
+            call["function"]["arguments"] = stdlib_json.dumps(dict(reversed(arguments.items())), indent=2)
+        answer, way = self.continue_response(self.daemon, history)
+        self.assertEqual((answer.message["content"], way), (ANSWER, "resumed"))
+
+    def test_arguments_that_a_client_changes_are_replayed(self) -> None:
+        history = self.begin(self.daemon, 'call: look {"at": 1.0}\ncall: look {"at": "cove"}')
+        history[1]["tool_calls"][0]["function"]["arguments"] = '{"at": 1}'
+        self.assertEqual(self.continue_response(self.daemon, history)[1], "replayed")
+
+    def test_items_that_a_responses_client_writes_again_resume_it(self) -> None:
+        tool = {"type": "function", **TOOL["function"]}
+        text = user('call: look {"at": "p\u00e9", "deg": 2.50}')
+        first = self.daemon.post(
+            RESPONSES, {"model": self.daemon.model, "input": text, "tools": [tool], "store": False}
+        ).json
+        (call,) = first["output"]
+        call["arguments"] = stdlib_json.dumps(
+            stdlib_json.loads(call["arguments"]), sort_keys=True, separators=(" , ", " : ")
+        )
+        output = {"type": "function_call_output", "call_id": call["call_id"], "output": "blue"}
+        before = self.daemon.metric("codexd_turn_resumed_total")
+        body = {"model": self.daemon.model, "input": [*text, call, output], "tools": [tool], "store": False}
+        self.assertEqual(self.daemon.post(RESPONSES, body).json["status"], "completed")
+        self.assertEqual(self.daemon.metric("codexd_turn_resumed_total"), before + 1)
 
     def test_results_in_another_order_resume_it(self) -> None:
         question, said, first, second = self.begin(self.daemon)

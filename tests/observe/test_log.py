@@ -79,6 +79,7 @@ class AccessLogTests(SynchronousTestCase):
                 "id": "req_1",
                 "method": "POST",
                 "route": "/v1/responses",
+                "path": "",
                 "status": 200,
                 "dialect": "responses",
                 "model": "gpt-5",
@@ -105,13 +106,19 @@ class AccessLogTests(SynchronousTestCase):
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
         self.assertIn("principal=a1b2c3 dialect=responses model=gpt-5 tokens=7+2", line)
-        self.assertTrue(line.endswith(" backend=codex worker=plain-0 thread=thread-1"), line)
+        end = " backend=codex worker=plain-0 thread=thread-1 ignored=temperature,seed"
+        self.assertTrue(line.endswith(end), line)
+
+    def test_the_path_of_an_unknown_route_is_logged(self) -> None:
+        line = self.write(RequestRecord(status=404, outcome="unknown_url", path="/v1/nowhere"), "text")
+        self.assertIn(" other 404 unknown_url", line)
+        self.assertTrue(line.endswith(" path=/v1/nowhere"), line)
 
     def test_the_text_omits_what_a_request_does_not_have(self) -> None:
         for backend in ("", "up"):
             line = self.write(RequestRecord(backend=backend), "text")
             self.assertEqual(" backend=" in line, bool(backend))
-            self.assertNotRegex(line, "worker=|thread=")
+            self.assertNotRegex(line, "worker=|thread=|path=|ignored=")
 
     def test_the_note_of_a_fault_is_logged(self) -> None:
         noted = RequestRecord(status=400, outcome="attachments", note="file-a,file-b")

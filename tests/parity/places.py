@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from codexd.settings import Codex, ModelAlias, Models, Settings, Tools, Upstream
+from codexd.settings import Codex, ModelAlias, Models, Responses, Settings, Tools, Upstream
 from codexd.settings.upstream_presets import PRESETS
 from tests.parity.scenario import Place
 
@@ -46,7 +46,7 @@ def _build_upstream(parameters: PlaceParameters) -> Settings:
 
 def _build_gated(parameters: PlaceParameters) -> Settings:
     tools = Tools(output_mode="obsidian-xml", max_calls=2, stop_after="burst", drop_trailing_text=True)
-    return evolve(_build_upstream(parameters), tools=tools)
+    return evolve(_build_upstream(parameters), tools=tools, responses=Responses(hosted_tools="refuse"))
 
 
 _PLACES: Final[dict[Place, Callable[[PlaceParameters], Settings]]] = {

@@ -4,7 +4,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.rules import find_problems
-from codexd.settings import Tools
+from codexd.settings import Responses, Tools
 from tests.parity.places import PlaceParameters, build_settings
 from tests.parity.scenario import Place
 
@@ -35,4 +35,4 @@ class PlacesTests(SynchronousTestCase):
     def test_gated_differs_from_upstream_in_its_tools_settings_only(self) -> None:
         gated = build_settings("gated", PARAMETERS)
         self.assertNotEqual(gated.tools, Tools())
-        self.assertEqual(evolve(gated, tools=Tools()), build_settings("upstream", PARAMETERS))
+        self.assertEqual(evolve(gated, tools=Tools(), responses=Responses()), build_settings("upstream", PARAMETERS))

@@ -138,7 +138,7 @@ class HistoryTests(SynchronousTestCase):
             (1, Message(role="assistant", parts=(TextPart("b"),))),
             (2, ToolCall(call_id="d", name="f", arguments="{}")),
             (2, ToolCall(call_id="c", name="g", arguments="{}")),
-            (2, ToolCall(call_id="c", name="f", arguments="{ }")),
+            (2, ToolCall(call_id="c", name="f", arguments='{"a":1}')),
             (2, ToolCall(call_id="c", name="f", arguments="{}", namespace="n")),
             (3, ToolResult("d", (TextPart("r"),))),
             (3, ToolResult("c", (TextPart("s"),))),
@@ -146,6 +146,20 @@ class HistoryTests(SynchronousTestCase):
         )
         found = {fingerprint_history((*history[:at], item, *history[at + 1 :])) for at, item in changed}
         self.assertEqual(len(found | {fingerprint_history(history)}), len(changed) + 1)
+
+    def test_the_spelling_of_a_functions_arguments_does_not_count(self) -> None:
+        for spellings in (
+            ('{"a":1,"b":"\u00e9"}', '{ "b": "\\u00e9",\n "a": 1 }'),
+            ("{}", "{ }", "", " \n"),
+            ("not JSON", "not JSON"),
+        ):
+            calls = [ToolCall(call_id="c", name="f", arguments=text) for text in spellings]
+            self.assertEqual(len({fingerprint_history((USER, call)) for call in calls}), 1)
+
+    def test_the_input_of_a_custom_tool_is_exact(self) -> None:
+        inputs = ('{"a":1}', '{"a": 1}', "{}", "", " ")
+        calls = [ToolCall(call_id="c", name="f", arguments=text, kind="custom") for text in inputs]
+        self.assertEqual(len({fingerprint_history((USER, call)) for call in calls}), len(inputs))
 
     def test_different_parts_have_different_fingerprints(self) -> None:
         contents: tuple[tuple[Part, ...], ...] = (

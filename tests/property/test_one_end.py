@@ -34,7 +34,8 @@ class ResponseRun:
             body = {"model": "gpt-5", "input": "hi", "stream": stream}
             self.connection.request("POST", "/v1/responses", body)
         else:
-            body = chat(stream=stream, n=len(scripts), stream_options={"include_usage": True})
+            options = {"stream_options": {"include_usage": True}} if stream else {}
+            body = chat(stream=stream, n=len(scripts), **options)
             self.connection.request("POST", "/v1/chat/completions", body)
         self.turns: list[FakeTurn] = list(self.server.backend.turns)
         self.choice = 0

@@ -15,6 +15,11 @@ from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend
 
 UNKNOWN = fault("unknown_model", param="model")
+EMBEDDER = fault(
+    "unknown_model",
+    "The model 'what' does not exist, or no upstream offers it.",
+    param="model",
+)
 
 
 class ModelRouterTests(SynchronousTestCase):
@@ -133,7 +138,15 @@ class ModelRouterTests(SynchronousTestCase):
         self.router.embed("local/new", str.encode, context())
         self.assertEqual(self.local.embedding[0][0], "local/new")
         self.local.begin_errors = [UNKNOWN]
-        self.assertEqual(self.assertRaises(FaultError, self.router.embed, "what", str.encode, context()).fault, UNKNOWN)
+        self.assertEqual(
+            self.assertRaises(FaultError, self.router.embed, "what", str.encode, context()).fault, EMBEDDER
+        )
+
+    def test_the_name_of_an_unknown_embedding_model_is_shortened_and_printable(self) -> None:
+        self.local.begin_errors = [UNKNOWN]
+        name = "a\r\n" + "b" * 100
+        refused = self.assertRaises(FaultError, self.router.embed, name, str.encode, context()).fault
+        self.assertIn(f"'a??{'b' * 61}'", refused.message)
 
     def test_it_is_ready_if_any_back_end_is(self) -> None:
         self.codex.is_ready = False

@@ -43,7 +43,7 @@ def write(exchange: DecodedChatRequest) -> bytes:
         "messages": messages(turn.items),
         "n": exchange.choices,
         "stream": exchange.stream,
-        "stream_options": {"include_usage": exchange.output_options.include_usage},
+        "stream_options": {"include_usage": exchange.output_options.include_usage} if exchange.stream else None,
         "tools": [tool(one) for one in turn.tools],
         "tool_choice": tool_choice(turn.tool_choice, turn.tools),
         "parallel_tool_calls": turn.parallel_tool_calls,

@@ -151,6 +151,9 @@ def turns(draw: st.DrawFn) -> Turn:
 @st.composite
 def exchanges(draw: st.DrawFn) -> DecodedChatRequest:
     """Draw a whole request."""
+    stream = draw(st.booleans())
+    # Only a stream can be asked for a usage chunk.
+    options = draw(styles) if stream else ChatOutputOptions()
     return DecodedChatRequest(
-        turn=draw(turns()), output_options=draw(styles), choices=draw(st.integers(1, 8)), stream=draw(st.booleans())
+        turn=draw(turns()), output_options=options, choices=draw(st.integers(1, 8)), stream=stream
     )

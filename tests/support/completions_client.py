@@ -32,7 +32,8 @@ def exchanges(draw: st.DrawFn) -> DecodedCompletionsRequest:
     sampling = evolve(draw(samplings), logprobs=alternatives is not None, top_logprobs=alternatives)
     turns = prompt_turns(*each, model=draw(texts(1)), sampling=sampling, reasoning=draw(efforts))
     echoed = draw(st.sampled_from((tuple(each), ("",) * len(each))))
-    return DecodedCompletionsRequest(turns, CompletionsOutputOptions(echoed, draw(st.booleans())), draw(st.booleans()))
+    stream = draw(st.booleans())
+    return DecodedCompletionsRequest(turns, CompletionsOutputOptions(echoed, stream and draw(st.booleans())), stream)
 
 
 def write(exchange: DecodedCompletionsRequest, times: int) -> bytes:
@@ -46,7 +47,7 @@ def write(exchange: DecodedCompletionsRequest, times: int) -> bytes:
         "best_of": times,
         "echo": any(exchange.output_options.echoed),
         "stream": exchange.stream,
-        "stream_options": {"include_usage": exchange.output_options.include_usage},
+        "stream_options": {"include_usage": exchange.output_options.include_usage} if exchange.stream else None,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "presence_penalty": sampling.presence_penalty,

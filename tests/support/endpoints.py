@@ -19,7 +19,8 @@ from tests.support import completions_client as legacy
 from tests.support.framing import build_folding_encoder, encode_stream
 
 STAMP: Final = ResponseIdentity("00ff", 1700000000, "m1")
-_ASKED: Final = {"model": "m1", "stream_options": {"include_usage": True}}
+_ASKED: Final = {"model": "m1"}
+_STREAMED: Final = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @frozen(kw_only=True)
@@ -47,9 +48,14 @@ class Endpoint:
     dialect: Dialect = RESPONSES
 
     @property
+    def streamed_body(self) -> Json:
+        """The request body of a stream that ends with the usage."""
+        return self.body | _STREAMED
+
+    @property
     def exchange(self) -> DecodedRequest:
         """The decoded request."""
-        return self.decode(json.encode(self.body | {"stream": True}), RequestOptions(principal="p", modes=self.modes))
+        return self.decode(json.encode(self.streamed_body), RequestOptions(principal="p", modes=self.modes))
 
     def stream(self, events: Iterable[Event]) -> bytes:
         """Return the stream of an answer."""

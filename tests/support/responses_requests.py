@@ -181,11 +181,11 @@ def decode_turn(**fields: Any) -> Turn:
     return decode_request(**fields).turn
 
 
-def decode_fault(body: Json) -> Fault:
+def decode_fault(body: Json, options: RequestOptions = SOMEONE) -> Fault:
     """Return the fault of a request that must be rejected; bytes are decoded as they are."""
     try:
         data = body if isinstance(body, bytes) else encode(body)
-        responses.decode_pending(data, SOMEONE).complete(LoadedHistory())
+        responses.decode_pending(data, options).complete(LoadedHistory())
     except FaultError as refused:
         return refused.fault
     raise AssertionError("the request was accepted")

@@ -36,7 +36,7 @@ class RoutedServer:
 
     def request(self, endpoint: Endpoint, stream: bool, members: dict[str, Json], **headers: str) -> None:
         """Send the request of an endpoint, with further members of the body."""
-        body = endpoint.body | members | {"stream": stream}
+        body = (endpoint.streamed_body if stream else endpoint.body) | members
         self.connection.request("POST", endpoint.path, body, **(endpoint.headers | headers))
 
     def emit(self, events: Iterable[Event], in_one_turn: bool) -> None:

@@ -15,6 +15,7 @@ from codexd.settings.upstream import STATE_FIELDS
 from codexd.upstream.backend import build_capabilities
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, chunk, frames
+from tests.support.contexts import context
 from tests.support.fake_upstream import SETTINGS, TURN, FakeConnection, UpstreamHarness
 
 WHOLE = frames(chunk({"content": "Hello"}), chunk({}, "stop")) + DONE
@@ -108,7 +109,8 @@ class BreakerTests(SynchronousTestCase):
         harness = self.broken()
         self.assertFalse(harness.backend.ready())
         refused = self.assertRaises(FaultError, harness.begin).fault
-        self.assertEqual((refused.kind, refused.retry_after_seconds), ("unreachable", 30.0))
+        self.assertEqual((refused.kind, refused.retry_after_seconds), ("circuit_open", 30.0))
+        self.assertTrue(refused.message.startswith("Circuit open"))
         self.assertEqual((harness.connection_count, harness.counter("upstream_breaker_open")), (2, 1.0))
 
     def test_metrics_count_the_outcomes_and_show_whether_the_upstream_is_up(self) -> None:
@@ -140,12 +142,42 @@ class BreakerTests(SynchronousTestCase):
 
     def test_the_retries_of_one_request_count_as_one_failure(self) -> None:
         harness = UpstreamHarness(evolve(SETTINGS, retries=2, breaker_failures=2))
-        for healthy in (True, False):
+        for _ in range(2):
             sink, _ = harness.begin()
             for _ in range(3):
                 harness.accept().send_response(b"{}", 500, "connection: close")
                 harness.clock.advance(10)
-            self.assertEqual((sink.kind, harness.backend.ready()), ("model_failed", healthy))
+            self.assertEqual(sink.kind, "model_failed")
+        self.assertEqual(self.assertRaises(FaultError, harness.begin).fault.kind, "circuit_open")
+
+    def test_the_broken_streams_of_one_principal_do_not_affect_others(self) -> None:
+        harness = UpstreamHarness(evolve(SETTINGS, retries=0, breaker_failures=2, breaker_seconds=30.0))
+        for answer in (
+            lambda connection: (connection.send_head(), connection.send_chunk(frames(chunk({"content": "x"})))),
+            lambda connection: None,
+        ):
+            sink, _ = harness.begin()
+            connection = harness.accept()
+            answer(connection)
+            connection.close(clean=False)
+            self.assertIn(sink.kind, ("stream_cut", "unreachable"))
+        self.assertEqual(self.assertRaises(FaultError, harness.begin).fault.kind, "circuit_open")
+        self.assertTrue(harness.backend.ready())
+        sink, _ = harness.begin(context=evolve(context(), principal="another"))
+        harness.accept().send_response(WHOLE)
+        self.assertEqual(sink.text, "Hello")
+        self.assertRaises(FaultError, harness.begin)
+        harness.clock.advance(30)
+        harness.begin()
+
+    def test_the_failures_of_several_principals_open_it_for_all(self) -> None:
+        harness = UpstreamHarness(evolve(SETTINGS, retries=0, breaker_failures=2))
+        for name in ("one", "two"):
+            self.assertTrue(harness.backend.ready())
+            harness.begin(context=evolve(context(), principal=name))
+            harness.accept().send_response(b"{}", 500, "connection: close")
+        self.assertFalse(harness.backend.ready())
+        self.assertRaises(FaultError, harness.begin, context=evolve(context(), principal="three"))
 
     def test_a_client_error_is_not_counted_as_a_failure(self) -> None:
         harness = UpstreamHarness(evolve(SETTINGS, breaker_failures=1))

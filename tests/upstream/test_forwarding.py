@@ -289,9 +289,30 @@ class BreakerTests(ForwardTestCase):
         for _ in range(2):
             self.forward()
             self.harness.accept().send_response(b"{}", 500, *CUT)
-        self.assertFalse(self.harness.backend.ready())
-        self.assertEqual(self.assertRaises(FaultError, self.forward).fault.kind, "unreachable")
+        self.assertEqual(self.assertRaises(FaultError, self.forward).fault.kind, "circuit_open")
         self.assertEqual((self.outcome("cancelled"), self.outcome("model_failed")), (3, 2))
+
+    def test_the_breaker_of_one_principal_lets_the_requests_of_others_pass(self) -> None:
+        for _ in range(2):
+            self.forward()
+            self.harness.accept().send_response(b"{}", 500, *CUT)
+        self.context = evolve(context("req_g"), principal="other")
+        self.forward()
+        self.harness.accept().send(b"HTTP/1.1 200 x\r\ncontent-length: 2\r\n\r\nok")
+        self.assertEqual(self.receiver.end, "complete")
+        self.assertTrue(self.harness.backend.ready())
+
+    def test_an_outage_opens_the_breaker_of_all_and_a_lost_connection_that_of_one(self) -> None:
+        for _ in range(2):
+            self.forward()
+            self.harness.accept().close(clean=False)
+            self.assertEqual(self.receiver.kind, "unreachable")
+        self.assertTrue(self.harness.backend.ready())
+        self.context = evolve(context("req_g"), principal="other")
+        for _ in range(2):
+            self.forward()
+            self.harness.refuse()
+        self.assertFalse(self.harness.backend.ready())
 
 
 class FlowTests(ForwardTestCase):

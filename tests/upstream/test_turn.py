@@ -351,7 +351,7 @@ class FailureTests(SynchronousTestCase):
         second, _ = harness.begin()
         harness.refuse()
         harness.clock.advance(10)
-        self.assertEqual((first.kind, second.kind, harness.connection_count), ("unreachable", "unreachable", 2))
+        self.assertEqual((first.kind, second.kind, harness.connection_count), ("circuit_open", "circuit_open", 2))
         self.assertEqual(harness.backend.running, 0)
 
     def test_an_exception_in_the_translator_fails_only_this_response(self) -> None:

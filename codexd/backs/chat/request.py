@@ -14,9 +14,10 @@ from codexd.backs.chat.messages import encode_messages
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.chat.tools import encode_tools
 from codexd.neutral.records import frozen
-from codexd.neutral.turn import ResponseFormat, Turn, WebSearch
+from codexd.neutral.turn import Item, Message, Reasoning, ResponseFormat, TextPart, Turn, WebSearch, WebSearchCall
 from codexd.wire import json
 from codexd.wire.json import Json
+from codexd.wire.provider_state import decode_state
 
 FORWARDED: Final = frozenset(("prediction", "prompt_cache_key", "safety_identifier", "user"))
 """Fields that codexd does not use itself and passes on to every server."""
@@ -67,7 +68,7 @@ def encode_request(turn: Turn, names: ToolNames, capabilities: ServerCapabilitie
     extra = _extra_fields(turn, capabilities)
     _merge_template_variables(own, extra)
     body = {name: value for name, value in (extra | own).items() if name not in capabilities.omit}
-    ignored = _ignored_fields(turn, own.keys() | extra.keys(), body)
+    ignored = _ignored_fields(turn, own.keys() | extra.keys(), body, capabilities)
     renamed = dict(capabilities.rename)
     return EncodedRequest(json.encode({renamed.get(name, name): value for name, value in body.items()}), ignored)
 
@@ -89,13 +90,34 @@ def _extra_fields(turn: Turn, capabilities: ServerCapabilities) -> dict[str, Jso
     }
 
 
-def _ignored_fields(turn: Turn, wanted: set[str], body: dict[str, Json]) -> tuple[str, ...]:
+def _ignored_fields(
+    turn: Turn, wanted: set[str], body: dict[str, Json], capabilities: ServerCapabilities
+) -> tuple[str, ...]:
     no_search = turn.web_search is not None and "web_search_options" not in body
     search = ("web_search",) if no_search else ()
     no_effort = turn.reasoning.effort is not None and wanted.isdisjoint(EFFORT_FIELDS)
     effort = ("reasoning_effort",) if no_effort else ()
-    missing = (*turn.ignored, *sorted(name for name in wanted if name not in body), *effort, *search)
+    unsent = sorted(name for name in wanted if name not in body)
+    missing = (*turn.ignored, *unsent, *effort, *search, *_lost_history(turn.items, capabilities))
     return tuple(name for name in dict.fromkeys(missing) if name not in body and name not in _UNREQUESTED)
+
+
+def _lost_history(items: tuple[Item, ...], capabilities: ServerCapabilities) -> tuple[str, ...]:
+    """Return what Chat has no form for in a history of Responses items."""
+    lost: dict[str, None] = {}
+    for item in items:
+        if isinstance(item, WebSearchCall):
+            lost["input[] (web_search_call)"] = None
+        elif isinstance(item, Reasoning) and item.encrypted is not None:
+            if capabilities.state and decode_state(item.encrypted) is not None:
+                continue
+            lost["input[].encrypted_content"] = None
+        elif isinstance(item, Message) and item.role == "assistant":
+            if item.phase is not None:
+                lost["input[].phase"] = None
+            if any(isinstance(part, TextPart) and part.annotations for part in item.parts):
+                lost["input[].content[].annotations"] = None
+    return tuple(lost)
 
 
 def _is_expressible(search: WebSearch) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.fronts import json_fields, parameters
+from codexd.fronts import json_fields, parameters, used_fields
 from codexd.fronts.chat.decoded_request import DecodedChatRequest
 from codexd.fronts.chat.history import parse_messages
 from codexd.fronts.chat.objects import ChatOutputOptions
@@ -80,7 +80,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedChatRequest:
         verbosity=fields.choice("verbosity", parameters.VERBOSITIES),
         service_tier=fields.text("service_tier"),
         principal=options.principal,
-        ignored=fields.ignored(_KNOWN) + tools.ignored,
+        ignored=(*fields.ignored(_KNOWN), *tools.ignored, *used_fields.find_unused(fields.value, used_fields.CHAT)),
         web_search=tools.web_search,
         extra=fields.rest(_KNOWN),
         calls_as_text=options.calls_as_text,
@@ -132,8 +132,12 @@ def adapt_responses_turn(body: bytes, turn: Turn, show_reasoning: bool) -> Decod
 
 
 def include_usage(fields: Fields) -> bool:
-    """Return whether a stream ends with a usage chunk (`stream_options.include_usage`)."""
-    options = fields.object("stream_options")
+    """Return whether a stream ends with a usage chunk (`stream_options.include_usage`).
+
+    Raises:
+        FaultError: for options of a response that is not streamed.
+    """
+    options = parameters.check_stream_options(fields, fields.flag("stream", False))
     return options is not None and options.flag("include_usage", False)
 
 

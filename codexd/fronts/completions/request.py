@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.fronts import json_fields, parameters
+from codexd.fronts import json_fields, parameters, used_fields
 from codexd.fronts.chat.request import MAX_CHOICES, include_usage
 from codexd.fronts.completions.decoded_request import DecodedCompletionsRequest
 from codexd.fronts.completions.objects import CompletionsOutputOptions
@@ -44,6 +44,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedCompletionsRequest:
 
     Each prompt becomes one user message: the models behind this endpoint answer, they do not continue a text.
     Without `max_tokens` the length of a response is unlimited: reasoning would use up OpenAI's default of 16.
+    With 0 no model is asked: the response is empty, or the prompt (`echo`).
 
     Args:
         body: the JSON text, decompressed.
@@ -58,13 +59,19 @@ def decode(body: bytes, options: RequestOptions) -> DecodedCompletionsRequest:
     times = fields.integer("n", 1, MAX_CHOICES) or 1
     _check_choice_count(len(prompts), times)
     _reject_suffix(fields)
+    sampling = _parse_sampling(fields)
     asked = Turn(
         model=model,
         items=(),
-        sampling=_parse_sampling(fields),
+        sampling=sampling,
         reasoning=ReasoningOptions(fields.choice("reasoning_effort", parameters.EFFORTS)),
         principal=options.principal,
-        ignored=fields.ignored(_KNOWN) + _parse_best_of(fields, times),
+        ignored=(
+            *fields.ignored(_KNOWN),
+            *_parse_best_of(fields, times),
+            *_list_unsampled(sampling),
+            *used_fields.find_unused(fields.value, used_fields.COMPLETIONS),
+        ),
         extra=fields.rest(_KNOWN | _NOT_FORWARDED),
         calls_as_text=options.calls_as_text,
     )
@@ -112,8 +119,13 @@ def _check_choice_count(prompts: int, times: int) -> None:
 def _parse_sampling(fields: Fields) -> Sampling:
     """Parse the sampling parameters; `logprobs` is the number of alternatives for each token."""
     alternatives = fields.integer("logprobs", 0, 5)
-    asked = parameters.parse_sampling(fields, "max_tokens", logprobs=alternatives is not None)
+    asked = parameters.parse_sampling(fields, "max_tokens", logprobs=alternatives is not None, min_tokens=0)
     return evolve(asked, top_logprobs=alternatives)
+
+
+def _list_unsampled(sampling: Sampling) -> tuple[str, ...]:
+    """Return `logprobs` if no token is sampled: those of the prompt are not known."""
+    return ("logprobs",) if sampling.logprobs and sampling.max_tokens == 0 else ()
 
 
 def _reject_suffix(fields: Fields) -> None:

@@ -8,24 +8,42 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.fronts import json_fields, parameters
+from codexd.fronts import json_fields, parameters, used_fields
 from codexd.fronts.compatibility import TOOL_MESSAGES
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.json_fields import Fields
+from codexd.fronts.responses.compaction import TRIGGER
 from codexd.fronts.responses.history import InputHistory
 from codexd.fronts.responses.items import item_type
 from codexd.fronts.responses.storage_encoder import build_stored_items
 from codexd.fronts.responses.tools import check_item_tools
+from codexd.neutral.records import frozen
 from codexd.neutral.stored import StoredConversation, StoredItem
 from codexd.wire.json import decode, encode
 
 MAX_ITEMS: Final = 20
 """The maximum number of items that can be added at once (OpenAI)."""
 
+_KNOWN_CONVERSATION: Final = frozenset(("items", "metadata"))
+_KNOWN_ITEMS: Final = frozenset(("items",))
+
+
+@frozen
+class NewItems:
+    """The items that a request adds to a conversation.
+
+    Attributes:
+        items: as they are stored.
+        ignored: the request's fields without effect, and the items that no model will see.
+    """
+
+    items: tuple[StoredItem, ...]
+    ignored: tuple[str, ...] = ()
+
 
 def decode_new_conversation(
     body: bytes, options: RequestOptions, token: str, created: int
-) -> tuple[StoredConversation, tuple[StoredItem, ...]]:
+) -> tuple[StoredConversation, NewItems]:
     """Decode a body of `POST /v1/conversations` to the new conversation and its first items.
 
     Args:
@@ -40,8 +58,8 @@ def decode_new_conversation(
     fields = json_fields.parse_body(body)
     id = f"conv_{token}"
     shown = {"id": id, "object": "conversation", "created_at": created, "metadata": _metadata(fields)}
-    items = _items(fields, options, token)
-    return StoredConversation(id, options.principal, created, encode(shown)), items
+    added = _items(fields, options, token, (), _KNOWN_CONVERSATION)
+    return StoredConversation(id, options.principal, created, encode(shown)), added
 
 
 def decode_update(body: bytes, stored: StoredConversation) -> StoredConversation:
@@ -56,9 +74,7 @@ def decode_update(body: bytes, stored: StoredConversation) -> StoredConversation
     return evolve(stored, body=encode(decode(stored.body) | {"metadata": _metadata(fields)}))
 
 
-def decode_new_items(
-    body: bytes, options: RequestOptions, token: str, before: Sequence[StoredItem]
-) -> tuple[StoredItem, ...]:
+def decode_new_items(body: bytes, options: RequestOptions, token: str, before: Sequence[StoredItem]) -> NewItems:
     """Decode a body of `POST /v1/conversations/{id}/items` to the items that it adds.
 
     Args:
@@ -72,7 +88,7 @@ def decode_new_items(
     """
     fields = json_fields.parse_body(body)
     fields.required_array("items")
-    return _items(fields, options, token, before)
+    return _items(fields, options, token, before, _KNOWN_ITEMS)
 
 
 def _metadata(fields: Fields) -> dict[str, str]:
@@ -80,8 +96,8 @@ def _metadata(fields: Fields) -> dict[str, str]:
 
 
 def _items(
-    fields: Fields, options: RequestOptions, token: str, before: Sequence[StoredItem] = ()
-) -> tuple[StoredItem, ...]:
+    fields: Fields, options: RequestOptions, token: str, before: Sequence[StoredItem], known: frozenset[str]
+) -> NewItems:
     if len(fields.array("items") or ()) > MAX_ITEMS:
         json_fields.raise_wrong_value("items", f"expected at most {MAX_ITEMS} items")
     input_history = InputHistory(accept_tool_messages=TOOL_MESSAGES in options.modes)
@@ -93,5 +109,15 @@ def _items(
                 item.path, "A conversation cannot contain item references; send the items themselves."
             )
         input_history.add(item)
-    check_item_tools(input_history.tool_items, options.drop_hosted)
-    return build_stored_items(input_history.own, token, [item.id for item in before])
+    dropped = check_item_tools(input_history.tool_items, options.drop_hosted)
+    unused = used_fields.find_unused(fields.value, used_fields.CONVERSATIONS)
+    skipped = [*input_history.ignored, *_list_trigger(input_history)]
+    ignored = (*dropped, *skipped, *fields.ignored(known), *unused)[: json_fields.MAX_IGNORED]
+    stored_items = build_stored_items(input_history.own, token, [item.id for item in before])
+    return NewItems(stored_items, ignored)
+
+
+def _list_trigger(input_history: InputHistory) -> tuple[str, ...]:
+    """List an item that asks for a compaction, which a conversation does not answer."""
+    path = input_history.compaction_trigger
+    return () if path is None else (f"{path} ({TRIGGER})",)

@@ -1,7 +1,8 @@
 """Parser of the `input` of a Responses request and of the stored history that it continues.
 
 Stored items are parsed by the parser that read them from their request. So continuing a response and sending
-its whole history again give the same items. An item of an unknown type is listed in `ignored`, not rejected.
+its whole history again give the same items. An item of an unsupported type is listed in `ignored`; one whose type
+does not exist is rejected.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from codexd.fronts.compatibility import TOOL_MESSAGES
 from codexd.fronts.json_fields import Fields, parse_element, raise_missing, raise_wrong_type, raise_wrong_value
 from codexd.fronts.responses import tool_messages
 from codexd.fronts.responses.compaction import TRIGGER, drop_replaced
+from codexd.fronts.responses.item_types import check_type, describe_item
 from codexd.fronts.responses.items import ADDITIONAL_TOOLS, find_reader, has_tools, is_complete, item_type
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import LoadedHistory, StoredItem
@@ -36,7 +38,7 @@ class InputHistory:
     Attributes:
         items: the parsed items, in order.
         own: the request's own items in OpenAI's form, as they are stored, references replaced by their items.
-        ignored: the paths of the items of unknown type.
+        ignored: the paths and types of the items that are left out.
         compaction_trigger: the path of the item that asks for a compaction in place of an answer, if there is one.
         tool_items: the items that offer tools (`tools`), in order; stored ones have no path.
     """
@@ -61,8 +63,8 @@ class InputHistory:
         """Add the next item of the request itself.
 
         Raises:
-            FaultError: when it is malformed, a tool output without a call, a reference to an unknown item
-                (`item_not_found`), or follows the item that asks for a compaction.
+            FaultError: when it is malformed, of a type that does not exist, a tool output without a call, a reference
+                to an unknown item (`item_not_found`), or follows the item that asks for a compaction.
         """
         if self.compaction_trigger is not None:
             raise_wrong_value(self.compaction_trigger, "it must be the last item")
@@ -117,6 +119,8 @@ class InputHistory:
         raise FaultError(fault("orphan_tool_output", message, param=item.at(name)))
 
     def _skip(self, item: Fields) -> None:
+        if item.path:
+            check_type(item)
         self._ignore(item)
         call_id = item.raw("call_id")
         if isinstance(call_id, str):
@@ -125,7 +129,7 @@ class InputHistory:
     def _ignore(self, item: Fields) -> None:
         """List an item as ignored; stored items have no path and were listed in their own request."""
         if item.path:
-            self.ignored.append(item.path)
+            self.ignored.append(describe_item(item))
 
 
 def parse_input(fields: Fields, loaded: LoadedHistory, modes: frozenset[str] = frozenset()) -> InputHistory:

@@ -92,7 +92,6 @@ def _search(item: Fields) -> WebSearchCall:
 
 
 READERS: Final[dict[str, Callable[[Fields], Item]]] = {
-    **dict.fromkeys(compaction.TYPES, compaction.parse_compaction),
     "message": _message,
     "function_call": _function_call,
     "function_call_output": _function_result,
@@ -102,6 +101,7 @@ READERS: Final[dict[str, Callable[[Fields], Item]]] = {
     "web_search_call": _search,
     "tool_search_call": parse_search_call,
     "tool_search_output": parse_search_output,
+    **dict.fromkeys(compaction.TYPES, compaction.parse_compaction),
 }
 
 ADDITIONAL_TOOLS: Final = "additional_tools"

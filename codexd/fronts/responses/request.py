@@ -1,14 +1,15 @@
 """Decoder of a `POST /v1/responses` body with its loaded history.
 
-Lenient where nothing is lost: unknown fields and item types are accepted and listed in `Turn.ignored`. Strict
-where the response would be a different one.
+Lenient where the client can be told: unknown fields and unsupported items and tools are listed in `Turn.ignored`.
+Strict where the response would be a different one.
 """
 
+import re
 from typing import Final, Literal, cast
 
 from attrs import evolve, frozen
 
-from codexd.fronts import json_fields, parameters
+from codexd.fronts import json_fields, parameters, used_fields
 from codexd.fronts.compatibility import TOOL_EVENTS
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.json_fields import Fields
@@ -48,6 +49,7 @@ _NOT_FORWARDED: Final = KNOWN - {"user", "safety_identifier", "prompt_cache_key"
 
 _LOGPROBS: Final = "message.output_text.logprobs"
 _SUPPORTED_INCLUDES: Final = (ENCRYPTED_REASONING, _LOGPROBS)
+_PLAIN_INCLUDE: Final = re.compile(r"[a-z0-9_.]{1,64}")
 
 
 @frozen(kw_only=True)
@@ -101,7 +103,7 @@ def _parse_parts(fields: Fields, options: RequestOptions, state: StateOptions, l
     declared = tools.parse_tools(fields, options.drop_hosted, input_history.tool_items)
     extras, unused = _parse_echoed_fields(fields, state, declared)
     text = fields.object("text") or Fields({}, "text")
-    fields.object("stream_options")
+    parameters.check_stream_options(fields, fields.flag("stream", False))
     return _Parts(model=model, input_history=input_history, declared=declared, extras=extras, unused=unused, text=text)
 
 
@@ -137,7 +139,13 @@ def _parse_sampling(fields: Fields) -> Sampling:
 
 def _list_ignored(fields: Fields, parts: _Parts) -> tuple[str, ...]:
     """Return the paths of the fields without effect, as many as a header may list."""
-    ignored = (*parts.unused, *parts.declared.ignored, *parts.input_history.ignored, *fields.ignored(KNOWN))
+    ignored = (
+        *parts.unused,
+        *parts.declared.ignored,
+        *parts.input_history.ignored,
+        *fields.ignored(KNOWN),
+        *used_fields.find_unused(fields.value, used_fields.RESPONSES),
+    )
     return ignored[: json_fields.MAX_IGNORED]
 
 
@@ -186,5 +194,7 @@ def _parse_include(fields: Fields) -> tuple[bool, list[str]]:
         if not isinstance(one, str):
             json_fields.raise_wrong_type(f"include[{index}]", "a string", one)
     return ENCRYPTED_REASONING in asked, [
-        f"include[{index}]" for index, one in enumerate(asked) if one not in _SUPPORTED_INCLUDES
+        f"include[{index}] ({one})" if _PLAIN_INCLUDE.fullmatch(one) else f"include[{index}]"
+        for index, one in enumerate(asked)
+        if one not in _SUPPORTED_INCLUDES
     ]

@@ -133,7 +133,10 @@ def _message(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _part(part: Json) -> Json:
-    return {"annotations": [], **part} if part.get("type") == "output_text" else part
+    """Add the lists that OpenAI shows with every text of an assistant."""
+    if part.get("type") != "output_text":
+        return part
+    return {"annotations": [], "logprobs": [], **_without_null_members(part)}
 
 
 def _reasoning(item: dict[str, Any]) -> dict[str, Any]:

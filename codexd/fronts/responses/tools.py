@@ -74,14 +74,16 @@ def parse_tool_list(fields: Fields, hosted: HostedTools) -> list[Tool]:
     return tools
 
 
-def check_item_tools(tool_items: Sequence[Fields], drop_hosted: bool) -> None:
-    """Check the tools of items that are stored without a response.
+def check_item_tools(tool_items: Sequence[Fields], drop_hosted: bool) -> tuple[str, ...]:
+    """Check the tools of items that are stored without a response; return the dropped ones.
 
     Raises:
         FaultError: as `parse_tools`.
     """
+    hosted = HostedTools(drop_hosted)
     for item in tool_items:
-        _parse_item_tools(item, HostedTools(drop_hosted))
+        _parse_item_tools(item, hosted)
+    return tuple(hosted.ignored)
 
 
 def _parse_item_tools(item: Fields, hosted: HostedTools) -> list[Tool]:

@@ -6,6 +6,7 @@ from codexd.fronts import conversations, pagination
 from codexd.http.body import read_body
 from codexd.http.dependencies import Dependencies
 from codexd.http.request import Request
+from codexd.http.response_headers import set_ignored_header
 from codexd.neutral.fault import FaultError
 from codexd.neutral.stored import StoredConversation, StoredItem
 
@@ -27,11 +28,12 @@ class ConversationHandlers:
             FaultError: for what is wrong with the body.
         """
         answers = self.dependencies.answers
-        conversation, items = conversations.decode_new_conversation(
+        conversation, added = conversations.decode_new_conversation(
             self._body(request), self.dependencies.options(request), answers.token(), int(answers.now())
         )
         store = answers.store.for_request(request.context.id)
-        await store.save_conversation(conversation, items)
+        await store.save_conversation(conversation, added.items)
+        set_ignored_header(request, added.ignored)
         return request.send(200, conversations.render_conversation(conversation))
 
     async def show(self, request: Request, id: str) -> bytes:
@@ -74,12 +76,13 @@ class ConversationHandlers:
         """
         options, answers = self.dependencies.options(request), self.dependencies.answers
         before = await self._load_items(request, id)
-        items = conversations.decode_new_items(self._body(request), options, answers.token(), before)
+        added = conversations.decode_new_items(self._body(request), options, answers.token(), before)
         store = answers.store.for_request(request.context.id)
-        if not await store.append_items(options.principal, id, items):
+        if not await store.append_items(options.principal, id, added.items):
             raise FaultError(conversations.conversation_not_found(id))
         include = pagination.parse_page_query(request.query).include
-        return request.send(200, pagination.render_list(items, include))
+        set_ignored_header(request, added.ignored)
+        return request.send(200, pagination.render_list(added.items, include))
 
     async def item(self, request: Request, id: str, item_id: str) -> bytes:
         """Send one item."""

@@ -107,7 +107,10 @@ class RequestTests(SynchronousTestCase):
             ({"n": "2"}, "wrong_type", "n"),
             ({"stream": "true"}, "wrong_type", "stream"),
             ({"stream_options": []}, "wrong_type", "stream_options"),
-            ({"stream_options": {"include_usage": 1}}, "wrong_type", "stream_options.include_usage"),
+            ({"stream_options": {"include_usage": 1}, "stream": True}, "wrong_type", "stream_options.include_usage"),
+            ({"stream_options": {}}, "wrong_value", "stream_options"),
+            ({"stream_options": {"include_usage": True}, "stream": False}, "wrong_value", "stream_options"),
+            ({"max_tokens": 0}, "wrong_value", "max_tokens"),
             ({"temperature": 3}, "wrong_value", "temperature"),
             ({"tools": {}}, "wrong_type", "tools"),
             ({"tools": [1]}, "wrong_type", "tools[0]"),
@@ -148,12 +151,12 @@ class RequestTests(SynchronousTestCase):
     def test_fields_without_effect_are_not_listed(self) -> None:
         self.assertEqual(ask(logprobs=False, store=False, user=None).turn.ignored, ())
 
-    def test_hosted_tools_are_rejected_or_dropped_by_name(self) -> None:
+    def test_hosted_tools_are_dropped_or_rejected_by_name(self) -> None:
         tools = [{"type": "mcp", "server_url": "https://a"}, TOOL]
-        fault = refusal(lambda: ask(tools=tools))
-        self.assertEqual((fault.kind, fault.param), ("hosted_tool", "tools[0].type"))
         body = json.encode({"model": "m", "messages": [USER], "tools": tools, "tool_choice": tools[0]})
-        turn = decode(body, RequestOptions(principal="p", drop_hosted=True)).turn
+        fault = refusal(lambda: decode(body, RequestOptions(principal="p", drop_hosted=False)))
+        self.assertEqual((fault.kind, fault.param), ("hosted_tool", "tools[0].type"))
+        turn = decode(body, RequestOptions(principal="p")).turn
         self.assertEqual((turn.tools, turn.tool_choice), ((F,), ToolChoice()))
         self.assertEqual(turn.ignored, ("tools[0] (mcp)", "tool_choice (mcp)"))
 

@@ -114,16 +114,23 @@ class RequestTests(SynchronousTestCase):
             ({"best_of": "2"}, "wrong_type", "best_of"),
             ({"echo": "yes"}, "wrong_type", "echo"),
             ({"n": 0}, "wrong_value", "n"),
-            ({"max_tokens": 0}, "wrong_value", "max_tokens"),
+            ({"max_tokens": -1}, "wrong_value", "max_tokens"),
+            ({"stream_options": {}}, "wrong_value", "stream_options"),
+            ({"stream_options": {"include_usage": True}, "stream": False}, "wrong_value", "stream_options"),
             ({"stream": 1}, "wrong_type", "stream"),
             ({"logprobs": True}, "wrong_type", "logprobs"),
             ({"logprobs": 6}, "wrong_value", "logprobs"),
-            ({"stream_options": {"include_usage": 1}}, "wrong_type", "stream_options.include_usage"),
+            ({"stream_options": {"include_usage": 1}, "stream": True}, "wrong_type", "stream_options.include_usage"),
             ({"stop": ["a"] * 5}, "wrong_value", "stop"),
             ({"model": ""}, "wrong_value", "model"),
         ):
             found = refusal(lambda fields=fields: ask(**fields))
             self.assertEqual((found.kind, found.param, found.status), (kind, param, 400), fields)
+
+    def test_a_limit_of_zero_is_allowed(self) -> None:
+        self.assertEqual(ask(max_tokens=0, echo=True).turn.sampling.max_tokens, 0)
+        self.assertEqual(ask(max_tokens=0, logprobs=1).turn.ignored, ("logprobs",))
+        self.assertEqual(ask(max_tokens=1, logprobs=1).turn.ignored, ())
 
     def test_log_probabilities_may_be_asked_for_without_alternatives(self) -> None:
         sampling = ask(logprobs=0).turn.sampling

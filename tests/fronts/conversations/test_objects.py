@@ -45,10 +45,10 @@ class ObjectsTests(SynchronousTestCase):
                 "output": [{"type": "input_text", "text": "a"}],
             },
         ]
-        _, items = conversations.decode_new_conversation(
+        _, added = conversations.decode_new_conversation(
             encode({"items": said}), RequestOptions(principal="someone"), "5eed", 0
         )
-        shown = [conversations.render_item(one) for one in items]
+        shown = [conversations.render_item(one) for one in added.items]
         types = [MAX_ITEMS.validate_json(one, strict=True).type for one in shown]
         self.assertEqual(types, [one.get("type", "message") for one in said])
 

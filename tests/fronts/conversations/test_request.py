@@ -19,12 +19,13 @@ OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "done"}
 
 def create(options: RequestOptions = TERMS, **body: Any) -> tuple[StoredConversation, tuple[StoredItem, ...]]:
     """Decode a new conversation."""
-    return conversations.decode_new_conversation(encode(body), options, "5eed", 1700000000)
+    conversation, added = conversations.decode_new_conversation(encode(body), options, "5eed", 1700000000)
+    return conversation, added.items
 
 
 def add(*before: StoredItem, **body: Any) -> list[Json]:
     """Decode items that are added to a conversation with some."""
-    return bodies(conversations.decode_new_items(encode(body), TERMS, "5eed", before))
+    return bodies(conversations.decode_new_items(encode(body), TERMS, "5eed", before).items)
 
 
 class CreateTests(SynchronousTestCase):
@@ -81,6 +82,18 @@ class AddTests(SynchronousTestCase):
         ids = [one["id"] for one in add(before, items=[HELLO | {"id": "msg_1"}, HELLO | {"id": "msg_2"}])]
         self.assertEqual(ids, ["msg_5eed0000", "msg_2"])
 
+    def test_what_no_model_will_see_is_listed(self) -> None:
+        body = encode({"items": [HELLO, {"type": "mcp_call", "id": "mcp_1"}], "expires_after": 5, "metadata": None})
+        _, made = conversations.decode_new_conversation(body, TERMS, "5eed", 1700000000)
+        added = conversations.decode_new_items(body, TERMS, "5eed", ())
+        for found in (made, added):
+            self.assertEqual((len(found.items), found.ignored), (2, ("items[1] (mcp_call)", "expires_after")))
+
+    def test_a_trigger_of_a_compaction_is_listed_and_not_stored(self) -> None:
+        body = encode({"items": [HELLO, {"type": "compaction_trigger"}]})
+        added = conversations.decode_new_items(body, TERMS, "5eed", ())
+        self.assertEqual((len(added.items), added.ignored), (1, ("items[1] (compaction_trigger)",)))
+
     def test_tool_messages_are_stored_in_openais_form_in_their_mode(self) -> None:
         said = {"role": "tool", "tool_call_id": "call_1", "content": "done"}
         _, items = create(RequestOptions(principal="someone", modes=frozenset({"tool-messages"})), items=[CALL, said])
@@ -99,6 +112,7 @@ class RefusalTests(SynchronousTestCase):
         ("orphan_tool_output", "items[0].call_id", {"items": [OUTPUT, CALL]}),
         ("unsupported", "items[1]", {"items": [HELLO, {"type": "item_reference", "id": "msg_1"}]}),
         ("unsupported", "items[0]", {"items": [{"id": "msg_1"}]}),
+        ("wrong_value", "items[1].type", {"items": [HELLO, {"type": "banana"}]}),
     )
     labels: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("wrong_value", "metadata", {"metadata": {str(number): "" for number in range(17)}}),

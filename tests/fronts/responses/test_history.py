@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.fronts.json_fields import Fields
-from codexd.fronts.responses import history
+from codexd.fronts.responses import history, item_types
+from codexd.fronts.responses.items import READERS
 from codexd.neutral.fault import Fault, FaultError
 from codexd.neutral.stored import LoadedHistory, StoredItem
 from codexd.neutral.turn import (
@@ -23,7 +24,7 @@ from codexd.neutral.turn import (
 )
 from codexd.wire.json import Json, encode
 from tests.support import responses_turns
-from tests.support.responses_requests import decode_turn, encode_turn
+from tests.support.responses_requests import decode_fault, decode_turn, encode_turn
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 
@@ -163,7 +164,34 @@ class InputTests(SynchronousTestCase):
             ]
         )
         self.assertEqual(asked.items, (Message(role="user", parts=(TextPart("a"),)),))
-        self.assertEqual(asked.ignored, ("input[0]", "input[2]", "input[3]"))
+        self.assertEqual(
+            asked.ignored,
+            ("input[0] (file_search_call)", "input[2] (local_shell_call)", "input[3] (function_call_output)"),
+        )
+
+    def test_a_type_that_does_not_exist_is_rejected_by_name(self) -> None:
+        for type, said in (
+            ("function_call_ouput", "the nearest name is 'function_call_output'"),
+            ("item_refrence", "the nearest name is 'item_reference'"),
+            ("mesage", "the nearest name is 'message'"),
+            ("banana", "supported types are 'message', 'function_call',"),
+        ):
+            fault = decode_fault({"model": "m", "input": [{"role": "user", "content": "a"}, {"type": type}]})
+            self.assertEqual((fault.kind, fault.status, fault.param), ("wrong_value", 400, "input[1].type"))
+            self.assertIn(f"named '{type}'", fault.message)
+            self.assertIn(said, fault.message)
+
+    def test_a_type_that_is_not_a_plain_word_is_not_quoted(self) -> None:
+        for type in ("tell me", "a\r\nb", "x" * 65, ""):
+            fault = decode_fault({"model": "m", "input": [{"type": type, "content": "secret"}]})
+            expected = "input[0].type" if type else "input[0].role"
+            self.assertEqual((fault.status, fault.param), (400, expected))
+            self.assertNotIn(type or "secret", fault.message)
+
+    def test_every_unsupported_type_is_accepted_and_named(self) -> None:
+        for type in item_types.UNSUPPORTED - READERS.keys():
+            asked = decode_turn(input=[{"type": type, "id": "i"}, {"role": "user", "content": "a"}])
+            self.assertEqual((len(asked.items), asked.ignored), (1, (f"input[0] ({type})",)))
 
 
 def kept(*bodies: Json) -> tuple[StoredItem, ...]:
@@ -230,7 +258,11 @@ class StoredHistoryTests(SynchronousTestCase):
         shell = {"type": "local_shell_call", "call_id": "sh", "action": {}}
         output = {"type": "local_shell_call_output", "call_id": "sh", "output": "b"}
         self.assertEqual(read([], shell, output).ignored, [])
-        self.assertEqual(read([output], shell).ignored, ["input[0]"])
+        self.assertEqual(read([output], shell).ignored, ["input[0] (local_shell_call_output)"])
+
+    def test_a_stored_item_of_a_type_that_no_longer_exists_is_skipped(self) -> None:
+        found = read("hi", {"type": "banana", "id": "item_1"})
+        self.assertEqual((len(found.items), found.ignored), (1, []))
 
 
 class ReferenceTests(SynchronousTestCase):

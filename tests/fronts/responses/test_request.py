@@ -173,7 +173,7 @@ class ParameterTests(SynchronousTestCase):
             include=["reasoning.encrypted_content", "web_search_call.results"],
             frobnicate={},
         )
-        named = ("include[1]", "frobnicate")
+        named = ("include[1] (web_search_call.results)", "frobnicate")
         self.assertEqual(asked.ignored, named)
         self.assertEqual(asked.extra, '{"frobnicate":{}}')
 
@@ -194,6 +194,7 @@ class ParameterTests(SynchronousTestCase):
             prompt_cache_key="k",
             client_metadata={"x": "y"},
             metadata={"a": "b"},
+            stream=True,
             stream_options={"include_obfuscation": False},
             tools=[],
             tool_choice="auto",
@@ -204,8 +205,13 @@ class ParameterTests(SynchronousTestCase):
         )
         self.assertEqual(asked.ignored, ())
 
+    def test_stream_options_need_a_stream(self) -> None:
+        for fields in ({"stream_options": {}}, {"stream_options": {"include_obfuscation": False}, "stream": False}):
+            fault = decode_fault({"model": "m", "input": "hi", **fields})
+            self.assertEqual((fault.kind, fault.status, fault.param), ("wrong_value", 400, "stream_options"))
+
     def test_the_number_of_ignored_fields_is_limited(self) -> None:
-        asked = decode_turn(input=[{"type": "other"}] * 100)
+        asked = decode_turn(input=[{"type": "mcp_call"}] * 100)
         self.assertEqual(len(asked.ignored), json_fields.MAX_IGNORED)
 
     def test_streams_are_supported_and_there_is_one_choice(self) -> None:

@@ -223,7 +223,7 @@ class ItemTests(SynchronousTestCase):
 
     def test_the_members_that_openais_types_require_are_present(self) -> None:
         said, thought = self.kept({"role": "assistant", "content": "a"}, {"type": "reasoning"})
-        self.assertEqual(said["content"], [{"annotations": [], "type": "output_text", "text": "a"}])
+        self.assertEqual(said["content"], [{"annotations": [], "logprobs": [], "type": "output_text", "text": "a"}])
         self.assertEqual(thought["summary"], [])
 
     def test_unknown_members_and_the_status_stay(self) -> None:

@@ -81,7 +81,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_a_result_whose_call_was_skipped_is_skipped(self) -> None:
         found = read({"type": "local_shell_call", "call_id": "sh"}, answer("a", "sh"))
-        self.assertEqual((found.items, found.ignored), ([], ["input[0]", "input[1]"]))
+        self.assertEqual((found.items, found.ignored), ([], ["input[0] (local_shell_call)", "input[1] (message)"]))
 
 
 class RefusalTests(SynchronousTestCase):

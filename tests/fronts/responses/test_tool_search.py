@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts import conversations, responses
+from codexd.fronts import conversations
 from codexd.fronts.dialect import RequestOptions
 from codexd.neutral import event as e
 from codexd.neutral.event import Ended, UsageReported
@@ -55,6 +55,9 @@ USER = {"type": "message", "role": "user", "content": "hi"}
 EXEC = Tool(name="exec", kind="custom", namespace="functions")
 
 
+REFUSING = RequestOptions(principal="someone", drop_hosted=False)
+
+
 class AdditionalToolsTests(SynchronousTestCase):
     def test_its_tools_are_offered_and_it_is_no_item_of_the_history(self) -> None:
         turn = decode_turn(input=[ADDED, USER])
@@ -91,7 +94,9 @@ class AdditionalToolsTests(SynchronousTestCase):
             ({"type": "function", "name": "a b"}, "wrong_value", "input[1].tools[0].name"),
             ("exec", "wrong_type", "input[1].tools[0]"),
         ):
-            found = decode_fault({"model": "m", "input": [USER, {"type": "additional_tools", "tools": [tool]}]})
+            found = decode_fault(
+                {"model": "m", "input": [USER, {"type": "additional_tools", "tools": [tool]}]}, REFUSING
+            )
             self.assertEqual((found.kind, found.param), (kind, param))
 
     def test_a_request_that_continues_a_response_has_its_added_tools(self) -> None:
@@ -102,21 +107,28 @@ class AdditionalToolsTests(SynchronousTestCase):
 
     def test_dropped_tools_are_listed_by_the_request_that_has_them_only(self) -> None:
         item = {"type": "additional_tools", "id": "at_1", "tools": [{"type": "file_search"}]}
-        dropping = RequestOptions(principal="someone", drop_hosted=True)
-        body = encode({"model": "m", "input": [item]})
-        self.assertEqual(responses.decode_stateless(body, dropping).turn.ignored, ("input[0].tools[0] (file_search)",))
+        self.assertEqual(decode_turn(input=[item]).ignored, ("input[0].tools[0] (file_search)",))
         stored = LoadedHistory((StoredItem("at_1", encode(item)),), "over")
         self.assertEqual(continue_from(stored).turn.ignored, ())
 
     def test_a_conversation_may_have_them_if_they_are_valid(self) -> None:
         someone = RequestOptions(principal="someone")
-        _, items = conversations.decode_new_conversation(encode({"items": [ADDED]}), someone, "5eed", 0)
-        (item,) = bodies(items)
+        _, added = conversations.decode_new_conversation(encode({"items": [ADDED]}), someone, "5eed", 0)
+        (item,) = bodies(added.items)
         self.assertEqual((item["id"], item["tools"]), ("at_5eed0000", ADDED["tools"]))
         bad = {"type": "additional_tools", "tools": [{"type": "function"}]}
         with self.assertRaises(FaultError) as caught:
             conversations.decode_new_conversation(encode({"items": [bad]}), someone, "5eed", 0)
         self.assertEqual(caught.exception.fault.param, "items[0].tools[0].name")
+
+    def test_dropped_tools_of_a_conversation_are_listed(self) -> None:
+        body = encode({"items": [{"type": "additional_tools", "tools": [{"type": "file_search"}]}]})
+        dropping = RequestOptions(principal="someone")
+        _, added = conversations.decode_new_conversation(body, dropping, "5eed", 0)
+        self.assertEqual(added.ignored, ("items[0].tools[0] (file_search)",))
+        refusing = conversations.decode_new_conversation
+        caught = self.assertRaises(FaultError, refusing, body, REFUSING, "5eed", 0)
+        self.assertEqual(caught.fault.kind, "hosted_tool")
 
 
 class ToolSearchTests(SynchronousTestCase):
@@ -125,8 +137,9 @@ class ToolSearchTests(SynchronousTestCase):
         self.assertEqual((tool.name, tool.kind, tool.description), ("tool_search", "tool_search", "Find tools."))
         self.assertEqual(decode(tool.parameters), SEARCH_TOOL["parameters"])
         for hosted in ({"type": "tool_search"}, {"type": "tool_search", "execution": "server"}):
-            fault = decode_fault({"model": "m", "input": "hi", "tools": [hosted]})
+            fault = decode_fault({"model": "m", "input": "hi", "tools": [hosted]}, REFUSING)
             self.assertEqual((fault.kind, fault.param), ("hosted_tool", "tools[0].type"))
+            self.assertEqual(decode_turn(tools=[hosted]).ignored, ("tools[0] (tool_search)",))
 
     def test_a_response_repeats_it_in_its_own_form(self) -> None:
         (shown,) = decode(decode_request(tools=[SEARCH_TOOL]).echo.members)["tools"]
@@ -141,7 +154,9 @@ class ToolSearchTests(SynchronousTestCase):
         allowed = {"type": "allowed_tools", "mode": "auto", "tools": [choice, tools[1]]}
         named = decode_turn(tools=tools, tool_choice=allowed | {"tools": [choice, {"type": "function", "name": "f"}]})
         self.assertEqual(named.tool_choice, ToolChoice("auto", ("tool_search", "f")))
-        self.assertEqual(decode_fault({"model": "m", "input": "hi", "tool_choice": choice}).kind, "hosted_tool")
+        body = {"model": "m", "input": "hi", "tool_choice": choice}
+        self.assertEqual(decode_fault(body, REFUSING).kind, "hosted_tool")
+        self.assertEqual(decode_turn(**body).ignored, ("tool_choice (tool_search)",))
 
     def test_its_call_and_output_are_parsed_and_the_found_tools_offered(self) -> None:
         turn = decode_turn(input=[USER, CALL, OUTPUT], tools=[SEARCH_TOOL])
@@ -160,7 +175,10 @@ class ToolSearchTests(SynchronousTestCase):
     def test_a_search_that_openai_ran_is_left_out_with_its_tools(self) -> None:
         hosted = {"call_id": None, "execution": "server"}
         turn = decode_turn(input=[USER, CALL | hosted, OUTPUT | hosted])
-        self.assertEqual((len(turn.items), turn.tools, turn.ignored), (1, (), ("input[1]", "input[2]")))
+        self.assertEqual(
+            (len(turn.items), turn.tools, turn.ignored),
+            (1, (), ("input[1] (tool_search_call)", "input[2] (tool_search_output)")),
+        )
 
     def test_an_output_without_its_call_is_rejected(self) -> None:
         fault = decode_fault({"model": "m", "input": [USER, OUTPUT]})

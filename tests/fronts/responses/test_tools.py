@@ -6,9 +6,10 @@ from codexd.fronts import responses
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.json_fields import Fields
 from codexd.fronts.responses.tools import parse_tools
+from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import Tool, ToolChoice, WebSearch
 from codexd.wire.json import encode
-from tests.support.responses_requests import decode_fault, decode_turn
+from tests.support.responses_requests import decode_turn
 
 
 class ToolTests(SynchronousTestCase):
@@ -43,7 +44,7 @@ class ToolTests(SynchronousTestCase):
         inner = [{"type": "function", "name": "f"}, {"type": "mcp"}]
         offered = [{"type": "file_search"}, {"type": "namespace", "name": "n", "tools": inner}]
         for tools, param in ((offered, "tools[0].type"), (offered[1:], "tools[0].tools[1].type")):
-            fault = decode_fault({"model": "m", "input": "hi", "tools": tools})
+            fault = self.assertRaises(FaultError, parse_tools, Fields({"tools": tools}), drop_hosted=False).fault
             self.assertEqual((fault.kind, fault.param), ("hosted_tool", param))
         asked = Fields({"tools": offered, "tool_choice": {"type": "file_search"}})
         box = parse_tools(asked, drop_hosted=True)
@@ -53,8 +54,11 @@ class ToolTests(SynchronousTestCase):
 
     def test_the_request_options_decide_whether_they_are_dropped(self) -> None:
         body = encode({"model": "m", "input": "hi", "tools": [{"type": "file_search"}]})
-        asked = responses.decode_stateless(body, RequestOptions(principal="someone", drop_hosted=True)).turn
+        asked = responses.decode_stateless(body, RequestOptions(principal="someone")).turn
         self.assertEqual(asked.ignored, ("tools[0] (file_search)",))
+        strict = RequestOptions(principal="someone", drop_hosted=False)
+        fault = self.assertRaises(FaultError, responses.decode_stateless, body, strict).fault
+        self.assertEqual(fault.kind, "hosted_tool")
 
     def test_each_form_of_tool_choice(self) -> None:
         tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]

@@ -37,6 +37,13 @@ class ConversationTests(ConversationsTestCase):
         self.assertEqual(self.server.request("GET", f"{PATH}/{created.json['id']}").body, created.body)
         self.assertEqual(self.texts(created.json["id"]), ["a"])
 
+    def test_items_that_no_model_will_see_are_listed_in_a_header(self) -> None:
+        items = [user_item("a"), {"type": "mcp_call", "id": "mcp_1"}]
+        created = self.server.request("POST", PATH, {"items": items})
+        added = self.server.request("POST", f"{PATH}/{created.json['id']}/items", {"items": items})
+        for response in (created, added):
+            self.assertEqual((response.status, response.headers["x-codexd-ignored"]), (200, "items[1] (mcp_call)"))
+
     def test_a_conversation_is_sent_after_it_was_stored(self) -> None:
         self.store.delay_calls()
         self.connection.request("POST", PATH, {})

@@ -10,11 +10,14 @@ from tests.parity.scenarios.request_bodies import (
     CLOCK,
     MODEL,
     WEATHER,
+    chat,
     get,
+    in_place,
     post,
     responses,
     responses_tools,
     user_message,
+    with_streamed,
 )
 
 _TWO_CALLS: Final = 'preface: Let me look.\ncall: weather {"city": "Oslo"}\ncall: clock {}'
@@ -131,21 +134,48 @@ _HOSTED: Final = (
     "local_shell",
 )
 
+_HOSTED_CHOICE: Final = Scenario(
+    name="hosted-choice",
+    about="a choice and an include of hosted tools are removed and listed in a header",
+    first=responses(
+        "say: yes",
+        tools=responses_tools(CLOCK),
+        tool_choice={"type": "file_search"},
+        include=["file_search_call.results"],
+    ),
+    then=(responses("say: yes", tools=[{"type": "mcp"}], tool_choice="required"),),
+)
+_HOSTED_CHAT_CHOICE: Final = Scenario(
+    name="hosted-choice",
+    about="a choice of a hosted tool is removed and listed in a header",
+    first=chat("say: yes", tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}),
+    then=(chat("say: yes", tools=[{"type": "mcp"}], tool_choice="required"),),
+)
+
 _TOOLS: Final = (
     *(
         Scenario(
-            name=f"error-hosted-{kind.replace('_', '-')}",
-            about="a hosted tool that is not supported, at both endpoints",
-            first=responses("say: no", tools=[*responses_tools(CLOCK), {"type": kind}]),
-            then=(post(CHAT, model=MODEL, messages=[user_message("say: no")], tools=[{"type": kind}]),),
+            name=f"hosted-{kind.replace('_', '-')}",
+            about="a hosted tool is removed and listed in a header, at both endpoints",
+            first=responses("say: yes", tools=[*responses_tools(CLOCK), {"type": kind}]),
+            then=(chat("say: yes", tools=[{"type": kind}]),),
         )
         for kind in _HOSTED
     ),
-    Scenario(
+    *with_streamed(_HOSTED_CHOICE, _HOSTED_CHAT_CHOICE),
+    *in_place("upstream", *with_streamed(_HOSTED_CHOICE, _HOSTED_CHAT_CHOICE)),
+    evolve(
+        _HOSTED_CHOICE,
         name="error-hosted-choice",
-        about="tool_choice names a hosted tool",
-        first=responses("say: no", tools=responses_tools(CLOCK), tool_choice={"type": "file_search"}),
-        then=(responses("search: no", tools=[{"type": "web_search"}], tool_choice={"type": "web_search"}),),
+        about="tool_choice names a hosted tool, which the server refuses",
+        place="gated",
+    ),
+    Scenario(
+        name="error-hosted-tool",
+        about="hosted tools that the server refuses, at both endpoints",
+        first=responses("say: no", tools=[*responses_tools(CLOCK), {"type": "file_search"}]),
+        then=(chat("say: no", tools=[{"type": "file_search"}]),),
+        place="gated",
     ),
     Scenario(
         name="hosted-history",

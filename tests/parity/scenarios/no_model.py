@@ -6,7 +6,8 @@ from attrs import evolve
 
 from tests.parity.private_server import MAX_BODY_BYTES
 from tests.parity.scenario import CHAT, RESPONSES, Scenario, ScenarioRequest
-from tests.parity.scenarios.request_bodies import chat, get, responses
+from tests.parity.scenarios.completions import completions
+from tests.parity.scenarios.request_bodies import chat, get, post, responses
 
 _PLAIN: Final = chat("say: no")
 _PREFLIGHT: Final = (
@@ -24,6 +25,11 @@ SCENARIOS: Final = (
     Scenario(name="ready", about="the readiness probe, without an API key", first=get("/readyz")),
     Scenario(name="health", about="both probes in one", first=get("/healthz")),
     Scenario(name="error-path", about="an unknown path", first=get("/v1/nowhere")),
+    Scenario(
+        name="error-embeddings",
+        about="embeddings of a model that no upstream offers",
+        first=post("/v1/embeddings", model="none-such", input="so"),
+    ),
     Scenario(name="error-ollama", about="a probe of a client that expects Ollama", first=get("/api/tags")),
     Scenario(name="error-method", about="a method that the path does not support", first=get(CHAT)),
     Scenario(
@@ -81,6 +87,20 @@ SCENARIOS: Final = (
                 "input": [{"type": "function_call_output", "call_id": "call_1", "output": "so"}],
             },
         ),
+    ),
+    *(
+        Scenario(
+            name="error-stream-options",
+            about="options of a stream, for a response that is not streamed",
+            first=request("say: no", stream_options={"include_usage": True}),
+        )
+        for request in (chat, responses, completions)
+    ),
+    Scenario(
+        name="error-item-type",
+        about="items whose types do not exist, in an input and in a conversation",
+        first=responses("", input=[{"type": "function_call_ouput", "call_id": "call_1", "output": "so"}]),
+        then=(post("/v1/conversations", items=[{"type": "banana"}]),),
     ),
     Scenario(
         name="preflight",
