@@ -11,10 +11,11 @@ from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral.event import Began, Ended, Event, Failed, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.reply import Fold, Reply
-from codexd.neutral.turn import ResponseFormat, Turn
+from codexd.neutral.turn import Reasoning, ResponseFormat, Turn
 from codexd.policy import estimate
 from codexd.policy.affinity import TurnFingerprints
 from codexd.settings import Turns
+from codexd.wire.provider_state import decode_state, is_state, list_members
 
 QUIET_SECONDS: Final = 5.0
 """Silence after which a response that looks complete is taken as complete: its last event can get lost."""
@@ -152,7 +153,14 @@ def list_unsupported(turn: Turn) -> tuple[str, ...]:
     found = [name for name, value in values.items() if value is not None and value is not False]
     if any(tool.strict for tool in turn.visible_tools):
         found.append("tools[].strict")
-    return (*turn.ignored, *found, *_unsupported_format(turn.format))
+    return tuple(dict.fromkeys((*turn.ignored, *found, *_unsupported_format(turn.format), *_unsupported_state(turn))))
+
+
+def _unsupported_state(turn: Turn) -> list[str]:
+    """List the state of a model of an upstream, which Codex's models do not understand."""
+    encrypted = (item.encrypted for item in turn.items if type(item) is Reasoning and item.encrypted is not None)
+    states = (decode_state(one) for one in encrypted if is_state(one))
+    return [name for state in states if state is not None for name in list_members(state)]
 
 
 def _unsupported_format(form: ResponseFormat) -> tuple[str, ...]:

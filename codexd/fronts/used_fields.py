@@ -8,7 +8,7 @@ whole. docs/parameters.md has the result for OpenAI's parameters.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import Factory
+from attrs import Factory, evolve
 
 from codexd.fronts.json_fields import MAX_IGNORED, PLAIN_NAME, is_set
 from codexd.neutral.records import frozen
@@ -16,10 +16,18 @@ from codexd.neutral.records import frozen
 
 @frozen
 class Shape:
-    """The used fields of one kind of object, and the shapes of those that are objects or arrays of objects."""
+    """The used fields of one kind of object, and the shapes of those that are objects or arrays of objects.
+
+    Attributes:
+        used: the names of the used fields.
+        nested: the shapes of the nested ones.
+        unused: the only fields that are listed, if this is set: the others are state of a model
+            (`codexd.wire.provider_state`), which the back end uses or lists.
+    """
 
     used: frozenset[str]
     nested: "Mapping[str, Shape | Choice]" = Factory(dict)
+    unused: frozenset[str] | None = None
 
 
 @frozen
@@ -59,7 +67,8 @@ def _find(value: dict[str, Any], shape: Shape | Choice, path: str) -> Iterator[s
     if type(known) is not Shape:
         return
     if not value.keys() <= known.used:
-        unused = (name for name, one in value.items() if name not in known.used and one not in _EMPTY)
+        listed = value.keys() - known.used if known.unused is None else known.unused
+        unused = (name for name, one in value.items() if name in listed and one not in _EMPTY)
         yield from (path + name for name in unused if is_set(name, value[name]) and PLAIN_NAME.fullmatch(name))
     if known.nested:
         yield from _find_nested(value, known.nested, path)
@@ -188,9 +197,7 @@ def _find_item(value: dict[str, Any]) -> Shape | None:
 
 ITEMS: Final = Choice(_find_item)
 _BODY: Final = _shape("name arguments input")
-# The usual members with the state of a model, which upstreams get back (`state_fields`).
-_STATE: Final = "extra_content reasoning_details reasoning_opaque thinking_blocks thought_signature"
-_TOOL_CALLS: Final = _shape(f"id index type {_STATE}", function=_BODY, custom=_BODY)
+_TOOL_CALLS: Final = evolve(_shape("id index type", function=_BODY, custom=_BODY), unused=frozenset())
 _QUESTION: Final = _shape("role", content=_PARTS)
 _MESSAGES: Final = _by(
     "role",
@@ -198,11 +205,14 @@ _MESSAGES: Final = _by(
         "system": _QUESTION,
         "developer": _QUESTION,
         "user": _QUESTION,
-        "assistant": _shape(
-            f"role refusal reasoning_content reasoning {_STATE}",
-            content=_PARTS,
-            tool_calls=_TOOL_CALLS,
-            function_call=_BODY,
+        "assistant": evolve(
+            _shape(
+                "role refusal reasoning_content reasoning",
+                content=_PARTS,
+                tool_calls=_TOOL_CALLS,
+                function_call=_BODY,
+            ),
+            unused=frozenset(("annotations", "audio", "name")),
         ),
         "tool": _shape("role tool_call_id", content=_PARTS),
         "function": _shape("role name", content=_PARTS),

@@ -5,7 +5,9 @@ Some servers return state that the next request must contain unchanged: thought 
 contains all of it, so that every dialect, the store and the history of a client keep it with the response.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Final
 
 from codexd.neutral.records import frozen
@@ -18,6 +20,8 @@ MAX_BYTES: Final = 2**20
 """The largest state of one response, encoded."""
 
 _MAX_DEPTH: Final = 64
+_MAX_LISTED: Final = 32
+_PLAIN: Final = re.compile(r"(tool_calls\[\]\.)?[A-Za-z0-9_]{1,64}")
 
 
 @frozen
@@ -31,6 +35,14 @@ class ProviderState:
 def is_state(encrypted: str | None) -> bool:
     """Return whether the encrypted content of a reasoning item is a state that codexd encoded."""
     return encrypted is not None and encrypted.startswith(_PREFIX)
+
+
+def list_members(state: ProviderState, kept: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of the members that are not kept, such as `tool_calls[].extra_content`; plain names only."""
+    of_calls = (name for members in state.calls.values() for name in members)
+    names = (*state.message, *(f"tool_calls[].{name}" for name in of_calls))
+    lost = (one for one in dict.fromkeys(names) if one.removeprefix("tool_calls[].") not in kept)
+    return tuple(islice(filter(_PLAIN.fullmatch, lost), _MAX_LISTED))
 
 
 def _encode(members: dict[str, Json]) -> bytes:

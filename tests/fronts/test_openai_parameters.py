@@ -10,6 +10,9 @@ from typing import Any, Literal, TypedDict
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.backs.chat.capabilities import ServerCapabilities
+from codexd.backs.chat.request import encode_request
+from codexd.backs.chat.tool_names import ToolNames
 from codexd.child.active_turn import list_unsupported
 from codexd.fronts import chat, responses, used_fields
 from codexd.fronts.dialect import RequestOptions
@@ -175,6 +178,27 @@ class NamedTests(SynchronousTestCase):
         self.assertEqual(
             responses_ignored(text={"format": schema | {"strict": True, "description": None}}), ("format.name",)
         )
+
+    def test_state_of_a_model_is_named_by_the_back_end_that_does_not_send_it(self) -> None:
+        call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": {"a": 1}}
+        said = {"role": "assistant", "tool_calls": [call], "reasoning_details": [{"a": 1}], "name": "n", "b\r\nc": 1}
+        result = {"role": "tool", "tool_call_id": "c1", "content": "a"}
+        turn = chat.decode(json.encode({"model": "m", "messages": [said, result]}), SOMEONE).turn
+        self.assertEqual(turn.ignored, ("messages[].name",))
+        state = ("reasoning_details", "tool_calls[].extra_content")
+        self.assertEqual(list_unsupported(turn), ("messages[].name", *state))
+        for kept, lost in ((("reasoning_details", "extra_content"), ()), (("extra_content",), state[:1]), ((), state)):
+            sent = encode_request(turn, ToolNames(()), ServerCapabilities(state=kept))
+            self.assertEqual(sent.ignored, ("messages[].name", *lost))
+
+    def test_strict_is_named_where_a_server_has_no_such_field(self) -> None:
+        tool = {"type": "function", "function": {"name": "f", "strict": True}}
+        form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": True}}
+        body = {"model": "m", "messages": [{"role": "user", "content": "a"}], "tools": [tool], "response_format": form}
+        turn = chat.decode(json.encode(body), SOMEONE).turn
+        for strict, lost in ((True, ()), (False, ("tools[].strict", "format.strict"))):
+            sent = encode_request(turn, ToolNames(turn.tools), ServerCapabilities(strict=strict))
+            self.assertEqual(sent.ignored, lost)
 
     def test_hosted_tools_are_named_as_a_whole(self) -> None:
         self.assertEqual(responses_ignored(tools=[{"type": "mcp", "server_url": "https://a"}]), ("tools[0] (mcp)",))

@@ -17,7 +17,7 @@ from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, Message, Reasoning, ResponseFormat, TextPart, Turn, WebSearch, WebSearchCall
 from codexd.wire import json
 from codexd.wire.json import Json
-from codexd.wire.provider_state import decode_state
+from codexd.wire.provider_state import decode_state, list_members
 
 FORWARDED: Final = frozenset(("prediction", "prompt_cache_key", "safety_identifier", "user"))
 """Fields that codexd does not use itself and passes on to every server."""
@@ -97,21 +97,28 @@ def _ignored_fields(
     search = ("web_search",) if no_search else ()
     no_effort = turn.reasoning.effort is not None and wanted.isdisjoint(EFFORT_FIELDS)
     effort = ("reasoning_effort",) if no_effort else ()
-    unsent = sorted(name for name in wanted if name not in body)
-    missing = (*turn.ignored, *unsent, *effort, *search, *_lost_history(turn.items, capabilities))
+    absent = sorted(name for name in wanted if name not in body)
+    strict = () if capabilities.strict else _list_strict(turn)
+    missing = (*turn.ignored, *absent, *effort, *search, *strict, *_lost_history(turn.items, capabilities))
     return tuple(name for name in dict.fromkeys(missing) if name not in body and name not in _UNREQUESTED)
 
 
+def _list_strict(turn: Turn) -> tuple[str, ...]:
+    """List `strict` where a server without it would be asked for it."""
+    tools = ("tools[].strict",) if any(tool.strict for tool in turn.tools) else ()
+    return (*tools, "format.strict") if turn.format.strict else tools
+
+
 def _lost_history(items: tuple[Item, ...], capabilities: ServerCapabilities) -> tuple[str, ...]:
-    """Return what Chat has no form for in a history of Responses items."""
+    """Return what Chat, or this server, has no form for in a history."""
     lost: dict[str, None] = {}
     for item in items:
         if isinstance(item, WebSearchCall):
             lost["input[] (web_search_call)"] = None
         elif isinstance(item, Reasoning) and item.encrypted is not None:
-            if capabilities.state and decode_state(item.encrypted) is not None:
-                continue
-            lost["input[].encrypted_content"] = None
+            state = decode_state(item.encrypted)
+            names = ("input[].encrypted_content",) if state is None else list_members(state, capabilities.state)
+            lost |= dict.fromkeys(names)
         elif isinstance(item, Message) and item.role == "assistant":
             if item.phase is not None:
                 lost["input[].phase"] = None
