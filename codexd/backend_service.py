@@ -12,11 +12,21 @@ from twisted.internet.interfaces import IListeningPort
 
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
-from codexd.codex_home import candidate_homes, choose_provider, find_codex_binary, find_codex_home, state_directory
+from codexd.child.provider_catalog import ProviderCatalog
+from codexd.codex_home import (
+    candidate_homes,
+    choose_provider,
+    find_codex_binary,
+    find_codex_home,
+    find_configured_provider,
+    has_account,
+    state_directory,
+)
 from codexd.images.loader import ImageLoader
 from codexd.interfaces import IEmbedder, IForwarder, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
+from codexd.policy.provider_models import ProviderModels
 from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
@@ -25,6 +35,7 @@ from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.scripted.server import ScriptedModel, build_site
 from codexd.settings import Settings, Upstream
 from codexd.upstream.backend import UpstreamBackend
+from codexd.upstream.provider_list import ProviderListReader
 from codexd.upstream.service import Upstreams
 
 
@@ -42,6 +53,7 @@ class BackendService(MultiService):
         provider: whose models Codex serves; `none` when Codex does not run.
         codex_home: the CODEX_HOME of the Codex processes.
         candidate_homes: the homes from which it was chosen.
+        configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
         upstreams: the upstream servers.
         backend: runs turns on any of them.
         embedder: requests embeddings from upstreams.
@@ -66,6 +78,7 @@ class BackendService(MultiService):
         self.codex_home = find_codex_home(settings.codex, environ)
         self.candidate_homes = candidate_homes(settings.codex, environ)
         self.provider = choose_provider(settings.codex, self.codex_home, bool(settings.upstream), self.candidate_homes)
+        self.configured_provider = find_configured_provider(settings.codex, self.codex_home, self.provider)
         self.upstreams = Upstreams(settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics)
         self.upstreams.setServiceParent(self)
         images = ImageLoader.from_settings(settings.images, reactor, metrics)
@@ -98,10 +111,25 @@ class BackendService(MultiService):
             environ=environ,
             codex=settings.codex,
             provider=self._serve_scripted_model() if self.provider == "scripted" else None,
+            provider_environment=() if self.configured_provider is None else self.configured_provider.environment,
         )
-        children = Children(settings, launch_config, self._reactor, random.random, metrics)
+        catalog = self._build_provider_catalog(settings, environ)
+        children = Children(settings, launch_config, self._reactor, random.random, metrics, provider=catalog)
         children.setServiceParent(self)
         return InlineImagesBackend(children.backend, children.backend.check, self._images)
+
+    def _build_provider_catalog(self, settings: Settings, environ: Mapping[str, str]) -> ProviderCatalog | None:
+        provider = self.configured_provider
+        if provider is None:
+            return None
+        models = ProviderModels(
+            provider=provider.id,
+            configured=provider.model,
+            context_window=provider.context_window,
+            keeps_account=has_account(self.codex_home),
+        )
+        reader = ProviderListReader(provider, environ, self._reactor, time.time)
+        return ProviderCatalog(models, reader, settings.models.refresh_seconds, self._reactor)
 
     def _upstream_entries(self, settings: Settings, metrics: Metrics) -> list[BackendEntry]:
         backends = zip(settings.upstream, self.upstreams.backends, strict=True)

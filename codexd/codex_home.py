@@ -7,11 +7,11 @@ in `config.toml` (openai/codex, docs/config.md).
 import os
 import shutil
 import tempfile
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from codexd.backs.codex_config import OPENAI, ConfiguredProvider, parse_config, read_provider, select_provider
 from codexd.configuration import ConfigurationError
 from codexd.settings import Codex
 
@@ -81,15 +81,35 @@ def state_directory(environ: Mapping[str, str]) -> Path:
     return base / "codexd"
 
 
-def has_login(home: Path) -> bool:
-    """Return whether Codex, started with this home, has a login or another model provider."""
+def has_login(home: Path, overrides: Iterable[str] = ()) -> bool:
+    """Return whether Codex, started with this home, has a login or another model provider.
+
+    Args:
+        home: CODEX_HOME.
+        overrides: the settings `codex.config`.
+    """
+    return has_account(home) or select_provider(_read_config(home, overrides)) != OPENAI
+
+
+def has_account(home: Path) -> bool:
+    """Return whether Codex, started with this home, has a login to OpenAI."""
     try:
         if (home / "auth.json").stat().st_size > 0:
             return True
     except OSError:
         pass
-    config = _read_config(home)
-    return config.get("cli_auth_credentials_store") == "keyring" or _model_provider(config) != "openai"
+    return _read_config(home).get("cli_auth_credentials_store") == "keyring"
+
+
+def find_configured_provider(codex: Codex, home: Path, provider: Provider) -> ConfiguredProvider | None:
+    """Return the model provider that Codex's configuration selects; None if its models are OpenAI's or scripted.
+
+    Args:
+        codex: the settings.
+        home: CODEX_HOME.
+        provider: what `choose_provider` returned.
+    """
+    return read_provider(_read_config(home, codex.config)) if provider == "account" else None
 
 
 def choose_provider(
@@ -108,8 +128,8 @@ def choose_provider(
     """
     if codex.model == "auto":
         without_login: Provider = "none" if has_upstreams else "scripted"
-        return "account" if has_login(home) else without_login
-    if codex.model == "account" and not has_login(home):
+        return "account" if has_login(home, codex.config) else without_login
+    if codex.model == "account" and not has_login(home, codex.config):
         places = " or ".join(map(str, candidates or (home,)))
         raise ConfigurationError(f'codex.model: "account", but no login in {places}; log in with `codexd login`')
     return codex.model
@@ -156,17 +176,10 @@ def _user_home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
-def _read_config(home: Path) -> dict[str, Any]:
-    """Return Codex's configuration, empty when the file is missing or invalid; Codex reports that itself."""
+def _read_config(home: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Return Codex's configuration; a file that is missing or invalid is empty, because Codex reports it itself."""
     try:
-        return tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+        text = (home / "config.toml").read_text(encoding="utf-8")
     except (OSError, ValueError):
-        return {}
-
-
-def _model_provider(config: Mapping[str, Any]) -> object:
-    """Return the model provider of the selected profile, else the general one."""
-    profiles = config.get("profiles", {})
-    profile = profiles.get(config.get("profile"), {}) if isinstance(profiles, dict) else {}
-    selected = profile.get("model_provider") if isinstance(profile, dict) else None
-    return selected or config.get("model_provider", "openai")
+        text = ""
+    return parse_config(text, overrides)

@@ -9,7 +9,14 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from codexd import __version__
-from codexd.codex_home import candidate_homes, choose_provider, find_codex_binary, find_codex_home, is_temporary
+from codexd.codex_home import (
+    candidate_homes,
+    choose_provider,
+    find_codex_binary,
+    find_codex_home,
+    find_configured_provider,
+    is_temporary,
+)
 from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
 from codexd.configuration.reference import render_effective
 from codexd.settings import Settings
@@ -129,6 +136,11 @@ class Options(usage.Options):
         # The program need not exist when Codex does not run.
         program = None if provider == "none" else find_codex_binary(codex)
         lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {provider}"]
+        configured = find_configured_provider(codex, home, provider)
+        if configured is not None:
+            lines.append(f"# provider of config.toml: {configured.summary}")
+            missing = [name for name in configured.environment if not self.environ.get(name)]
+            lines += [f"# warning: the environment variable {name} of that provider is not set" for name in missing]
         if is_temporary(home):
             lines.append("# warning: CODEX_HOME is in the temporary directory, where Codex has no helper programs")
         return "\n".join([*lines, "", render_effective(self.loaded)])

@@ -119,7 +119,14 @@ class Daemon(MultiService):
             self._listen(description, self._server.site)
         backends.setServiceParent(self)
         super().startService()
-        banner = render_startup_banner(settings, backends.provider, backends.codex_home, backends.candidate_homes)
+        configured = backends.configured_provider
+        banner = render_startup_banner(
+            settings,
+            backends.provider,
+            backends.codex_home,
+            candidates=backends.candidate_homes,
+            configured_provider=None if configured is None else configured.summary,
+        )
         for line in banner:
             self._log.info("{line}", line=line)
 

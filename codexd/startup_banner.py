@@ -16,7 +16,11 @@ _BODY: Final = '{"model":"scripted","messages":[{"role":"user","content":"say: h
 
 
 def render_startup_banner(
-    settings: Settings, provider: Literal["scripted", "account", "none"], home: Path, candidates: Sequence[Path] = ()
+    settings: Settings,
+    provider: Literal["scripted", "account", "none"],
+    home: Path,
+    candidates: Sequence[Path] = (),
+    configured_provider: str | None = None,
 ) -> tuple[str, ...]:
     """Return the lines to log at the start.
 
@@ -25,6 +29,7 @@ def render_startup_banner(
         provider: whose models Codex serves.
         home: its CODEX_HOME.
         candidates: the homes from which it was chosen, if there were others.
+        configured_provider: the provider that Codex's configuration selects instead of OpenAI.
     """
     http = settings.http
     url = next((url for endpoint in http.listen if (url := _base_url(endpoint))), None)
@@ -32,12 +37,17 @@ def render_startup_banner(
     command = f"curl {url}/v1/models{key}"
     if provider == "scripted":
         command = f"curl {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{_BODY}'"
-    summary = f"codexd {__version__} serves {' and '.join(_sources(settings, provider, candidates or (home,), home))}"
+    sources = _sources(settings, provider, home, candidates or (home,), configured_provider)
+    summary = f"codexd {__version__} serves {' and '.join(sources)}"
     return (summary, f"Try: {command}") if url else (summary,)
 
 
-def _sources(settings: Settings, provider: str, candidates: Sequence[Path], home: Path) -> Iterator[str]:
-    if provider == "account":
+def _sources(
+    settings: Settings, provider: str, home: Path, candidates: Sequence[Path], configured_provider: str | None
+) -> Iterator[str]:
+    if configured_provider is not None:
+        yield f"the models of Codex's provider {configured_provider} from {home}"
+    elif provider == "account":
         yield f"the models of the Codex account in {home}"
     if provider == "scripted":
         reason = f"no Codex login in {' or '.join(map(str, candidates))}"

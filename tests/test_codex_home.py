@@ -12,6 +12,8 @@ from codexd.codex_home import (
     choose_provider,
     find_codex_binary,
     find_codex_home,
+    find_configured_provider,
+    has_account,
     has_login,
     is_temporary,
     own_codex_home,
@@ -149,6 +151,24 @@ class LoginTests(HomeTestCase):
         self.assertEqual(choose_provider(Codex(), known, has_upstreams=True), "account")
         self.assertEqual(choose_provider(Codex(model="scripted"), known), "scripted")
         self.assertEqual(choose_provider(Codex(model="account"), known), "account")
+
+    def test_the_provider_of_the_configuration_is_found_unless_the_account_is_not_used(self) -> None:
+        text = 'model_provider = "mine"\n[model_providers.mine]\nbase_url = "http://a/v1"\n'
+        home, plain = self.directory("mine", config_toml=text), self.directory("plain")
+        found = find_configured_provider(Codex(), home, "account")
+        assert found is not None
+        self.assertEqual(found.id, "mine")
+        self.assertIsNone(find_configured_provider(Codex(), home, "scripted"))
+        self.assertIsNone(find_configured_provider(Codex(), plain, "account"))
+        self.assertEqual((has_account(home), has_account(self.directory("logged", auth_json="{}"))), (False, True))
+
+    def test_overrides_in_the_settings_select_a_provider_too(self) -> None:
+        flags = ("model_provider=mine", 'model_providers.mine.base_url="http://a/v1"')
+        plain = self.directory("plain")
+        self.assertEqual(choose_provider(Codex(config=flags), plain), "account")
+        found = find_configured_provider(Codex(config=flags), plain, "account")
+        assert found is not None
+        self.assertEqual(found.base_url, "http://a/v1")
 
     def test_account_without_login_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, choose_provider, Codex(model="account"), self.root)

@@ -28,6 +28,17 @@ class OptionsTests(SynchronousTestCase):
         path.write_text(text, encoding="utf-8")
         return str(path)
 
+    def test_the_summary_names_a_provider_of_one_s_own_and_its_missing_variables(self) -> None:
+        (self.home / "config.toml").write_text(
+            'model = "qwen"\nmodel_provider = "mine"\n[model_providers.mine]\nname = "Mine"\n'
+            'base_url = "http://user:secret@host/v1"\nenv_key = "MINE_KEY"\n'
+        )
+        shown = self.parsed("--codex-home", str(self.home)).summary()
+        self.assertIn("# provider of config.toml: mine (http://host/v1), model qwen\n", shown)
+        self.assertIn("# warning: the environment variable MINE_KEY of that provider is not set\n", shown)
+        self.assertNotIn("secret", shown)
+        self.assertNotIn("MINE_KEY", self.parsed("--codex-home", str(self.home), MINE_KEY="sk-1").summary())
+
     def test_every_flag_sets_its_setting(self) -> None:
         settings = self.parsed(
             "--listen", "tcp:1", "--listen=unix:/s", "--api-key", "a", "--api-key", "b", "--codex", "/c",

@@ -26,6 +26,12 @@ class StartupBannerTests(SynchronousTestCase):
             self.assertIn(__version__, lines)
             self.assertTrue(lines.rstrip(")").endswith("/home/me/.codex"), lines)
 
+    def test_a_provider_of_one_s_own_is_named(self) -> None:
+        line = render_startup_banner(Settings(), "account", HOME, (), "mine (http://a/v1), model qwen")[0]
+        self.assertTrue(
+            line.endswith("the models of Codex's provider mine (http://a/v1), model qwen from /home/me/.codex"), line
+        )
+
     def test_every_home_without_a_login_is_named(self) -> None:
         own = Path("/home/me/.local/state/codexd/codex-home")
         (line, *_) = render_startup_banner(Settings(), "scripted", own, (HOME, own))

@@ -5,8 +5,11 @@ configuration of a thread removes, and truncates long tool results. The start fl
 another catalog, which this module builds. The models keep their names, context windows and efforts.
 """
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
+from codexd.neutral.model import ModelCard
 from codexd.neutral.turn import JsonText
 from codexd.wire import json
 from codexd.wire.json import Json
@@ -26,6 +29,9 @@ PLAIN_OVERRIDES: Final[dict[str, Json]] = {
     "include_plugin_usage_instructions": False,
     "include_apps_usage_instructions": False,
 }
+
+MAX_PROVIDER_ENTRIES: Final = 500
+"""How many models of a provider get entries; Codex uses its fallback for the others."""
 
 SCRIPTED: Final = "scripted"
 """The name of the scripted model."""
@@ -62,6 +68,58 @@ def build_scripted_catalog(catalog: bytes) -> bytes:
         "additional_speed_tiers": [],
     }
     return json.encode({"models": [model]})
+
+
+def build_provider_catalog(catalog: bytes, models: Iterable[ModelCard], efforts: Iterable[str]) -> bytes:
+    """Build the plain catalog with entries for the models of another provider than OpenAI.
+
+    Without an entry Codex would assume its own context window, and always request reasoning summaries.
+
+    Args:
+        catalog: Codex's own catalog.
+        models: the provider's models. One that Codex's catalog has keeps its description.
+        efforts: the reasoning efforts to list for the others.
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    known = {model.get("slug"): _remove_tools(model) for model in _decode_models(catalog)}
+    template = next(iter(known.values()))
+    levels: list[Json] = [{"effort": effort, "description": effort} for effort in efforts]
+    own = {
+        card.id: _describe(card, known.get(card.id) or _build_entry(card.id, template, levels))
+        for card in islice(models, MAX_PROVIDER_ENTRIES)
+    }
+    return json.encode({"models": [*own.values(), *(model for slug, model in known.items() if slug not in own)]})
+
+
+def _build_entry(id: str, template: dict[str, Json], levels: list[Json]) -> dict[str, Json]:
+    changes: dict[str, Json] = {
+        "slug": id,
+        "display_name": id,
+        "description": "",
+        # The prompts of Codex's own agent, which no plain thread uses.
+        "base_instructions": "",
+        "model_messages": None,
+        "visibility": "list",
+        "use_responses_lite": False,
+        "upgrade": None,
+        "availability_nux": None,
+        "service_tiers": [],
+        "additional_speed_tiers": [],
+        # No effort and no summary unless the client asks for it.
+        "default_reasoning_level": None,
+        "default_reasoning_summary": "none",
+        "supported_reasoning_levels": levels,
+    }
+    return template | {name: value for name, value in changes.items() if name in template}
+
+
+def _describe(card: ModelCard, entry: dict[str, Json]) -> dict[str, Json]:
+    changes: dict[str, Json] = {"apply_patch_tool_type": None}
+    if card.context_window is not None:
+        changes |= {"context_window": card.context_window, "max_context_window": card.context_window}
+    return entry | {name: value for name, value in changes.items() if name in entry}
 
 
 def read_context_windows(catalog: bytes) -> dict[str, int]:

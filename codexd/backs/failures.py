@@ -1,9 +1,14 @@
-"""Translates the child's failures to Faults: the table of app-server's `codexErrorInfo`."""
+"""Translates the child's failures to Faults: the table of app-server's `codexErrorInfo`.
+
+An error of the model's provider reaches codexd in three forms: a name, a status with the provider's text inside
+a sentence, or the provider's text alone under the name `other`. docs/app-server.md lists what was measured.
+"""
 
 import re
 from typing import Any, Final, Literal
 
 from codexd.backs.bindings import TurnError
+from codexd.backs.provider_errors import ErrorDetails, build_fault, decode_error, read_delay, read_error
 from codexd.neutral.fault import Fault, fault
 from codexd.wire import json
 
@@ -14,21 +19,18 @@ BY_NAME: Final = {
     "rateLimitExceeded": "rate_limited",
     "serverOverloaded": "overloaded",
     "flexUnavailable": "overloaded",
+    "policyCapacityUnavailable": "overloaded",
     "internalServerError": "model_failed",
+    "threadRollbackFailed": "model_failed",
+    "sandboxError": "model_failed",
+    "tooManyDenials": "model_failed",
     "unauthorized": "credentials_rejected",
+    "modelNotFound": "unknown_model",
     "badRequest": "invalid_prompt",
     "cyberPolicy": "invalid_prompt",
+    "bioPolicy": "invalid_prompt",
     "misalignmentPolicyViolation": "invalid_prompt",
-}
-
-_BY_STATUS: Final = {
-    400: "invalid_prompt",
-    401: "credentials_rejected",
-    403: "credentials_rejected",
-    404: "credentials_rejected",
-    413: "context_length_exceeded",
-    429: "rate_limited",
-    503: "overloaded",
+    "inferenceHookDenied": "invalid_prompt",
 }
 
 WITH_STATUS: Final = (
@@ -44,8 +46,16 @@ _INCOMPLETE: Final[dict[str, Literal["length", "content_filter"]]] = {
     "reason: content_filter": "content_filter",
 }
 
-_TRY_AGAIN: Final = re.compile(r"try again in (\d{1,6}(?:\.\d{1,6})?) ?(ms|s|m)", re.IGNORECASE)
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_CUT: Final = "stream disconnected before completion"
+_UNEXPECTED_STATUS: Final = re.compile(r"unexpected status \d{3}[^:]*: (.*), url: ", re.DOTALL)
+"""How the child quotes the provider's text, if the status has no name of its own."""
+
+_NO_KEY: Final = re.compile(r"missing environment variable", re.IGNORECASE)
+_OWN_ERRORS: Final = re.compile(
+    r"^(fatal|internal) error|\(os error -?\d+\)|at line \d+ column \d+$|^timeout waiting for|^interrupted",
+    re.IGNORECASE,
+)
+"""The child's own errors under the name `other` (openai/codex, codex-rs, CodexErr); they may name files."""
 
 
 def find_incomplete_reason(error: TurnError) -> Literal["length", "content_filter"] | None:
@@ -59,16 +69,16 @@ def find_incomplete_reason(error: TurnError) -> Literal["length", "content_filte
 def translate(error: TurnError) -> Fault:
     """Return the Fault for the error of a failed turn.
 
-    The provider's own text is passed on if it is about the request (HTTP 400). Other texts may mention the
-    account and are not shown.
+    The provider's own text is passed on if it is about the request. Other texts may mention the account and
+    are not shown.
     """
-    info = error.codexErrorInfo
+    info, message = error.codexErrorInfo, error.message
     if isinstance(info, str):
-        return _translate_name(info, error.message)
+        return _translate_other(message) if info == "other" else _translate_name(info, message)
     if isinstance(info, dict):
         for name in WITH_STATUS:
             if name in info:
-                return _translate_status(info[name])
+                return _translate_status(info[name], message)
     return fault("model_failed")
 
 
@@ -82,32 +92,37 @@ def translate_rejection(message: str) -> Fault:
 
 
 def _translate_name(name: str, message: str) -> Fault:
-    kind = BY_NAME.get(name)
-    if kind is not None:
-        return fault(kind, retry_after_seconds=_retry_after(message))
-    if message.startswith("stream disconnected"):
-        return fault("stream_cut")
-    text = _provider_text(message)
-    return fault("invalid_prompt", text) if text is not None else fault("model_failed")
+    kind = BY_NAME.get(name, "model_failed")
+    text = message if kind == "invalid_prompt" and message else None
+    return fault(kind, text, retry_after_seconds=read_delay(message))
 
 
-def _retry_after(message: str) -> float | None:
-    """Parse the provider's "try again in 1.5s" (ms, s, m): the child passes a delay on in no other form."""
-    match = _TRY_AGAIN.search(message)
-    return None if match is None else float(match[1]) * _SECONDS[match[2].lower()]
+def _translate_other(message: str) -> Fault:
+    """Return the Fault for the name `other`: a cut stream, an error of the child, or a provider's HTTP 400.
+
+    The message of an HTTP 400 is the provider's body, or with some error codes only its text.
+    """
+    if message.startswith(_CUT):
+        told = build_fault(None, ErrorDetails(message=message.removeprefix(_CUT)))
+        return told if told.kind == "context_length_exceeded" else fault("stream_cut")
+    if _NO_KEY.search(message):
+        return fault("credentials_rejected", "This server has no credentials for the model's provider.")
+    if _OWN_ERRORS.search(message):
+        return fault("model_failed")
+    return build_fault(400, _read_text(message))
 
 
-def _translate_status(details: Any) -> Fault:
+def _translate_status(details: Any, message: str) -> Fault:
     status = details.get("httpStatusCode") if isinstance(details, dict) else None
-    return fault(_BY_STATUS.get(status, "model_failed") if isinstance(status, int) else "stream_cut")
+    if not isinstance(status, int) or not 300 <= status < 600:
+        return fault("stream_cut")
+    match = _UNEXPECTED_STATUS.match(message)
+    return build_fault(status, _read_text(match[1] if match else ""))
 
 
-def _provider_text(message: str) -> str | None:
-    """Return the message in the provider's error envelope, which the child passes on for an HTTP 400."""
+def _read_text(text: str) -> ErrorDetails:
+    """Read a provider's body, or the text of its error; a page of HTML is no text for a client."""
     try:
-        body = json.decode(message)
+        return read_error(decode_error(text.encode(errors="replace")))
     except json.JsonError:
-        return None
-    error = body.get("error") if isinstance(body, dict) else None
-    text = error.get("message") if isinstance(error, dict) else None
-    return text if isinstance(text, str) and text else None
+        return ErrorDetails(message="" if text.lstrip().startswith("<") else text)

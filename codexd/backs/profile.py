@@ -37,6 +37,8 @@ _PLAIN: Final[dict[str, Json]] = {
     "skills.include_instructions": False,
     "tools.experimental_request_user_input.enabled": False,
     "project_doc_max_bytes": 0,
+    # Codex would cut the tool results of models that are not in its catalog at about 12,000 characters.
+    "tool_output_token_limit": 100_000_000,
     # Off by default, but CODEX_HOME can turn them on.
     "features.code_mode": False,
     "features.code_mode_only": False,

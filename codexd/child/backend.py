@@ -12,6 +12,7 @@ from codexd.child.active_turn import ActiveTurn
 from codexd.child.idle_threads import IdleThreads
 from codexd.child.pool import Pool
 from codexd.child.protocol import ThreadSetup, ThreadTranslator
+from codexd.child.provider_catalog import ProviderCatalog
 from codexd.child.session import Session
 from codexd.child.worker import Worker
 from codexd.context import RequestContext
@@ -22,7 +23,7 @@ from codexd.neutral.turn import Item, JsonText, Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import estimate
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
-from codexd.policy.catalog import ModelCatalog, ResolvedModel
+from codexd.policy.catalog import AccountModel, ModelCatalog, ResolvedModel
 from codexd.policy.fallback import CODEX
 from codexd.policy.truncation import truncate
 from codexd.settings import ModelAlias, Settings
@@ -44,6 +45,7 @@ class ChildBackend:
         workspace: an empty directory, the working directory of plain threads.
         clock: for deadlines.
         metrics: counters and gauges.
+        provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
 
     Attributes:
         catalog: the models and aliases on offer.
@@ -58,7 +60,10 @@ class ChildBackend:
         workspace: str,
         clock: IReactorTime,
         metrics: Metrics,
+        provider: ProviderCatalog | None = None,
     ) -> None:
+        self._provider = provider
+        self._child_models: tuple[AccountModel, ...] = ()
         self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unlisted=settings.models.pass_unlisted)
         self._aliases: dict[str | None, ModelAlias] = {alias.name: alias for alias in settings.models.alias}
         self._settings = settings
@@ -127,7 +132,7 @@ class ChildBackend:
         if worker.server_info is None:
             self._idle_threads.drop_host(worker)
         elif worker in self._pools["plain"].workers:
-            self.catalog = evolve(self.catalog, models=worker.server_info.models)
+            self._offer(worker.server_info.models)
 
     def sweep(self) -> None:
         """Apply all deadlines; to be called every second."""
@@ -143,7 +148,19 @@ class ChildBackend:
         """Read the account's models again (raises FaultError, ValueError)."""
         worker = next((worker for worker in self._pools["plain"].workers if worker.ready), None)
         if worker is not None:
-            self.catalog = evolve(self.catalog, models=await worker.list_models())
+            self._offer(await worker.list_models())
+
+    def provider_changed(self) -> None:
+        """Offer the models that the configured provider now lists."""
+        self._offer(self._child_models)
+
+    def _offer(self, child_models: tuple[AccountModel, ...]) -> None:
+        """Offer the models that a child lists, or those of the configured provider."""
+        self._child_models = models = child_models
+        if self._provider is not None:
+            models = self._provider.models.offer(child_models)
+            self.add_windows(self._provider.models.windows)
+        self.catalog = evolve(self.catalog, models=models)
 
     # For sessions (codexd.child.session.SessionOwner).
 

@@ -17,6 +17,7 @@ from codexd.child.memory import resident_bytes
 from codexd.child.pool import Pool
 from codexd.child.process import ChildProcess, launch
 from codexd.child.protocol import ChildProtocol
+from codexd.child.provider_catalog import RETRY_SECONDS, ProviderCatalog
 from codexd.child.worker import Worker
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
@@ -38,6 +39,7 @@ class Children(Service):
         metrics: counters and gauges.
         measure_memory: returns a process's resident memory in bytes.
         protocol: the protocol that the children speak.
+        provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
 
     Attributes:
         backend: answers turns.
@@ -54,6 +56,7 @@ class Children(Service):
         metrics: Metrics,
         measure_memory: Callable[[int], int] = resident_bytes,
         protocol: ChildProtocol | None = None,
+        provider: ProviderCatalog | None = None,
     ) -> None:
         self._settings = settings
         self._launch_config = launch_config
@@ -62,13 +65,16 @@ class Children(Service):
         self._metrics = metrics
         self._measure_memory = measure_memory
         self._protocol: ChildProtocol = protocol or AppServerProtocol()
+        self._provider = provider
         self._catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
+        self._listing: Deferred[bool] | None = None
         self._pools = self._make_pools()
-        self.backend = ChildBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics)
+        self.backend = ChildBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics, provider)
         self._loops = (
             (self._sweep, SWEEP_SECONDS),
             (self._refresh, settings.models.refresh_seconds),
+            (self._refresh_provider, min(settings.models.refresh_seconds, RETRY_SECONDS)),
         )
         self._looping: list[LoopingCall] = []
 
@@ -92,11 +98,18 @@ class Children(Service):
         for loop in self._looping:
             loop.stop()
         self._looping.clear()
+        if self._listing is not None:
+            self._listing.cancel()
         return gatherResults([pool.stopService() for pool in self._pools.values() if pool.running])
 
     async def _start(self) -> None:
         try:
-            prepared = await prepare_catalog(self._launch_config, self._reactor)
+            if self._provider is not None:
+                await self._provider.refresh()
+                if not self.running:
+                    return
+            models = None if self._provider is None else self._provider.models
+            prepared = await prepare_catalog(self._launch_config, self._reactor, models)
         except CancelledError:
             return
         if prepared is not None:
@@ -154,6 +167,16 @@ class Children(Service):
                 "The model list could not be refreshed ({error}); the previous list is used",
                 error=type(error).__name__,
             )
+
+    def _refresh_provider(self) -> "Deferred[None] | None":
+        if self._provider is None or not self._provider.due or not self.backend.ready():
+            return None
+        self._listing = Deferred.fromCoroutine(self._provider.refresh())
+        return self._listing.addCallbacks(self._provider_listed, lambda failure: failure.trap(CancelledError) and None)
+
+    def _provider_listed(self, changed: bool) -> None:
+        if changed:
+            self.backend.provider_changed()
 
     def _refresh(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._refresh_models())

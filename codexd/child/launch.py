@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 
 from codexd.backs import codex_catalog
 from codexd.child.process import ChildProcess, ProcessCommand, launch
+from codexd.policy.provider_models import EFFORTS, ProviderModels
 from codexd.settings import Codex
 
 # Environment variables for files, proxies, certificates and locale; none of them is a secret.
@@ -43,6 +45,7 @@ class LaunchConfig:
         environ: the daemon's environment; children get an allow-listed part of it.
         codex: the settings of the child.
         provider: base URL of the built-in scripted model, if it is used.
+        provider_environment: environment variables that the configured provider needs, such as its key.
     """
 
     binary: Path
@@ -51,6 +54,7 @@ class LaunchConfig:
     environ: Mapping[str, str]
     codex: Codex
     provider: str | None = None
+    provider_environment: tuple[str, ...] = ()
 
     @property
     def workspace(self) -> Path:
@@ -80,7 +84,7 @@ class LaunchConfig:
         )
 
     def _environment(self) -> dict[str, str]:
-        names = (*_ALLOWED, *self.codex.pass_environment)
+        names = (*_ALLOWED, *self.provider_environment, *self.codex.pass_environment)
         allowed = {name: self.environ[name] for name in names if name in self.environ}
         allowed |= {name: value for name, value in self.environ.items() if name.startswith("LC_")}
         return allowed | {"CODEX_HOME": str(self.home)}
@@ -120,12 +124,19 @@ class PreparedCatalog:
     original: bytes
 
 
-async def prepare_catalog(config: LaunchConfig, reactor: Any) -> PreparedCatalog | None:
+async def prepare_catalog(
+    config: LaunchConfig, reactor: Any, provider_models: ProviderModels | None = None
+) -> PreparedCatalog | None:
     """Write the model catalog for plain threads; log a warning and return None if the binary prints none.
 
-    The reactor provides IReactorProcess and IReactorTime.
+    Args:
+        config: how a child is started.
+        reactor: provides IReactorProcess and IReactorTime.
+        provider_models: the models of the configured provider, if there is one.
     """
     make = codex_catalog.build_plain_catalog if config.provider is None else codex_catalog.build_scripted_catalog
+    if provider_models is not None:
+        make = partial(codex_catalog.build_provider_catalog, models=provider_models.cards, efforts=EFFORTS)
     try:
         original = await run_command(config.catalog_command(), reactor)
         return PreparedCatalog(_save_catalog(config.state, make(original)), original)

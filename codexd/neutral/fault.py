@@ -177,6 +177,13 @@ _FAULTS: Final = {
         ),
         _server("model_failed", 502, "The model's provider failed."),
         _server("credentials_rejected", 502, "The model's provider rejected this server's credentials."),
+        _server(
+            "provider_rejected",
+            502,
+            "The model's provider rejected the request; the address or the protocol that this server uses for it is"
+            " probably wrong.",
+            should_retry=False,
+        ),
         _server("stream_cut", 502, "The model's stream ended before its answer was complete."),
         _server(
             "output_unsupported",

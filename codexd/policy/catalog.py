@@ -33,11 +33,12 @@ class CatalogAlias(Protocol):
 
 @frozen
 class AccountModel:
-    """A model of the account and the reasoning efforts it supports."""
+    """A model that Codex can use, the reasoning efforts it supports, and who serves it."""
 
     id: str
     efforts: tuple[str, ...] = ()
     is_hidden: bool = False
+    owned_by: str = "openai"
 
 
 @frozen
@@ -81,8 +82,7 @@ class ModelCatalog:
 
     def efforts(self, name: str) -> tuple[str, ...]:
         """Return the efforts that are accepted as a suffix of a name."""
-        model = self._model(name)
-        return next((one.efforts for one in self.models if one.id == model), ())
+        return self._model(name).efforts
 
     def resolve(self, name: str) -> ResolvedModel:
         """Resolve a name; `NAME-EFFORT` is NAME with that effort.
@@ -98,22 +98,30 @@ class ModelCatalog:
         message = f"The model '{name[:64]}' does not exist or you do not have access to it."
         raise FaultError(fault("unknown_model", message, param="model"))
 
-    def _model(self, name: str) -> str:
-        return next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
-
     def _card(self, name: str) -> ModelCard:
+        model = self._model(name)
         return ModelCard(
             id=name,
-            efforts=self.efforts(name),
+            efforts=model.efforts,
+            owned_by=model.owned_by,
             effort=next((alias.effort for alias in self.aliases if alias.name == name), None),
-            description=self.descriptions.get(self._model(name)),
+            description=self.descriptions.get(model.id),
         )
+
+    def _model(self, name: str) -> AccountModel:
+        """Return the model of a name or an alias; one without efforts if it is not listed."""
+        id = next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
+        return self._by_id.get(id) or AccountModel(id)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, AccountModel]:
+        return {one.id: one for one in reversed(self.models)}
 
     def _resolve_exact(self, name: str) -> ResolvedModel | None:
         for alias in self.aliases:
             if alias.name == name:
                 return ResolvedModel(alias.model or alias.name, alias.name, alias.effort)
-        if any(one.id == name for one in self.models):
+        if name in self._by_id:
             return ResolvedModel(name)
         return None
 

@@ -22,6 +22,7 @@ _FALLBACK_KINDS: Final = RETRYABLE_KINDS | {
     "idle_timeout",
     "no_first_event",
     "not_ready",
+    "provider_rejected",
     "quota_exhausted",
     "unknown_model",
 }

@@ -89,9 +89,10 @@ class FailedEnding:
 
 @frozen
 class RejectedEnding:
-    """The request is rejected with an HTTP status."""
+    """The request is rejected with an HTTP status; `code` is the error code, None for the usual one."""
 
     status: int
+    code: str | None = None
 
 
 @frozen

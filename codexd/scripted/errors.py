@@ -43,6 +43,8 @@ class RequestRejectedError(Exception):
 
 _RATE_LIMIT_MESSAGE = "Rate limit reached for scripted. Please try again in 1s."
 
+_MODEL_MESSAGE = "The model `scripted` does not exist or you do not have access to it."
+
 _BY_STATUS = {
     400: ("invalid_request_error", "invalid_value"),
     401: ("invalid_request_error", "invalid_api_key"),
@@ -65,12 +67,18 @@ _BY_CODE = {
 }
 
 
-def error_for_status(status: int) -> ErrorEnvelope:
-    """Return the error of `fail: STATUS`."""
+def error_for_status(status: int, code: str | None = None) -> ErrorEnvelope:
+    """Return the error of `fail: STATUS CODE`; without a code it has the usual one of its status."""
     server = ("server_error", None)
-    type, code = _BY_STATUS.get(status, server if status >= 500 else ("invalid_request_error", None))
-    message = _RATE_LIMIT_MESSAGE if status == 429 else f"The script requested status {status}."
-    return ErrorEnvelope(status=status, message=message, type=type, code=code)
+    type, usual = _BY_STATUS.get(status, server if status >= 500 else ("invalid_request_error", None))
+    _, type, message = _BY_CODE.get(code or "", (status, type, _message(status, code or usual)))
+    return ErrorEnvelope(status=status, message=message, type=type, code=code or usual)
+
+
+def _message(status: int, code: str | None) -> str:
+    if status == 429:
+        return _RATE_LIMIT_MESSAGE
+    return _MODEL_MESSAGE if code == "model_not_found" else f"The script requested status {status}."
 
 
 def error_for_code(code: str) -> ErrorEnvelope:

@@ -10,7 +10,7 @@ argument::
                            else the text `no tool web_search`
     think: X               a reasoning item with the summary X, then X
     long: N, slow: N       N words: at once, or one every 50 ms
-    fail: STATUS           an error response with this HTTP status
+    fail: STATUS CODE      an error response with this HTTP status and error code; without CODE the usual one
     fail: CODE             an answer that fails after it has begun, with this error code
     incomplete: REASON X   X, then an incomplete end; REASON is max_output_tokens or content_filter
     cut: X                 X, then the connection is closed before the end
@@ -178,10 +178,11 @@ def _words(text: str) -> str | None:
     return " ".join(f"word{position}" for position in range(1, count + 1))
 
 
-def _fail(text: str, _: _ScriptContext) -> PlannedOutput | None:
+def _fail(text: str, __: _ScriptContext) -> PlannedOutput | None:
     text = text.strip()
-    if parse_natural(text) in _ERROR_STATUSES:
-        return (), RejectedEnding(int(text))
+    status, _, code = text.partition(" ")
+    if parse_natural(status) in _ERROR_STATUSES and (not code or _CODE.fullmatch(code)):
+        return (), RejectedEnding(int(status), code or None)
     return ((), FailedEnding(text)) if _CODE.fullmatch(text) else None
 
 

@@ -134,7 +134,7 @@ class ScriptedModel(Resource):
         plan = answer.plan
         request.setHeader(b"x-request-id", plan.make_id("req"))
         if isinstance(plan.ending, RejectedEnding):
-            return _send_error(request, errors.error_for_status(plan.ending.status))
+            return _send_error(request, errors.error_for_status(plan.ending.status, plan.ending.code))
         if isinstance(plan.ending, FailedEnding) and not answer.is_streamed:
             return _send_error(request, errors.error_for_code(plan.ending.code))
         self._open.add(request)

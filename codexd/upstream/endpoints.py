@@ -37,8 +37,9 @@ class _AbortingFactory(WrappingFactory):
     protocol = _AbortingProtocol
     noisy = False
 
-    def __init__(self, factory: IProtocolFactory, reads: ReadDispatcher) -> None:
+    def __init__(self, factory: Any, reads: ReadDispatcher) -> None:
         super().__init__(factory)
+        factory.noisy = False  # it would log the start and the end of every connection
         self.reads = reads
 
 

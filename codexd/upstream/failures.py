@@ -6,7 +6,14 @@ from attrs import evolve
 from OpenSSL.SSL import Error as TLSError
 from service_identity import CertificateError, VerificationError
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError, TimeoutError, UserError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    DNSLookupError,
+    TimeoutError,
+    UserError,
+)
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseFailed
 from twisted.web.iweb import IResponse
@@ -43,7 +50,7 @@ def translate_body_failure(failure: Failure) -> Fault:
 
 def is_cancelled(failure: Failure) -> bool:
     """Return whether a request failed because it was cancelled; the HTTP client may wrap that error."""
-    return any(isinstance(exception, CancelledError) for exception in _unwrap(failure))
+    return any(isinstance(exception, CancelledError | ConnectingCancelledError) for exception in _unwrap(failure))
 
 
 def read_retry_after(response: IResponse, now: float) -> float | None:

@@ -238,6 +238,6 @@ def _translate_error(status: int, body: bytes, retry_after: float | None) -> Fau
     if status == 413:
         return fault("too_large", "The upstream does not accept a request body of this size.")
     failed = translate_http_error(status, body, retry_after)
-    if status in _NOT_SERVED and failed.kind == "credentials_rejected":
+    if status in _NOT_SERVED and failed.kind == "provider_rejected":
         return evolve(failed, message="The upstream does not serve this endpoint, although `pass_through` names it.")
     return failed

@@ -6,14 +6,17 @@ from typing import ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.codex_catalog import (
+    MAX_PROVIDER_ENTRIES,
     PLAIN_OVERRIDES,
     SCRIPTED,
     CatalogError,
     build_plain_catalog,
+    build_provider_catalog,
     build_scripted_catalog,
     read_context_windows,
     read_descriptions,
 )
+from codexd.neutral.model import ModelCard
 from codexd.wire import json
 from codexd.wire.json import Json
 from tests.support.codex_binary import run_codex
@@ -77,6 +80,29 @@ class CatalogTests(SynchronousTestCase):
         self.assertEqual((model["use_responses_lite"], model["service_tiers"]), (False, []))
         self.assertEqual(model.keys(), self.models(self.original)[0].keys())
         self.assertEqual([model[name] for name in LEAKS if model.get(name)], [])
+
+    def test_models_of_a_provider_have_entries_without_effort_prompt_or_tool(self) -> None:
+        cards = (ModelCard(id="qwen", context_window=4096), ModelCard(id="llama"), ModelCard(id="gpt-5.5"))
+        models = self.models(build_provider_catalog(self.original, cards, ("low", "high")))
+        plain = {model["slug"]: model for model in self.models(build_plain_catalog(self.original))}
+        self.assertEqual([model["slug"] for model in models[:3]], ["qwen", "llama", "gpt-5.5"])
+        self.assertEqual({model["slug"] for model in models}, {*plain, "qwen", "llama"})
+        first = self.models(self.original)[0]
+        for model in models[:2]:
+            self.assertEqual(model.keys(), first.keys())
+            self.assertEqual([model[name] for name in LEAKS if model.get(name)], [])
+            self.assertEqual([level["effort"] for level in model["supported_reasoning_levels"]], ["low", "high"])
+            found = [model[name] for name in ("default_reasoning_level", "apply_patch_tool_type", "base_instructions")]
+            self.assertEqual(found, [None, None, ""])
+        self.assertEqual((models[0]["context_window"], models[0]["max_context_window"]), (4096, 4096))
+        self.assertEqual(models[1]["context_window"], first["context_window"])
+        self.assertEqual(models[2], plain["gpt-5.5"] | {"apply_patch_tool_type": None})
+        self.assertEqual(models[3], plain[models[3]["slug"]])
+
+    def test_the_number_of_entries_is_limited(self) -> None:
+        cards = [ModelCard(id=f"m{number}") for number in range(MAX_PROVIDER_ENTRIES + 9)]
+        models = self.models(build_provider_catalog(self.original, cards, ()))
+        self.assertEqual(len(models), MAX_PROVIDER_ENTRIES + len(self.models(self.original)))
 
     def test_another_form_is_a_catalog_error(self) -> None:
         for text in (b"", b"[]", b"{}", b'{"models":[]}', b'{"models":7}', b'{"models":["m"]}'):

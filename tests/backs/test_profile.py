@@ -69,6 +69,7 @@ class PlainTests(SynchronousTestCase):
         )
         self.assertEqual([tool["name"] for tool in tools], ["weather"])
         self.assertEqual({name: config[name] for name in MEASURED}, MEASURED)
+        self.assertGreater(config.pop("tool_output_token_limit"), 10**7)
         self.assertEqual(set(config.values()), {False, "disabled"})
 
     def test_the_clients_instructions_replace_codexs(self) -> None:

@@ -224,7 +224,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual((harness.call_tags, harness.thread.state), (["close"], "closed"))
 
     def test_a_failed_thread_is_unloaded_even_if_turn_completed_is_lost(self) -> None:
-        harness = ThreadHarness.running().receive(error("boom"))
+        harness = ThreadHarness.running().receive(error("boom", "internalServerError"))
         self.assertEqual((harness.faults, harness.commands), ([], []))
         harness.record(harness.thread.end_if_complete())
         self.assertEqual(harness.faults, [fault("model_failed")])

@@ -3,13 +3,19 @@
 from pathlib import Path
 
 from twisted.application.service import IService
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from codexd.child.backend import ChildBackend
 from codexd.child.children import Children
+from codexd.child.provider_catalog import ProviderCatalog
+from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.model import ModelCard
+from codexd.policy.provider_models import ProviderModels
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import ModelAlias, Models, Settings
+from codexd.wire import json
 from tests.support.in_memory_codex import FakeCodexReactor, InMemoryCodex
 from tests.support.recording_sink import turn
 
@@ -101,3 +107,79 @@ class ChildrenTests(SynchronousTestCase):
         config = self.codex.children._launch_config
         children = Children(Settings(), config, self.reactor, lambda: 0.0, self.codex.metrics)
         self.assertEqual(children._measure_memory(2**31 - 1), 0)
+
+
+class ConfiguredProviderTests(SynchronousTestCase):
+    """A provider that lists its models when the test says so."""
+
+    def setUp(self) -> None:
+        self.cancelled, self.fails_when_cancelled = 0, False
+        self.waiting: list[Deferred[tuple[ModelCard, ...]]] = []
+        self.codex = InMemoryCodex(state=Path(self.mktemp()), settings=Settings(models=Models(refresh_seconds=5.0)))
+        self.codex.provider = ProviderCatalog(
+            ProviderModels(provider="mine", configured="qwen"), self.read, 5.0, self.codex.reactor
+        )
+        self.codex.__attrs_post_init__()
+        self.codex.start()
+
+    async def read(self) -> tuple[ModelCard, ...]:
+        self.waiting.append(Deferred())
+        if self.fails_when_cancelled:
+            return await self.waiting[-1].addErrback(self.fail_otherwise)
+        try:
+            return await self.waiting[-1]
+        except CancelledError:
+            self.cancelled += 1
+            raise
+
+    def fail_otherwise(self, _: object) -> tuple[ModelCard, ...]:
+        raise FaultError(fault("unreachable"))
+
+    def respond(self, *names: str) -> None:
+        self.waiting.pop().callback(tuple(ModelCard(id=name, context_window=9) for name in names))
+        self.codex.reactor.advance(0)
+
+    def names(self) -> list[str]:
+        return [card.id for card in self.codex.backend.models()]
+
+    def test_children_start_once_the_list_is_known_with_its_models_in_their_catalog(self) -> None:
+        self.assertEqual(self.codex.reactor.processes, [])
+        self.respond("llama")
+        (path,) = self.codex.state.glob("model-catalog-*")
+        self.assertEqual(
+            [model["slug"] for model in json.decode(path.read_bytes())["models"]], ["qwen", "llama", "gpt"]
+        )
+        self.assertEqual(self.names(), ["qwen", "llama"])
+
+    def test_a_failure_does_not_prevent_the_start(self) -> None:
+        self.waiting.pop().errback(FaultError(fault("unreachable")))
+        self.codex.reactor.advance(0)
+        self.assertEqual((self.names(), self.codex.backend.ready()), (["qwen"], True))
+
+    def test_the_list_is_refreshed(self) -> None:
+        self.respond("llama")
+        self.codex.reactor.advance(5)
+        self.respond("phi")
+        self.assertEqual(self.names(), ["qwen", "phi"])
+        self.assertEqual(self.codex.backend._idle_threads.context_window("phi"), 9)
+
+    def test_a_request_that_fails_when_it_is_cancelled_starts_nothing(self) -> None:
+        self.successResultOf(self.codex.children.stopService())
+        self.fails_when_cancelled = True
+        self.codex.start()
+        self.codex.children.stopService()
+        self.codex.reactor.advance(0)
+        self.assertEqual(self.codex.reactor.processes, [])
+
+    def test_stopping_cancels_the_request_at_the_start_and_later(self) -> None:
+        self.successResultOf(self.codex.children.stopService())
+        self.assertEqual(self.cancelled, 1)
+        self.assertEqual((self.codex.reactor.processes, self.codex.reactor.getDelayedCalls()), ([], []))
+        self.waiting.clear()
+        self.codex.start()
+        self.respond("llama")
+        self.codex.reactor.advance(5)
+        self.codex.children.stopService()
+        self.assertEqual(self.cancelled, 2)
+        self.codex.reactor.advance(0)
+        self.assertEqual((self.names(), self.codex.reactor.getDelayedCalls()), (["qwen", "llama"], []))

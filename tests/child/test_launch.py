@@ -4,12 +4,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.child import launch
 from codexd.child.launch import CATALOG_SECONDS, LaunchConfig, prepare_catalog, run_command
 from codexd.child.process import ProcessCommand
+from codexd.policy.provider_models import ProviderModels
 from codexd.settings import Codex
 from codexd.wire import json
 from tests.support.in_memory_codex import FakeCodexReactor
@@ -61,6 +63,10 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(environment["MY_OWN"], "value")
         self.assertNotIn("NOT_SET", environment)
 
+    def test_the_variables_of_the_configured_provider_are_passed(self) -> None:
+        made = evolve(config(), provider_environment=("MY_OWN", "NOT_SET")).command(None).environment
+        self.assertEqual((made["MY_OWN"], "NOT_SET" in made), ("value", False))
+
     def test_the_app_server_runs_in_the_empty_workspace(self) -> None:
         command = config().command(None)
         self.assertEqual(command.directory, "/state/workspace")
@@ -101,8 +107,8 @@ class CatalogTests(SynchronousTestCase):
         self.state = Path(self.mktemp())
         self.state.mkdir()
 
-    def prepare(self, provider: str | None = None) -> "Deferred[Path | None]":
-        made = Deferred.fromCoroutine(prepare_catalog(config(self.state, provider), self.reactor))
+    def prepare(self, provider: str | None = None, models: ProviderModels | None = None) -> "Deferred[Path | None]":
+        made = Deferred.fromCoroutine(prepare_catalog(config(self.state, provider), self.reactor, models))
         self.reactor.advance(0)
         return made.addCallback(lambda prepared: None if prepared is None else prepared.path)
 
@@ -117,6 +123,13 @@ class CatalogTests(SynchronousTestCase):
         assert path is not None
         (model,) = json.decode(path.read_bytes())["models"]
         self.assertEqual((model["slug"], model["visibility"]), ("scripted", "list"))
+
+    def test_the_catalog_has_the_models_of_a_configured_provider(self) -> None:
+        models = ProviderModels(provider="mine", configured="qwen")
+        path = self.successResultOf(self.prepare(models=models))
+        assert path is not None
+        found = json.decode(path.read_bytes())["models"]
+        self.assertEqual([model["slug"] for model in found], ["qwen", "gpt"])
 
     def test_catalogs_with_other_content_have_other_names(self) -> None:
         own = self.successResultOf(self.prepare())

@@ -3,79 +3,11 @@
 from typing import Any
 
 import openai
-from attrs import frozen
 
 from codexd.wire.json import Json, decode
 from tests.support.live_daemon import CHAT, RESPONSES, DaemonSetup, LiveTestCase, user
 from tests.support.processes import wait_until
-
-
-@frozen(kw_only=True)
-class Failure:
-    """The expected status, error and headers of a failure; None for a header that must be absent."""
-
-    said: str
-    raised: type[openai.APIStatusError]
-    status: int
-    type: str
-    code: str
-    retry_after: str | None = None
-    should_retry: str | None = None
-
-
-BAD, RATE, SERVER = openai.BadRequestError, openai.RateLimitError, openai.InternalServerError
-INVALID, BROKEN = "invalid_request_error", "server_error"
-
-FAILURES = (
-    Failure(
-        said="fail: 400",
-        raised=BAD,
-        status=400,
-        type=INVALID,
-        code="invalid_prompt",
-        retry_after=None,
-        should_retry="false",
-    ),
-    Failure(
-        said="fail: context_length_exceeded",
-        raised=BAD,
-        status=400,
-        type=INVALID,
-        code="context_length_exceeded",
-        retry_after=None,
-        should_retry="false",
-    ),
-    # The child reports these two like failures of the provider.
-    Failure(said="fail: invalid_prompt", raised=SERVER, status=502, type=BROKEN, code="model_failed"),
-    Failure(said="fail: something_else", raised=SERVER, status=502, type=BROKEN, code="stream_cut"),
-    Failure(said="fail: 401", raised=SERVER, status=502, type=BROKEN, code="credentials_rejected"),
-    Failure(said="fail: 403", raised=SERVER, status=502, type=BROKEN, code="credentials_rejected"),
-    Failure(said="fail: 404", raised=SERVER, status=502, type=BROKEN, code="credentials_rejected"),
-    Failure(said="fail: 429", raised=RATE, status=429, type="requests", code="rate_limit_exceeded"),
-    Failure(
-        said="fail: rate_limit_exceeded",
-        raised=RATE,
-        status=429,
-        type="requests",
-        code="rate_limit_exceeded",
-        retry_after="1",
-    ),
-    Failure(
-        said="fail: insufficient_quota",
-        raised=RATE,
-        status=429,
-        type="insufficient_quota",
-        code="insufficient_quota",
-        retry_after=None,
-        should_retry="false",
-    ),
-    Failure(said="fail: 500", raised=SERVER, status=502, type=BROKEN, code="model_failed"),
-    Failure(said="fail: 503", raised=SERVER, status=503, type=BROKEN, code="overloaded", retry_after="5"),
-    Failure(
-        said="fail: server_is_overloaded", raised=SERVER, status=503, type=BROKEN, code="overloaded", retry_after="5"
-    ),
-    Failure(said="cut: in the middle", raised=SERVER, status=502, type=BROKEN, code="stream_cut"),
-)
+from tests.support.provider_failures import FAILURES, INVALID, Failure
 
 
 class FailureTests(LiveTestCase):
@@ -91,7 +23,7 @@ class FailureTests(LiveTestCase):
         self.assertTrue(error.request_id)
         self.assertTrue(error.message)
 
-    def test_model_failures_raise_the_right_exceptions_at_both_endpoints(self) -> None:
+    def test_model_failures_raise_the_right_exceptions_at_every_endpoint(self) -> None:
         client = self.daemon.client()
         for failure in FAILURES:
             error = self.assertRaises(
@@ -103,14 +35,32 @@ class FailureTests(LiveTestCase):
                 openai.APIStatusError, client.responses.create, model="scripted", input=failure.said
             )
             self.check(failure, error)
+            error = self.assertRaises(
+                openai.APIStatusError, client.completions.create, model="scripted", prompt=failure.said
+            )
+            self.check(failure, error)
+
+    def test_a_rejected_request_has_the_providers_words(self) -> None:
+        for said, words in (
+            ("fail: 400", "The script requested status 400."),
+            ("fail: 400 invalid_prompt", "This prompt cannot be answered."),
+            ("fail: 409", "The script requested status 409."),
+            ("fail: 422", "The script requested status 422."),
+            ("fail: invalid_prompt", "This prompt cannot be answered."),
+        ):
+            self.assertEqual(self.daemon.chat(said).json["error"]["message"], words, said)
 
     def test_a_stream_that_fails_before_its_first_event_is_an_http_error(self) -> None:
         client = self.daemon.client()
         for failure in FAILURES:
             if failure.said.startswith("fail:"):
-                asked: Any = {"model": "scripted", "messages": user(failure.said), "stream": True}
-                error = self.assertRaises(openai.APIStatusError, client.chat.completions.create, **asked)
-                self.check(failure, error)
+                for create, asked in (
+                    (client.chat.completions.create, {"messages": user(failure.said)}),
+                    (client.responses.create, {"input": failure.said}),
+                    (client.completions.create, {"prompt": failure.said}),
+                ):
+                    arguments: dict[str, Any] = {"model": "scripted", "stream": True} | asked
+                    self.check(failure, self.assertRaises(openai.APIStatusError, create, **arguments))
 
     def test_a_chat_stream_that_fails_later_ends_with_one_error(self) -> None:
         chunks = self.daemon.client().chat.completions.create(

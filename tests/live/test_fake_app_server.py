@@ -161,11 +161,12 @@ class FakeAppServerTests(TestCase):
         await self.compare(scenario)
 
     def test_failures(self) -> "Deferred[None]":
-        statuses = (400, 401, 403, 404, 429, 500, 503)
+        statuses = (400, "400 invalid_prompt", 401, 403, 404, 409, 429, 500, 503)
         codes = (
             "rate_limit_exceeded",
             "context_length_exceeded",
             "insufficient_quota",
+            "invalid_prompt",
             "server_is_overloaded",
         )
         return self.compare_turns(*(f"fail: {what}" for what in (*statuses, *codes, "nonsense")))

@@ -220,7 +220,7 @@ class UpstreamTests(TestCase):
         # The scripted model is no proxy: it reports the requested path as unknown.
         proxy = self.provider().removesuffix("/v1")
         backend = self.upstream("http://upstream.invalid/v1", proxy=proxy)
-        self.assertEqual(await self.failure_kind(backend), "credentials_rejected")
+        self.assertEqual(await self.failure_kind(backend), "provider_rejected")
 
     async def test_a_silent_peer_is_disconnected_at_the_timeout_even_in_a_handshake(self) -> None:
         silent = Factory.forProtocol(Silent)

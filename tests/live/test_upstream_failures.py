@@ -11,6 +11,7 @@ from tests.support.http_client import PendingRequest
 from tests.support.live_daemon import CHAT, RESPONSES, user
 from tests.support.live_upstreams import FAULTY, NEAR, UpstreamTestCase, servers
 from tests.support.processes import wait_until
+from tests.support.provider_failures import FAILURES
 
 PROMISED_SECONDS = 0.1
 ATTEMPTS = 5
@@ -32,7 +33,7 @@ class FailureTests(UpstreamTestCase):
             (400, 400, "invalid_prompt", RETRY_AFTER),
             (401, 502, "credentials_rejected", RETRY_AFTER),
             (403, 502, "credentials_rejected", RETRY_AFTER),
-            (404, 502, "credentials_rejected", RETRY_AFTER),
+            (404, 502, "provider_rejected", RETRY_AFTER),
             (429, 429, "rate_limit_exceeded", RETRY_AFTER),
             (500, 502, "model_failed", RETRY_AFTER),
             (503, 503, "overloaded", RETRY_AFTER),
@@ -44,6 +45,17 @@ class FailureTests(UpstreamTestCase):
                 self.assertEqual(found, (seen, code, again), status)
                 # The upstream's message reaches the client if it concerns the request.
                 self.assertEqual("secret" in error.message, status == 400)
+
+    def test_a_provider_s_errors_are_the_same_failures_as_over_codex(self) -> None:
+        # Codex reports the other one like a stream that was cut.
+        for failure in FAILURES:
+            if failure.said.startswith("fail:") and failure.said != "fail: something_else":
+                for stream in (False, True):
+                    error = self.failed(NEAR, failure.said, stream=stream)
+                    found = type(error), error.status_code, error.type, error.code
+                    self.assertEqual(found, (failure.raised, failure.status, failure.type, failure.code), failure.said)
+                    self.assertEqual(error.response.headers.get("x-should-retry"), failure.should_retry, failure.said)
+                    self.ask("say: x")  # so that the circuit breaker stays closed
 
     def test_model_failures_at_the_responses_endpoint(self) -> None:
         for said, status, code in (

@@ -61,6 +61,6 @@ class AllowsFallbackTests(SynchronousTestCase):
     def test_exactly_the_faults_of_back_ends_allow_a_fallback(self) -> None:
         expected = """
             busy child_died circuit_open credentials_rejected idle_timeout model_failed no_first_event not_ready
-            overloaded quota_exhausted rate_limited stream_cut unknown_model unreachable
+            overloaded provider_rejected quota_exhausted rate_limited stream_cut unknown_model unreachable
         """
         self.assertEqual({kind for kind in kinds() if allows_fallback(fault(kind))}, set(expected.split()))

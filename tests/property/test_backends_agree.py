@@ -14,6 +14,7 @@ from codexd.backs.bindings import TurnError
 from codexd.backs.chat.failures import translate_http_error
 from codexd.backs.failures import translate
 from codexd.neutral import event as e
+from codexd.wire import json
 from tests.support.answer_encodings import events_from_child, events_from_server, server_call
 from tests.support.chat_chunks import chunk, fragments
 from tests.support.endpoints import ENDPOINTS
@@ -47,6 +48,9 @@ class BackendsAgreeTests(SynchronousTestCase):
             )
 
     def test_an_http_error_is_the_same_failure(self) -> None:
-        for status in (400, 401, 403, 404, 413, 429, 500, 503):
-            failure = translate(TurnError("no", {"httpConnectionFailed": {"httpStatusCode": status}}))
-            self.assert_same([e.Failed(translate_http_error(status, b"no"))], [e.Failed(failure)])
+        for status in range(300, 600):
+            text = f"no, url: http://x, status {status}"
+            message = f"unexpected status {status} Reason: {text}, url: http://127.0.0.1:1/v1/responses"
+            failure = translate(TurnError(message, {"httpConnectionFailed": {"httpStatusCode": status}}))
+            body = json.encode({"error": {"message": text}})
+            self.assert_same([e.Failed(translate_http_error(status, body))], [e.Failed(failure)])

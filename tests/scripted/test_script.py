@@ -186,6 +186,7 @@ class EndingTests(SynchronousTestCase):
             ("say: a b", text, CompletedEnding()),
             ("fail: 429", (), RejectedEnding(429)),
             ("fail: 503 ", (), RejectedEnding(503)),
+            ("fail: 400 invalid_prompt", (), RejectedEnding(400, "invalid_prompt")),
             ("fail: insufficient_quota", (), FailedEnding("insufficient_quota")),
             ("incomplete: max_output_tokens a b", text, IncompleteEnding("max_output_tokens")),
             ("incomplete: content_filter\na b", text, IncompleteEnding("content_filter")),

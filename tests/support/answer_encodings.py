@@ -22,12 +22,13 @@ _FAILURES: Final[dict[str, tuple[str, Json, Json]]] = {
     "context_length_exceeded": ("long", "contextWindowExceeded", {"code": "context_length_exceeded"}),
     "quota_exhausted": ("pay", "usageLimitExceeded", {"code": "insufficient_quota"}),
     "credentials_rejected": ("who?", "unauthorized", {"code": "invalid_api_key"}),
+    "unknown_model": ("no such model", "modelNotFound", {"code": "model_not_found"}),
     "invalid_prompt": (
         '{"error":{"message":"Not like this."}}',
         "other",
         {"message": "Not like this.", "type": "invalid_request_error"},
     ),
-    "model_failed": ("boom", "other", {"message": "boom"}),
+    "model_failed": ("boom", "internalServerError", {"message": "boom"}),
     "stream_cut": ("stream disconnected before completion", "other", None),
     # The app-server appends the reason of a cut answer to the error message.
     "length": ("incomplete, reason: max_output_tokens", "other", None),

@@ -1,6 +1,7 @@
 """The fake app-server's errors in `error` and `turn/completed`, by ending of the scripted model."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from codexd.scripted import errors
@@ -52,20 +53,23 @@ def _error(message: str, info: Json = "other") -> Json:
 
 
 def _refused(ending: RejectedEnding) -> Json:
-    status, error = ending.status, errors.error_for_status(ending.status)
+    status, error = ending.status, errors.error_for_status(ending.status, ending.code)
     if status == 400:
-        return _error(error.body.decode())
+        return _error(error.message if ending.code == "invalid_prompt" else error.body.decode())
     if status == 429:
         info = {"responseTooManyFailedAttempts": {"httpStatusCode": status}}
         return _error(f"exceeded retry limit, last status: {status}", info)
     if status == 500:
         return _error("We\u2019re currently experiencing high demand", "internalServerError")
     info = {"httpConnectionFailed": {"httpStatusCode": status}}
-    return _error(f"unexpected status {status}", info)
+    # The real one goes on with the URL, and with the id of the request.
+    return _error(f"unexpected status {status} {HTTPStatus(status).phrase}: {error.message}, url: ", info)
 
 
 def _failed(ending: FailedEnding) -> Json:
-    text = _BROKEN + errors.error_for_code(ending.code).message
+    text = errors.error_for_code(ending.code).message
+    if ending.code != "invalid_prompt":
+        text = _BROKEN + text
     return _error(*_BY_CODE.get(ending.code, (text, "other")))
 
 

@@ -13,6 +13,7 @@ from codexd.child.backend import ChildBackend
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
 from codexd.child.pool import Pool
+from codexd.child.provider_catalog import ProviderCatalog
 from codexd.context import RequestContext
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import COUNTERS, Metrics
@@ -131,6 +132,7 @@ class InMemoryCodex:
     Attributes:
         state: a writable directory.
         resident: the resident memory that every child reports, in bytes.
+        provider: the models of the configured provider.
     """
 
     state: Path
@@ -139,6 +141,7 @@ class InMemoryCodex:
     metrics: Metrics = field(factory=Metrics)
     resident: int = 0
     environ: dict[str, str] = field(factory=lambda: {"PATH": os.defpath})
+    provider: ProviderCatalog | None = None
     children: Children = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -151,7 +154,15 @@ class InMemoryCodex:
             provider="http://127.0.0.1:1/v1",
         )
         chance = lambda: 0.0  # noqa: E731
-        self.children = Children(self.settings, how, self.reactor, chance, self.metrics, lambda pid: self.resident)
+        self.children = Children(
+            self.settings,
+            how,
+            self.reactor,
+            chance,
+            self.metrics,
+            lambda pid: self.resident,
+            provider=self.provider,
+        )
 
     @classmethod
     def started(cls, state: Path, settings: Settings = DEFAULT, **changes: object) -> "InMemoryCodex":

@@ -32,6 +32,7 @@ _HOME = """\
 model_provider = "provider"
 {more}
 [model_providers.provider]
+{provider}
 name = "provider"
 base_url = "{url}"
 wire_api = "responses"
@@ -50,14 +51,20 @@ class DaemonSetup:
         settings: the configuration file.
         flags: further command line arguments.
         account: its CODEX_HOME names a provider whose requests can be inspected; else Codex is not logged in.
+        login: that home has a login to OpenAI too, which makes all models of Codex available.
         codex: text at the head of that home's `config.toml`.
+        provider: text in the table of its provider.
+        environment: additional environment variables.
         files: other files of that home, as (name, text).
     """
 
     settings: str = ""
     flags: tuple[str, ...] = ()
     account: bool = False
+    login: bool = True
     codex: str = ""
+    provider: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
 
@@ -86,7 +93,9 @@ class Daemon:
 
     def _log_in(self, provider: ProviderProcess) -> None:
         self.codex_home.mkdir(mode=0o700)
-        config = _HOME.format(more=self._setup.codex, url=provider.url)
+        config = _HOME.format(more=self._setup.codex, provider=self._setup.provider, url=provider.url)
+        if self._setup.login:
+            self._write(f"{self.codex_home.name}/auth.json", '{"OPENAI_API_KEY": "none"}')
         for name, text in (("config.toml", config), *self._setup.files):
             self._write(f"{self.codex_home.name}/{name}", text)
 
@@ -145,6 +154,7 @@ class Daemon:
         unwanted = ("CODEX", "COVERAGE")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         environment.pop("STATE_DIRECTORY", None)
+        environment |= dict(self._setup.environment)
         return environment | {"HOME": str(self.folder / "home"), "XDG_STATE_HOME": str(self.folder / "state")}
 
     # Observation.

@@ -1,7 +1,8 @@
 """The scripted model in its own process, with paths to inspect it.
 
 `python -m tests.support.provider_process [PORT]` prints its address. Beside the model's paths it serves
-`/asked?N`, a JSON list of the bodies of the last N requests, and `/open`, the number of running responses.
+`/asked?N`, a JSON list of the bodies of the last N requests, `/open`, the number of running responses, and `/listed`,
+the requests for its list of models. `/models` sets that list, `/answers` the answer to Responses requests.
 """
 
 import signal
@@ -50,6 +51,20 @@ class ProviderProcess:
         """The number of running responses."""
         return int(request(self._port, "GET", "/open").json)
 
+    @property
+    def listed(self) -> list[Json]:
+        """The requests for the list of models: path with query, and headers by their lower-case names."""
+        requests: list[Json] = request(self._port, "GET", "/listed").json
+        return requests
+
+    def set_models(self, body: Json, status: int = 200) -> None:
+        """Set the response to requests for the list of models."""
+        request(self._port, "POST", f"/models?{status}", encode(body))
+
+    def set_answers(self, body: bytes, status: int) -> None:
+        """Set the response to all Responses requests; status 0 lets the model answer again."""
+        request(self._port, "POST", f"/answers?{status}", body)
+
     def stop(self) -> None:
         """Stop the process."""
         self.end(signal.SIGTERM)
@@ -70,6 +85,9 @@ class InspectedModel(Resource):
     def __init__(self, model: ScriptedModel) -> None:
         super().__init__()
         self._model = model
+        self._listed: list[Json] = []
+        self._list: tuple[int, bytes] | None = None
+        self._answer = (0, b"")
 
     def render(self, request: Request) -> Any:
         """Render one request."""
@@ -78,7 +96,32 @@ class InspectedModel(Resource):
             return encode([fragment(asked.raw) for asked in list(self._model.received)[-int(query) :]])
         if path == b"/open":
             return encode(self._model.open)
+        if path == b"/listed":
+            return encode(self._listed)
+        if path == b"/models":
+            assert request.content is not None
+            self._list = int(query), request.content.read()
+            return b""
+        if path == b"/answers":
+            assert request.content is not None
+            self._answer = int(query), request.content.read()
+            return b""
+        if path == b"/v1/responses" and self._answer[0]:
+            request.setResponseCode(self._answer[0])
+            return self._answer[1]
+        if path == b"/v1/models":
+            return self._render_list(request)
         return self._model.render(request)
+
+    def _render_list(self, request: Request) -> Any:
+        headers = {
+            name.decode().lower(): values[0].decode() for name, values in request.requestHeaders.getAllRawHeaders()
+        }
+        self._listed.append({"path": request.uri.decode(), "headers": headers})
+        if self._list is None:
+            return self._model.render(request)
+        request.setResponseCode(self._list[0])
+        return self._list[1]
 
 
 def _serve(reactor: Any, port_number: str = "0") -> Deferred[None]:

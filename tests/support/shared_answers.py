@@ -33,6 +33,7 @@ FAULTS: Final = (
     "context_length_exceeded",
     "quota_exhausted",
     "credentials_rejected",
+    "unknown_model",
     "invalid_prompt",
     "model_failed",
     "stream_cut",

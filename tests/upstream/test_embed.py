@@ -87,7 +87,7 @@ class EmbedTests(EmbedTestCase):
         for status, kind, http_status in (
             (400, "invalid_prompt", 400),
             (401, "credentials_rejected", 502),
-            (404, "credentials_rejected", 502),
+            (404, "provider_rejected", 502),
             (429, "rate_limited", 429),
             (500, "model_failed", 502),
             (503, "overloaded", 503),

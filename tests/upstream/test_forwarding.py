@@ -181,12 +181,12 @@ class FailureTests(ForwardTestCase):
         for status, kind, http_status in (
             (400, "invalid_prompt", 400),
             (401, "credentials_rejected", 502),
-            (404, "credentials_rejected", 502),
+            (404, "provider_rejected", 502),
             (413, "too_large", 413),
             (429, "rate_limited", 429),
             (500, "model_failed", 502),
             (503, "overloaded", 503),
-            (302, "credentials_rejected", 502),
+            (302, "provider_rejected", 502),
         ):
             self.forward()
             self.harness.accept().send_response(error, status, "retry-after: 9", *CUT)

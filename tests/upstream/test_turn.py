@@ -306,7 +306,7 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(sink.kind, "rate_limited")
 
     def test_a_client_error_is_not_retried(self) -> None:
-        for status, kind in ((400, "invalid_prompt"), (401, "credentials_rejected"), (404, "credentials_rejected")):
+        for status, kind in ((400, "invalid_prompt"), (401, "credentials_rejected"), (404, "provider_rejected")):
             harness = UpstreamHarness()
             sink, _ = harness.begin()
             harness.accept().send_response(json.encode({"error": {"message": "no"}}), status)
@@ -316,7 +316,7 @@ class FailureTests(SynchronousTestCase):
         harness = UpstreamHarness(evolve(SETTINGS, retries=0))
         sink, _ = harness.begin()
         harness.accept().send_response(b"", 307, "location: http://elsewhere.example/")
-        self.assertEqual((sink.kind, harness.connection_count), ("credentials_rejected", 1))
+        self.assertEqual((sink.kind, harness.connection_count), ("provider_rejected", 1))
 
     def test_an_error_body_is_read_up_to_a_limit(self) -> None:
         harness = UpstreamHarness(evolve(SETTINGS, retries=0))

@@ -10,8 +10,9 @@ from typing import Final
 
 from attrs import evolve
 
-from codexd.backs.chat.failures import MALFORMED, find_error, translate_error
+from codexd.backs.chat.failures import MALFORMED, translate_error
 from codexd.backs.chat.finish_reasons import is_reason
+from codexd.backs.provider_errors import find_error
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen

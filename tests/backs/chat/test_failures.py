@@ -30,18 +30,23 @@ SEEN: list[tuple[int, Any, str]] = [
     (402, {"message": "Insufficient credits"}, "quota_exhausted"),
     (403, {"message": "Country not supported"}, "credentials_rejected"),
     (404, {"message": 'model "x" not found, try pulling it first', "type": "api_error"}, "unknown_model"),
-    (404, {"message": "no route"}, "credentials_rejected"),
+    (403, {"code": "model_not_found", "message": "no access"}, "unknown_model"),
     (408, {"message": "timeout"}, "overloaded"),
+    (410, {"message": "This model was retired."}, "unknown_model"),
     (413, {"message": "too big"}, "context_length_exceeded"),
+    (409, {"message": "Conflict"}, "invalid_prompt"),
     (422, {"message": "Field required"}, "invalid_prompt"),
+    (403, {"message": "Your input was flagged."}, "invalid_prompt"),
+    (403, {"message": "no", "code": "content_policy_violation"}, "invalid_prompt"),
     (429, {"message": "slow down", "code": "rate_limit_exceeded"}, "rate_limited"),
     (429, {"message": "pay", "type": "insufficient_quota"}, "quota_exhausted"),
     (500, {"message": "boom"}, "model_failed"),
     (502, {"message": "boom"}, "model_failed"),
     (503, {"message": "loading model"}, "overloaded"),
     (529, {"message": "busy"}, "overloaded"),
-    (302, None, "credentials_rejected"),
-    (418, "teapot", "credentials_rejected"),
+    (403, {"message": "billing", "type": "billing_error"}, "quota_exhausted"),
+    (424, {"message": "generation failed"}, "model_failed"),
+    (498, {"message": "capacity exceeded"}, "overloaded"),
 ]
 
 
@@ -52,6 +57,12 @@ class HttpErrorTests(SynchronousTestCase):
             self.assertEqual(found.kind, kind, (status, error))
             if kind != "invalid_prompt":
                 self.assertEqual(found, fault(kind), "the server's own message is not shown")
+
+    def test_a_wrong_address_or_protocol_is_not_said_to_be_a_matter_of_credentials(self) -> None:
+        for status, error in ((404, {"message": "no route"}), (302, None), (405, None), (418, "teapot"), (501, None)):
+            found = translate_http_error(status, json.encode({"error": error}))
+            self.assertEqual((found.kind, found.status, found.should_retry), ("provider_rejected", 502, False))
+            self.assertIn(f"status {status};", found.message)
 
     def test_context_length_errors_are_recognised_by_their_message(self) -> None:
         for message in TOO_LONG:
@@ -68,6 +79,11 @@ class HttpErrorTests(SynchronousTestCase):
             {"object": "error", "message": "Bad schema."},
             {"detail": "Bad schema."},
             {"error": {"error": {"message": "Bad schema."}}},
+            {"detail": {"error": {"message": "Bad schema."}}},
+            {"base_resp": {"status_code": 7, "status_msg": "Bad schema."}},
+            {"code": "x", "msg": "Bad schema."},
+            {"errors": ["Bad schema."]},
+            [{"error": {"message": "Bad schema."}}],
         ):
             self.assertEqual(translate_http_error(400, json.encode(body)), fault("invalid_prompt", "Bad schema."))
 
@@ -82,6 +98,9 @@ class HttpErrorTests(SynchronousTestCase):
     def test_the_servers_retry_delay_is_passed_on(self) -> None:
         self.assertEqual(translate_http_error(429, b"", 7.0).retry_after_seconds, 7.0)
         self.assertEqual(translate_http_error(503, b"").retry_after_seconds, fault("overloaded").retry_after_seconds)
+        told = json.encode({"error": {"message": "Please try again in 1.5s."}})
+        self.assertEqual(translate_http_error(429, told).retry_after_seconds, 1.5)
+        self.assertEqual(translate_http_error(429, told, 7.0).retry_after_seconds, 7.0)
 
 
 class StreamErrorTests(SynchronousTestCase):

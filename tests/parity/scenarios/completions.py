@@ -45,6 +45,16 @@ _BOTH_WAYS: Final = (
     ),
     Scenario(name="fail-429", about="the provider answers 429", first=completions("fail: 429")),
     Scenario(
+        name="fail-invalid-prompt",
+        about="the provider answers 400 with the code invalid_prompt",
+        first=completions("fail: 400 invalid_prompt"),
+    ),
+    Scenario(
+        name="fail-path",
+        about="the provider answers 404 for its path: codexd's address",
+        first=completions("fail: 404 unknown_url"),
+    ),
+    Scenario(
         name="cut",
         about="the provider's connection closes in the middle of a text",
         first=completions("cut: This sentence is"),

@@ -131,6 +131,17 @@ _FAILURES: Final = (
     SharedCase(name="fail-401", about="the provider answers 401: codexd's fault, not the client's", text="fail: 401"),
     SharedCase(name="fail-403", about="the provider answers 403: codexd's fault, not the client's", text="fail: 403"),
     SharedCase(name="fail-404", about="the provider answers 404", text="fail: 404"),
+    SharedCase(
+        name="fail-invalid-prompt",
+        about="the provider answers 400 with the code invalid_prompt",
+        text="fail: 400 invalid_prompt",
+    ),
+    SharedCase(
+        name="fail-path", about="the provider answers 404 for its path: codexd's address", text="fail: 404 unknown_url"
+    ),
+    SharedCase(name="fail-409", about="the provider answers 409", text="fail: 409"),
+    SharedCase(name="fail-418", about="the provider answers 418: it is no model server", text="fail: 418"),
+    SharedCase(name="fail-422", about="the provider answers 422", text="fail: 422"),
     SharedCase(name="fail-429", about="the provider answers 429", text="fail: 429"),
     SharedCase(name="fail-500", about="the provider answers 500", text="fail: 500"),
     SharedCase(name="fail-503", about="the provider answers 503", text="fail: 503"),
@@ -141,6 +152,9 @@ _FAILURES: Final = (
     SharedCase(name="fail-quota", about="a response fails: insufficient_quota", text="fail: insufficient_quota"),
     SharedCase(
         name="fail-overloaded", about="a response fails: server_is_overloaded", text="fail: server_is_overloaded"
+    ),
+    SharedCase(
+        name="fail-prompt-late", about="a response fails: invalid_prompt", text="preface: So far.\nfail: invalid_prompt"
     ),
     SharedCase(name="fail-other", about="a response fails with an unknown code", text="fail: some_other_code"),
     SharedCase(
