@@ -11,7 +11,7 @@ QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support,\
 	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick trial check format bench parity docs drawings reference clean
+.PHONY: help run test quick trial check format bench parity clients docs drawings reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -50,6 +50,9 @@ bench: .venv/dev  ## Measure what codexd costs, over Codex and over an upstream;
 
 parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with the current responses.
 	$(BIN)/python -m tests.parity $(or $(ARGS),compare)
+
+clients: .venv/dev  ## Install real client programs under build/clients, run them against codexd, print the results.
+	$(BIN)/python -m tests.clients $(ARGS)
 
 docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 	$(BIN)/python -m pydoctor

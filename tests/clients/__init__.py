@@ -1,0 +1,1 @@
+"""Runs real client programs against codexd (`make clients`)."""

@@ -1,0 +1,41 @@
+import sys
+from pathlib import Path
+
+import common as c
+
+AIDER = str(Path(sys.executable).with_name("aider"))
+OPTIONS = (
+    "--model", f"openai/{c.MODEL}", "--openai-api-base", c.URL, "--openai-api-key", c.KEY, "--no-git", "--yes-always",
+    "--no-show-model-warnings", "--no-check-update", "--no-pretty", "--no-auto-commits", "--analytics-disable",
+    "--chat-mode", "ask", "--map-tokens", "0", "--no-show-release-notes", "--no-detect-urls",
+)  # fmt: skip
+
+
+def ask(prompt, *options):
+    # With a locale it adds a line to each prompt.
+    return c.run_program(AIDER, *OPTIONS, *options, "--message", prompt, LANG="", PYTHONCOERCECLOCALE="0")
+
+
+def chat():
+    return {"text": ask(c.CHAT, "--no-stream")}
+
+
+def stream():
+    return {"pieces": ask(c.STREAM).split(" ")}
+
+
+def turns():
+    history = ("--chat-history-file", "turns.md", "--restore-chat-history")
+    return {"texts": [ask(c.TURNS[0], *history), ask(c.TURNS[1], *history)]}
+
+
+def error():
+    shown = ask(c.ERROR)
+    raise RuntimeError(shown)
+
+
+def cancel():
+    return c.interrupt_program(AIDER, *OPTIONS, "--message", c.CANCEL, seconds=60)
+
+
+c.main(chat=chat, stream=stream, turns=turns, error=error, cancel=cancel)
