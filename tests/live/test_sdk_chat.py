@@ -107,9 +107,9 @@ class ChatTests(LiveTestCase):
     def test_a_result_may_be_parts_and_may_be_empty(self) -> None:
         asked = self.ask(TWO_CALLS, tools=[WEATHER])
         said, first, second = messages_after_calls(asked, "x", "")
-        first["content"] = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]
+        first["content"] = [{"type": "text", "text": "in"}, {"type": "text", "text": "parts"}]
         answer = self.daemon.chat_text([*user(TWO_CALLS), said, first, second], tools=[WEATHER])
-        self.assertEqual(answer, "tool said: in parts | ")
+        self.assertEqual(answer, "tool said: in\nparts | ")
 
     def test_a_structured_answer_is_parsed(self) -> None:
         completion = self.daemon.client().chat.completions.parse(

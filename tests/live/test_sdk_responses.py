@@ -122,9 +122,9 @@ class ResponsesTests(LiveTestCase):
     def test_a_failed_tool_and_a_result_of_parts_go_through(self) -> None:
         called = self.ask('call: weather {"city":"Oslo"}', tools=[WEATHER])
         said, result = outputs(called, "")
-        result["output"] = [{"type": "input_text", "text": "no "}, {"type": "input_text", "text": "net"}]
+        result["output"] = [{"type": "input_text", "text": "no"}, {"type": "input_text", "text": "net"}]
         history = [{"role": "user", "content": 'call: weather {"city":"Oslo"}'}, said, result]
-        self.assertEqual(self.ask(history, tools=[WEATHER]).output_text, "tool said: no net")
+        self.assertEqual(self.ask(history, tools=[WEATHER]).output_text, "tool said: no\nnet")
 
     def test_a_structured_answer_is_parsed(self) -> None:
         response = self.daemon.client().responses.parse(

@@ -180,7 +180,3 @@ class OtherEndpointTests(StoredResponsesTestCase):
         self.assertLess(0, alone.input_tokens)
         self.assertLess(alone.input_tokens, together.input_tokens)
         self.assertEqual(self.daemon.last_provider_request, asked)
-
-    def test_compaction_is_rejected_with_advice(self) -> None:
-        error = self.refused(openai.APIStatusError, self.client.responses.compact, model=self.daemon.model, input="hi")
-        self.assertEqual(error["code"], "unsupported_parameter")

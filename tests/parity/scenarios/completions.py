@@ -22,12 +22,6 @@ _BOTH_WAYS: Final = (
     ),
     Scenario(name="length", about="a token limit", first=completions("long: 40", max_tokens=4)),
     Scenario(
-        name="no-tokens",
-        about="a token limit of zero: the prompt is returned, and no model is asked",
-        first=completions("say: no", max_tokens=0, echo=True, logprobs=1),
-        then=(completions("say: no", max_tokens=0),),
-    ),
-    Scenario(
         name="filter",
         about="the provider stops for its content filter",
         first=completions("incomplete: content_filter I was"),
@@ -78,8 +72,14 @@ _NOT_VARIED: Final = (
 _REJECTED: Final = (
     *with_streamed(
         Scenario(
+            name="no-tokens",
+            about="a token limit of zero: the prompt is returned, and no model is asked",
+            first=completions("say: no", max_tokens=0, echo=True, logprobs=1),
+            then=(completions("say: no", max_tokens=0),),
+        ),
+        Scenario(
             name="unknown-model", about="a model that does not exist", first=post(COMPLETIONS, model="m", prompt="no")
-        )
+        ),
     ),
     Scenario(
         name="error-unsupported",
