@@ -16,6 +16,7 @@ from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.turn import Turn
 from codexd.policy import estimate
 from codexd.routing.internal_error import internal_failure
+from codexd.routing.relayed_handle import RelayedHandle
 
 _INCOMPLETE = "The model did not write a whole summary of the conversation."
 
@@ -56,8 +57,8 @@ def _is_due(turn: Turn, threshold_tokens: int | None) -> bool:
     return threshold_tokens is None or estimate.usage(turn, 0).input_tokens > threshold_tokens
 
 
-@implementer(IEventSink, ITurnHandle)
-class _CompactingTurn:
+@implementer(IEventSink)
+class _CompactingTurn(RelayedHandle):
     """Runs the turn for the summary, then the turn for the answer.
 
     The client receives the compaction as the first item of the response. The usage of both turns is added up.
@@ -71,24 +72,19 @@ class _CompactingTurn:
         sink: IEventSink,
         count: Callable[[str], None],
     ) -> None:
+        super().__init__()
         self._backend = backend
         self._turn = turn
         self._context = context
         self._sink = sink
         self._count = count
         self._fold = Fold()
-        self._summary_ended = self._answering = self._over = self._paused = False
-        self._handle: ITurnHandle | None = None
+        self._summary_ended = self._answering = self._over = False
         self._used = Usage()
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """The request fields that the back end ignored (ITurnHandle)."""
-        return () if self._handle is None else tuple(self._handle.ignored)
 
     def begin(self) -> None:
         """Start the turn for the summary; raises FaultError as the back end does."""
-        self._handle = self._backend.begin(summary_turn(self._turn), self._context, self)
+        self.relay_to(self._backend.begin(summary_turn(self._turn), self._context, self))
 
     # For the back end.
 
@@ -115,25 +111,10 @@ class _CompactingTurn:
                 self._finish(internal_failure(self._count, self._context.id))
         self._sink.settle()
 
-    # For the client.
-
     def cancel(self) -> None:
         """Cancel the turn that runs (ITurnHandle)."""
         self._over = True
-        if self._handle is not None:
-            self._handle.cancel()
-
-    def pause(self) -> None:
-        """Pause the model (ITurnHandle)."""
-        self._paused = True
-        if self._handle is not None:
-            self._handle.pause()
-
-    def resume(self) -> None:
-        """Resume the model (ITurnHandle)."""
-        self._paused = False
-        if self._handle is not None:
-            self._handle.resume()
+        super().cancel()
 
     # The two turns.
 
@@ -153,9 +134,7 @@ class _CompactingTurn:
         self._sink.receive(e.CompactionOpened(0, f"cmp_{secrets.token_hex(12)}0000"))
         self._sink.receive(e.CompactionClosed(0, reply.text, replaces_history=answers))
         if answers:
-            self._handle = self._backend.begin(compacted_turn(self._turn, reply.text), self._context, self)
-            if self._paused:
-                self._handle.pause()
+            self.relay_to(self._backend.begin(compacted_turn(self._turn, reply.text), self._context, self))
         else:
             self._sink.receive(e.UsageReported(self._used))
             self._finish(e.Ended("stop"))

@@ -9,6 +9,7 @@ from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import Fault, FaultError
 from codexd.policy.fallback import allows_fallback
 from codexd.routing.internal_error import internal_failure
+from codexd.routing.relayed_handle import RelayedHandle
 
 Attempt = Callable[[IEventSink], ITurnHandle]
 """Starts the response with one back end; raises FaultError."""
@@ -31,8 +32,7 @@ class _AttemptSink:
         self._runner.settle_from(self)
 
 
-@implementer(ITurnHandle)
-class FallbackRunner:
+class FallbackRunner(RelayedHandle):
     """Runs the attempts of one response one after another.
 
     Starts the next attempt only before the first event; after that the client has seen part of the response.
@@ -47,19 +47,13 @@ class FallbackRunner:
     def __init__(
         self, attempts: tuple[Attempt, ...], sink: IEventSink, count: Callable[[str], None], request_id: str
     ) -> None:
+        super().__init__()
         self._attempts = list(attempts)
         self._sink = sink
         self._count = count
         self._request_id = request_id
-        self._handle: ITurnHandle | None = None
         self._current = _AttemptSink(self)
         self._attempt_failed = False
-        self._cancelled = self._paused = False
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """The request fields that the current back end ignored (ITurnHandle)."""
-        return () if self._handle is None else tuple(self._handle.ignored)
 
     def begin(self) -> None:
         """Start the first attempt that is neither refused nor fails at once.
@@ -75,18 +69,17 @@ class FallbackRunner:
         attempt = self._attempts.pop(0)
         self._attempt_failed, self._current = False, _AttemptSink(self)
         try:
-            self._handle = attempt(self._current)
+            self.relay_to(attempt(self._current))
         except FaultError as refused:
             if not self._give_up_attempt(refused.fault):
                 raise
-        if self._paused and self._handle is not None:
-            self._handle.pause()
 
     def _give_up_attempt(self, fault: Fault) -> bool:
         """Mark the attempt as failed and return True, if another attempt can be made after this fault."""
         if not self._attempts or not allows_fallback(fault):
             return False
-        self._attempt_failed, self._handle = True, None
+        self._attempt_failed = True
+        self.relay_to(None)
         self._count("fallback_used")
         return True
 
@@ -94,7 +87,7 @@ class FallbackRunner:
 
     def receive_from(self, source: _AttemptSink, event: Event) -> None:
         """Pass on an event of the current attempt; drop those of earlier ones."""
-        if source is not self._current or self._cancelled or self._attempt_failed:
+        if source is not self._current or self.cancelled or self._attempt_failed:
             return
         if isinstance(event, Failed) and not source.has_events and self._give_up_attempt(event.fault):
             return
@@ -103,7 +96,7 @@ class FallbackRunner:
 
     def settle_from(self, source: _AttemptSink) -> None:
         """Start the next attempt if the current one has failed, then let the sink act on its events."""
-        if source is not self._current or self._cancelled:
+        if source is not self._current or self.cancelled:
             return
         while self._attempt_failed:
             self._start_next_or_fail()
@@ -119,25 +112,6 @@ class FallbackRunner:
             self._fail(internal_failure(self._count, self._request_id))
 
     def _fail(self, failed: Failed) -> None:
-        self._attempt_failed, self._handle = False, None
+        self._attempt_failed = False
+        self.relay_to(None)
         self._sink.receive(failed)
-
-    # Commands from the front end (ITurnHandle).
-
-    def cancel(self) -> None:
-        """Cancel the current attempt and start no other."""
-        self._cancelled = True
-        if self._handle is not None:
-            self._handle.cancel()
-
-    def pause(self) -> None:
-        """Pause the current attempt and every later one."""
-        self._paused = True
-        if self._handle is not None:
-            self._handle.pause()
-
-    def resume(self) -> None:
-        """Resume the current attempt."""
-        self._paused = False
-        if self._handle is not None:
-            self._handle.resume()

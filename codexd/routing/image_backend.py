@@ -17,6 +17,7 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.image_urls import failure
 from codexd.policy.remote_images import ImageLimits, RemoteImage, find_remote_images, inline_images
 from codexd.routing.internal_error import internal_failure
+from codexd.routing.relayed_handle import RelayedHandle
 from codexd.settings import Images
 
 _IMAGE_KINDS: Final = frozenset(("image_refused", "image_failed", "image_too_large", "image_type"))
@@ -108,8 +109,7 @@ class InlineImagesBackend:
         return self._backend.ready()
 
 
-@implementer(ITurnHandle)
-class ImageTurn:
+class ImageTurn(RelayedHandle):
     """One turn: it waits for its images, then it is the turn of the back end.
 
     Args:
@@ -130,14 +130,14 @@ class ImageTurn:
         context: RequestContext,
         sink: IEventSink,
     ) -> None:
+        super().__init__()
         self._backend = backend
         self._loading = loading
         self._turn = turn
         self._images = images
         self._context = context
         self._sink = sink
-        self._handle: ITurnHandle | None = None
-        self._cancelled = self._paused = self._failed = False
+        self._failed = False
         self._in_begin = self._is_waiting = True
         self._loads: Deferred[None] | None = None
 
@@ -159,24 +159,10 @@ class ImageTurn:
 
     def cancel(self) -> None:
         """Stop loading, or cancel the turn of the back end (ITurnHandle)."""
-        self._cancelled = True
+        super().cancel()
         loads, self._loads = self._loads, None
         if loads is not None:
             loads.cancel()
-        if self._handle is not None:
-            self._handle.cancel()
-
-    def pause(self) -> None:
-        """Pause the turn of the back end, also if it has not begun (ITurnHandle)."""
-        self._paused = True
-        if self._handle is not None:
-            self._handle.pause()
-
-    def resume(self) -> None:
-        """Resume the turn of the back end (ITurnHandle)."""
-        self._paused = False
-        if self._handle is not None:
-            self._handle.resume()
 
     # Loading.
 
@@ -189,10 +175,10 @@ class ImageTurn:
         except FaultError as failed:
             event = Failed(failed.fault)
         except Exception:
-            if not self._cancelled:
+            if not self.cancelled:
                 event = internal_failure(self._loading.metrics.count, self._context.id)
         self._stop_waiting()
-        if self._cancelled:
+        if self.cancelled:
             return
         if event is not None:
             self._sink.receive(event)
@@ -200,9 +186,7 @@ class ImageTurn:
             self._sink.settle()
 
     def _begin(self, found: Mapping[str, str]) -> None:
-        self._handle = self._backend.begin(_inline(self._turn, found), self._context, self._sink)
-        if self._paused:
-            self._handle.pause()
+        self.relay_to(self._backend.begin(_inline(self._turn, found), self._context, self._sink))
 
     def _stop_waiting(self) -> None:
         if self._is_waiting:
