@@ -137,7 +137,7 @@ def read_context_windows(catalog: bytes) -> dict[str, int]:
 def read_descriptions(catalog: bytes) -> dict[str, JsonText]:
     """Return the entry of each model, for clients that are Codex themselves.
 
-    The embedded model has that of a model which gets its tools directly.
+    The built-in scripted model has that of a model which gets its tools directly.
 
     Raises:
         CatalogError: when the binary writes its catalog in another form.
