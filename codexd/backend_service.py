@@ -157,7 +157,7 @@ class BackendService(MultiService):
 
     def _wrap_upstream(self, settings: Upstream, upstream: UpstreamBackend, metrics: Metrics) -> IModelBackend:
         backend: IModelBackend = upstream
-        if settings.inline_images:
+        if settings.images and settings.inline_images:
             backend = InlineImagesBackend(backend, upstream.check, self._images)
         return backend if settings.tools else PromptedToolsBackend(backend, metrics.count)
 

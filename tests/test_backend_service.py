@@ -67,6 +67,13 @@ class BackendServiceTests(SynchronousTestCase):
             refused = self.assertRaises(FaultError, service.backend.begin, asked, context(), EventRecorder()).fault
             self.assertEqual((refused.kind, refused.param), ("image_refused", "p"))
 
+    def test_no_image_is_fetched_for_an_upstream_without_images(self) -> None:
+        image = Message(role="user", parts=(ImagePart("http://127.0.0.1/a.png", path="p"),))
+        service = self.build(evolve(LOCAL, images=False, inline_images=True))
+        asked = Turn(model="local/small", items=(image,))
+        refused = self.assertRaises(FaultError, service.backend.begin, asked, context(), EventRecorder()).fault
+        self.assertEqual(refused.kind, "unsupported")
+
     def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:
         broken = Upstream(name="local", base_url="https://127.0.0.1:1/v1", ca_file="/no/such/file.pem")
         error = self.assertRaises(ConfigurationError, self.build, broken)

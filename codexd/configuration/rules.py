@@ -143,9 +143,6 @@ def _check_images(settings: Settings) -> Iterator[str]:
             yield f"images.allow_private[{place}]: {error}"
     if not settings.images.ports:
         yield "images.ports: must not be empty; to fetch no images, set images.fetch to false"
-    for upstream in settings.upstream:
-        if upstream.inline_images and not upstream.images:
-            yield f"upstream {upstream.name!r}: inline_images requires images = true"
 
 
 def _check_key_output_modes(settings: Settings) -> Iterator[str]:

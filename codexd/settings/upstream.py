@@ -76,6 +76,7 @@ class Upstream:
             (generations, edits, variations); `audio` (speech, transcriptions, translations).
         images: it supports images.
         inline_images: fetch images by URL for it and send them inline (`[images]`); otherwise it gets the URL.
+            Without effect if `images` is off.
         audio: it supports audio.
         files: it supports files; otherwise text files are sent as text and other files are refused.
         key_header: the request header of the API key; `authorization` sends it as a bearer token.

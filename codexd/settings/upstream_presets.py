@@ -35,6 +35,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
         "effort_names": _UP_TO_HIGH,
         "omit_fields": ["tool_choice", "parallel_tool_calls", "logit_bias", "service_tier", "verbosity", "user"],
         "strict": False,
+        # It rejects images by URL.
+        "inline_images": True,
         "state_fields": [],
     },
     # `reasoning_effort` also sets `enable_thinking` of the chat template. `max_tokens` is deprecated.

@@ -134,10 +134,6 @@ class RuleTests(SynchronousTestCase):
     def test_images_are_fetched_from_some_port(self) -> None:
         self.assertIn("images.ports", self.only_problem(Settings(images=Images(ports=()))))
 
-    def test_images_are_fetched_only_for_an_upstream_that_supports_images(self) -> None:
-        broken = Upstream(name="a", base_url="http://x/v1", images=False, inline_images=True)
-        self.assertIn("inline_images requires images", self.only_problem(Settings(upstream=(broken,))))
-
     def test_upstream_names_are_unique_and_valid(self) -> None:
         twice = Settings(
             upstream=(Upstream(name="a", base_url="http://x/v1"), Upstream(name="a", base_url="http://y/v1"))

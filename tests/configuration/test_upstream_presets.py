@@ -85,6 +85,11 @@ class PresetTests(SynchronousTestCase):
         found = upstream("mistral", 'tool_call_ids = "any"\nomit_fields = []\n')
         self.assertEqual((found.tool_call_ids, found.omit_fields, found.merge_messages), ("any", (), True))
 
+    def test_images_can_be_off_for_a_kind_that_gets_them_inline(self) -> None:
+        found = upstream("ollama", "images = false\n")
+        self.assertEqual((found.images, found.inline_images), (False, True))
+        self.assertEqual(find_problems(Settings(upstream=(found,))), ())
+
     def test_an_unknown_kind_is_reported(self) -> None:
         refused = self.assertRaises(ConfigurationError, upstream, "olama")
         self.assertIn("upstream[0].kind: must be one of other, ollama", refused.problems[0])
