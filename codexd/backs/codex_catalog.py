@@ -143,9 +143,21 @@ def read_descriptions(catalog: bytes) -> dict[str, JsonText]:
         CatalogError: when the binary writes its catalog in another form.
     """
     models = _decode_models(catalog)
-    direct = next((model for model in models if not model.get("use_responses_lite")), models[0])
     named = {slug: model for model in models if isinstance(slug := model.get("slug"), str)}
-    return {slug: json.encode(model).decode() for slug, model in {SCRIPTED: direct, **named}.items()}
+    return {slug: json.encode(model).decode() for slug, model in {SCRIPTED: _find_direct(models), **named}.items()}
+
+
+def read_template(catalog: bytes) -> JsonText:
+    """Return the entry from which models without an entry are described: the first that gets its tools directly.
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    return json.encode(_find_direct(_decode_models(catalog))).decode()
+
+
+def _find_direct(models: list[dict[str, Json]]) -> dict[str, Json]:
+    return next((model for model in models if not model.get("use_responses_lite")), models[0])
 
 
 def _usable_window(model: dict[str, Json]) -> int:

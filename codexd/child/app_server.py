@@ -205,7 +205,7 @@ def _profile(setup: ThreadSetup) -> Profile:
 
 def _offer(model: b.OfferedModel) -> AccountModel:
     efforts = tuple(option.reasoningEffort for option in model.supportedReasoningEfforts)
-    return AccountModel(model.id, efforts, model.hidden)
+    return AccountModel(id=model.id, efforts=efforts, is_hidden=model.hidden)
 
 
 def _config(result: Any) -> dict[str, Any]:

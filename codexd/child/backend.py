@@ -121,9 +121,9 @@ class ChildBackend:
         """Add the models' context windows, in tokens, by name."""
         self._idle_threads.add_windows(windows)
 
-    def add_descriptions(self, descriptions: Mapping[str, JsonText]) -> None:
-        """Add the entries of Codex's own model catalog, by the models' names."""
-        self.catalog = evolve(self.catalog, descriptions=descriptions)
+    def add_descriptions(self, descriptions: Mapping[str, JsonText], template: JsonText) -> None:
+        """Add the entries of Codex's own model catalog, by the models' names, and the one to describe others from."""
+        self.catalog = evolve(self.catalog, descriptions=descriptions, template=template)
 
     def worker_changed(self, worker: Worker) -> None:
         """Update the catalog or drop idle threads: a child came up or exited."""

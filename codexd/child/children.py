@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults, mayb
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from codexd.backs.codex_catalog import read_context_windows, read_descriptions
+from codexd.backs.codex_catalog import read_context_windows, read_descriptions, read_template
 from codexd.child.app_server import AppServerProtocol
 from codexd.child.backend import ChildBackend
 from codexd.child.launch import LaunchConfig, prepare_catalog
@@ -115,7 +115,7 @@ class Children(Service):
         if prepared is not None:
             self._catalog = prepared.path
             self.backend.add_windows(read_context_windows(prepared.path.read_bytes()))
-            self.backend.add_descriptions(read_descriptions(prepared.original))
+            self.backend.add_descriptions(read_descriptions(prepared.original), read_template(prepared.original))
         self._pools["plain"].startService()
 
     def _worker_changed(self, worker: Worker) -> None:

@@ -1,14 +1,16 @@
 """The models in the form of Codex's own catalog (`ModelInfo`), which Codex as a client asks for.
 
 The entries of Codex's catalog are the source: of the model itself, or of the model that an alias stands for. Models
-of upstreams have none. They get a copy of another entry without everything that holds for that model only, so that
-Codex offers them its tools and knows their context windows.
+of upstreams and of a configured provider have none. They get a copy of another entry, the template, without everything
+that holds for that model only, so that Codex offers them its tools and knows their context windows.
 """
 
 import re
 from typing import Any, Final
 
+from codexd.fronts.codex_template import TEMPLATE, is_known_to_client
 from codexd.neutral.model import ModelCard
+from codexd.neutral.turn import JsonText
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -41,22 +43,31 @@ _GENERIC: Final[dict[str, Json]] = {
 
 
 def describe_models(cards: tuple[ModelCard, ...]) -> list[Json]:
-    """Describe the models, at most `MAX_GENERIC` that have no entry; none if Codex's catalog is not known."""
-    entries = {card.id: json.decode(card.description) for card in cards if card.description is not None}
-    if not entries:
-        return []
-    described = list(entries.values())
-    source = next((entry for entry in described if not entry.get("use_responses_lite")), described[0])
-    known = [_describe_known(card, entries[card.id]) for card in cards if card.id in entries]
-    others = [card for card in cards if card.id not in entries]
-    return known + [_describe_generic(card, source) for card in others[:MAX_GENERIC]]
+    """Describe the models, at most `MAX_GENERIC` that have no entry.
+
+    Without Codex's catalog the built-in template describes them, except those that the client has entries of.
+    """
+    known = [_describe_known(card, card.description) for card in cards if card.description is not None]
+    others = [card for card in cards if card.description is None]
+    found = next((card.template for card in cards if card.template is not None), None)
+    if found is None:
+        others = [card for card in others if not is_known_to_client(card.id)]
+    template = TEMPLATE if found is None else json.decode(found)
+    return known + [_describe_generic(card, template) for card in others[:MAX_GENERIC]]
 
 
-def _describe_known(card: ModelCard, entry: dict[str, Any]) -> Json:
-    effort = {} if card.effort is None else {"default_reasoning_level": card.effort}
+def _describe_known(card: ModelCard, description: JsonText) -> Json:
+    entry = json.decode(description)
+    own: dict[str, Json] = {} if card.effort is None else {"default_reasoning_level": card.effort}
+    if card.context_window is not None:
+        own |= _window(card)
     if entry.get("slug") == card.id:
-        return entry | effort
-    return entry | _RENAMED | {"slug": card.id, "display_name": card.id} | effort
+        return entry | own
+    return entry | _RENAMED | {"slug": card.id, "display_name": card.id} | own
+
+
+def _window(card: ModelCard) -> dict[str, Json]:
+    return {"context_window": card.context_window, "max_context_window": card.context_window}
 
 
 def _describe_generic(card: ModelCard, source: dict[str, Any]) -> Json:
@@ -69,9 +80,8 @@ def _describe_generic(card: ModelCard, source: dict[str, Any]) -> Json:
             "slug": card.id,
             "display_name": card.id,
             "base_instructions": _IDENTITY.sub("", prompt) if isinstance(prompt, str) else prompt,
-            "context_window": card.context_window,
-            "max_context_window": card.context_window,
             "supported_reasoning_levels": [{"effort": effort, "description": effort} for effort in card.efforts],
             "default_reasoning_level": card.effort,
         }
+        | _window(card)
     )

@@ -22,7 +22,7 @@ def render_models(cards: tuple[ModelCard, ...], for_codex: bool = False) -> byte
 
     Args:
         cards: the models on offer.
-        for_codex: include the descriptions, about 60 kB for each model.
+        for_codex: include the descriptions, up to about 60 kB for each model.
     """
     described = describe_models(cards) if for_codex else []
     return json.encode({"object": "list", "data": [_model(card) for card in cards], "models": described})

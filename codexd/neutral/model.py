@@ -16,6 +16,7 @@ class ModelCard:
         context_window: in tokens; None if unknown.
         effort: the default reasoning effort of an alias.
         description: a description of the model, or of the one that an alias stands for, from Codex's own catalog.
+        template: the entry of that catalog from which models without an entry are described.
     """
 
     id: str
@@ -25,3 +26,4 @@ class ModelCard:
     context_window: int | None = None
     effort: str | None = None
     description: JsonText | None = None
+    template: JsonText | None = None

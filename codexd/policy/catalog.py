@@ -31,14 +31,23 @@ class CatalogAlias(Protocol):
         ...
 
 
-@frozen
+@frozen(kw_only=True)
 class AccountModel:
-    """A model that Codex can use, the reasoning efforts it supports, and who serves it."""
+    """A model that Codex can use.
+
+    Attributes:
+        id: its name.
+        efforts: the reasoning efforts that it supports.
+        is_hidden: it can be requested, and is not listed.
+        owned_by: who serves it.
+        context_window: in tokens, if its provider reports it or the configuration sets it.
+    """
 
     id: str
     efforts: tuple[str, ...] = ()
     is_hidden: bool = False
     owned_by: str = "openai"
+    context_window: int | None = None
 
 
 @frozen
@@ -56,7 +65,7 @@ class ResolvedModel:
     effort: str | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class ModelCatalog:
     """The names that clients may request.
 
@@ -65,12 +74,14 @@ class ModelCatalog:
         aliases: from the settings; they take precedence over a model of the same name.
         passes_unlisted: unknown names are passed on unchanged.
         descriptions: entries of Codex's own catalog, by the models' names.
+        template: the entry of it from which other models are described.
     """
 
     models: tuple[AccountModel, ...] = ()
     aliases: tuple[CatalogAlias, ...] = ()
     passes_unlisted: bool = False
     descriptions: Mapping[str, JsonText] = Factory(dict)
+    template: JsonText | None = None
 
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -105,13 +116,15 @@ class ModelCatalog:
             efforts=model.efforts,
             owned_by=model.owned_by,
             effort=next((alias.effort for alias in self.aliases if alias.name == name), None),
+            context_window=model.context_window,
             description=self.descriptions.get(model.id),
+            template=self.template,
         )
 
     def _model(self, name: str) -> AccountModel:
         """Return the model of a name or an alias; one without efforts if it is not listed."""
         id = next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
-        return self._by_id.get(id) or AccountModel(id)
+        return self._by_id.get(id) or AccountModel(id=id)
 
     @cached_property
     def _by_id(self) -> Mapping[str, AccountModel]:

@@ -53,7 +53,13 @@ class ProviderModels:
         """
         efforts = {model.id: model.efforts for model in known}
         own = tuple(
-            AccountModel(card.id, efforts.get(card.id) or EFFORTS, owned_by=self.provider) for card in self.cards
+            AccountModel(
+                id=card.id,
+                efforts=efforts.get(card.id) or EFFORTS,
+                owned_by=self.provider,
+                context_window=card.context_window,
+            )
+            for card in self.cards
         )
         names = {model.id for model in own}
         return own + tuple(model for model in known if self.keeps_account and model.id not in names)

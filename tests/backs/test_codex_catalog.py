@@ -15,6 +15,7 @@ from codexd.backs.codex_catalog import (
     build_scripted_catalog,
     read_context_windows,
     read_descriptions,
+    read_template,
 )
 from codexd.neutral.model import ModelCard
 from codexd.wire import json
@@ -44,6 +45,11 @@ class CatalogTests(SynchronousTestCase):
         scripted = found.pop(SCRIPTED)
         self.assertEqual(found, entries)
         self.assertEqual(scripted["use_responses_lite"], False)
+        self.assertEqual(json.decode(read_template(self.original)), scripted)
+
+    def test_a_catalog_with_lite_models_only_has_its_first_as_the_template(self) -> None:
+        models: Json = [{"slug": "a", "use_responses_lite": True}, {"slug": "b", "use_responses_lite": True}]
+        self.assertEqual(json.decode(read_template(json.encode({"models": models}))), models[0])
 
     def test_the_fields_that_are_overridden_exist_and_some_models_use_them(self) -> None:
         models = self.models(self.original)

@@ -150,6 +150,9 @@ class ConfiguredProviderTests(SynchronousTestCase):
             [model["slug"] for model in json.decode(path.read_bytes())["models"]], ["qwen", "llama", "gpt"]
         )
         self.assertEqual(self.names(), ["qwen", "llama"])
+        llama = self.codex.backend.models()[1]
+        self.assertEqual((llama.context_window, llama.description), (9, None))
+        self.assertEqual(json.decode(llama.template or "null")["slug"], "gpt")
 
     def test_a_failure_does_not_prevent_the_start(self) -> None:
         self.waiting.pop().errback(FaultError(fault("unreachable")))

@@ -61,7 +61,10 @@ class HandshakeTests(SynchronousTestCase):
         self.server.models = (ListedModel("a", ("low", "high")), ListedModel("b", (), hidden=True))
         info = self.successResultOf(self.begin_handshake())
         self.assertEqual(
-            info, AppServerInfo((AccountModel("a", ("low", "high")), AccountModel("b", (), True)), ("docs", "mail"))
+            info,
+            AppServerInfo(
+                (AccountModel(id="a", efforts=("low", "high")), AccountModel(id="b", is_hidden=True)), ("docs", "mail")
+            ),
         )
 
     def test_a_verbosity_in_the_home_is_reported(self) -> None:

@@ -139,7 +139,7 @@ class EchoProtocol:
 
     def list_models(self) -> Exchange[tuple[AccountModel, ...]]:
         names = yield List()
-        return tuple(AccountModel(name) for name in names)
+        return tuple(AccountModel(id=name) for name in names)
 
     def translator(self, setup: ThreadSetup) -> ThreadTranslator:
         return EchoTranslator()

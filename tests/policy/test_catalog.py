@@ -11,10 +11,10 @@ from codexd.settings import ModelAlias
 
 CATALOG = ModelCatalog(
     models=(
-        AccountModel("gpt-5", ("low", "high")),
-        AccountModel("gpt-5-mini"),
-        AccountModel("secret", ("low",), is_hidden=True),
-        AccountModel("shadowed", ("low",)),
+        AccountModel(id="gpt-5", efforts=("low", "high")),
+        AccountModel(id="gpt-5-mini"),
+        AccountModel(id="secret", efforts=("low",), is_hidden=True),
+        AccountModel(id="shadowed", efforts=("low",)),
     ),
     aliases=(
         ModelAlias(name="fast", model="gpt-5", effort="low"),
@@ -22,7 +22,7 @@ CATALOG = ModelCatalog(
         ModelAlias(name="far", model="elsewhere"),
     ),
 )
-DESCRIBED = evolve(CATALOG, descriptions={"gpt-5": "{}", "elsewhere": "[]"})
+DESCRIBED = evolve(CATALOG, descriptions={"gpt-5": "{}", "elsewhere": "[]"}, template="{}")
 NAMES = {
     "gpt-5": ResolvedModel("gpt-5"),
     "gpt-5-high": ResolvedModel("gpt-5", effort="high"),
@@ -54,13 +54,14 @@ class ResolveTests(SynchronousTestCase):
         self.assertEqual(cards["fast"], ("{}", "low"))
         self.assertEqual(cards["far"], ("[]", None))
         self.assertEqual(cards["gpt-5-mini"], (None, None))
+        self.assertEqual({card.template for card in DESCRIBED.cards}, {"{}"})
 
     def test_names_aliases_and_effort_suffixes_resolve(self) -> None:
         for name, resolved in NAMES.items():
             self.assertEqual(CATALOG.resolve(name), resolved, name)
 
     def test_a_model_whose_name_looks_suffixed_is_itself(self) -> None:
-        catalog = ModelCatalog((AccountModel("m", ("high",)), AccountModel("m-high")))
+        catalog = ModelCatalog(models=(AccountModel(id="m", efforts=("high",)), AccountModel(id="m-high")))
         self.assertEqual(catalog.resolve("m-high"), ResolvedModel("m-high"))
 
     def test_an_unknown_name_is_rejected_with_a_bounded_message(self) -> None:
@@ -70,7 +71,7 @@ class ResolveTests(SynchronousTestCase):
             self.assertLess(len(error.fault.message), 200)
 
     def test_unknown_names_are_passed_on_if_configured(self) -> None:
-        catalog = ModelCatalog(CATALOG.models, CATALOG.aliases, passes_unlisted=True)
+        catalog = ModelCatalog(models=CATALOG.models, aliases=CATALOG.aliases, passes_unlisted=True)
         for name in UNKNOWN:
             self.assertEqual(catalog.resolve(name), ResolvedModel(name))
         for name, resolved in NAMES.items():
@@ -91,7 +92,12 @@ class ListTests(SynchronousTestCase):
 
     @given(
         st.lists(
-            st.builds(AccountModel, st.sampled_from(["a", "b", "a-x"]), st.just(("x",)), st.booleans()),
+            st.builds(
+                AccountModel,
+                id=st.sampled_from(["a", "b", "a-x"]),
+                efforts=st.just(("x",)),
+                is_hidden=st.booleans(),
+            ),
             max_size=3,
         ),
         st.lists(
@@ -101,7 +107,7 @@ class ListTests(SynchronousTestCase):
     def test_every_listed_name_resolves_with_each_of_its_efforts(
         self, models: list[AccountModel], aliases: list[ModelAlias]
     ) -> None:
-        catalog = ModelCatalog(tuple(models), tuple(aliases))
+        catalog = ModelCatalog(models=tuple(models), aliases=tuple(aliases))
         for card in catalog.cards:
             catalog.resolve(card.id)
             for effort in card.efforts:

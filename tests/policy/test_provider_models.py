@@ -7,7 +7,11 @@ from codexd.policy.catalog import AccountModel, ModelCatalog
 from codexd.policy.provider_models import EFFORTS, ProviderModels
 
 LISTED = (ModelCard(id="b", context_window=10), ModelCard(id="a"), ModelCard(id="gpt"))
-KNOWN = (AccountModel("gpt", ("low",)), AccountModel("gpt-pro", ("high",)), AccountModel("a", ()))
+KNOWN = (
+    AccountModel(id="gpt", efforts=("low",)),
+    AccountModel(id="gpt-pro", efforts=("high",)),
+    AccountModel(id="a", efforts=()),
+)
 
 
 def ids(models: tuple[AccountModel, ...] | tuple[ModelCard, ...]) -> list[str]:
@@ -37,7 +41,11 @@ class ProviderModelsTests(SynchronousTestCase):
         both = ProviderModels(provider="p", configured="q", context_window=7, listed=LISTED[:1])
         self.assertEqual(both.windows, {"q": 7, "b": 7})
 
+    def test_the_cards_of_the_models_have_their_context_windows(self) -> None:
+        cards = ModelCatalog(models=ProviderModels(provider="p", listed=LISTED).offer(KNOWN)).cards
+        self.assertEqual([(card.id, card.context_window) for card in cards], [("b", 10), ("a", None), ("gpt", None)])
+
     def test_a_long_list_is_rendered_in_linear_time(self) -> None:
         models = ProviderModels(provider="p", listed=tuple(ModelCard(id=f"m{n}") for n in range(5000)))
-        catalog = ModelCatalog(models.offer(()))
+        catalog = ModelCatalog(models=models.offer(()))
         self.assertEqual((len(catalog.cards), catalog.resolve("m4999-high").effort), (5000, "high"))
