@@ -1,8 +1,8 @@
 """The order of events, as one table. The events of every turn follow this grammar.
 
 A turn is `Began`, items that open, grow and close (several may be open at once), an optional
-`UsageReported`, then `Ended`. At any point `Failed` may take the place of the rest. Nothing follows
-`Ended` or `Failed`.
+`UsageReported`, then `Ended`. At any point `Failed` may take the place of the rest; a `UsageReported` may precede it,
+also while items are open. Nothing follows `Ended` or `Failed`.
 """
 
 from typing import Final, Literal
@@ -75,7 +75,7 @@ class GrammarChecker:
             self._item(event)
 
     def _step(self, event: e.Event, following: State) -> None:
-        if self._open and not isinstance(event, e.Failed):
+        if self._open and not isinstance(event, e.Failed | e.UsageReported):
             raise GrammarError(f"{type(event).__name__} with open items")
         self.state = following
 

@@ -61,7 +61,8 @@ def _is_due(turn: Turn, threshold_tokens: int | None) -> bool:
 class _CompactingTurn(RelayedHandle):
     """Runs the turn for the summary, then the turn for the answer.
 
-    The client receives the compaction as the first item of the response. The usage of both turns is added up.
+    The client receives the compaction as the first item of the response. The usage of both turns is added up; where the
+    answer fails without one, that of the summary is reported.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class _CompactingTurn(RelayedHandle):
         self._count = count
         self._fold = Fold()
         self._summary_ended = self._answering = self._over = False
-        self._used = Usage()
+        self._unreported: Usage | None = None
+        """The usage of the summary, until it is reported."""
 
     def begin(self) -> None:
         """Start the turn for the summary; raises FaultError as the back end does."""
@@ -94,8 +96,6 @@ class _CompactingTurn(RelayedHandle):
             return
         if self._answering:
             self._receive_answer(event)
-        elif isinstance(event, e.Failed):
-            self._finish(event)
         else:
             self._receive_summary(event)
 
@@ -123,20 +123,25 @@ class _CompactingTurn(RelayedHandle):
             self._sink.receive(event)
         self._fold.feed(event)
         self._summary_ended = isinstance(event, e.Ended)
+        if isinstance(event, e.UsageReported):
+            self._unreported = event.usage
+        elif isinstance(event, e.Failed):
+            self._finish(event)
 
     def _use_summary(self) -> None:
         reply = self._fold.build_reply()
+        if self._unreported is None:
+            self._unreported = estimate.usage(self._turn, len(reply.text.encode()))
         wrong = _check(reply)
         if wrong is not None:
             raise FaultError(wrong)
-        self._used = reply.usage or estimate.usage(self._turn, len(reply.text.encode()))
         answers = self._turn.compaction is not None and self._turn.compaction.threshold_tokens is not None
         self._sink.receive(e.CompactionOpened(0, f"cmp_{secrets.token_hex(12)}0000"))
         self._sink.receive(e.CompactionClosed(0, reply.text, replaces_history=answers))
         if answers:
             self.relay_to(self._backend.begin(compacted_turn(self._turn, reply.text), self._context, self))
         else:
-            self._sink.receive(e.UsageReported(self._used))
+            self._report_usage(Usage())
             self._finish(e.Ended("stop"))
 
     def _receive_answer(self, event: e.Event) -> None:
@@ -146,13 +151,20 @@ class _CompactingTurn(RelayedHandle):
         if isinstance(event, e.Ended | e.Failed):
             self._finish(event)
         elif isinstance(event, e.UsageReported):
-            self._sink.receive(e.UsageReported(_add(self._used, event.usage)))
+            self._report_usage(event.usage)
         else:
             self._sink.receive(evolve(event, index=event.index + 1))
 
     def _finish(self, event: e.Ended | e.Failed) -> None:
         self._over = True
+        if self._unreported is not None:  # What an answer without a usage used is not known.
+            self._report_usage(Usage(estimated=True))
         self._sink.receive(event)
+
+    def _report_usage(self, of_answer: Usage) -> None:
+        """Report the usage of the summary and of the answer."""
+        used, self._unreported = self._unreported, None
+        self._sink.receive(e.UsageReported(of_answer if used is None else _add(used, of_answer)))
 
 
 def _check(reply: Reply) -> Fault | None:

@@ -13,7 +13,7 @@ from codexd.neutral.reply import Reply, fold
 from codexd.neutral.turn import Compaction, CompactionRequest, Message, TextPart, Tool, ToolCall, ToolResult, Turn
 from codexd.routing.compaction import CompactingBackend
 from tests.support.contexts import context
-from tests.support.fake_backend import USAGE, FakeBackend, FakeTurn, text_answer
+from tests.support.fake_backend import BEGINNING, MODEL_FAILED, USAGE, FakeBackend, FakeTurn, text_answer
 from tests.support.recording_sink import RecordingSink
 
 
@@ -137,6 +137,25 @@ class ThresholdTests(CompactionTestCase):
         self.model(0).emit(*SUMMARY)
         assert self.reply.fault is not None
         self.assertEqual(self.reply.fault.kind, "busy")
+
+    def test_the_usage_of_the_summary_is_reported_if_the_answer_fails(self) -> None:
+        for events in ((e.Failed(MODEL_FAILED),), (*BEGINNING, e.Failed(MODEL_FAILED))):
+            self.begin(ON_THRESHOLD)
+            self.model(0).emit(*SUMMARY)
+            self.model(1).emit(*events)
+            self.assertEqual(self.reply.fault, MODEL_FAILED)
+            self.assertEqual(self.reply.usage, evolve(USAGE, estimated=True))
+        self.begin(ON_THRESHOLD)
+        self.backend.begin_errors.append(fault("busy"))
+        self.model(0).emit(*SUMMARY)
+        self.assertEqual(self.reply.usage, evolve(USAGE, estimated=True))
+
+    def test_the_usage_of_a_summary_that_cannot_be_used_is_reported(self) -> None:
+        self.begin(ON_TRIGGER)
+        self.model(0).emit(*SUMMARY[:-1], e.Ended("length"))
+        assert self.reply.fault is not None
+        assert self.reply.usage is not None
+        self.assertEqual(self.reply.usage.output_tokens, USAGE.output_tokens)
 
     def test_a_defect_is_an_internal_failure(self) -> None:
         self.begin(ON_THRESHOLD)
