@@ -27,6 +27,7 @@ class ToolNames:
 
     def __init__(self, tools: tuple[Tool, ...] = ()) -> None:
         self._names: dict[QualifiedName, str] = {}
+        self._taken: set[str] = set()
         full = {self.encode(tool.namespace, tool.name): tool for tool in tools}
         counts = Counter(tool.name for tool in tools)
         # Some models omit the namespace.
@@ -39,6 +40,7 @@ class ToolNames:
         key = (namespace, name)
         if key not in self._names:
             self._names[key] = self._build(namespace, name)
+            self._taken.add(self._names[key])
         return self._names[key]
 
     def find_tool(self, name: str) -> Tool | None:
@@ -58,7 +60,7 @@ class ToolNames:
 
     def _build(self, namespace: str | None, name: str) -> str:
         plain = name if namespace in _NO_NAMESPACES else f"{namespace}__{name}"
-        if _VALID.fullmatch(plain) and plain not in self._names.values():
+        if _VALID.fullmatch(plain) and plain not in self._taken:
             return plain
         digest = sha256(f"{namespace}\0{name}".encode()).hexdigest()[:_DIGEST_CHARS]
         head = re.sub(r"[^a-zA-Z0-9_-]", "_", plain)[: _MAX_CHARS - _DIGEST_CHARS - 1]

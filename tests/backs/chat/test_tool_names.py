@@ -1,5 +1,8 @@
 """Names with a flattened namespace find their tool."""
 
+import time
+import timeit
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -24,6 +27,14 @@ class ToolNamesTests(SynchronousTestCase):
             self.assertRegex(name, r"^[a-zA-Z0-9_-]{1,64}$")
             self.assertEqual(names.find_tool(name), tool)
         self.assertEqual(len({names.encode(tool.namespace, tool.name) for tool in tools}), len(tools))
+
+    def test_the_time_for_a_tool_does_not_grow_with_their_number(self) -> None:
+        few, many = (self.measure_seconds(count) / count for count in (1000, 20_000))
+        self.assertLess(many, 5 * few)
+
+    def measure_seconds(self, count: int) -> float:
+        tools = tuple(Tool(name=f"f{number}") for number in range(count))
+        return min(timeit.repeat(lambda: ToolNames(tools), timer=time.process_time, number=1, repeat=3))
 
     def test_a_tool_that_is_not_offered_any_more_has_a_name(self) -> None:
         names = ToolNames((Tool(name="a__b"),))
