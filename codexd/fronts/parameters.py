@@ -110,6 +110,7 @@ def _allowed(body: Fields, declared: Collection[str]) -> ToolChoice:
     mode = cast(Literal["auto", "required"], body.required_choice("mode", ("auto", "required")))
     tools = body.objects("tools")
     own = [one for one in tools if one.required_text("type") in _TOOLS]
+    declared = frozenset(declared)
     names = tuple(parse_declared_name(one.object(one.required_text("type")) or one, declared) for one in own)
     if not names:
         raise_wrong_value(body.at("tools"), "expected at least one declared function or custom tool")

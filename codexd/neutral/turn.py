@@ -298,4 +298,7 @@ class Turn:
         choice = self.tool_choice
         if choice.mode == "none":
             return ()
-        return tuple(tool for tool in self.tools if not choice.names or tool.name in choice.names)
+        if not choice.names:
+            return self.tools
+        names = frozenset(choice.names)
+        return tuple(tool for tool in self.tools if tool.name in names)

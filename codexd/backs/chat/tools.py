@@ -27,7 +27,7 @@ def encode_tools(turn: Turn, names: ToolNames, capabilities: ServerCapabilities)
 
 def _allowed_tools(turn: Turn) -> tuple[Tool, ...]:
     """Return the tools that `allowed_tools` names; one required tool is named in the choice instead."""
-    names = turn.tool_choice.names
+    names = frozenset(turn.tool_choice.names)
     if not names or _requires_one(turn):
         return turn.tools
     return tuple(tool for tool in turn.tools if tool.name in names)

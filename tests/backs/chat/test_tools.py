@@ -1,5 +1,8 @@
 """Encoding of tools and of the tool choice."""
 
+import time
+import timeit
+from collections.abc import Callable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -7,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.chat.tools import encode_tools
+from codexd.fronts.json_fields import Fields
+from codexd.fronts.parameters import parse_tool_choice
 from codexd.neutral.turn import Tool, ToolChoice, Turn
 from codexd.wire import json
 
@@ -68,3 +73,29 @@ class ChoiceTests(SynchronousTestCase):
         members = offered(ADD, READ, PATCH, choice=ToolChoice("required", ("add", "patch")))
         self.assertEqual((names(members), members["tool_choice"]), (["add", "patch"], "required"))
         self.assertEqual(names(offered(ADD, READ, choice=ToolChoice("auto", ("add",)))), ["add"])
+
+    def test_the_time_for_an_allowed_tool_does_not_grow_with_their_number(self) -> None:
+        for measure in (measure_decoding, measure_encoding):
+            few, many = (measure(count) / count for count in (1000, 20_000))
+            self.assertLess(many, 5 * few, measure.__name__)
+
+
+def measure_decoding(count: int) -> float:
+    """Return the seconds in which `allowed_tools` with this many names is parsed."""
+    declared = [f"f{number}" for number in range(count)]
+    tools = [{"type": "function", "name": name} for name in declared]
+    fields = Fields({"tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": tools}})
+    return _seconds(lambda: parse_tool_choice(fields, declared))
+
+
+def measure_encoding(count: int) -> float:
+    """Return the seconds in which both back ends find this many allowed tools."""
+    tools = tuple(Tool(name=f"f{number}") for number in range(count))
+    choice = ToolChoice("auto", tuple(tool.name for tool in tools))
+    turn = Turn(model="m", items=(), tools=tools, tool_choice=choice)
+    names = ToolNames(tools)
+    return _seconds(lambda: (encode_tools(turn, names, ServerCapabilities()), turn.visible_tools))
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    return min(timeit.repeat(run, timer=time.process_time, number=1, repeat=3))
