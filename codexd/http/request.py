@@ -43,7 +43,7 @@ class Request(server.Request):
     content: BytesIO
     context: RequestContext
     dialect: Dialect = OPENAI
-    defaultContentType = JSON
+    defaultContentType: bytes | None = JSON
     principal: Principal | None = None
     oversized = False
     _body_bytes_left = 0

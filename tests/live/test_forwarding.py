@@ -173,6 +173,9 @@ class SocketTests(ForwardingTestCase):
         wait_until(lambda: self.log.count("stream_cut") >= 4, "all are logged")
         self.assertEqual(self.client.audio.speech.create(model="media/tts", input="a", voice="alloy").read(), b"a")
 
+    def test_a_body_of_unnamed_type_is_not_called_json(self) -> None:
+        self.assertIsNone(self.call("untyped").getresponse().getheader("content-type"))
+
     def test_the_first_bytes_arrive_before_the_last(self) -> None:
         response = self.call("slow").getresponse()
         self.assertEqual(response.read1(100), b"He")

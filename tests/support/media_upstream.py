@@ -8,6 +8,7 @@ The model's name of `audio/speech` selects the response::
     slow       the input, half of it after `release` is set
     torn       some bytes, then a connection reset
     short      fewer bytes than announced
+    untyped    the input, without a content type
     status-N   HTTP status N
 """
 
@@ -25,7 +26,19 @@ from attrs import define
 
 from codexd.wire.json import Json, decode, encode
 
-MODELS = ("omni-moderation", "gpt-image", "whisper", "tts", "large", "endless", "slow", "torn", "short", "status-413")
+MODELS = (
+    "omni-moderation",
+    "gpt-image",
+    "whisper",
+    "tts",
+    "large",
+    "endless",
+    "slow",
+    "torn",
+    "short",
+    "untyped",
+    "status-413",
+)
 KEY = "sk-media"
 LARGE = bytes(range(256)) * 2**15
 """8 MiB."""
@@ -171,6 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"some bytes")
         self.close_connection = True
 
+    def _untyped(self, said: str) -> None:
+        self.send_response(200)
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said.encode())
+
     def _status(self, status: str) -> None:
         self._send(int(status), {"error": {"message": "The secret is 42."}})
 
@@ -215,5 +234,6 @@ _VOICES: dict[str, Callable[[_Handler, str], None]] = {
     "slow": _Handler._slow,
     "torn": _Handler._torn,
     "short": _Handler._short,
+    "untyped": _Handler._untyped,
     "status": _Handler._status,
 }
