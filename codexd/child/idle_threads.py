@@ -99,14 +99,15 @@ class IdleThreads:
     def _take_suspended(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
         """Find the suspended turn that waits for exactly these results."""
         for prefix in reversed(keys.prefixes):
-            rest = turn.items[prefix.count :]
-            answers = as_tool_results(rest)
-            if rest and answers is None:
+            if prefix.count == len(turn.items):
+                continue
+            if not isinstance(turn.items[prefix.count], ToolResult):
                 return None
-            session = self._pop(self._suspended, (keys.turn, prefix.digest)) if answers else None
+            session = self._pop(self._suspended, (keys.turn, prefix.digest))
             if session is None:
                 continue
-            given = [answer.call_id for answer in answers or ()]
+            rest = turn.items[prefix.count :]
+            given = [answer.call_id for answer in as_tool_results(rest) or ()]
             if sorted(given) == sorted(session.translator.pending_calls) and self._can_continue(session, rest):
                 return session, rest
             session.close()

@@ -1,10 +1,26 @@
 """Idle threads: continued only if the model sees what it would see on a new thread."""
 
+import time
+import timeit
 from pathlib import Path
 
 from attrs import evolve
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.turn import Message, ReasoningOptions, ResponseFormat, Sampling, TextPart, Turn
+from codexd.child.idle_threads import IdleThreads
+from codexd.neutral.turn import (
+    Message,
+    ReasoningOptions,
+    ResponseFormat,
+    Sampling,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+from codexd.observe.metrics import Metrics
+from codexd.policy.affinity import fingerprint_turn
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import Settings, Turns
 from tests.child.test_suspended_turns import PARALLEL, IdleThreadsTestCase
@@ -207,3 +223,19 @@ class WindowTests(IdleThreadsTestCase):
 
 def _without_id(item: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in item.items() if name != "id"}
+
+
+class TimeTests(SynchronousTestCase):
+    def test_the_search_for_a_suspended_turn_takes_linear_time(self) -> None:
+        few, many = (_search_seconds(count) / count for count in (500, 5000))
+        self.assertLess(many, 5 * few)
+
+
+def _search_seconds(count: int) -> float:
+    """Return the seconds in which no suspended turn is found for a request with this many tool results."""
+    calls = tuple(ToolCall(call_id=f"c{number}", name="f", arguments="{}") for number in range(count))
+    results = tuple(ToolResult(call.call_id, (TextPart("x"),)) for call in calls)
+    asked = Turn(model="scripted", items=(user_message("a"), *calls, *results))
+    keys = fingerprint_turn(asked, "")
+    threads = IdleThreads(Turns(affinity=False), Clock(), Metrics())
+    return min(timeit.repeat(lambda: threads.take(asked, keys), timer=time.process_time, number=1, repeat=3))
