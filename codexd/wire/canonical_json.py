@@ -3,8 +3,8 @@
 White space, the order of the names of an object, and the escapes of a string do not matter, nor does how the
 fraction of a number is spelled (`1.50`, `15e-1`). Everything else does: an integer is not a fraction (`1`,
 `1.0`), and no digit is rounded away, as it is where numbers become doubles. A text that is not JSON, has a
-duplicate name, or nests too deep has no other spelling. The standard library's parser is used, because only
-it shows the digits of numbers and duplicate names.
+duplicate name, nests too deep, or has too many values has no other spelling. The standard library's parser is used,
+because only it shows the digits of numbers and duplicate names.
 """
 
 import json
@@ -13,6 +13,9 @@ from typing import Any, Final, NoReturn
 
 _CACHED_CHARACTERS: Final = 4096
 """Longer texts are not cached: a thousand of them would take up too much memory."""
+
+_MAX_COMMAS: Final = 50_000
+"""Texts with more values are not parsed: a million fractions would take seconds."""
 
 _FRACTION: Final = "fraction \N{INFORMATION SEPARATOR ONE}"
 """The only name of the object that stands for a fraction; a text with this name has no canonical spelling."""
@@ -27,6 +30,8 @@ def canonical_text(text: str) -> str:
 
 
 def _canonical(text: str) -> str:
+    if text.count(",") > _MAX_COMMAS:
+        return text
     try:
         return _ENCODER.encode(_DECODER.decode(text))
     except (ValueError, RecursionError):

@@ -122,6 +122,11 @@ class CanonicalTextTests(SynchronousTestCase):
         for text in ("", " ", "{", "{'a': 1}", "1 2", "\ufeff{}", '"\n"', "[" * 10**5, "9" * 5000, f"1e{'9' * 5000}"):
             self.assertEqual(canonical_text(text), text)
 
+    def test_a_text_with_too_many_values_is_returned_unchanged(self) -> None:
+        few, many = ("[ " + "1.50, " * count + "1 ]" for count in (50_000, 50_001))
+        self.assertNotEqual(canonical_text(few), few)
+        self.assertIs(canonical_text(many), many)
+
     def test_long_texts_are_not_cached(self) -> None:
         canonical_json._cached.cache_clear()
         self.assertEqual(canonical_text(f'[ "{"a" * 5000}" ]'), f'["{"a" * 5000}"]')
