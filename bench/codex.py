@@ -16,6 +16,7 @@ MODEL = "gpt-5.5"
 _LONG = "long: 4000"
 
 _CONFIG = """\
+model = "gpt-5.5"
 model_provider = "bench"
 [model_providers.bench]
 name = "bench"
