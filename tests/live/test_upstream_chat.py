@@ -194,7 +194,7 @@ class EmbeddingsTests(UpstreamTestCase):
         error = self.assertRaises(openai.BadRequestError, embed, model="scripted", input="a")
         self.assertEqual(error.param, "model")
         error = self.assertRaises(openai.InternalServerError, embed, model=NEAR, input="a")
-        self.assertEqual((error.status_code, error.code), (502, "credentials_rejected"))
+        self.assertEqual((error.status_code, error.code), (502, "provider_rejected"))
 
 
 class ModelNameTests(UpstreamTestCase):
