@@ -52,11 +52,16 @@ def find_unused(body: Mapping[str, Any], shapes: Shapes) -> tuple[str, ...]:
 
 
 def _find_nested(value: Mapping[str, Any], shapes: Shapes, path: str) -> Iterator[str]:
-    for name, shape in shapes.items():
-        inner = value.get(name)
-        if type(inner) is dict:
+    for name, inner in value.items():
+        kind = type(inner)
+        if kind is not dict and kind is not list:
+            continue
+        shape = shapes.get(name)
+        if shape is None:
+            continue
+        if kind is dict:
             yield from _find(inner, shape, f"{path}{name}.")
-        elif type(inner) is list:
+        else:
             for one in inner:
                 if type(one) is dict:
                     yield from _find(one, shape, f"{path}{name}[].")

@@ -238,7 +238,7 @@ class Routes:
 
     @_route("GET", "/v1", public=True)
     def index(self, request: Request) -> bytes:
-        """Say what this server is; `/` is the same path."""
+        """Send the name and the version of this server; `/` is the same path."""
         return self._handlers.probes.index(request)
 
     @_route("GET", "/livez", public=True)

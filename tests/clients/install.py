@@ -67,7 +67,7 @@ def _driver_command(client: Client, folder: Path) -> tuple[str, ...]:
     if python.exists():  # a command-line program
         return sys.executable, str(python)
     # Node.js finds packages beside the file that imports them.
-    for name in ("common.mjs", f"{client.slug}_driver.mjs"):
+    for name in ("driver.mjs", f"{client.slug}_driver.mjs"):
         shutil.copy(DRIVERS / name, folder / name)
     return str(folder / "node_modules" / ".bin" / "node"), str(folder / f"{client.slug}_driver.mjs")
 

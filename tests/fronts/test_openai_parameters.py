@@ -150,8 +150,8 @@ class NamedTests(SynchronousTestCase):
                 "input[].created_by",
                 "input[].tools[].defer_loading",
                 "input[].rank",
-                "context_management[].rank",
                 "tools[].rank",
+                "context_management[].rank",
             ),
         )
 

@@ -53,9 +53,10 @@ def _decode_content(encrypted: str) -> dict[str, Any] | None:
 
 def drop_replaced(items: list[Item]) -> list[Item]:
     """Drop what the last compaction of the whole history stands for, except system and developer messages."""
-    last = max(
-        (at for at, item in enumerate(items) if isinstance(item, Compaction) and item.replaces_history), default=0
-    )
+    replacing = [at for at, item in enumerate(items) if type(item) is Compaction and item.replaces_history]
+    if not replacing:
+        return items
+    last = replacing[-1]
     return [item for item in items[:last] if is_system(item)] + items[last:]
 
 

@@ -26,13 +26,19 @@ class EchoedFields:
     include_encrypted: bool = False
 
 
-def build_echo(turn: Turn, extras: EchoedFields) -> Echo:
-    """Encode the repeated members once."""
+def build_echo(turn: Turn, declared: tuple[Tool, ...], extras: EchoedFields) -> Echo:
+    """Encode the repeated members once.
+
+    Args:
+        turn: the decoded request.
+        declared: the tools of its `tools`; the turn has those of its items, too.
+        extras: the fields that the turn does not have.
+    """
     drawn = turn.sampling
     members = {
         "instructions": turn.instructions,
-        "tools": tools(turn.tools) + _search(turn.web_search),
-        "tool_choice": _choice(turn.tool_choice, turn.tools),
+        "tools": tools(declared) + _search(turn.web_search),
+        "tool_choice": _choice(turn.tool_choice, declared),
         "parallel_tool_calls": turn.parallel_tool_calls,
         "text": _text(turn),
         "reasoning": _reasoning(turn.reasoning),

@@ -7,7 +7,7 @@ Strict where the response would be a different one.
 import re
 from typing import Final, Literal, cast
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from codexd.fronts import json_fields, parameters, used_fields
 from codexd.fronts.compatibility import TOOL_EVENTS
@@ -85,7 +85,7 @@ def decode_with_history(
     """
     parts = _parse_parts(fields, options, state, loaded)
     turn = _build_turn(fields, options, parts)
-    echo = build_echo(evolve(turn, tools=parts.declared.declared), parts.extras)
+    echo = build_echo(turn, parts.declared.declared, parts.extras)
     return DecodedResponsesRequest(
         turn=turn,
         stream=fields.flag("stream", False),

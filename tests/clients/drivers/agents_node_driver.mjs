@@ -1,7 +1,7 @@
 import { Agent, MemorySession, run, setDefaultOpenAIClient, setTracingDisabled, tool } from "@openai/agents";
 import OpenAI from "openai";
 import { z } from "zod";
-import * as c from "./common.mjs";
+import * as c from "./driver.mjs";
 
 setTracingDisabled(true);
 setDefaultOpenAIClient(new OpenAI({ baseURL: c.URL, apiKey: c.KEY, maxRetries: 0 }));

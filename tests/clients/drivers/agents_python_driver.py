@@ -1,6 +1,6 @@
 import asyncio
 
-import common as c
+import driver as c
 from agents import Agent, Runner, SQLiteSession, function_tool, set_default_openai_client, set_tracing_disabled
 from openai import AsyncOpenAI
 from openai.types.responses import ResponseTextDeltaEvent

@@ -2,7 +2,7 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, isStepCount, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
-import * as c from "./common.mjs";
+import * as c from "./driver.mjs";
 
 const chatModel = createOpenAICompatible({ name: "codexd", baseURL: c.URL, apiKey: c.KEY })(c.MODEL);
 const responsesModel = createOpenAI({ baseURL: c.URL, apiKey: c.KEY })(c.MODEL);

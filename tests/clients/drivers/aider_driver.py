@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-import common as c
+import driver as c
 
 AIDER = str(Path(sys.executable).with_name("aider"))
 OPTIONS = (

@@ -2,7 +2,7 @@ import json
 import os
 from pathlib import Path
 
-import common as c
+import driver as c
 
 CODEX = os.environ["CLIENT_BIN"] + "/codex"
 HOME = Path(c.FOLDER) / "codex-home"

@@ -2,7 +2,7 @@ import { AIMessage, HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
 import { z } from "zod";
-import * as c from "./common.mjs";
+import * as c from "./driver.mjs";
 
 const model = new ChatOpenAI({ model: c.MODEL, apiKey: c.KEY, maxRetries: 0, configuration: { baseURL: c.URL } });
 const weather = tool(({ city }) => c.WEATHER + city, {

@@ -1,4 +1,4 @@
-import common as c
+import driver as c
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI

@@ -1,4 +1,4 @@
-import common as c
+import driver as c
 import litellm
 
 TOOL = {

@@ -1,6 +1,6 @@
 import gc
 
-import common as c
+import driver as c
 from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike

@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-import common as c
+import driver as c
 
 LLM = str(Path(sys.executable).with_name("llm"))
 HOME = Path(c.FOLDER) / "llm"

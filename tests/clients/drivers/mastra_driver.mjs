@@ -2,7 +2,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { Agent } from "@mastra/core/agent";
 import { createTool } from "@mastra/core/tools";
 import { z } from "zod";
-import * as c from "./common.mjs";
+import * as c from "./driver.mjs";
 
 const weather = createTool({
   id: "weather",

@@ -1,5 +1,5 @@
 import OpenAI from "openai";
-import * as c from "./common.mjs";
+import * as c from "./driver.mjs";
 
 const client = new OpenAI({ baseURL: c.URL, apiKey: c.KEY, maxRetries: 0 });
 const user = (content) => ({ role: "user", content });

@@ -1,4 +1,4 @@
-import common as c
+import driver as c
 from openai import OpenAI
 
 client = OpenAI(base_url=c.URL, api_key=c.KEY, max_retries=0)

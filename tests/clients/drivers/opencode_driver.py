@@ -2,7 +2,7 @@ import json
 import os
 from pathlib import Path
 
-import common as c
+import driver as c
 
 OPENCODE = os.environ["CLIENT_BIN"] + "/opencode"
 (Path(c.FOLDER) / "opencode.json").write_text(

@@ -1,6 +1,6 @@
 import asyncio
 
-import common as c
+import driver as c
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider

@@ -1,6 +1,6 @@
 import gc
 
-import common as c
+import driver as c
 from smolagents import OpenAIModel, Tool
 
 model = OpenAIModel(c.MODEL, api_base=c.URL, api_key=c.KEY, client_kwargs={"max_retries": 0})
