@@ -23,7 +23,7 @@ from codexd.codex_home import (
     state_directory,
 )
 from codexd.images.loader import ImageLoader
-from codexd.interfaces import IEmbedder, IForwarder, IModelBackend
+from codexd.interfaces import Backends, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
 from codexd.policy.provider_models import ProviderModels
@@ -36,7 +36,7 @@ from codexd.scripted.server import ScriptedModel, build_site
 from codexd.settings import Settings, Upstream
 from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.provider_list import ProviderListReader
-from codexd.upstream.service import Upstreams
+from codexd.upstream.service import PreparedUpstreams, Upstreams
 
 
 class BackendService(MultiService):
@@ -55,9 +55,7 @@ class BackendService(MultiService):
         candidate_homes: the homes from which it was chosen.
         configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
         upstreams: the upstream servers.
-        backend: runs turns on any of them.
-        embedder: requests embeddings from upstreams.
-        forwarder: forwards requests to upstreams.
+        in_use: what answers requests now.
 
     Raises:
         ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
@@ -73,6 +71,7 @@ class BackendService(MultiService):
     ) -> None:
         super().__init__()
         self._reactor = reactor
+        self._metrics = metrics
         self._scripted_model = scripted_model
         self._port: IListeningPort | None = None
         self.codex_home = find_codex_home(settings.codex, environ)
@@ -81,18 +80,49 @@ class BackendService(MultiService):
         self.configured_provider = find_configured_provider(settings.codex, self.codex_home, self.provider)
         self.upstreams = Upstreams(settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics)
         self.upstreams.setServiceParent(self)
-        images = ImageLoader.from_settings(settings.images, reactor, metrics)
-        images.setServiceParent(self)
-        self._images = ImageLoading(loader=images, settings=settings.images, clock=reactor, metrics=metrics)
-        codex = []
+        self._image_settings, self._images = settings.images, self._build_images(settings)
+        self._children: Children | None = None
         if self.provider != "none":
-            codex.append(BackendEntry(CODEX, self._build_codex(settings, environ, metrics)))
+            self._children = self._build_children(settings, environ)
+            self._children.setServiceParent(self)
+        self._build_routers(settings)
+
+    def prepare(self, settings: Settings) -> PreparedUpstreams:
+        """Build what other settings need, without using it.
+
+        Raises:
+            ConfigurationError: when an upstream's key or CA file cannot be used.
+        """
+        return self.upstreams.prepare(settings.upstream)
+
+    def apply(self, settings: Settings, prepared: PreparedUpstreams) -> None:
+        """Use other settings for all further requests; running requests keep their back ends."""
+        self.upstreams.apply(prepared)
+        if settings.images != self._image_settings:
+            # The loader before goes on with what it fetches, and its cache expires.
+            self._image_settings, self._images = settings.images, self._build_images(settings)
+        if self._children is not None:
+            self._children.apply(settings)
+        self._build_routers(settings)
+
+    def _build_routers(self, settings: Settings) -> None:
+        count = self._metrics.count
+        codex = [] if self._children is None else [BackendEntry(CODEX, self._wrap_children(self._children))]
         aliases = {alias.name: alias for alias in settings.models.alias}
-        router = ModelRouter([*codex, *self._upstream_entries(settings, metrics)], aliases, metrics.count)
-        self.embedder: IEmbedder = router
-        self.forwarder: IForwarder = ForwardingRouter(self._forwarding_entries(settings), aliases)
-        tool_text = ToolTextBackend(router, settings.tools, metrics.count)
-        self.backend: IModelBackend = CompactingBackend(tool_text, metrics.count)
+        router = ModelRouter([*codex, *self._upstream_entries(settings, self._metrics)], aliases, count)
+        self.in_use = Backends(
+            backend=CompactingBackend(ToolTextBackend(router, settings.tools, count), count),
+            embedder=router,
+            forwarder=ForwardingRouter(self._forwarding_entries(settings), aliases),
+        )
+
+    def _build_images(self, settings: Settings) -> ImageLoading:
+        loader = ImageLoader.from_settings(settings.images, self._reactor, self._metrics)
+        loader.setServiceParent(self)
+        return ImageLoading(loader=loader, settings=settings.images, clock=self._reactor, metrics=self._metrics)
+
+    def _wrap_children(self, children: Children) -> IModelBackend:
+        return InlineImagesBackend(children.backend, children.backend.check, self._images)
 
     def stopService(self) -> "Deferred[None]":
         """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""
@@ -103,7 +133,7 @@ class BackendService(MultiService):
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)
 
-    def _build_codex(self, settings: Settings, environ: Mapping[str, str], metrics: Metrics) -> IModelBackend:
+    def _build_children(self, settings: Settings, environ: Mapping[str, str]) -> Children:
         launch_config = LaunchConfig(
             binary=find_codex_binary(settings.codex),
             home=self.codex_home,
@@ -114,9 +144,7 @@ class BackendService(MultiService):
             provider_environment=() if self.configured_provider is None else self.configured_provider.environment,
         )
         catalog = self._build_provider_catalog(settings, environ)
-        children = Children(settings, launch_config, self._reactor, random.random, metrics, provider=catalog)
-        children.setServiceParent(self)
-        return InlineImagesBackend(children.backend, children.backend.check, self._images)
+        return Children(settings, launch_config, self._reactor, random.random, self._metrics, provider=catalog)
 
     def _build_provider_catalog(self, settings: Settings, environ: Mapping[str, str]) -> ProviderCatalog | None:
         provider = self.configured_provider

@@ -165,7 +165,8 @@ def _absolute(path: str) -> Path:
 
 def _create_directory(home: Path) -> Path:
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
+        # Its parent is the state directory, in which the store and the control socket are.
+        home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"codex.home: {home} cannot be created: {error.strerror}") from error

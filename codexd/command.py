@@ -18,11 +18,15 @@ from twisted import __version__ as twisted_version
 from twisted.python.usage import UsageError
 
 from codexd import __version__
+from codexd.administration import commands as administration
+from codexd.administration.client import AdminClient, AdminError
+from codexd.administration.control_socket import locate_control_socket
 from codexd.codex_home import find_codex_binary, find_codex_home
 from codexd.configuration import ConfigurationError
 from codexd.configuration.reference import render_example, render_markdown, render_presets
+from codexd.configuration.sources import ADMIN_KEY_VARIABLE
 from codexd.options import Options
-from codexd.settings import Codex
+from codexd.settings import Codex, Settings
 
 _USAGE: Final = """\
 Usage: codexd COMMAND [options]
@@ -32,12 +36,17 @@ Usage: codexd COMMAND [options]
   settings [--markdown]   print a configuration file that explains every setting, or the manual's tables;
                           --presets prints the defaults of the kinds of upstreams
   new-key                 print a new API key
+  reload                  let the running daemon read its settings again, and print what changed
+  maintenance [on|off]    switch maintenance of the running daemon, or print its state; on takes --retry-after
+                          SECONDS, --message TEXT, and --keep to keep it over restarts
   login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
   logout [options]        log Codex out there
   version                 print the versions of codexd, Codex, Twisted and Python
   scripted [options]      run the scripted model on its own
 
-`codexd serve --help` lists the options.
+`codexd serve --help` lists the options. `reload` and `maintenance` reach the daemon through its control socket, which
+they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL with the key of an
+administrator in CODEXD_ADMIN_KEY.
 """
 
 
@@ -81,7 +90,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         return 2
     try:
         return command(rest, context or ProcessContext()) or 0
-    except (ConfigurationError, CommandError) as error:
+    except (ConfigurationError, CommandError, AdminError) as error:
         print(f"codexd: {error}", file=sys.stderr)
         return 1
 
@@ -151,6 +160,20 @@ def _new_key(rest: Sequence[str], context: ProcessContext) -> None:
     print(f"sk-codexd-{secrets.token_urlsafe(32)}")
 
 
+def _administer(name: str) -> Subcommand:
+    """Return a command that a running daemon executes."""
+
+    def run(rest: Sequence[str], context: ProcessContext) -> int:
+        flags, arguments = administration.parse(name, rest)
+        config = [f"--config={flags.config}"] if flags.config else []
+        settings = Settings() if flags.url or flags.socket else _parse_options(config, context).settings
+        path = Path(flags.socket) if flags.socket else locate_control_socket(settings.admin, context.environ)
+        client = AdminClient(path, flags.url, context.environ.get(ADMIN_KEY_VARIABLE))
+        return administration.run(name, arguments, client)
+
+    return run
+
+
 def _delegate(module: str) -> Subcommand:
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         return int(import_module(module).main(list(rest)) or 0)
@@ -163,6 +186,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "check-config": _check_config,
     "settings": _settings,
     "new-key": _new_key,
+    **{name: _administer(name) for name in administration.COMMANDS},
     "login": partial(_run_codex_account, "login"),
     "logout": partial(_run_codex_account, "logout"),
     "version": _version,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import Attribute, Interface
@@ -153,6 +154,21 @@ class IForwarder(Interface):
             FaultError: `endpoint_not_configured` if no upstream is configured for it, `unknown_model`, `not_ready`,
                 `busy`, `unreachable`.
         """
+
+
+@frozen(kw_only=True)
+class Backends:
+    """What answers requests.
+
+    Attributes:
+        backend: answers turns.
+        embedder: creates embeddings.
+        forwarder: forwards requests to upstreams.
+    """
+
+    backend: IModelBackend
+    embedder: IEmbedder
+    forwarder: IForwarder
 
 
 class IResponseWriter(Interface):

@@ -97,6 +97,16 @@ class Options(usage.Options):
         print(f"codexd {__version__}")
         raise SystemExit(0)
 
+    def reload(self) -> LoadedSettings:
+        """Load the settings again, from the same flags and environment, and the present files.
+
+        Raises:
+            ConfigurationError: with the names of the wrong settings.
+        """
+        loaded = load(self._overrides(), self.environ, _read_text, self["config"])
+        _check_endpoints(loaded.settings.http.listen)
+        return loaded
+
     def postOptions(self) -> None:
         """Load and check the settings; before a start also check the program, the home and the login.
 
@@ -105,8 +115,7 @@ class Options(usage.Options):
             SystemExit: after `--check`.
         """
         try:
-            self.loaded = load(self._overrides(), self.environ, _read_text, self["config"])
-            _check_endpoints(self.settings.http.listen)
+            self.loaded = self.reload()
             if self["check"] or self.parent is not None:
                 summary = self.summary()
         except ConfigurationError as error:

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -15,14 +15,20 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from codexd.administration.control_socket import listen_on_control_socket, locate_control_socket
+from codexd.administration.maintenance import NAME as MAINTENANCE_FILE
+from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.backend_service import BackendService
 from codexd.codex_home import state_directory
-from codexd.configuration import ConfigurationError
+from codexd.configuration import ConfigurationError, LoadedSettings
+from codexd.configuration.reload import plan_reload
+from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.server import HttpServer
-from codexd.observe.log import AccessLog, build_observer
+from codexd.observe.log import AccessLog, LeveledObserver, build_observer
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.options import Options
+from codexd.policy.reload import ReloadReport
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Settings
 from codexd.startup_banner import render_startup_banner
@@ -44,7 +50,7 @@ def makeService(options: Options) -> IService:
     observer = None
     if twistd.get("nodaemon") and not elsewhere:
         observer = build_observer(options.settings.log, sys.stdout)
-    return Daemon(options.settings, os.environ, reactor, observer)
+    return Daemon(options.settings, os.environ, reactor, observer, load=options.reload)
 
 
 class Daemon(MultiService):
@@ -61,6 +67,7 @@ class Daemon(MultiService):
         observer: the log observer, unless twistd's options set one.
         scripted_model: is served instead of a new one, for tests that inspect its requests.
         connect: opens the executor of the store's SQL.
+        load: loads the settings again, for a reload; raises ConfigurationError.
 
     Attributes:
         addresses: the addresses it listens on once started, with the real port where port 0 was configured.
@@ -76,6 +83,7 @@ class Daemon(MultiService):
         observer: ILogObserver | None = None,
         scripted_model: ScriptedModel | None = None,
         connect: ExecutorFactory = PoolExecutor,
+        load: Callable[[], LoadedSettings] | None = None,
     ) -> None:
         super().__init__()
         self.addresses: list[IAddress] = []
@@ -85,8 +93,10 @@ class Daemon(MultiService):
         self._observer = observer
         self._scripted_model = scripted_model
         self._connect = connect
+        self._load = load or (lambda: LoadedSettings(settings))
         self._metrics = Metrics()
         self._store: Store | None = None
+        self._backends: BackendService | None = None
         self._server: HttpServer | None = None
         self._ports: list[IListeningPort] = []
 
@@ -104,19 +114,23 @@ class Daemon(MultiService):
         """
         settings = self._settings
         self._store = store = self._open_store()
-        backends = self._build_backends()
-        self._server = HttpServer.build(
-            backend=backends.backend,
-            embedder=backends.embedder,
-            forwarder=backends.forwarder,
+        self._backends = backends = self._build_backends()
+        state = state_directory(self._environ)
+        maintenance = MaintenanceSwitch(settings.maintenance, state / MAINTENANCE_FILE, self._metrics)
+        self._server = HttpServer(
+            backends=backends.in_use,
             store=store,
             settings=settings,
             request_log=RequestLogger(self._metrics, AccessLog()),
             clock=self._reactor,
             now=time.time,
+            admin=AdminHandlers(maintenance=maintenance, reload=self.reload),
         )
         for description in settings.http.listen:
             self._listen(description, self._server.site)
+        if control := locate_control_socket(settings.admin, self._environ):
+            port = listen_on_control_socket(control, self._server.control_site, self._reactor)
+            self._ports += [port] if port else []
         backends.setServiceParent(self)
         super().startService()
         configured = backends.configured_provider
@@ -129,6 +143,36 @@ class Daemon(MultiService):
         )
         for line in banner:
             self._log.info("{line}", line=line)
+
+    def reload(self) -> ReloadReport:
+        """Load the settings again and apply what changed; if anything is wrong, nothing changes.
+
+        What is live takes effect for all further requests; running requests keep the settings they began with.
+        """
+        if self._server is None or self._backends is None or self._store is None:
+            return ReloadReport(problems=("the daemon does not run",))
+        try:
+            plan = plan_reload(self._settings, self._load().settings)
+            prepared = self._backends.prepare(plan.settings)
+        except ConfigurationError as error:
+            self._metrics.count("reloads_failed")
+            self._log.error("The settings were not reloaded, the old ones stay in effect: {error}", error=str(error))
+            return ReloadReport(problems=error.problems)
+        self._backends.apply(plan.settings, prepared)
+        self._store.apply(plan.settings.responses)
+        if plan.settings.maintenance != self._settings.maintenance:
+            self._server.maintenance.apply(plan.settings.maintenance)
+        self._server.apply(plan.settings, self._backends.in_use)
+        if isinstance(self._observer, LeveledObserver):
+            self._observer.set_level(plan.settings.log.level)
+        self._settings = plan.settings
+        self._metrics.count("reloads")
+        self._log.info(
+            "The settings were reloaded; changed: {applied}; changed, but in effect only after a restart: {restart}",
+            applied=", ".join(plan.applied) or "nothing",
+            restart=", ".join(plan.restart) or "nothing",
+        )
+        return ReloadReport(applied=plan.applied, restart=plan.restart)
 
     async def _stop(self) -> None:
         if self._server is not None:

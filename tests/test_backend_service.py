@@ -32,13 +32,13 @@ class BackendServiceTests(SynchronousTestCase):
         return BackendService(settings, {"HOME": str(home)}, self.reactor, Metrics())
 
     def names(self, service: BackendService) -> list[str]:
-        return [card.id for card in service.backend.models()]
+        return [card.id for card in service.in_use.backend.models()]
 
     def test_without_login_and_upstreams_codex_uses_the_scripted_model(self) -> None:
         service = self.build()
         self.assertEqual((service.provider, len(self.reactor.tcpServers)), ("scripted", 1))
-        self.assertTrue(verifyObject(IModelBackend, service.backend))
-        self.assertTrue(verifyObject(IEmbedder, service.embedder))
+        self.assertTrue(verifyObject(IModelBackend, service.in_use.backend))
+        self.assertTrue(verifyObject(IEmbedder, service.in_use.embedder))
         self.successResultOf(service.stopService())
         self.assertEqual(self.reactor.closed, [0])
 
@@ -54,7 +54,7 @@ class BackendServiceTests(SynchronousTestCase):
         service = self.build(LOCAL, models=Models(alias=aliases))
         self.assertEqual(self.names(service), ["mine", "local/small", "local/embedder"])
         turn, sink = Turn(model="codexs", items=()), EventRecorder()
-        refused = self.assertRaises(FaultError, service.backend.begin, turn, context(), sink).fault
+        refused = self.assertRaises(FaultError, service.in_use.backend.begin, turn, context(), sink).fault
         self.assertEqual(refused.kind, "unknown_model")
 
     def test_images_by_url_are_inlined_for_an_upstream_that_says_so_with_its_tools_or_without(self) -> None:
@@ -62,16 +62,18 @@ class BackendServiceTests(SynchronousTestCase):
         asked = Turn(model="local/small", items=(image,))
         for settings in (LOCAL, evolve(LOCAL, tools=False)):
             service = self.build(settings)
-            service.backend.begin(asked, context(), EventRecorder()).cancel()
+            service.in_use.backend.begin(asked, context(), EventRecorder()).cancel()
             service = self.build(evolve(settings, inline_images=True))
-            refused = self.assertRaises(FaultError, service.backend.begin, asked, context(), EventRecorder()).fault
+            refused = self.assertRaises(
+                FaultError, service.in_use.backend.begin, asked, context(), EventRecorder()
+            ).fault
             self.assertEqual((refused.kind, refused.param), ("image_refused", "p"))
 
     def test_no_image_is_fetched_for_an_upstream_without_images(self) -> None:
         image = Message(role="user", parts=(ImagePart("http://127.0.0.1/a.png", path="p"),))
         service = self.build(evolve(LOCAL, images=False, inline_images=True))
         asked = Turn(model="local/small", items=(image,))
-        refused = self.assertRaises(FaultError, service.backend.begin, asked, context(), EventRecorder()).fault
+        refused = self.assertRaises(FaultError, service.in_use.backend.begin, asked, context(), EventRecorder()).fault
         self.assertEqual(refused.kind, "unsupported")
 
     def test_a_missing_file_of_an_upstream_is_an_error_with_its_name(self) -> None:

@@ -45,6 +45,10 @@ class ActiveAnswers:
         metrics.watch("requests_running", lambda: len(self._active))
         metrics.watch("background_running", lambda: len(self._background))
 
+    def apply(self, drain_seconds: float, background_limit: int) -> None:
+        """Use other limits from now on."""
+        self._drain_seconds, self._background_limit = drain_seconds, background_limit
+
     def add(self, active: Drainable) -> None:
         """Register an active answer.
 

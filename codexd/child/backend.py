@@ -134,6 +134,14 @@ class ChildBackend:
         elif worker in self._pools["plain"].workers:
             self._offer(worker.server_info.models)
 
+    def apply(self, settings: Settings) -> None:
+        """Use other aliases and limits. Running turns keep their alias."""
+        aliases, models = settings.models.alias, settings.models
+        self._settings = settings
+        self._aliases = {alias.name: alias for alias in aliases}
+        self.catalog = evolve(self.catalog, aliases=aliases, passes_unlisted=models.pass_unlisted)
+        self._idle_threads.apply(settings.turns)
+
     def sweep(self) -> None:
         """Apply all deadlines; to be called every second."""
         for pool in self._pools.values():

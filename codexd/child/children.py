@@ -102,6 +102,14 @@ class Children(Service):
             self._listing.cancel()
         return gatherResults([pool.stopService() for pool in self._pools.values() if pool.running])
 
+    def apply(self, settings: Settings) -> None:
+        """Use other settings; those of the processes themselves need a restart (codexd.configuration.reload)."""
+        self._settings = settings
+        for pool in self._pools.values():
+            for worker in pool.workers:
+                worker.apply(settings.codex)
+        self.backend.apply(settings)
+
     async def _start(self) -> None:
         try:
             if self._provider is not None:

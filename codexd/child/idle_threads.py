@@ -39,6 +39,12 @@ class IdleThreads:
         metrics.watch("turns_suspended", lambda: len(self._suspended))
         metrics.watch("threads_idle", lambda: len(self._idle))
 
+    def apply(self, turns: Turns) -> None:
+        """Use other limits; what is beyond them is closed as further sessions come."""
+        self._turns = turns
+        self._suspended.limit, self._suspended.seconds = turns.suspend_limit, turns.suspend_seconds
+        self._idle.limit, self._idle.seconds = turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
+
     def context_window(self, model: str) -> int | None:
         """Return a model's context window in tokens, if it is known."""
         return self._windows.get(model)

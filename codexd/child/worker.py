@@ -99,6 +99,11 @@ class Worker:
         """Whether it runs as many turns as it may (`codex.turns_per_worker`)."""
         return self.running_turns >= self._codex.turns_per_worker
 
+    def apply(self, codex: Codex) -> None:
+        """Use other limits."""
+        self._codex = codex
+        self.peer.call_seconds = codex.call_seconds
+
     def add_session(self, session: Session) -> None:
         """Add a new session. From now on stderr may contain prompts."""
         self._stderr_log.redact()

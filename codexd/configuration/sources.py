@@ -10,6 +10,8 @@ from attrs import frozen
 from codexd.configuration.registry import Setting, list_settings, strip_annotation
 
 CONFIG_VARIABLE: Final = "CODEXD_CONFIG"
+ADMIN_KEY_VARIABLE: Final = "CODEXD_ADMIN_KEY"
+"""The key that `codexd reload` and others send to a daemon; no setting of the daemon."""
 SHORT_VARIABLES: Final = {
     "CODEXD_API_KEYS": "http.api_keys",
     "CODEXD_CODEX": "codex.binary",
@@ -89,7 +91,7 @@ def parse_environ(environ: Mapping[str, str]) -> Iterator[Override]:
     """
     known = _variables()
     given = [name for name, text in sorted(environ.items()) if name.startswith("CODEXD_") and text]
-    names = [name for name in given if name != CONFIG_VARIABLE]
+    names = [name for name in given if name not in (CONFIG_VARIABLE, ADMIN_KEY_VARIABLE)]
     problems = [_describe_unknown(name, known) for name in names if name not in known]
     problems += _find_duplicates(names, known)
     if problems:

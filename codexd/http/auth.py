@@ -5,10 +5,12 @@ from typing import Final
 from attrs import frozen
 
 from codexd.context import RequestContext
+from codexd.fronts.unknown_url import unknown_url
+from codexd.http.path import canonical
 from codexd.http.request import Request
 from codexd.http.request_id import traceparent
 from codexd.neutral.fault import FaultError, fault
-from codexd.policy.auth import Credentials, KeyRing
+from codexd.policy.auth import ANONYMOUS, LOCAL_ADMIN, Credentials, KeyRing, Principal
 from codexd.policy.cors import CorsPolicy
 
 UNKNOWN_CALLER_BODY_BYTES: Final = 64 * 2**10
@@ -35,8 +37,30 @@ class Authenticator:
         """Identify the caller by the headers, and return how many bytes of body to read."""
         header = request.getHeader
         presented = Credentials(header(b"authorization"), header(b"x-api-key"), header(b"api-key"))
-        request.principal = self.keys.identify(presented)
+        request.principal = self._identify(presented)
         return UNKNOWN_CALLER_BODY_BYTES if request.principal is None else self.max_body_bytes
+
+    def _identify(self, presented: Credentials) -> Principal | None:
+        return self.keys.identify(presented)
+
+    def authenticate_admin(self, request: Request) -> None:
+        """Authenticate a request to administer the daemon, and set its context.
+
+        Raises:
+            FaultError: `unknown_url` if no key may do that; `invalid_api_key`, `not_an_admin`.
+        """
+        if not self.has_admin:
+            raise FaultError(unknown_url(canonical(request.path)))
+        if request.principal is None or request.principal == ANONYMOUS:
+            raise FaultError(fault("invalid_api_key"))
+        if not request.principal.is_admin:
+            raise FaultError(fault("not_an_admin"))
+        self.authenticate(request)
+
+    @property
+    def has_admin(self) -> bool:
+        """Whether anyone may administer the daemon here."""
+        return self.keys.has_admin
 
     def authenticate(self, request: Request) -> None:
         """Authenticate the request and set its context.
@@ -60,3 +84,16 @@ class Authenticator:
             deadline=record.began + self.total_seconds,
             record=record,
         )
+
+
+@frozen(kw_only=True)
+class ControlAuthenticator(Authenticator):
+    """Takes everyone for an administrator: for the control socket, whose file mode is its authentication."""
+
+    @property
+    def has_admin(self) -> bool:
+        """Whether anyone may administer the daemon here."""
+        return True
+
+    def _identify(self, presented: Credentials) -> Principal | None:
+        return LOCAL_ADMIN

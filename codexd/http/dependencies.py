@@ -3,12 +3,14 @@
 from attrs import Factory, frozen
 from twisted.python.failure import Failure
 
+from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.fronts import compatibility, responses
 from codexd.fronts.dialect import RequestOptions
 from codexd.http.request import Request
 from codexd.interfaces import IEmbedder, IForwarder, IResponseStore
+from codexd.neutral.fault import FaultError, fault
 from codexd.settings import Http, Responses
 from codexd.tools import output_mode
 from codexd.tools.output_mode import OutputModes
@@ -24,6 +26,7 @@ class Dependencies:
         forwarder: forwards requests to upstreams.
         http: settings of the server.
         responses: settings of stored responses.
+        maintenance: refuses requests for work.
         output_modes: which callers are shown tool calls as text.
         recovered: fires when the responses that the last stop of the daemon interrupted are marked in the store.
     """
@@ -33,6 +36,7 @@ class Dependencies:
     forwarder: IForwarder
     http: Http
     responses: Responses
+    maintenance: MaintenanceSwitch
     output_modes: OutputModes
     recovered: OneShotEvent = Factory(OneShotEvent)
 
@@ -51,6 +55,16 @@ class Dependencies:
             show_reasoning=self.http.reasoning_content,
             calls_as_text=calls == "obsidian-xml",
         )
+
+    def check_accepting(self) -> None:
+        """Refuse a request for work while the daemon stops, and during maintenance.
+
+        Raises:
+            FaultError: `shutting_down`, `maintenance`.
+        """
+        if self.answers.active.draining:
+            raise FaultError(fault("shutting_down"))
+        self.maintenance.check()
 
     async def store(self, request: Request) -> IResponseStore:
         """Return the store for a request, once no interrupted response in it looks as if it were running."""

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _PREFIXES: Final = ("v1", "api")
-_UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics")
+_UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics", "admin")
 _LOGGED_CHARACTERS: Final = 128
 """How many characters of an unknown path are logged."""
 
@@ -14,8 +14,8 @@ _LOGGED_CHARACTERS: Final = 128
 def canonical(target: bytes) -> str:
     """Return the path that the route table knows.
 
-    `/v1/x`, `/x`, `/v1/v1/x`, `/api/v1/x`, trailing and doubled slashes all mean `/v1/x`; the probes have no
-    `/v1`. Percent-encoding is decoded (RFC 3986), so a model's name may contain an encoded slash.
+    `/v1/x`, `/x`, `/v1/v1/x`, `/api/v1/x`, trailing and doubled slashes all mean `/v1/x`; the probes and
+    `/admin` have no `/v1`. Percent-encoding is decoded (RFC 3986), so a model's name may contain an encoded slash.
 
     Args:
         target: the request target without its query; absolute (`http://host/x`, RFC 9112, 3.2.2) or not.

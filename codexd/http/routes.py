@@ -13,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from codexd.fronts.dialect import Dialect
 from codexd.fronts.openai import CHAT, COMPACT, COMPLETIONS, OPENAI, RESPONSES
 from codexd.fronts.unknown_url import unknown_url
-from codexd.http.auth import Authenticator
+from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
 from codexd.http.handlers.embeddings import EmbeddingsHandler
@@ -41,13 +41,16 @@ class Handlers:
     forwarding: ForwardingHandler
     metrics: MetricsHandler
     probes: ProbeHandlers
+    admin: AdminHandlers
 
 
 _app = Klein()
 _app.url_map.converters["id"] = PathId
 
 
-def _route(method: str, path: str, dialect: Dialect = OPENAI, public: bool = False) -> Callable[[Handler], Handler]:
+def _route(
+    method: str, path: str, dialect: Dialect = OPENAI, public: bool = False, admin: bool = False
+) -> Callable[[Handler], Handler]:
     """Declare a route.
 
     Args:
@@ -55,6 +58,7 @@ def _route(method: str, path: str, dialect: Dialect = OPENAI, public: bool = Fal
         path: the path, with `<converter:name>` for its variables.
         dialect: the shape of its errors, and of its answers where it has some.
         public: needs no API key.
+        admin: needs the API key of an administrator.
     """
     template = path.replace("<id:", "{").replace("<path:", "{").replace(">", "}")
 
@@ -63,8 +67,10 @@ def _route(method: str, path: str, dialect: Dialect = OPENAI, public: bool = Fal
         def handle(routes: "Routes", request: Request, **variables: str) -> Any:
             request.record.route = template
             request.dialect = dialect
-            if not public:
-                routes.authenticator.authenticate(request)
+            if admin:
+                request.site.authenticator.authenticate_admin(request)
+            elif not public:
+                request.site.authenticator.authenticate(request)
             return handler(routes, request, **variables)
 
         route: Handler = _app.route(path, methods=[method])(handle)
@@ -92,14 +98,12 @@ class Routes:
 
     Attributes:
         app: the Klein application.
-        authenticator: asked for every route that is not public.
         forwarding: the handler of the routes that are forwarded.
     """
 
     app = _app
 
-    def __init__(self, authenticator: Authenticator, handlers: Handlers) -> None:
-        self.authenticator = authenticator
+    def __init__(self, handlers: Handlers) -> None:
         self.forwarding = handlers.forwarding
         self._handlers = handlers
 
@@ -233,6 +237,23 @@ class Routes:
     def metrics(self, request: Request) -> bytes:
         """Send the metrics."""
         return self._handlers.metrics.metrics(request)
+
+    # Administration.
+
+    @_route("GET", "/admin/maintenance", admin=True)
+    def maintenance(self, request: Request) -> bytes:
+        """Send the state of maintenance."""
+        return self._handlers.admin.show_maintenance(request)
+
+    @_route("POST", "/admin/maintenance", admin=True)
+    def switch_maintenance(self, request: Request) -> bytes:
+        """Switch maintenance on or off."""
+        return self._handlers.admin.switch_maintenance(request)
+
+    @_route("POST", "/admin/reload", admin=True)
+    def reload(self, request: Request) -> bytes:
+        """Reload the settings."""
+        return self._handlers.admin.reload_settings(request)
 
     # Probes.
 

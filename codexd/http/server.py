@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.dependencies import AnswerDependencies
+from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.registry import ActiveAnswers
-from codexd.http.auth import Authenticator
+from codexd.http.auth import Authenticator, ControlAuthenticator
 from codexd.http.cors_resource import CorsResource
 from codexd.http.dependencies import Dependencies
+from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
 from codexd.http.handlers.embeddings import EmbeddingsHandler
@@ -20,7 +22,7 @@ from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import Site
-from codexd.interfaces import IEmbedder, IForwarder, IModelBackend, IStore
+from codexd.interfaces import Backends, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.cors import CorsPolicy
@@ -29,76 +31,92 @@ from codexd.settings import Settings
 from codexd.tools.output_mode import OutputModes
 
 
-@frozen
 class HttpServer:
-    """What the service needs of the server.
+    """The HTTP server: its sites serve the same routes.
+
+    A reload of the settings replaces the routes of both sites in one step (`apply`); running requests keep theirs.
+
+    Args:
+        backends: what answers requests.
+        store: the open store; responses that the last stop of the daemon interrupted are marked in it.
+        settings: all of them; `http.api_keys` holds all keys.
+        request_log: where requests are logged.
+        clock: for timers and durations.
+        now: returns the Unix time in seconds.
+        admin: the handlers of the routes under /admin.
 
     Attributes:
-        site: to listen with.
+        site: to listen with for clients.
+        control_site: to listen with on the control socket, where everyone is an administrator.
         active: drained before the back ends stop; the store stops last.
     """
 
-    site: Site
-    active: ActiveAnswers
-
-    @classmethod
-    def build(
-        cls,
+    def __init__(
+        self,
         *,
-        backend: IModelBackend,
-        embedder: IEmbedder,
-        forwarder: IForwarder,
+        backends: Backends,
         store: IStore,
         settings: Settings,
         request_log: RequestLogger,
         clock: IReactorTime,
         now: Callable[[], float],
-    ) -> "HttpServer":
-        """Build the server.
+        admin: AdminHandlers,
+    ) -> None:
+        self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
+        codex, responses = settings.codex, settings.responses
+        self.active = ActiveAnswers(clock, codex.drain_seconds, responses.background_limit, request_log.metrics)
+        self._recovered = OneShotEvent()
+        dependencies = self._build_dependencies(settings, backends)
+        idle_seconds = settings.http.idle_seconds
+        self.site = Site(*_build_routes(dependencies, settings, admin), request_log, clock, idle_seconds)
+        authenticator = _build_control_authenticator(settings)
+        self.control_site = Site(self.site.resource, authenticator, request_log, clock, idle_seconds)
+        Deferred.fromCoroutine(dependencies.recover())
 
-        Args:
-            backend: answers turns.
-            embedder: creates embeddings.
-            forwarder: forwards requests to upstreams.
-            store: the open store; responses that the last stop of the daemon interrupted are marked in it.
-            settings: all of them; `http.api_keys` holds all keys.
-            request_log: where requests are logged.
-            clock: for timers and durations.
-            now: returns the Unix time in seconds.
-        """
-        active = ActiveAnswers(
-            clock,
-            settings.codex.drain_seconds,
-            settings.responses.background_limit,
-            request_log.metrics,
-        )
+    @property
+    def maintenance(self) -> MaintenanceSwitch:
+        """The switch of maintenance."""
+        return self._admin.maintenance
+
+    def apply(self, settings: Settings, backends: Backends) -> None:
+        """Serve all further requests with other settings and back ends."""
+        self.active.apply(settings.codex.drain_seconds, settings.responses.background_limit)
+        dependencies = self._build_dependencies(settings, backends)
+        self.site.resource, self.site.authenticator = _build_routes(dependencies, settings, self._admin)
+        self.control_site.resource = self.site.resource
+        self.control_site.authenticator = _build_control_authenticator(settings)
+        self.site.timeOut = self.control_site.timeOut = settings.http.idle_seconds
+
+    def _build_dependencies(self, settings: Settings, backends: Backends) -> Dependencies:
         http, tools = settings.http, settings.tools
-        dependencies = Dependencies(
+        return Dependencies(
             answers=AnswerDependencies(
-                backend=backend,
-                store=store,
-                active=active,
-                request_log=request_log,
-                clock=clock,
-                now=now,
+                backend=backends.backend,
+                store=self._store,
+                active=self.active,
+                request_log=self._request_log,
+                clock=self._clock,
+                now=self._now,
                 flow_limits=FlowLimits(http.max_buffer_bytes, http.pause_seconds, http.write_timeout_seconds),
                 keepalive_seconds=http.keepalive_seconds,
             ),
-            embedder=embedder,
-            forwarder=forwarder,
+            embedder=backends.embedder,
+            forwarder=backends.forwarder,
             http=http,
             responses=settings.responses,
+            maintenance=self._admin.maintenance,
             output_modes=OutputModes.from_settings(tools.output_mode, tools.key_output_modes),
+            recovered=self._recovered,
         )
-        Deferred.fromCoroutine(dependencies.recover())
-        return cls(_build_site(dependencies, settings), active)
 
 
-def _build_site(dependencies: Dependencies, settings: Settings) -> Site:
+def _build_routes(
+    dependencies: Dependencies, settings: Settings, admin: AdminHandlers
+) -> tuple[CorsResource, Authenticator]:
     http, answers = settings.http, dependencies.answers
     cors = CorsPolicy.from_origins(http.cors_origins)
     authenticator = Authenticator(
-        keys=KeyRing(http.api_keys),
+        keys=KeyRing(http.api_keys, settings.admin.api_keys),
         cors=cors,
         max_body_bytes=http.max_body_bytes,
         total_seconds=settings.turns.total_seconds,
@@ -111,7 +129,16 @@ def _build_site(dependencies: Dependencies, settings: Settings) -> Site:
         embeddings=EmbeddingsHandler(dependencies),
         forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),
-        probes=ProbeHandlers(answers.backend, answers.active),
+        probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance),
+        admin=admin,
     )
-    resource = CorsResource(Routes(authenticator, handlers).app.resource(), cors)
-    return Site(resource, authenticator, answers.request_log, answers.clock, http.idle_seconds)
+    return CorsResource(Routes(handlers).app.resource(), cors), authenticator
+
+
+def _build_control_authenticator(settings: Settings) -> ControlAuthenticator:
+    return ControlAuthenticator(
+        keys=KeyRing(),
+        cors=CorsPolicy.from_origins(()),
+        max_body_bytes=settings.http.max_body_bytes,
+        total_seconds=settings.turns.total_seconds,
+    )

@@ -141,6 +141,7 @@ _FAULTS: Final = {
             "No API key is configured, so only allowed origins may call this server (http.cors_origins).",
             403,
         ),
+        _invalid("not_an_admin", "insufficient_permissions", "This API key may not administer the server.", 403),
         # Limits.
         Fault(
             kind="rate_limited",
@@ -202,6 +203,13 @@ _FAULTS: Final = {
         _server("not_ready", 503, "The model is not ready yet.", retry_after_seconds=1.0),
         _server("overloaded", 503, "The model's provider is overloaded.", retry_after_seconds=5.0),
         _server("child_died", 503, "The model process exited during the request.", retry_after_seconds=1.0),
+        _server(
+            "maintenance",
+            503,
+            "The server is in maintenance. Try again later.",
+            retry_after_seconds=60.0,
+            should_retry=True,
+        ),
         _server("shutting_down", 503, "The server is shutting down.", retry_after_seconds=5.0),
         _server("no_first_event", 504, "The model did not start to answer in time."),
         _server("idle_timeout", 504, "The model sent nothing for too long."),

@@ -20,6 +20,7 @@ from twisted.logger import (
     formatTime,
 )
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from codexd.context import OK, RequestRecord
 from codexd.settings import Log
@@ -107,11 +108,31 @@ def text() -> ILogObserver:
     return build_observer(Log(), sys.stdout)
 
 
-def build_observer(settings: Log, stream: IO[str]) -> ILogObserver:
+@implementer(ILogObserver)
+class LeveledObserver:
+    """A log observer whose level can be changed while the daemon runs.
+
+    Args:
+        settings: the format and the first level.
+        stream: where the lines are written.
+    """
+
+    def __init__(self, settings: Log, stream: IO[str]) -> None:
+        self._level = LogLevelFilterPredicate(LogLevel.lookupByName(settings.level))
+        self._observer = FilteringLogObserver(FileLogObserver(stream, _FORMATS[settings.format]), [self._level])
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write an event, unless it is below the level (ILogObserver)."""
+        self._observer(event)
+
+    def set_level(self, name: str) -> None:
+        """Log from this level on: `debug`, `info`, `warn` or `error`."""
+        self._level.setLogLevelForNamespace("", LogLevel.lookupByName(name))
+
+
+def build_observer(settings: Log, stream: IO[str]) -> LeveledObserver:
     """Build an observer with the format and level of the settings."""
-    level = LogLevelFilterPredicate(LogLevel.lookupByName(settings.level))
-    observer = FileLogObserver(stream, _FORMATS[settings.format])
-    return FilteringLogObserver(observer, [level])
+    return LeveledObserver(settings, stream)
 
 
 def format_text(event: LogEvent) -> str:

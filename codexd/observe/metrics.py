@@ -51,6 +51,8 @@ COUNTERS: Final = {
     "tool_block_rejected": "Tool call blocks in a model's text that were invalid or too long.",
     "store_writes": "Changes committed to the store.",
     "store_failures": "Store calls that failed, for example on a full disk.",
+    "reloads": "Reloads of the settings.",
+    "reloads_failed": "Reloads that changed nothing because the new settings were wrong.",
     "responses_pruned": "Stored responses deleted because of age or number.",
 }
 """The counters: name to help text; exported as `codexd_<name>_total`."""
@@ -66,6 +68,7 @@ GAUGES: Final = {
     "children_up": "Codex processes that are ready.",
     "children_resident_bytes": "Resident memory of all Codex processes.",
     "responses_stored": "Stored responses.",
+    "maintenance": "Whether maintenance is on.",
 }
 """The gauges: name to help text; exported as `codexd_<name>`."""
 
@@ -193,6 +196,10 @@ class Metrics:
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
         """Register a function that returns whether an upstream is ready; called at every scrape."""
         self._labelled_gauges["upstream_up"].labels(name).set_function(up)
+
+    def forget_upstream(self, name: str) -> None:
+        """Remove the gauges of an upstream that is no longer configured."""
+        self._labelled_gauges["upstream_up"].remove(name)
 
     def _count_usage(self, record: RequestRecord) -> None:
         for kind, amount in record.tokens().items():

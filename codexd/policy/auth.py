@@ -29,13 +29,18 @@ class Principal:
 
     Attributes:
         id: the first 12 hex digits of the key's SHA-256: distinguishes keys without revealing them.
+        is_admin: may administer the daemon.
     """
 
     id: str
+    is_admin: bool = False
 
 
 ANONYMOUS = Principal("anonymous")
 """The principal of every request if no API keys are configured."""
+
+LOCAL_ADMIN = Principal("local-admin", is_admin=True)
+"""The principal of every request on the control socket."""
 
 
 def _not_empty(_: object, attribute: "Attribute[tuple[str, ...]]", keys: tuple[str, ...]) -> None:
@@ -45,26 +50,33 @@ def _not_empty(_: object, attribute: "Attribute[tuple[str, ...]]", keys: tuple[s
 
 @frozen
 class KeyRing:
-    """The configured API keys. Without any, every request is allowed.
+    """The configured API keys. Without any in `keys`, every request is allowed but for administration.
 
     Attributes:
-        keys: the keys.
+        keys: the keys of clients.
+        admin_keys: the keys of administrators, who may do everything.
 
     Raises:
         ValueError: if a key is empty, because an empty header would match it.
     """
 
     keys: tuple[str, ...] = field(default=(), repr=False, validator=_not_empty)
-    _digests: tuple[bytes, ...] = field(init=False, repr=False, eq=False)
+    admin_keys: tuple[str, ...] = field(default=(), repr=False, validator=_not_empty)
+    _digests: tuple[tuple[bytes, bool], ...] = field(init=False, repr=False, eq=False)
 
     @_digests.default
-    def _digest_all(self) -> tuple[bytes, ...]:
-        return tuple(sha256(key.strip().encode()).digest() for key in self.keys)
+    def _digest_all(self) -> tuple[tuple[bytes, bool], ...]:
+        return (*_digest(self.keys, False), *_digest(self.admin_keys, True))
 
     @property
     def is_open(self) -> bool:
-        """Whether no key is required. Presented keys are then ignored."""
+        """Whether no key is required. Presented keys that are no administrator's are then ignored."""
         return not self.keys
+
+    @property
+    def has_admin(self) -> bool:
+        """Whether any key may administer the daemon."""
+        return bool(self.admin_keys)
 
     def identify(self, credentials: Credentials) -> Principal | None:
         """Return the principal of these credentials, or None if no key matches.
@@ -72,15 +84,19 @@ class KeyRing:
         Every presented key is compared with every known one, as digests of equal length, so that the time
         needed reveals nothing about the keys.
         """
-        if self.is_open:
-            return ANONYMOUS
-        found = None
+        found = ANONYMOUS if self.is_open else None
+        if not self._digests:
+            return found
         for presented in _presented(credentials):
             digest = sha256(presented).digest()
-            for known in self._digests:
+            for known, is_admin in self._digests:
                 if hmac.compare_digest(digest, known):
-                    found = Principal(digest.hex()[:12])
+                    found = Principal(digest.hex()[:12], is_admin)
         return found
+
+
+def _digest(keys: tuple[str, ...], is_admin: bool) -> tuple[tuple[bytes, bool], ...]:
+    return tuple((sha256(key.strip().encode()).digest(), is_admin) for key in keys)
 
 
 def _presented(credentials: Credentials) -> tuple[bytes, ...]:

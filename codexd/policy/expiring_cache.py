@@ -8,11 +8,16 @@ T = TypeVar("T")
 
 
 class ExpiringCache(Generic[T]):
-    """Holds at most `limit` values, each for `seconds`. Evicted values are returned, oldest first."""
+    """Holds at most `limit` values, each for `seconds`. Evicted values are returned, oldest first.
+
+    Attributes:
+        limit: may be changed; applies to the next value.
+        seconds: may be changed; applies to the next value.
+    """
 
     def __init__(self, limit: int, seconds: float) -> None:
-        self._limit = limit
-        self._seconds = seconds
+        self.limit = limit
+        self.seconds = seconds
         self._entries: OrderedDict[Hashable, tuple[T, float]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -24,8 +29,8 @@ class ExpiringCache(Generic[T]):
     def put(self, key: Hashable, value: T, now: float) -> list[T]:
         """Add a value and return the evicted ones, including a previous value of the same key."""
         evicted = self._pop(key)
-        self._entries[key] = (value, now + self._seconds)
-        while len(self._entries) > self._limit:
+        self._entries[key] = (value, now + self.seconds)
+        while len(self._entries) > self.limit:
             evicted.append(self._entries.popitem(last=False)[1][0])
         return evicted
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from codexd.settings.administration import Admin, Maintenance
 from codexd.settings.codex import Codex, Turns
 from codexd.settings.http import Http
 from codexd.settings.images import Images
@@ -19,6 +20,7 @@ from codexd.settings.tools import Tools
 from codexd.settings.upstream import Upstream
 
 __all__ = [
+    "Admin",
     "Bytes",
     "Codex",
     "Count",
@@ -26,6 +28,7 @@ __all__ = [
     "Images",
     "Limit",
     "Log",
+    "Maintenance",
     "ModelAlias",
     "Models",
     "Range",
@@ -69,3 +72,5 @@ class Settings:
     models: Models = Models()
     upstream: tuple[Upstream, ...] = ()
     log: Log = Log()
+    admin: Admin = Admin()
+    maintenance: Maintenance = Maintenance()

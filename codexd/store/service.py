@@ -99,6 +99,10 @@ class Store(StoreCalls, Service):
             self._lock.release()
         self._queue = self._lock = None
 
+    def apply(self, settings: Responses) -> None:
+        """Use other limits of age, number and size of a history from now on; the file stays the same."""
+        self._settings = settings
+
     # IStore.
 
     def load_unfinished(self) -> "Deferred[tuple[StoredResponse, ...]]":

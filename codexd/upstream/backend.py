@@ -109,7 +109,6 @@ class UpstreamBackend:
         self._forwardings: set[Forwarding] = set()
         self._listing_failed = False
         self._list_due = 0.0
-        metrics.watch_upstream(self.name, self.ready)
 
     @property
     def running(self) -> int:
@@ -275,6 +274,10 @@ class UpstreamBackend:
             turn.cancel()
         for forwarding in tuple(self._forwardings):
             forwarding.cancel()
+        await self._client.close()
+
+    async def close_unused(self) -> None:
+        """Close the connections without a request; running responses go on."""
         await self._client.close()
 
     # turn.UpstreamContext

@@ -1,11 +1,14 @@
 """The service of all upstreams: builds them, refreshes their model lists, closes their connections."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from attrs import field, frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from codexd.configuration.sources import ConfigurationError
 from codexd.observe.metrics import Metrics
@@ -13,6 +16,57 @@ from codexd.settings import Upstream
 from codexd.upstream.api_key import load_api_key
 from codexd.upstream.backend import LIST_RETRY_SECONDS, UpstreamBackend
 from codexd.upstream.client import UpstreamClient
+
+_LOG: Final = Logger()
+
+
+class _Refresher(TimerService):
+    """Refreshes the model list of one upstream, and can be stopped while it waits for the list."""
+
+    def __init__(self, backend: UpstreamBackend, refresh_seconds: float, reactor: Any) -> None:
+        super().__init__(min(refresh_seconds, LIST_RETRY_SECONDS), self._refresh)
+        self.clock = reactor
+        self._backend = backend
+        self._refreshing: Deferred[None] | None = None
+
+    def stopService(self) -> "Deferred[None]":
+        """Stop refreshing."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        return maybeDeferred(super().stopService)
+
+    def _refresh(self) -> "Deferred[None] | None":
+        if not self._backend.list_due:
+            return None
+        self._refreshing = Deferred.fromCoroutine(self._backend.refresh())
+        self._refreshing.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        return self._refreshing
+
+
+@frozen
+class UpstreamSecrets:
+    """What the files and the environment add to the settings of an upstream.
+
+    Attributes:
+        key: its API key.
+        ca_certificates: PEM data of the authorities of its certificate.
+    """
+
+    key: str | None = field(default=None, repr=False)
+    ca_certificates: bytes | None = None
+
+
+@frozen
+class PreparedUpstreams:
+    """Upstreams that are built, but not in use yet (`Upstreams.prepare`).
+
+    Attributes:
+        settings: the settings of each upstream.
+        backends: their back ends: that in use where the settings are the same, else a new one.
+    """
+
+    settings: tuple[Upstream, ...]
+    backends: tuple[UpstreamBackend, ...]
 
 
 class Upstreams(MultiService):
@@ -45,46 +99,84 @@ class Upstreams(MultiService):
         metrics: Metrics,
     ) -> None:
         super().__init__()
-        self._refreshing: set[Deferred[None]] = set()
-        self.backends = tuple(
-            UpstreamBackend(one, _build_client(one, environ, read, reactor), reactor, metrics, chance, now)
-            for one in settings
-        )
-        for backend, one in zip(self.backends, settings, strict=True):
-            timer = TimerService(min(one.refresh_seconds, LIST_RETRY_SECONDS), self._refresh, backend)
-            timer.clock = reactor
-            timer.setServiceParent(self)
+        self._environ, self._read, self._reactor = environ, read, reactor
+        self._chance, self._now, self._metrics = chance, now, metrics
+        self._clients: dict[UpstreamBackend, tuple[Upstream, UpstreamSecrets]] = {}
+        self._refreshers: dict[UpstreamBackend, _Refresher] = {}
+        self.backends: tuple[UpstreamBackend, ...] = ()
+        self.apply(self.prepare(settings))
+
+    def prepare(self, settings: tuple[Upstream, ...]) -> PreparedUpstreams:
+        """Build the upstreams of other settings, without using them.
+
+        Raises:
+            ConfigurationError: if the key or the CA certificates of an upstream cannot be read.
+        """
+        return PreparedUpstreams(settings, tuple(map(self._find_or_build, settings)))
+
+    def apply(self, prepared: PreparedUpstreams) -> None:
+        """Use prepared upstreams. Requests that run at an upstream that is no longer used go on."""
+        unused = [backend for backend in self.backends if backend not in prepared.backends]
+        added = [backend for backend in prepared.backends if backend not in self._refreshers]
+        self.backends = prepared.backends
+        for backend in unused:
+            self._remove(backend)
+        for backend, one in zip(prepared.backends, prepared.settings, strict=True):
+            if backend in added:
+                self._metrics.watch_upstream(backend.name, backend.ready)
+                self._refreshers[backend] = refresher = _Refresher(backend, one.refresh_seconds, self._reactor)
+                refresher.setServiceParent(self)
 
     def stopService(self) -> "Deferred[None]":
         """Stop refreshing the model lists, cancel the running responses, close the connections."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        for refreshing in tuple(self._refreshing):
-            refreshing.cancel()
         await maybeDeferred(super().stopService)
         for backend in self.backends:
             await backend.close()
 
-    def _refresh(self, backend: UpstreamBackend) -> "Deferred[None] | None":
-        if not backend.list_due:
-            return None
-        refreshing = Deferred.fromCoroutine(backend.refresh())
-        self._refreshing.add(refreshing)
-        refreshing.addErrback(lambda failure: failure.trap(CancelledError) and None)
-        return refreshing.addBoth(lambda _: self._refreshing.discard(refreshing))
+    def _find_or_build(self, settings: Upstream) -> UpstreamBackend:
+        """Return the back end in use with these settings and the same key, else a new one."""
+        secrets = _load_secrets(settings, self._environ, self._read)
+        for backend in self.backends:
+            if self._clients[backend] == (settings, secrets):
+                return backend
+        client = _build_client(settings, secrets, self._reactor)
+        backend = UpstreamBackend(settings, client, self._reactor, self._metrics, self._chance, self._now)
+        self._clients[backend] = settings, secrets
+        return backend
+
+    def _remove(self, backend: UpstreamBackend) -> None:
+        self._clients.pop(backend, None)
+        refresher = self._refreshers.pop(backend)
+        maybeDeferred(refresher.disownServiceParent).addErrback(_log_unexpected)
+        if backend.name not in {one.name for one in self.backends}:
+            self._metrics.forget_upstream(backend.name)
+        Deferred.fromCoroutine(backend.close_unused()).addErrback(_log_unexpected)
 
 
-def _build_client(
-    settings: Upstream, environ: Mapping[str, str], read: Callable[[str], str], reactor: Any
-) -> UpstreamClient:
+def _log_unexpected(failure: Failure) -> None:
+    _LOG.failure("Internal error in the service of the upstreams", failure)
+
+
+def _load_secrets(settings: Upstream, environ: Mapping[str, str], read: Callable[[str], str]) -> UpstreamSecrets:
     key = load_api_key(settings, environ, read)
-    ca_certificates = None
+    if settings.ca_file is None:
+        return UpstreamSecrets(key)
     try:
-        if settings.ca_file is not None:
-            ca_certificates = read(settings.ca_file).encode()
-        return UpstreamClient.from_settings(settings, key, ca_certificates, reactor)
+        return UpstreamSecrets(key, read(settings.ca_file).encode())
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        path = settings.ca_file
-        raise ConfigurationError(f"upstream {settings.name!r}: ca_file {path} cannot be used: {reason}") from None
+        raise _unusable_ca_file(settings, error) from None
+
+
+def _build_client(settings: Upstream, secrets: UpstreamSecrets, reactor: Any) -> UpstreamClient:
+    try:
+        return UpstreamClient.from_settings(settings, secrets.key, secrets.ca_certificates, reactor)
+    except (OSError, ValueError) as error:
+        raise _unusable_ca_file(settings, error) from None
+
+
+def _unusable_ca_file(settings: Upstream, error: Exception) -> ConfigurationError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return ConfigurationError(f"upstream {settings.name!r}: ca_file {settings.ca_file} cannot be used: {reason}")

@@ -4,11 +4,12 @@ from werkzeug.routing import Rule
 from codexd.fronts.forwarding import ENDPOINTS
 from codexd.fronts.unknown_url import unknown_url
 from codexd.http.routes import Routes
-from codexd.settings import Http
+from codexd.settings import Admin, Http
 from tests.support.fake_backend import text_answer
 from tests.support.http_cases import CHAT, RESPONSES
 from tests.support.in_memory_server import InMemoryServer
 
+ADMIN = {"/admin/maintenance", "/admin/reload"}
 PUBLIC = {"/v1", "/livez", "/readyz", "/healthz", "/health"}
 UNKNOWN = "Unknown request URL. This is codexd, which serves OpenAI's API"
 WITHOUT_KEY = {"OPTIONS"}  # preflights, which CORS forbids to carry one
@@ -39,7 +40,7 @@ class RouteAuthenticationTests(SynchronousTestCase):
         server = InMemoryServer(Http(api_keys=("secret",)))
         checked, calls = 0, list(server.store.calls)
         for template, path, method in endpoints():
-            if template in PUBLIC or method in WITHOUT_KEY:
+            if template in PUBLIC | ADMIN or method in WITHOUT_KEY:
                 continue
             for headers in ({}, {"authorization": "Bearer wrong"}):
                 response = server.request(method, path, {} if method == "POST" else None, **headers)
@@ -53,7 +54,25 @@ class RouteAuthenticationTests(SynchronousTestCase):
     def test_the_public_routes_are_the_probes_only(self) -> None:
         server = InMemoryServer(Http(api_keys=("secret",)))
         public = {template for template, path, method in endpoints() if server.request(method, path).status != 401}
-        self.assertEqual(public, PUBLIC)
+        self.assertEqual(public, PUBLIC | ADMIN)
+        for template, path, method in endpoints():
+            if template in ADMIN and method not in WITHOUT_KEY:
+                self.assertEqual(server.request(method, path, {} if method == "POST" else None).status, 404, path)
+
+    def test_the_routes_for_administrators_need_the_key_of_one(self) -> None:
+        checked = 0
+        for http in (Http(), Http(api_keys=("secret",))):
+            server = InMemoryServer(http, admin=Admin(api_keys=("root",)))
+            for template, path, method in endpoints():
+                if template in ADMIN and method not in WITHOUT_KEY:
+                    body = {} if method == "POST" else None
+                    for key, status in (("wrong", 401), ("", 401), ("secret", 403 if http.api_keys else 401)):
+                        response = server.request(method, path, body, x_api_key=key)
+                        self.assertEqual(response.status, status, (method, path, key))
+                    self.assertNotIn(server.request(method, path, body, x_api_key="root").status, (401, 403, 404))
+                    checked += 1
+            self.assertEqual(server.request("GET", "/v1/models", x_api_key="root").status, 200)
+        self.assertGreater(checked, 5)
 
     def test_with_a_key_every_route_passes_authentication(self) -> None:
         server = InMemoryServer(Http(api_keys=("secret",)))

@@ -122,6 +122,7 @@ class UpstreamHarness:
         self.backend = UpstreamBackend(
             settings, self.client, self.clock, self.metrics, lambda: 0.0, lambda: 1445412480.0
         )
+        self.metrics.watch_upstream(self.backend.name, self.backend.ready)
         verifyObject(IModelBackend, self.backend)
 
     def begin(self, turn: Turn = TURN, context: RequestContext | None = None) -> tuple[RecordingSink, ITurnHandle]:

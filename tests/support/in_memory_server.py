@@ -11,14 +11,17 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from zope.interface import implementer
 
+from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.context import RequestRecord
+from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.server import HttpServer
 from codexd.http.site import Site
-from codexd.interfaces import IModelBackend, IStore
+from codexd.interfaces import Backends, IModelBackend, IStore
 from codexd.observe.log import AccessLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
-from codexd.settings import Codex, Http, Responses, Settings
+from codexd.policy.reload import ReloadReport
+from codexd.settings import Admin, Codex, Http, Responses, Settings
 from codexd.wire import json
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_store import FakeStore
@@ -40,22 +43,24 @@ def build_front(
     log: AccessLog,
     reactor: Any,
     now: Callable[[], float],
+    reload: Callable[[], ReloadReport] = ReloadReport,
 ) -> HttpServer:
     """Build the HTTP front as the service does.
 
     Args:
         backend: answers turns.
         other: creates embeddings and forwards requests.
+        reload: reloads the settings.
     """
-    return HttpServer.build(
-        backend=backend,
-        embedder=other,
-        forwarder=other,
+    maintenance = MaintenanceSwitch(settings.maintenance, None, metrics)
+    return HttpServer(
+        backends=Backends(backend=backend, embedder=other, forwarder=other),
         store=store,
         settings=settings,
         request_log=RequestLogger(metrics, log),
         clock=reactor,
         now=now,
+        admin=AdminHandlers(maintenance=maintenance, reload=reload),
     )
 
 
@@ -306,6 +311,7 @@ class InMemoryServer:
         responses: settings of stored responses.
         store: used instead of a new fake one.
         wrap_backend: builds the back end that the front uses from the fake one.
+        admin: settings of administration.
     """
 
     def __init__(
@@ -315,6 +321,7 @@ class InMemoryServer:
         responses: Responses = Responses(),  # noqa: B008
         store: FakeStore | None = None,
         wrap_backend: Callable[[FakeBackend], IModelBackend] = lambda backend: backend,
+        admin: Admin = Admin(),  # noqa: B008
     ) -> None:
         self.clock = MemoryReactorClock()
         self.clock.advance(NOW)
@@ -326,13 +333,15 @@ class InMemoryServer:
             wrap_backend(self.backend),
             self.backend,
             self.store,
-            Settings(http=http, codex=Codex(drain_seconds=drain_seconds), responses=responses),
+            Settings(http=http, codex=Codex(drain_seconds=drain_seconds), responses=responses, admin=admin),
             self.metrics,
             self.log,
             self.clock,
             self.clock.seconds,
+            lambda: self.reload_report,
         )
-        self.site, self.active = front.site, front.active
+        self.reload_report = ReloadReport()
+        self.front, self.site, self.active = front, front.site, front.active
         self.site.doStart()
 
     def connect(self) -> Connection:

@@ -15,7 +15,7 @@ from codexd.http.json_writer import JsonWriter
 from codexd.http.request import Request
 from codexd.http.response_headers import set_response_headers
 from codexd.http.sse_writer import SseWriter
-from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.fault import FaultError
 from codexd.neutral.stored import LoadedHistory
 
 _MODEL_CHARACTERS: Final = 64  # of a model's name that are logged
@@ -35,8 +35,7 @@ class CreateHandlers:
         """
         request.record.dialect = request.dialect.name
         options = self.dependencies.options(request)
-        if self.dependencies.answers.active.draining:
-            raise FaultError(fault("shutting_down"))
+        self.dependencies.check_accepting()
         pending = request.dialect.decode(read_body(request, self.dependencies.http.max_body_bytes), options)
         if pending.history_query.is_empty:
             return self._start(request, pending.complete(LoadedHistory()))

@@ -29,6 +29,7 @@ class EmbeddingsHandler:
             FaultError: for whatever is wrong with the request.
         """
         request.record.dialect = "embeddings"
+        self.dependencies.check_accepting()
         decoded = embeddings.decode(read_body(request, self.dependencies.http.max_body_bytes))
         request.record.model = printable_model_name(decoded.model)
         answers = self.dependencies.answers

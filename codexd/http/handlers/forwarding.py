@@ -11,7 +11,6 @@ from codexd.http.dependencies import Dependencies
 from codexd.http.forwarded_response import ForwardedResponse
 from codexd.http.handlers.create import printable_model_name
 from codexd.http.request import Request
-from codexd.neutral.fault import FaultError, fault
 
 _MAX_ACCEPT_BYTES: Final = 256
 
@@ -33,8 +32,7 @@ class ForwardingHandler:
         """
         request.record.dialect = forwarding.ENDPOINTS[path]
         answers = self.dependencies.answers
-        if answers.active.draining:
-            raise FaultError(fault("shutting_down"))
+        self.dependencies.check_accepting()
         body = read_body(request, self.dependencies.http.max_body_bytes, (forwarding.FORM,))
         accept = request.getHeader(b"accept")
         if accept is not None and len(accept) > _MAX_ACCEPT_BYTES:

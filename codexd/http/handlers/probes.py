@@ -5,11 +5,13 @@ from typing import Final
 from attrs import frozen
 
 from codexd import __version__
+from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.registry import ActiveAnswers
 from codexd.http.request import Request
 from codexd.interfaces import IModelBackend
 from codexd.wire import json
 
+_OK: Final = "ok"
 _INDEX: Final[json.Json] = {
     "name": "codexd",
     "version": __version__,
@@ -25,10 +27,12 @@ class ProbeHandlers:
     Attributes:
         backend: ready or not.
         active: draining when the daemon stops.
+        maintenance: refuses requests for work.
     """
 
     backend: IModelBackend
     active: ActiveAnswers
+    maintenance: MaintenanceSwitch
 
     def index(self, request: Request) -> bytes:
         """Answer `/` and `/v1`: what this server is. No models: clients without a key must not learn them."""
@@ -40,17 +44,24 @@ class ProbeHandlers:
 
     def ready(self, request: Request) -> bytes:
         """Answer `/readyz` and `/health`: 200 when a request would be served now, else 503."""
-        ready = self._is_ready()
-        return _send(request, 200 if ready else 503, {"status": "ok" if ready else "unavailable"})
+        status = self._status()
+        return _send(request, _code(status), {"status": status})
 
     def health(self, request: Request) -> bytes:
         """Answer `/healthz`: both in one body, with the status of readiness."""
-        ready = self._is_ready()
-        body = {"status": "ok" if ready else "unavailable", "live": True, "ready": ready}
-        return _send(request, 200 if ready else 503, body)
+        status = self._status()
+        return _send(request, _code(status), {"status": status, "live": True, "ready": status == _OK})
 
-    def _is_ready(self) -> bool:
-        return not self.active.draining and bool(self.backend.ready())
+    def _status(self) -> str:
+        if self.active.draining:
+            return "unavailable"
+        if self.maintenance.state.enabled:
+            return "maintenance"
+        return _OK if self.backend.ready() else "unavailable"
+
+
+def _code(status: str) -> int:
+    return 200 if status == _OK else 503
 
 
 def _send(request: Request, status: int, body: json.Json) -> bytes:

@@ -1,0 +1,97 @@
+"""The client of a running daemon's /admin routes, for the `codexd` command: over its control socket, or by URL."""
+
+import socket
+from collections.abc import Collection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from codexd.wire import json
+
+TIMEOUT_SECONDS: Final = 60.0
+
+
+class AdminError(Exception):
+    """The daemon cannot be reached, or refused; the message is shown to the user."""
+
+
+@frozen
+class AdminClient:
+    """Sends requests to one daemon.
+
+    Attributes:
+        path: its control socket; unused with a URL.
+        url: its address, such as `http://127.0.0.1:11435`.
+        key: an API key of an administrator, which a URL requires.
+    """
+
+    path: Path | None = None
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+    def call(self, method: str, path: str, body: json.Json | None = None, accept: Collection[int] = ()) -> Any:
+        """Send a request and return the decoded body of its response.
+
+        Args:
+            method: the HTTP method.
+            path: below `/admin/`.
+            body: sent as JSON if it is not None.
+            accept: statuses of errors whose body is returned, too.
+
+        Raises:
+            AdminError: with the reason.
+        """
+        data = None if body is None else json.encode(body)
+        headers = {"content-type": "application/json"} if data else {}
+        if self.url and self.key:
+            headers["authorization"] = f"Bearer {self.key}"
+        connection = self._connect()
+        try:
+            connection.request(method, f"/admin/{path}", data, headers)
+            response = connection.getresponse()
+            return _read(response, accept)
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise AdminError(
+                f"no codexd answers at {self.url or self.path}: {reason}. Use the same --config and user as the"
+                " daemon, or --url with the key of an administrator in CODEXD_ADMIN_KEY"
+            ) from error
+        finally:
+            connection.close()
+
+    def _connect(self) -> HTTPConnection:
+        if self.url is None:
+            if self.path is None:
+                raise AdminError("the daemon has no control socket (admin.socket is empty); use --url")
+            return _UnixConnection(self.path)
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise AdminError(f"{self.url!r} is not an http:// or https:// address")
+        make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return make(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT_SECONDS)
+        self.sock.connect(str(self._path))
+
+
+def _read(response: HTTPResponse, accept: Collection[int]) -> Any:
+    data = response.read()
+    try:
+        body = json.decode(data)
+    except ValueError:
+        body = None
+    if response.status < 300:
+        return body
+    message = body["error"]["message"] if isinstance(body, dict) and "error" in body else response.reason
+    raise AdminError(f"{message} (status {response.status})")

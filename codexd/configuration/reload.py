@@ -1,0 +1,87 @@
+"""Plans a reload: compares the settings in effect with newly loaded ones."""
+
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from codexd.configuration.registry import list_settings
+from codexd.settings import ModelAlias, Settings
+
+RESTART: Final = (
+    "http.listen",
+    "codex.binary",
+    "codex.home",
+    "codex.model",
+    "codex.workers",
+    "codex.pass_environment",
+    "codex.config",
+    "codex.log_stderr",
+    "codex.handshake_seconds",
+    "codex.grace_seconds",
+    "codex.backoff_initial_seconds",
+    "codex.backoff_max_seconds",
+    "codex.backoff_reset_seconds",
+    "codex.restart_limit",
+    "codex.restart_window_seconds",
+    "models.refresh_seconds",
+    "responses.database",
+    "responses.database_bytes",
+    "responses.sync",
+    "responses.prune_interval_seconds",
+    "log.format",
+    "admin.socket",
+)
+"""The settings that take effect only after a restart; a reload applies all others."""
+
+_AGENTS: Final = 'models.alias (profile = "agent")'
+
+
+@frozen(kw_only=True)
+class ReloadPlan:
+    """What a reload changes.
+
+    Attributes:
+        settings: the settings to apply: the new ones, but for those that need a restart.
+        applied: the names of the settings that change.
+        restart: the names of the settings that differ and need a restart.
+    """
+
+    settings: Settings
+    applied: tuple[str, ...]
+    restart: tuple[str, ...]
+
+
+def plan_reload(current: Settings, loaded: Settings) -> ReloadPlan:
+    """Compare the settings in effect with newly loaded ones.
+
+    Aliases with the agent profile run in Codex processes of their own, which exist only if there was such an alias at
+    the start: without, they are not added.
+    """
+    changed = [setting.key for setting in list_settings() if _read(current, setting.key) != _read(loaded, setting.key)]
+    restart = [key for key in changed if key in RESTART]
+    settings = loaded
+    for key in restart:
+        settings = _replace(settings, key, _read(current, key))
+    if not any(map(_is_agent, current.models.alias)) and any(map(_is_agent, loaded.models.alias)):
+        restart.append(_AGENTS)
+        others = tuple(alias for alias in loaded.models.alias if not _is_agent(alias))
+        settings = _replace(settings, "models.alias", others)
+    applied = tuple(key for key in changed if _read(settings, key) != _read(current, key))
+    return ReloadPlan(settings=settings, applied=applied, restart=tuple(restart))
+
+
+def _is_agent(alias: ModelAlias) -> bool:
+    return alias.profile == "agent"
+
+
+def _read(settings: Settings, key: str) -> Any:
+    value: Any = settings
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _replace(settings: Settings, key: str, value: object) -> Settings:
+    table, dot, name = key.rpartition(".")
+    changes: dict[str, Any] = {table: evolve(getattr(settings, table), **{name: value})} if dot else {name: value}
+    return evolve(settings, **changes)

@@ -1,0 +1,54 @@
+"""Handlers of the routes under /admin, for administrators only."""
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from codexd.administration.maintenance import MaintenanceSwitch
+from codexd.fronts import administration
+from codexd.http.body import read_body
+from codexd.http.request import Request
+from codexd.neutral.fault import FaultError, fault
+from codexd.policy.reload import ReloadReport
+
+_MAX_BODY_BYTES = 2**16
+
+
+@frozen(kw_only=True)
+class AdminHandlers:
+    """Administer the daemon.
+
+    Attributes:
+        maintenance: the switch of maintenance.
+        reload: reads the settings again and applies them.
+    """
+
+    maintenance: MaintenanceSwitch
+    reload: Callable[[], ReloadReport]
+
+    _log = Logger()
+
+    def show_maintenance(self, request: Request) -> bytes:
+        """Send the state of maintenance."""
+        return request.send(200, administration.render_maintenance(self.maintenance.state, self.maintenance.kept))
+
+    def switch_maintenance(self, request: Request) -> bytes:
+        """Switch maintenance on or off.
+
+        Raises:
+            FaultError: for a wrong field; `store_failed` if the state cannot be kept.
+        """
+        body = read_body(request, _MAX_BODY_BYTES)
+        wanted = administration.decode_maintenance(body, self.maintenance.state)
+        try:
+            self.maintenance.switch(wanted.state, wanted.keep)
+        except OSError as error:
+            self._log.error("The state of maintenance cannot be kept: {error}", error=str(error))
+            raise FaultError(fault("store_failed", "The state of maintenance could not be stored.")) from None
+        return self.show_maintenance(request)
+
+    def reload_settings(self, request: Request) -> bytes:
+        """Reload the settings; 409 if the new ones are wrong, with the reasons."""
+        report = self.reload()
+        return request.send(409 if report.problems else 200, administration.render_reload(report))

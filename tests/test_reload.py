@@ -1,0 +1,138 @@
+"""Reloading the settings of a daemon, with in-memory network and processes."""
+
+from typing import Any
+
+from attrs import evolve
+
+from codexd.configuration import ConfigurationError, LoadedSettings
+from codexd.service import Daemon
+from codexd.settings import Codex, Http, Maintenance, ModelAlias, Models, Responses, Settings, Turns, Upstream
+from tests.support.in_memory_server import Response, chat
+from tests.support.inline_executor import InlineExecutor
+from tests.support.metric_samples import metric
+from tests.test_service import DaemonTestCase
+
+UPSTREAM = Upstream(name="up", base_url="http://127.0.0.1:1/v1", models=("small",))
+
+
+class ReloadTests(DaemonTestCase):
+    def make(self, **codex: Any) -> Daemon:
+        self.settings = Settings(http=self.http, codex=Codex(binary="/bin/sh", **codex))
+        self.problem: ConfigurationError | None = None
+        environ = {"HOME": str(self.home), "PATH": "/usr/bin:/bin"}
+        return Daemon(self.settings, environ, self.reactor, connect=InlineExecutor, load=self.load)
+
+    def load(self) -> LoadedSettings:
+        if self.problem is not None:
+            raise self.problem
+        return LoadedSettings(self.settings)
+
+    def reload(self, **tables: Any) -> Any:
+        self.settings = evolve(self.settings, **tables)
+        report = self.daemon.reload()
+        self.reactor.advance(0)
+        return report
+
+    def models(self, **headers: str) -> Response:
+        connection = self.connect()
+        connection.request("GET", "/v1/models", **headers)
+        return connection.response
+
+    def counted(self, name: str) -> float:
+        return metric(self.daemon._metrics, name)
+
+    def test_keys_and_origins_are_those_of_the_new_settings(self) -> None:
+        self.start()
+        self.assertEqual(self.models().status, 200)
+        report = self.reload(http=Http(api_keys=("secret",), cors_origins=("https://here.example",)))
+        self.assertEqual((report.applied, report.restart), (("http.api_keys", "http.cors_origins"), ()))
+        self.assertEqual(self.models().status, 401)
+        allowed = self.models(x_api_key="secret", origin="https://here.example")
+        self.assertEqual(allowed.headers["access-control-allow-origin"], "https://here.example")
+        self.reload(http=Http())
+        self.assertEqual(self.models().status, 200)
+
+    def test_a_running_response_goes_on_and_keeps_its_settings(self) -> None:
+        self.start()
+        self.reactor.child.server.stepwise = True
+        connection = self.connect()
+        messages = [{"role": "user", "content": "say: one two"}]
+        connection.request("POST", "/v1/chat/completions", chat(model="scripted", messages=messages, stream=True))
+        self.reactor.advance(0)
+        self.reload(http=Http(api_keys=("secret",)), upstream=(UPSTREAM,))
+        self.reactor.child.catch_up()
+        self.assertEqual(connection.response.events[-1], "[DONE]")
+
+    def test_aliases_are_added_and_removed(self) -> None:
+        self.start()
+        self.reload(models=Models(alias=(ModelAlias(name="mine", model="scripted"),)))
+        self.assertIn("mine", [one["id"] for one in self.models().json["data"]])
+        body = chat(model="mine", messages=[{"role": "user", "content": "say: hello"}])
+        self.assertEqual(self.ask("POST", "/v1/chat/completions", body).json["model"], "mine")
+        self.reload(models=Models())
+        self.assertEqual(self.ask("POST", "/v1/chat/completions", body).status, 404)
+
+    def test_limits_are_those_of_the_new_settings(self) -> None:
+        self.start()
+        self.reload(http=Http(max_body_bytes=10), turns=Turns(idle_seconds=3), codex=Codex(binary="/bin/sh"))
+        self.assertEqual(self.ask("POST", "/v1/chat/completions", chat(model="scripted")).status, 413)
+        self.reload(http=Http())
+        connection = self.connect()
+        connection.request(
+            "POST", "/v1/chat/completions", chat(messages=[{"role": "user", "content": "stall:"}], model="scripted")
+        )
+        self.reactor.pump([1.0] * 5)
+        self.assertEqual(connection.response.status, 504)
+
+    def test_upstreams_are_added_kept_and_removed(self) -> None:
+        self.start()
+        assert self.daemon._backends is not None
+        self.reload(upstream=(UPSTREAM,))
+        self.assertIn("small", [one["id"] for one in self.models().json["data"]])
+        (first,) = self.daemon._backends.upstreams.backends
+        other = evolve(UPSTREAM, name="other", models=("large",))
+        self.reload(upstream=(UPSTREAM, other))
+        # What did not change keeps its circuit breaker, connections and model list.
+        self.assertIs(self.daemon._backends.upstreams.backends[0], first)
+        self.reload(upstream=(evolve(UPSTREAM, models=("tiny",)), other))
+        self.assertIsNot(self.daemon._backends.upstreams.backends[0], first)
+        names = [one["id"] for one in self.models().json["data"]]
+        self.assertEqual([name in names for name in ("small", "tiny", "large")], [False, True, True])
+        self.assertIn(b'codexd_upstream_up{upstream="other"}', self.daemon._metrics.render())
+        self.reload(upstream=())
+        self.assertNotIn(b"codexd_upstream_up{", self.daemon._metrics.render())
+        self.assertEqual([one["id"] for one in self.models().json["data"]], ["scripted"])
+
+    def test_wrong_settings_change_nothing(self) -> None:
+        self.start()
+        self.problem = ConfigurationError("http.listen: must not be empty", "codex.workers: must be at least 1")
+        report = self.daemon.reload()
+        self.assertEqual(report.problems, self.problem.problems)
+        self.problem = None
+        # The upstream's key is missing, which is found only when it is built: nothing else of the file is applied.
+        keyless = evolve(UPSTREAM, key_env="NOT_SET")
+        report = self.reload(upstream=(UPSTREAM, keyless), http=Http(api_keys=("secret",)))
+        self.assertIn("the variable NOT_SET contains no API key", report.problems[0])
+        self.assertEqual(self.models().status, 200)
+        self.assertEqual((self.counted("codexd_reloads_total"), self.counted("codexd_reloads_failed_total")), (0, 2))
+
+    def test_what_needs_a_restart_is_named_and_not_applied(self) -> None:
+        self.start()
+        report = self.reload(
+            http=Http(listen=("tcp:1:interface=127.0.0.1",), api_keys=("secret",)), responses=Responses(sync=True)
+        )
+        self.assertEqual(report.restart, ("http.listen", "responses.sync"))
+        self.assertEqual(report.applied, ("http.api_keys",))
+        self.assertEqual(self.models().status, 401)
+        # It is named again by the next reload.
+        self.assertEqual(self.reload().restart, ("http.listen", "responses.sync"))
+
+    def test_maintenance_follows_its_settings_when_they_change(self) -> None:
+        self.start()
+        self.reload(maintenance=Maintenance(enabled=True))
+        self.assertEqual(self.ask("POST", "/v1/chat/completions", chat(model="scripted")).status, 503)
+        self.reload(maintenance=Maintenance())
+        self.assertEqual(self.ask("GET", "/readyz").status, 200)
+
+    def test_before_the_start_nothing_is_reloaded(self) -> None:
+        self.assertEqual(self.daemon.reload().problems, ("the daemon does not run",))
