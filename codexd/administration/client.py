@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Collection
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, Final
@@ -91,7 +92,7 @@ def _read(response: HTTPResponse, accept: Collection[int]) -> Any:
         body = json.decode(data)
     except ValueError:
         body = None
-    if response.status < 300:
+    if response.status < HTTPStatus.MULTIPLE_CHOICES or (body is not None and response.status in accept):
         return body
     message = body["error"]["message"] if isinstance(body, dict) and "error" in body else response.reason
     raise AdminError(f"{message} (status {response.status})")

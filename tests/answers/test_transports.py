@@ -8,6 +8,7 @@ from klein import Klein
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.answer import Answer
 from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.replay import Replay
@@ -37,8 +38,9 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import Turn
+from codexd.observe.metrics import Metrics
 from codexd.policy.flow import FlowLimits
-from codexd.settings import Http, Responses
+from codexd.settings import Http, Maintenance, Responses
 from codexd.tools.output_mode import OutputModes
 from codexd.wire import json
 from tests.support.fake_backend import BEGINNING, MODEL_FAILED, REST, FakeTurn, text_answer
@@ -427,6 +429,7 @@ class HttpTests(TransportTestCase):
             forwarder=server.backend,
             http=Http(),
             responses=Responses(),
+            maintenance=MaintenanceSwitch(Maintenance(), None, Metrics()),
             output_modes=OutputModes(),
         )
         routes = MessagesRoutes(server.site.authenticator, CreateHandlers(dependencies))
