@@ -11,7 +11,7 @@ QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support,\
 	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick trial check format bench parity clients docs drawings reference clean
+.PHONY: help run test quick trial check format bench parity clients soak docs drawings reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,6 +53,9 @@ parity: .venv/dev  ## Compare the golden transcripts of fixtures/ with the curre
 
 clients: .venv/dev  ## Install real client programs under build/clients, run them against codexd, print the results.
 	$(BIN)/python -m tests.clients $(ARGS)
+
+soak: .venv/dev  ## Mixed load and faults for ten minutes; ARGS="--seconds 3600 --clients 8", --help lists the others.
+	$(BIN)/python -m tests.soak $(ARGS)
 
 docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 	$(BIN)/python -m pydoctor

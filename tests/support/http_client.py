@@ -61,9 +61,9 @@ def open_unread_request(port: int, path: str, body: bytes, header: str = "x-test
 class PendingRequest:
     """A POST request whose response is read later, step by step, or not at all."""
 
-    def __init__(self, port: int, path: str, body: bytes) -> None:
+    def __init__(self, port: int, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
-        self._connection.request("POST", path, body, {"content-type": "application/json"})
+        self._connection.request("POST", path, body, {"content-type": "application/json", **(headers or {})})
 
     def frames(self) -> Iterator[SseFrame]:
         """Yield the events of a stream as they arrive."""

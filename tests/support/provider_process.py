@@ -65,6 +65,10 @@ class ProviderProcess:
         """Set the response to all Responses requests; status 0 lets the model answer again."""
         request(self._port, "POST", f"/answers?{status}", body)
 
+    def send(self, sent: signal.Signals) -> None:
+        """Send a signal, without waiting."""
+        self._process.send_signal(sent)
+
     def stop(self) -> None:
         """Stop the process."""
         self.end(signal.SIGTERM)
