@@ -29,6 +29,7 @@ from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.options import Options
 from codexd.policy.reload import ReloadReport
+from codexd.reactor_clock import use_monotonic_time
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Settings
 from codexd.startup_banner import render_startup_banner
@@ -43,6 +44,7 @@ def makeService(options: Options) -> IService:
     """Build the daemon (twisted.application.service.IServiceMaker)."""
     from twisted.internet import reactor
 
+    use_monotonic_time(reactor)
     # Imported modules are never freed: the garbage collector need not scan them.
     gc.freeze()
     twistd = getattr(options, "parent", None) or {}

@@ -56,6 +56,8 @@ class DaemonSetup:
         provider: text in the table of its provider.
         environment: additional environment variables.
         files: other files of that home, as (name, text).
+        launcher: the command that runs twistd.
+        output: where its standard output and error go; the file `log` in its folder by default.
     """
 
     settings: str = ""
@@ -66,6 +68,8 @@ class DaemonSetup:
     provider: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    launcher: tuple[str, ...] = (str(TWISTD),)
+    output: int | None = None
 
 
 class Daemon:
@@ -108,15 +112,20 @@ class Daemon:
         """Start the process, without waiting until it is ready."""
         home = ("--codex-home", str(self.codex_home)) if self._provider else ()
         command = (
-            str(TWISTD), "--nodaemon", "--pidfile=", "codexd", "--config", str(self.folder / "codexd.toml"),
+            *self._expand(self._setup.launcher), "--nodaemon", "--pidfile=",
+            "codexd", "--config", str(self.folder / "codexd.toml"),
             "--listen", f"tcp:{self.port}:interface=127.0.0.1", *home, *self._setup.flags,
         )  # fmt: skip
         with (self.folder / "log").open("ab") as log:
+            output = log if self._setup.output is None else self._setup.output
             self._process = start(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(), cwd=ROOT,
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self._environment(), cwd=ROOT,
                 start_new_session=True,
             )  # fmt: skip
         return self
+
+    def _expand(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(word.replace("{folder}", str(self.folder)) for word in words)
 
     def await_ready(self) -> "Daemon":
         """Wait until it is ready.
