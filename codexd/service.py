@@ -178,7 +178,7 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         if self._server is not None:
-            await self._server.active.drain()
+            await self._server.drain.run()
         await maybeDeferred(super().stopService)
         for port in self._ports:
             await maybeDeferred(port.stopListening)

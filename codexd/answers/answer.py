@@ -26,6 +26,8 @@ from codexd.neutral.reply import Fold
 from codexd.neutral.stored import StoredResponse
 from codexd.neutral.turn import Turn
 
+_SHUTTING_DOWN: Final = fault("shutting_down")
+
 
 class Answer:
     """The answer to one request, with all its choices (`codexd.answers.lifecycle.AnswerActions`).
@@ -155,10 +157,14 @@ class Answer:
         self.storage.save_queued().addCallbacks(self._accepted, self._rejected)
 
     def _accepted(self, _: None) -> None:
+        if self.state != "Queued":  # abandoned meanwhile
+            return
         self._dependencies.request_log.metrics.count("background_started")
         self.lifecycle.begin()
 
     def _rejected(self, failure: Failure) -> None:
+        if self.state != "Queued":
+            return
         self.rejection = self._dependencies.request_log.log_save_failure(failure, self.context.id)
         self.lifecycle.reject()
 
@@ -324,11 +330,14 @@ class Answer:
         saving.addCallbacks(self._saved, self._not_saved)
 
     def _saved(self, _: None) -> None:
-        self.lifecycle.deliver()
+        if self.state == "Saving":  # else it was abandoned meanwhile
+            self.lifecycle.deliver()
 
     def _not_saved(self, failure: Failure) -> None:
         """Replace the end by the store's fault; store a background answer again as failed, once."""
         wrong = self._dependencies.request_log.log_save_failure(failure, self.context.id)
+        if self.state != "Saving":
+            return
         assert self._end is not None
         assert self.storage is not None
         save_again = self._in_background and self.storage.attempts == 1
@@ -417,12 +426,32 @@ class Answer:
         self.lifecycle.save()
 
     def forbid_waiting(self) -> None:
-        """Disconnect a slow client once the end is recorded, in place of waiting for it (AnswerActions)."""
+        """Once the end is recorded, send the rest without waiting for a slow client (AnswerActions)."""
         self._delivery.forbid_waiting()
+
+    def fail_unsaved(self) -> None:
+        """Send `shutting_down` in place of the end, which the store has not accepted in time (AnswerActions)."""
+        self._log_unsaved()
+        self.context.record.outcome = _SHUTTING_DOWN.kind
+        self._replace_end(_SHUTTING_DOWN)
+        self.lifecycle.deliver()
+
+    def reject_unsaved(self) -> None:
+        """Reject a background answer that the store has not accepted in time (AnswerActions)."""
+        self._log_unsaved()
+        self.rejection = _SHUTTING_DOWN
+        self.lifecycle.reject()
+
+    def _log_unsaved(self) -> None:
+        self._dependencies.request_log.log_unsaved(self.context.id)
 
     def shut_down(self) -> None:
         """End with `shutting_down` (codexd.answers.registry.Drainable)."""
-        self.lifecycle.stop(fault("shutting_down"))
+        self.lifecycle.stop(_SHUTTING_DOWN)
+
+    def abandon(self) -> None:
+        """End without the store (codexd.answers.registry.Drainable)."""
+        self.lifecycle.abandon()
 
     def enter(self, state: AnswerState) -> None:
         """Set the machine's state (AnswerActions)."""

@@ -38,7 +38,7 @@ class Delivery:
         """Stop sending: everything was sent, or the client has disconnected. Idempotent."""
 
     def forbid_waiting(self) -> None:
-        """Disconnect a slow client once the end is recorded, in place of waiting for it."""
+        """Once the end is recorded, send the rest without waiting for a slow client."""
 
     def abort(self) -> None:
         """Stop sending and abort the connection: the client must not take an incomplete response for complete."""

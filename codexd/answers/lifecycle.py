@@ -43,6 +43,9 @@ class AnswerLifecycle(Protocol):
     def stop(self, fault: Fault) -> None:
         """End the answer early: it was cancelled, or the daemon stops."""
 
+    def abandon(self) -> None:
+        """End the answer without the store, which has not stored it in time: the daemon stops."""
+
     def discard(self) -> None:
         """The client has disconnected and nothing is to be stored."""
 
@@ -74,6 +77,12 @@ class AnswerActions(Protocol):
     def fail(self, fault: Fault) -> None:
         """Make this fault the end, unless the end is known."""
 
+    def fail_unsaved(self) -> None:
+        """Make `shutting_down` the end, in place of the one that is not stored, then `deliver`."""
+
+    def reject_unsaved(self) -> None:
+        """Make `shutting_down` the rejection of an answer that is not stored as queued, then `reject`."""
+
     def detach(self) -> None:
         """Stop sending: there is no client any more."""
 
@@ -81,7 +90,7 @@ class AnswerActions(Protocol):
         """Continue after the client has disconnected: `save` what was sent to it, or `discard`."""
 
     def forbid_waiting(self) -> None:
-        """Disconnect a slow client once the end is recorded, in place of waiting for it."""
+        """Once the end is recorded, send the rest without waiting for a slow client."""
 
     def close(self) -> None:
         """Release everything and report the answer as over."""
@@ -140,6 +149,8 @@ _Running.upon(AnswerLifecycle.deliver).to(_Delivering).returns(None)
 _Running.upon(AnswerLifecycle.discard).to(_Over).returns(None)
 _Saving.upon(AnswerLifecycle.deliver).to(_Delivering).returns(None)
 _Delivering.upon(AnswerLifecycle.delivered).to(_Over).returns(None)
+for _stored_or_not in (_Running, _Delivering, _Over):
+    _stored_or_not.upon(AnswerLifecycle.abandon).loop().returns(None)
 
 # Transitions with one.
 
@@ -181,6 +192,16 @@ def _stop(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault
 @_Delivering.upon(AnswerLifecycle.stop).loop()
 def _forbid_waiting(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object, fault: Fault) -> None:
     answer.forbid_waiting()
+
+
+@_Queued.upon(AnswerLifecycle.abandon).loop()
+def _reject_queued(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+    answer.reject_unsaved()
+
+
+@_Saving.upon(AnswerLifecycle.abandon).loop()
+def _deliver_unsaved(lifecycle: AnswerLifecycle, answer: AnswerActions, data: object) -> None:
+    answer.fail_unsaved()
 
 
 # What comes late changes nothing.

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.neutral.fault import FaultError, fault
@@ -20,13 +19,15 @@ class Drainable(Protocol):
         """End with `shutting_down`, now."""
         ...
 
+    def abandon(self) -> None:
+        """End without the store, which has not stored the end in time; called after `shut_down`."""
+        ...
+
 
 class ActiveAnswers:
     """Answers, replays and pass-through requests from their start to their end.
 
     Args:
-        clock: for the deadline of the drain.
-        drain_seconds: how long active answers may go on once `drain` was called.
         background_limit: how many background answers may be active.
         metrics: shows how many are active.
 
@@ -34,9 +35,7 @@ class ActiveAnswers:
         draining: nothing new is accepted.
     """
 
-    def __init__(self, clock: IReactorTime, drain_seconds: float, background_limit: int, metrics: Metrics) -> None:
-        self._clock = clock
-        self._drain_seconds = drain_seconds
+    def __init__(self, background_limit: int, metrics: Metrics) -> None:
         self._background_limit = background_limit
         self._active: dict[Drainable, None] = {}  # in order of arrival
         self._background: dict[str, Answer] = {}
@@ -45,9 +44,14 @@ class ActiveAnswers:
         metrics.watch("requests_running", lambda: len(self._active))
         metrics.watch("background_running", lambda: len(self._background))
 
-    def apply(self, drain_seconds: float, background_limit: int) -> None:
-        """Use other limits from now on."""
-        self._drain_seconds, self._background_limit = drain_seconds, background_limit
+    def apply(self, background_limit: int) -> None:
+        """Use another limit from now on."""
+        self._background_limit = background_limit
+
+    @property
+    def count(self) -> int:
+        """How many are active."""
+        return len(self._active)
 
     def add(self, active: Drainable) -> None:
         """Register an active answer.
@@ -85,22 +89,21 @@ class ActiveAnswers:
         if id is not None:
             self._background.pop(id, None)
         if self.draining and not self._active:
-            self._finish_drain()
+            self._drained.fire()
 
     def drain(self) -> Deferred[None]:
-        """Accept nothing more; fire when everything is over, which is forced after `drain_seconds`."""
-        if not self.draining:
-            self.draining = True
-            self._deadline = self._clock.callLater(self._drain_seconds, self._shut_down)
+        """Accept nothing more; fire when everything is over."""
+        self.draining = True
         if not self._active:
-            self._finish_drain()
+            self._drained.fire()
         return self._drained.wait()
 
-    def _shut_down(self) -> None:
+    def shut_down(self) -> None:
+        """End everything with `shutting_down`, the oldest first."""
         for active in tuple(self._active):
             active.shut_down()
 
-    def _finish_drain(self) -> None:
-        if self._deadline.active():
-            self._deadline.cancel()
-        self._drained.fire()
+    def abandon(self) -> None:
+        """End also what waits for the store."""
+        for active in tuple(self._active):
+            active.abandon()

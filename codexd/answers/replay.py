@@ -86,5 +86,9 @@ class Replay:
         self._dependencies.active.remove(self)
 
     def shut_down(self) -> None:
-        """End with the recording; disconnect the client if it has a backlog then (Drainable)."""
+        """End with the recording, without waiting for a slow client (Drainable)."""
         self._delivery.forbid_waiting()
+
+    def abandon(self) -> None:
+        """Disconnect the client: the end of the recording was not stored in time (Drainable)."""
+        self.disconnect("shutting_down")

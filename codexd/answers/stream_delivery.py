@@ -39,7 +39,7 @@ class DeliveryOwner(Protocol):
         ...
 
     def disconnect(self, outcome: str) -> None:
-        """Disconnect this client: `slow_client`, `shutting_down`, or `internal` if the recording ended in a defect."""
+        """Disconnect this client: `slow_client`, or `internal` if the recording ended in a defect."""
         ...
 
     def on_defect(self) -> None:
@@ -154,7 +154,10 @@ class StreamDelivery(Delivery):
         self._stop_timer()
 
     def forbid_waiting(self) -> None:
-        """Disconnect a slow client once the end is recorded, in place of waiting for it."""
+        """Once the end is recorded, send the rest without waiting for a slow client.
+
+        What the client does not accept stays in its transport, which the server closes at the end of the drain.
+        """
         self._waiting_forbidden = True
         self.advance()
 
@@ -185,28 +188,24 @@ class StreamDelivery(Delivery):
         recording = self._recording
         if self._position < recording.length and not self.opened:
             self._open()
-        while self._position < recording.length and not self._paused and not self._closed:
+        while self._position < recording.length and not self._must_wait and not self._closed:
             self._write(self._take())
         if self._closed:
             return
         if self._position < recording.length:
-            self._wait()
+            self._measure_backlog()
         elif recording.outcome is not None:
             self._end_when_read()
 
-    def _wait(self) -> None:
-        """Measure the backlog; if waiting is forbidden, disconnect the client once the end is recorded."""
-        if self._waiting_forbidden and self._recording.outcome is not None:
-            self._owner.disconnect("shutting_down")
-        else:
-            self._measure_backlog()
+    @property
+    def _must_wait(self) -> bool:
+        """Whether the client's transport is full; without effect once the end is recorded and waiting is forbidden."""
+        return self._paused and not (self._waiting_forbidden and self._recording.outcome is not None)
 
     def _end_when_read(self) -> None:
         """End the stream; a replay whose last write filled the transport waits until it accepts more."""
-        if not (self._paused and self._recording.retained) or self._recording.outcome == "broken":
+        if not (self._must_wait and self._recording.retained) or self._recording.outcome == "broken":
             self._end(())
-        elif self._waiting_forbidden:
-            self._owner.disconnect("shutting_down")
         elif self._flow.waiting_since is None:
             self._flow = flow.start_waiting(self._flow, self._clock.seconds())
 

@@ -30,8 +30,11 @@ def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] =
         other_media: media types that are accepted besides JSON.
 
     Raises:
-        FaultError: `too_large`, `unsupported_media`, or `malformed_json` for a body that contradicts its encoding.
+        FaultError: `shutting_down`, `too_large`, `unsupported_media`, or `malformed_json` for a body that contradicts
+            its encoding.
     """
+    if request.interrupted:
+        raise FaultError(fault("shutting_down"))
     if request.oversized:
         raise FaultError(fault("too_large"))
     media = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()

@@ -22,6 +22,9 @@ LINGER_SECONDS: Final = 5.0
 """How long the rest of a refused body is read and dropped: closing at once would reset the connection, and the
 client would not see the error (RFC 9112, 9.6)."""
 
+DRAIN_LINGER_SECONDS: Final = 1.0
+"""The same while the server is being stopped, which waits for it."""
+
 
 class Channel(http.HTTPChannel):
     """One connection.
@@ -32,8 +35,51 @@ class Channel(http.HTTPChannel):
 
     site: "Site"
     transport: ITCPTransport
-    _dropping = False
+    _dropping = _receives_body = _was_used = _closing = False
     _linger: IDelayedCall | None = None
+
+    # Its stop.
+
+    def connectionMade(self) -> None:
+        """Register the connection."""
+        super().connectionMade()
+        self.site.connections.add(self)
+
+    @property
+    def has_response(self) -> bool:
+        """Whether a request is being answered, or bytes of a response may not have been sent yet."""
+        return bool(self._handlingRequest) or self._closing
+
+    def drain(self) -> None:
+        """Take no further request: close once the response that runs, if any, is sent.
+
+        A request whose body is arriving is refused at once. A connection without a request so far stays open for it:
+        its client would not know whether the request was handled.
+        """
+        if self._handlingRequest:
+            self.persistent = False
+            request = self.requests[-1]
+            if not request.startedWriting:
+                request.setHeader(b"connection", b"close")
+        elif self._receives_body:
+            self.requests[-1].interrupt()
+            self.allContentReceived()
+        elif self._was_used and not self.requests:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is lost, and the client sees that."""
+        self.transport.abortConnection()
+
+    def checkPersistence(self, request: http.Request, version: bytes) -> bool:
+        """Close the connection after this response if the server is being stopped."""
+        persistent = super().checkPersistence(request, version)
+        if persistent and self.site.connections.draining:
+            request.setHeader(b"connection", b"close")
+            return False
+        return bool(persistent)
+
+    # Its requests.
 
     def drop_rest(self) -> None:
         """Drop the rest of this request's body and everything after it; close once it is answered."""
@@ -42,9 +88,15 @@ class Channel(http.HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """Answer a request that announces too large a body at once, as if it had none."""
+        self._was_used = self._receives_body = True
         super().allHeadersReceived()
         if self._dropping:
             self.length = 0
+
+    def allContentReceived(self) -> None:
+        """Handle the request."""
+        self._receives_body = False
+        super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
         """Pass the body on; once it is too large, answer without waiting for the rest."""
@@ -68,8 +120,10 @@ class Channel(http.HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close the connection; a client that is still sending gets time to read its response."""
+        self._closing = True
         if self._dropping and self._linger is None:
-            self._linger = self.callLater(LINGER_SECONDS, super().loseConnection)
+            seconds = DRAIN_LINGER_SECONDS if self.site.connections.draining else LINGER_SECONDS
+            self._linger = self.callLater(seconds, super().loseConnection)
         else:
             super().loseConnection()
 
@@ -78,6 +132,8 @@ class Channel(http.HTTPChannel):
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
         super().connectionLost(reason)
+        self._closing = self._handlingRequest = False
+        self.site.connections.remove(self)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Refuse a line that is longer than a whole head may be."""

@@ -124,6 +124,9 @@ class ForwardedResponse:
             self._cancel()
             self.fail(fault("shutting_down"))
 
+    def abandon(self) -> None:
+        """Do nothing: `shut_down` has ended it (Drainable)."""
+
     def _client_disconnected(self, done: Deferred[bytes | None]) -> None:
         if not self._over:
             self._request.record.outcome = CLIENT_DISCONNECTED

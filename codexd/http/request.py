@@ -24,6 +24,9 @@ JSON: Final = b"application/json"
 _REASON_PHRASES: Final = {413: "Content Too Large"}
 """RFC 9110's reason phrases, where older Pythons have another."""
 
+_SMALL_BODY_BYTES: Final = 2**16
+"""A body of this size is read before the request is refused because the server is being stopped."""
+
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 
@@ -36,6 +39,7 @@ class Request(server.Request):
         context: set once the caller is authenticated.
         dialect: of its route; the shape of its errors.
         oversized: its body was too large and was dropped.
+        interrupted: the server is being stopped; the body, or the rest of it, is dropped.
     """
 
     channel: Channel
@@ -45,7 +49,7 @@ class Request(server.Request):
     dialect: Dialect = OPENAI
     defaultContentType: bytes | None = JSON
     principal: Principal | None = None
-    oversized = False
+    oversized = interrupted = False
     _body_bytes_left = 0
     _arrived = False
 
@@ -59,8 +63,9 @@ class Request(server.Request):
         """Prepare for the body, in memory and never on disk; None: its length is not announced."""
         self.content = BytesIO()
         self._body_bytes_left = self.channel.site.authenticator.identify(self)
-        if length is not None and length > self._body_bytes_left:
-            self.requestHeaders.removeHeader(b"expect")  # the client is not asked to continue
+        if self.channel.site.connections.draining and (length is None or length > _SMALL_BODY_BYTES):
+            self.interrupt()
+        elif length is not None and length > self._body_bytes_left:
             self._drop_body()
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -71,8 +76,14 @@ class Request(server.Request):
         elif not self.oversized:
             self._drop_body()
 
+    def interrupt(self) -> None:
+        """Drop the body: the server is being stopped, and the request is refused."""
+        self.interrupted = True
+        self._drop_body()
+
     def _drop_body(self) -> None:
         self.oversized = True
+        self.requestHeaders.removeHeader(b"expect")  # the client is not asked to continue
         self.content = BytesIO()
         self.setHeader(b"connection", b"close")
         self.channel.drop_rest()

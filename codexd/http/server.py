@@ -10,8 +10,10 @@ from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.registry import ActiveAnswers
 from codexd.http.auth import Authenticator, ControlAuthenticator
+from codexd.http.connections import Connections
 from codexd.http.cors_resource import CorsResource
 from codexd.http.dependencies import Dependencies
+from codexd.http.drain import Drain
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
@@ -48,7 +50,8 @@ class HttpServer:
     Attributes:
         site: to listen with for clients.
         control_site: to listen with on the control socket, where everyone is an administrator.
-        active: drained before the back ends stop; the store stops last.
+        active: the running answers.
+        drain: runs before the back ends stop; the store stops last.
     """
 
     def __init__(
@@ -63,14 +66,15 @@ class HttpServer:
         admin: AdminHandlers,
     ) -> None:
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
-        codex, responses = settings.codex, settings.responses
-        self.active = ActiveAnswers(clock, codex.drain_seconds, responses.background_limit, request_log.metrics)
+        self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
+        connections = Connections()
+        self.drain = Drain(self.active, connections, clock, settings.codex.drain_seconds)
         self._recovered = OneShotEvent()
         dependencies = self._build_dependencies(settings, backends)
         idle_seconds = settings.http.idle_seconds
-        self.site = Site(*_build_routes(dependencies, settings, admin), request_log, clock, idle_seconds)
+        self.site = Site(*_build_routes(dependencies, settings, admin), request_log, clock, idle_seconds, connections)
         authenticator = _build_control_authenticator(settings)
-        self.control_site = Site(self.site.resource, authenticator, request_log, clock, idle_seconds)
+        self.control_site = Site(self.site.resource, authenticator, request_log, clock, idle_seconds, connections)
         Deferred.fromCoroutine(dependencies.recover())
 
     @property
@@ -80,7 +84,8 @@ class HttpServer:
 
     def apply(self, settings: Settings, backends: Backends) -> None:
         """Serve all further requests with other settings and back ends."""
-        self.active.apply(settings.codex.drain_seconds, settings.responses.background_limit)
+        self.active.apply(settings.responses.background_limit)
+        self.drain.apply(settings.codex.drain_seconds)
         dependencies = self._build_dependencies(settings, backends)
         self.site.resource, self.site.authenticator = _build_routes(dependencies, settings, self._admin)
         self.control_site.resource = self.site.resource

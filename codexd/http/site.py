@@ -8,6 +8,7 @@ from twisted.web.resource import IResource
 
 from codexd.context import OTHER_ROUTE
 from codexd.http.channel import Channel
+from codexd.http.connections import Connections
 from codexd.http.path import printable_path
 from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
@@ -23,6 +24,7 @@ class Site(server.Site):
         authenticator: identifies callers as soon as their headers are here.
         request_log: logs every request at its end.
         clock: for timeouts and durations.
+        connections: the open connections.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -36,11 +38,13 @@ class Site(server.Site):
         request_log: RequestLogger,
         clock: IReactorTime,
         idle_seconds: float,
+        connections: Connections,
     ) -> None:
         super().__init__(root, timeout=idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
         self.authenticator = authenticator
         self.request_log = request_log
         self.clock = clock
+        self.connections = connections
 
     def startFactory(self) -> None:
         """Open no access log: the request log is one."""

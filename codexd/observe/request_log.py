@@ -55,6 +55,10 @@ class RequestLogger:
         )
         return fault("internal")
 
+    def log_unsaved(self, request_id: str) -> None:
+        """Log that a response was ended before the store had stored its end, because the daemon stops."""
+        self._log.error("Request {id}: its response was not stored before the daemon stopped", id=request_id)
+
     def log_internal_error(self, record: RequestRecord, failure: Failure) -> None:
         """Log and count an exception of codexd's own during a request, without the exception's message."""
         self.metrics.count("internal_error")

@@ -143,7 +143,7 @@ class StoreFailureTests(BackgroundTestCase):
         self.store.delay_calls()
         self.store.fail()
         self.post(background=True)
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.server.clock.advance(10)
         self.store.run_delayed_calls()
         self.assertEqual(self.connection.response.status, 500)
@@ -187,7 +187,7 @@ class StoreFailureTests(BackgroundTestCase):
 class DrainTests(BackgroundTestCase):
     def test_draining_waits_for_a_background_answer(self) -> None:
         turn = self.start_background()
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.assertNoResult(closed)
         turn.emit(*text_answer())
         self.successResultOf(closed)
@@ -204,7 +204,7 @@ class DrainTests(BackgroundTestCase):
     def test_a_queued_answer_is_not_begun_after_the_drain_deadline(self) -> None:
         self.store.delay_calls()
         self.post(background=True)
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.server.clock.advance(10)
         self.store.run_delayed_calls()
         self.assertEqual(self.server.backend.turns, [])
@@ -254,7 +254,7 @@ class AcceptanceTests(ResponsesTestCase):
         self.assertEqual(self.connection.response.status, 200)
 
     def test_no_background_answer_is_accepted_while_draining(self) -> None:
-        self.server.active.drain()
+        self.server.drain.run()
         self.post(background=True)
         self.assertEqual(self.connection.response.status, 503)
         self.assert_nothing_running()

@@ -98,6 +98,32 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(answer.states[-1], "Over")
 
 
+class AbandonTests(SynchronousTestCase):
+    """The store has not accepted the answer in time."""
+
+    def test_an_answer_that_is_not_stored_fails_for_its_client(self) -> None:
+        answer = foreground()
+        answer.lifecycle.save()
+        answer.lifecycle.abandon()
+        self.assertEqual(answer.actions[-1], "fail_unsaved")
+
+    def test_an_answer_that_is_not_stored_as_queued_is_rejected(self) -> None:
+        answer = RecordedActions()
+        answer.lifecycle.queue()
+        answer.lifecycle.abandon()
+        self.assertEqual(answer.actions[-1], "reject_unsaved")
+
+    def test_any_other_answer_goes_on(self) -> None:
+        answer = foreground()
+        for step in ("deliver", "delivered"):
+            before = list(answer.actions)
+            answer.lifecycle.abandon()
+            self.assertEqual(answer.actions, before)
+            getattr(answer.lifecycle, step)()
+        answer.lifecycle.abandon()
+        self.assertEqual(answer.states[-1], "Over")
+
+
 class StopTests(SynchronousTestCase):
     def test_a_running_answer_fails_and_settles(self) -> None:
         answer = foreground()

@@ -1,4 +1,3 @@
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.answers.registry import ActiveAnswers
@@ -18,16 +17,20 @@ class Activity:
     def __init__(self, active: ActiveAnswers) -> None:
         self.active = active
         self.shut_downs = 0
+        self.abandoned = False
 
     def shut_down(self) -> None:
         self.shut_downs += 1
         self.active.remove(self)
 
+    def abandon(self) -> None:
+        self.abandoned = True
+
 
 class ActiveAnswersTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock, self.metrics = Clock(), Metrics()
-        self.active = ActiveAnswers(self.clock, 10.0, 2, self.metrics)
+        self.metrics = Metrics()
+        self.active = ActiveAnswers(2, self.metrics)
         self.activities = [Activity(self.active) for _ in range(2)]
 
     def test_active_answers_are_counted(self) -> None:
@@ -53,15 +56,15 @@ class ActiveAnswersTests(SynchronousTestCase):
         self.active.remove(self.activities[1])
         self.successResultOf(closed)
         self.successResultOf(again)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_what_takes_too_long_is_shut_down(self) -> None:
+    def test_all_are_abandoned_or_shut_down(self) -> None:
         for activity in self.activities:
             self.active.add(activity)
         closed = self.active.drain()
-        self.clock.advance(9.9)
-        self.assertEqual([activity.shut_downs for activity in self.activities], [0, 0])
-        self.clock.advance(0.1)
+        self.active.abandon()
+        self.assertEqual([activity.abandoned for activity in self.activities], [True, True])
+        self.assertNoResult(closed)
+        self.active.shut_down()
         self.assertEqual([activity.shut_downs for activity in self.activities], [1, 1])
         self.successResultOf(closed)
 
@@ -71,8 +74,7 @@ class ActiveAnswersTests(SynchronousTestCase):
         for activity in activities:
             activity.shut_down = lambda activity=activity: shut_down.append(activity)  # type: ignore[method-assign,misc]
             self.active.add(activity)
-        self.active.drain()
-        self.clock.advance(10)
+        self.active.shut_down()
         self.assertEqual(shut_down, activities)
 
     def test_a_caller_can_stop_waiting(self) -> None:
@@ -88,7 +90,7 @@ class DrainTests(ChatTestCase):
     def test_new_requests_are_refused_and_running_answers_finish(self) -> None:
         turn = self.start_stream()
         turn.emit(e.Began())
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         response = self.server.request("POST", CHAT, chat())
         self.assertEqual((response.status, response.error["code"]), (503, "shutting_down"))
         self.assertEqual(response.headers["retry-after"], "5")
@@ -103,7 +105,7 @@ class DrainTests(ChatTestCase):
         ):
             (turn,) = self.ask(stream=stream)
             turn.emit(*events)
-            closed = self.server.active.drain()
+            closed = self.server.drain.run()
             self.server.clock.advance(10)
             response = self.connection.response
             self.assertEqual((response.status, response.whole), (status, True))
@@ -112,27 +114,3 @@ class DrainTests(ChatTestCase):
             self.assertEqual(turn.actions, ["cancel"])
             self.successResultOf(closed)
             self.assert_nothing_running()
-
-    def test_a_client_that_does_not_read_is_disconnected_at_the_deadline(self) -> None:
-        turn = self.start_stream()
-        self.connection.transport.reading = False
-        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
-        turn.emit(e.TextDelta(0, "b"))
-        closed = self.server.active.drain()
-        self.server.clock.advance(9.9)
-        self.assertFalse(self.connection.transport.aborted)
-        self.server.clock.advance(0.1)
-        self.assertTrue(self.connection.transport.aborted)
-        self.successResultOf(closed)
-        self.assert_nothing_running()
-
-    def test_a_client_that_has_not_read_an_ended_answer_is_disconnected_at_the_deadline(self) -> None:
-        turn = self.start_stream()
-        self.connection.transport.reading = False
-        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a" * 70_000))
-        turn.emit(e.MessageClosed(0), e.Ended("stop"))
-        closed = self.server.active.drain()
-        self.assertNoResult(closed)
-        self.server.clock.advance(10)
-        self.assertTrue(self.connection.transport.aborted)
-        self.successResultOf(closed)

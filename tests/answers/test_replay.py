@@ -173,9 +173,12 @@ class SlowReplayTests(ReplayTestCase):
     def test_a_client_that_delays_the_drain_is_disconnected(self) -> None:
         self.emit_much()
         self.turn.emit(*REST)
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.assertNoResult(closed)
         self.server.clock.advance(10)
+        self.assertFalse(self.slow.transport.aborted)
+        self.assertNoResult(closed)
+        self.server.clock.advance(2)
         self.assertTrue(self.slow.transport.aborted)
         self.successResultOf(closed)
         self.assert_nothing_running()
@@ -183,17 +186,18 @@ class SlowReplayTests(ReplayTestCase):
     def test_at_the_drain_deadline_the_end_is_sent_to_clients_that_read(self) -> None:
         quick = self.replay(self.background_id)
         self.emit_much()
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.server.clock.advance(10)
         self.assertEqual(event_types(quick)[-1], "failed")
-        self.assertTrue(self.slow.transport.aborted)
+        self.slow.transport.read(2**30)
+        self.assertEqual(event_types(self.slow)[-1], "failed")
         self.successResultOf(closed)
 
 
 class DrainTests(ReplayTestCase):
     def test_a_replay_that_is_refused_while_draining_leaves_nothing_behind(self) -> None:
         turn = self.start_background()
-        self.server.active.drain()
+        self.server.drain.run()
         refused = self.replay(self.background_id)
         self.assertEqual((refused.response.status, refused.response.error["code"]), (503, "shutting_down"))
         turn.emit(*BEGINNING, *REST)

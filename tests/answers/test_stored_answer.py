@@ -7,7 +7,7 @@ from codexd.neutral import event as e
 from codexd.settings import Http
 from tests.support.cases import each_set_up
 from tests.support.fake_backend import BEGINNING, MODEL_FAILED, REST, FakeTurn, message, text_answer
-from tests.support.http_cases import ResponsesTestCase, event_types
+from tests.support.http_cases import RESPONSES, ResponsesTestCase, event_types
 from tests.support.in_memory_server import InMemoryServer
 
 
@@ -230,14 +230,41 @@ class DrainTests(ResponsesTestCase):
             turn = self.ask(stream=stream)
             self.store.delay_calls()
             turn.emit(*text_answer())
-            closed = self.server.active.drain()
-            self.server.clock.advance(20)
+            closed = self.server.drain.run()
+            self.server.clock.advance(10)
             self.assertNoResult(closed)
             self.assertFalse(self.connection.transport.aborted)
             self.store.run_delayed_calls()
             self.assertTrue(self.connection.response.whole)
             self.successResultOf(closed)
             self.assert_nothing_running()
+
+    def test_an_end_that_is_not_stored_in_time_is_a_failure_for_the_client(self) -> None:
+        for stream in each_set_up(self, True, False):
+            turn = self.ask(stream=stream)
+            self.store.delay_calls()
+            turn.emit(*text_answer())
+            closed = self.server.drain.run()
+            self.server.clock.pump([10, 1])
+            response = self.connection.response
+            error = response.events[-1]["response"]["error"] if stream else response.error
+            self.assertIn("shutting down", error["message"])
+            self.assertTrue(response.whole)
+            self.successResultOf(closed)
+            self.store.run_delayed_calls()  # what the store does later changes nothing
+            self.assertEqual(len(self.connection.responses()), 1)
+            self.assert_nothing_running()
+
+    def test_a_background_response_that_is_not_stored_as_queued_in_time_is_refused(self) -> None:
+        self.store.delay_calls()
+        self.connection = self.server.connect()
+        self.connection.request("POST", RESPONSES, {"model": "gpt-5", "input": "hi", "background": True})
+        closed = self.server.drain.run()
+        self.server.clock.pump([10, 1])
+        self.assertEqual(self.connection.response.error["code"], "shutting_down")
+        self.successResultOf(closed)
+        self.store.run_delayed_calls()
+        self.assert_nothing_running()
 
     def test_a_client_that_does_not_read_is_disconnected_once_the_end_is_stored(self) -> None:
         turn = self.ask(stream=True)
@@ -246,10 +273,11 @@ class DrainTests(ResponsesTestCase):
         turn.emit(e.TextDelta(0, "b"))
         self.store.delay_calls()
         turn.emit(*REST)
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.server.clock.advance(10)
         self.assertFalse(self.connection.transport.aborted)
         self.store.run_delayed_calls()
+        self.server.clock.advance(2)
         self.assertTrue(self.connection.transport.aborted)
         self.successResultOf(closed)
         self.assert_nothing_running()

@@ -232,14 +232,16 @@ class StreamDeliveryTests(SynchronousTestCase):
         self.harness.clock.advance(4.1)
         self.assertEqual(self.owner.ends, ["slow_client"])
 
-    def test_if_waiting_is_forbidden_a_client_with_a_backlog_is_disconnected_once_the_end_is_recorded(self) -> None:
+    def test_if_waiting_is_forbidden_the_backlog_and_the_end_are_sent_once_the_end_is_recorded(self) -> None:
         self.writer.room = 1
         self.harness.record(*numbered(0))
         self.harness.record(*numbered(1))
         self.harness.delivery.forbid_waiting()
-        self.assertEqual(self.owner.ends, [])
+        self.assertEqual((self.owner.ends, len(self.writer.events)), ([], 1))
+        self.writer.accepts_excess = True
         self.harness.finish()
-        self.assertEqual((self.owner.ends, self.writer.aborted), (["shutting_down"], True))
+        self.assertEqual((self.owner.ends, self.writer.aborted), (["delivered"], False))
+        self.assertEqual(self.writer.events, numbered(0, 1))
 
     def test_silence_is_covered_by_the_keepalive_of_the_transport(self) -> None:
         self.harness.record(*numbered(0))
@@ -270,7 +272,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         noticed: how many of them the delivery has been notified of.
         start: the number of the first event to send.
         stopped: the delivery was stopped.
-        waiting_forbidden: a client that has a backlog at the end is to be disconnected.
+        waiting_forbidden: the rest is to be sent without waiting for the client once the end is recorded.
     """
 
     @initialize(retain=st.booleans(), earlier=st.integers(0, 100), start=st.integers(0, 100))
@@ -328,7 +330,8 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     @rule()
     def forbid_waiting(self) -> None:
-        self.noticed, self.waiting_forbidden = len(self.recorded), True
+        self.noticed = len(self.recorded)
+        self.waiting_forbidden = self.writer.accepts_excess = True
         self.delivery.forbid_waiting()
 
     @rule(seconds=st.integers(1, 5))

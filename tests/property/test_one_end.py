@@ -68,7 +68,7 @@ class ResponseRun:
         self.server.clock.advance(size / 4)
 
     def _stop(self, size: int) -> None:
-        self.server.active.drain()
+        self.server.drain.run()
 
     def _stop_reading(self, size: int) -> None:
         self.connection.transport.reading = False

@@ -91,7 +91,7 @@ class StoredResponseRun:
         self.server.clock.advance(size / 4)
 
     def _stop(self, size: int) -> None:
-        self.server.active.drain()
+        self.server.drain.run()
 
     def _stop_reading(self, size: int) -> None:
         transport = (self.followers or [self.client])[-1].transport

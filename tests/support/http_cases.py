@@ -100,7 +100,7 @@ class ResponsesTestCase(HttpTestCase):
 
     def drain_beyond_deadline(self, turn: FakeTurn) -> "Deferred[None]":
         """Drain for longer than a turn may take; it is cancelled, and its end is stored before the drain can end."""
-        closed = self.server.active.drain()
+        closed = self.server.drain.run()
         self.store.delay_calls()
         self.server.clock.advance(10)
         self.assertEqual(turn.actions, ["cancel"])

@@ -341,7 +341,7 @@ class InMemoryServer:
             lambda: self.reload_report,
         )
         self.reload_report = ReloadReport()
-        self.front, self.site, self.active = front, front.site, front.active
+        self.front, self.site, self.active, self.drain = front, front.site, front.active, front.drain
         self.site.doStart()
 
     def connect(self) -> Connection:

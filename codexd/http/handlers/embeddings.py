@@ -74,3 +74,6 @@ class Passthrough:
         self._shut_down = True
         if self._response is not None:
             self._response.cancel()
+
+    def abandon(self) -> None:
+        """Do nothing: `shut_down` has ended it (Drainable)."""

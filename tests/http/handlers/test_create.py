@@ -87,9 +87,11 @@ class ContinuationTests(ResponsesTestCase):
             id = self.store_response()
             self.store.delay_calls()
             self.post(previous_response_id=id, stream=stream)
-            self.successResultOf(self.server.active.drain())
+            drained = self.server.drain.run()
+            self.assertNoResult(drained)
             self.store.run_delayed_calls()
             self.assertEqual(self.connection.response.error["code"], "shutting_down")
+            self.successResultOf(drained)
             self.assert_nothing_running()
 
     def test_a_client_that_leaves_after_the_history_was_loaded_cancels_the_model(self) -> None:

@@ -55,7 +55,7 @@ class EmbeddingsTests(SynchronousTestCase):
         for late in each_set_up(self, False, True):
             connection = self.server.connect()
             connection.request("POST", PATH, BODY)
-            closed = self.server.active.drain()
+            closed = self.server.drain.run()
             self.assertNoResult(closed)
             self.assertEqual(self.server.request("POST", PATH, BODY).status, 503)
             if late:

@@ -142,7 +142,7 @@ class EndTests(ForwardingTestCase):
             connection, forwarding = self.begin()
             if opened:
                 forwarding.respond(b"half")
-            closed = self.server.active.drain()
+            closed = self.server.drain.run()
             self.assertNoResult(closed)
             self.assertEqual(self.server.request("POST", SPEECH, BODY).status, 503)
             if late:

@@ -44,7 +44,7 @@ class ProbeTests(SynchronousTestCase):
     def test_a_draining_daemon_is_live_but_not_ready(self) -> None:
         connection = self.server.connect()
         connection.request("POST", "/v1/chat/completions", chat(), authorization="Bearer secret")
-        self.server.active.drain()
+        self.server.drain.run()
         self.assert_unavailable()
 
     def test_probes_are_not_cached(self) -> None:
