@@ -10,6 +10,7 @@ from codexd.neutral.records import frozen
 
 OK = "ok"
 CLIENT_DISCONNECTED = "client_disconnected"
+SLOW_CLIENT = "slow_client"
 OTHER_ROUTE = "other"
 TOKEN_KINDS = ("input", "cached", "cache_write", "output", "reasoning")
 _READ_TOKENS: Final = attrgetter(*(f"{kind}_tokens" for kind in TOKEN_KINDS))

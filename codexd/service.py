@@ -23,6 +23,7 @@ from codexd.codex_home import state_directory
 from codexd.configuration import ConfigurationError, LoadedSettings
 from codexd.configuration.reload import plan_reload
 from codexd.http.handlers.administration import AdminHandlers
+from codexd.http.memory_release import MemoryRelease
 from codexd.http.server import HttpServer
 from codexd.observe.log import AccessLog, LeveledObserver, build_observer
 from codexd.observe.metrics import Metrics
@@ -97,6 +98,7 @@ class Daemon(MultiService):
         self._connect = connect
         self._load = load or (lambda: LoadedSettings(settings))
         self._metrics = Metrics()
+        self._memory_release = MemoryRelease(reactor)
         self._store: Store | None = None
         self._backends: BackendService | None = None
         self._server: HttpServer | None = None
@@ -127,6 +129,7 @@ class Daemon(MultiService):
             clock=self._reactor,
             now=time.time,
             admin=AdminHandlers(maintenance=maintenance, reload=self.reload),
+            on_released=self._memory_release.note,
         )
         for description in settings.http.listen:
             self._listen(description, self._server.site)
@@ -177,6 +180,7 @@ class Daemon(MultiService):
         return ReloadReport(applied=plan.applied, restart=plan.restart)
 
     async def _stop(self) -> None:
+        self._memory_release.stop()
         if self._server is not None:
             await self._server.drain.run()
         await maybeDeferred(super().stopService)

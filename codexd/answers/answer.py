@@ -25,6 +25,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.reply import Fold
 from codexd.neutral.stored import StoredResponse
 from codexd.neutral.turn import Turn
+from codexd.policy.byte_budget import BudgetAccount
 
 _SHUTTING_DOWN: Final = fault("shutting_down")
 
@@ -104,6 +105,7 @@ class Answer:
             owner=self,
             clock=needs.clock,
             limits=needs.flow_limits,
+            account=BudgetAccount(needs.unsent, self.context.principal),
             keepalive_seconds=needs.keepalive_seconds,
         )
 

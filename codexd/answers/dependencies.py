@@ -10,6 +10,7 @@ from codexd.answers.registry import ActiveAnswers
 from codexd.fronts.dialect import ResponseIdentity
 from codexd.interfaces import IModelBackend, IStore
 from codexd.observe.request_log import RequestLogger
+from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.flow import FlowLimits
 
 
@@ -41,6 +42,7 @@ class AnswerDependencies:
         clock: for timers and durations.
         now: returns the Unix time in seconds.
         flow_limits: how much a slow client is granted.
+        unsent: the budget of what waits for slow clients.
         keepalive_seconds: after how much silence a streaming client gets a keep-alive.
     """
 
@@ -51,6 +53,7 @@ class AnswerDependencies:
     clock: IReactorTime
     now: Callable[[], float]
     flow_limits: FlowLimits
+    unsent: ByteBudget
     keepalive_seconds: float
 
     def token(self) -> str:

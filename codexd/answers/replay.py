@@ -10,6 +10,7 @@ from codexd.answers.recording import Recording
 from codexd.answers.stream_delivery import StreamDelivery
 from codexd.context import RequestContext
 from codexd.interfaces import IStreamWriter
+from codexd.policy.byte_budget import BudgetAccount
 
 
 class Replay:
@@ -39,7 +40,14 @@ class Replay:
         self.ignored = ignored
         limits = evolve(dependencies.flow_limits, max_buffer_bytes=sys.maxsize)  # nothing is paused for a replay
         self._delivery = StreamDelivery(
-            recording, position, writer, self, dependencies.clock, limits, dependencies.keepalive_seconds
+            recording=recording,
+            position=position,
+            writer=writer,
+            owner=self,
+            clock=dependencies.clock,
+            limits=limits,
+            account=BudgetAccount(dependencies.unsent, context.principal),
+            keepalive_seconds=dependencies.keepalive_seconds,
         )
 
     def start(self) -> None:

@@ -12,6 +12,7 @@ from codexd.fronts.dialect import StreamEvent
 from codexd.interfaces import IStreamWriter
 from codexd.neutral.fault import Fault
 from codexd.policy import flow
+from codexd.policy.byte_budget import BudgetAccount
 
 _BATCH_BYTES: Final = 64 * 2**10
 """How much of the backlog is written before the transport may report that it is full."""
@@ -64,6 +65,8 @@ class StreamDelivery(Delivery):
         owner: acts on a slow client and on the end.
         clock: for deadlines.
         limits: how much a slow client is granted.
+        account: of its backlog in the budget of unsent bytes. While its principal is over the budget, the client is
+            granted no backlog.
         keepalive_seconds: the period after which `owner.keep_alive` is called.
     """
 
@@ -75,6 +78,7 @@ class StreamDelivery(Delivery):
         owner: DeliveryOwner,
         clock: IReactorTime,
         limits: flow.FlowLimits,
+        account: BudgetAccount,
         keepalive_seconds: float,
     ) -> None:
         super().__init__(owner.delivered)
@@ -85,6 +89,7 @@ class StreamDelivery(Delivery):
         self._owner = owner
         self._clock = clock
         self._limits = limits
+        self._account = account
         self._flow = flow.ClientFlow()
         self._paused = self._closed = self._waiting_forbidden = False
         self._timer: IDelayedCall | None = None
@@ -151,6 +156,7 @@ class StreamDelivery(Delivery):
         self._closed = True
         self._heartbeat.stop()
         self._recording.unsubscribe(self.advance)
+        self._account.set(0)
         self._stop_timer()
 
     def forbid_waiting(self) -> None:
@@ -264,11 +270,15 @@ class StreamDelivery(Delivery):
         """Pause or resume the model, or disconnect the client, as its backlog requires."""
         if self._closed or (self._flow.waiting_since is None and self._flow.paused_since is None):
             if self._timer is not None:
+                self._account.set(0)
                 self._stop_timer()
             return
+        self._account.set(self._flow.backlog_bytes)
         if self._recording.outcome is not None:
             self._flow = flow.finish(self._flow)  # nothing is left to pause
-        self._flow, action = flow.decide(self._flow, self._limits, self._clock.seconds())
+        now = self._clock.seconds()
+        limits = flow.without_backlog(self._limits) if self._account.is_over else self._limits
+        self._flow, action = flow.decide(self._flow, limits, now)
         if action == "disconnect":
             self._owner.disconnect("slow_client")
             return
@@ -276,7 +286,11 @@ class StreamDelivery(Delivery):
             self._owner.pause()
         elif action == "resume":
             self._owner.resume()
-        self._set_timer(flow.disconnect_deadline(self._flow, self._limits))
+        deadline = flow.disconnect_deadline(self._flow, limits)
+        if deadline is not None and self._flow.backlog_bytes:
+            # Others can use up the budget at any time.
+            deadline = min(deadline, now + limits.pause_seconds)
+        self._set_timer(deadline)
 
     def _set_timer(self, when: float | None) -> None:
         """Check again no later than at this time; a timer that fires too early sets itself again."""

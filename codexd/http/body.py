@@ -12,6 +12,9 @@ from codexd.wire.inflate import (
     inflate,
 )
 
+_TOO_MUCH_RECEIVED: Final = (
+    "The requests that are being handled have too many bytes (http.max_received_bytes). Try again shortly."
+)
 _READABLE: Final = (b"", b"application/json", b"text/plain")
 _FAULTS: Final[dict[type[DecodingError], Fault]] = {
     UnsupportedEncodingError: fault(
@@ -30,11 +33,13 @@ def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] =
         other_media: media types that are accepted besides JSON.
 
     Raises:
-        FaultError: `shutting_down`, `too_large`, `unsupported_media`, or `malformed_json` for a body that contradicts
-            its encoding.
+        FaultError: `shutting_down`, `busy`, `too_large`, `unsupported_media`, or `malformed_json` for a body that
+            contradicts its encoding.
     """
     if request.interrupted:
         raise FaultError(fault("shutting_down"))
+    if request.crowded:
+        raise FaultError(fault("busy", _TOO_MUCH_RECEIVED))
     if request.oversized:
         raise FaultError(fault("too_large"))
     media = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
@@ -43,6 +48,6 @@ def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] =
         raise FaultError(fault("unsupported_media", f"The content type must be {accepted}."))
     encodings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding") or ())
     try:
-        return inflate(encodings.decode("latin-1"), request.content.getvalue(), max_bytes)
+        return inflate(encodings.decode("latin-1"), request.take_content(), max_bytes)
     except DecodingError as error:
         raise FaultError(_FAULTS[type(error)]) from None

@@ -1,6 +1,7 @@
 """One request: its body is counted as it arrives and kept in memory, its errors are sent as JSON."""
 
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -8,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.python.failure import Failure
 from twisted.web import http, server
 
-from codexd.context import CLIENT_DISCONNECTED, OK, RequestContext, RequestRecord
+from codexd.context import CLIENT_DISCONNECTED, OK, SLOW_CLIENT, RequestContext, RequestRecord
 from codexd.fronts.dialect import Dialect
 from codexd.fronts.openai import OPENAI
+from codexd.http.body_sender import PIECE_BYTES, BodySender
 from codexd.http.channel import Channel
 from codexd.http.path import canonical
 from codexd.http.request_id import request_id
-from codexd.neutral.fault import Fault, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Principal
+from codexd.policy.byte_budget import BudgetAccount
 
 if TYPE_CHECKING:
     from codexd.http.site import Site
@@ -25,8 +28,11 @@ _REASON_PHRASES: Final = {413: "Content Too Large"}
 """RFC 9110's reason phrases, where older Pythons have another."""
 
 _SMALL_BODY_BYTES: Final = 2**16
-"""A body of this size is read before the request is refused because the server is being stopped."""
+"""A body of this size is always read, also when the server is being stopped, and not counted."""
 
+_TOO_MUCH_UNSENT: Final = (
+    "Too many bytes of responses wait for clients to read them (http.max_unsent_bytes). Try again shortly."
+)
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 
@@ -40,6 +46,7 @@ class Request(server.Request):
         dialect: of its route; the shape of its errors.
         oversized: its body was too large and was dropped.
         interrupted: the server is being stopped; the body, or the rest of it, is dropped.
+        crowded: the server holds too many bytes of bodies already; this one was dropped.
     """
 
     channel: Channel
@@ -49,9 +56,11 @@ class Request(server.Request):
     dialect: Dialect = OPENAI
     defaultContentType: bytes | None = JSON
     principal: Principal | None = None
-    oversized = interrupted = False
+    oversized = interrupted = crowded = False
     _body_bytes_left = 0
-    _arrived = False
+    _arrived = _finishes_when_sent = False
+    _received: BudgetAccount | None = None
+    _sender: BodySender | None = None
 
     def __init__(self, channel: Channel, *args: Any) -> None:
         super().__init__(channel, *args)
@@ -67,14 +76,36 @@ class Request(server.Request):
             self.interrupt()
         elif length is not None and length > self._body_bytes_left:
             self._drop_body()
+        elif length is not None:
+            self._reserve(length)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a chunk of the body, up to the limit."""
         self._body_bytes_left -= len(data)
-        if self._body_bytes_left >= 0:
+        if self._body_bytes_left >= 0 and not self.oversized:
             self.content.write(data)
+            self._reserve(self.content.tell())
         elif not self.oversized:
             self._drop_body()
+
+    def take_content(self) -> bytes:
+        """Return the body, which is not kept."""
+        content, self.content = self.content.getvalue(), BytesIO()
+        return content
+
+    def _reserve(self, size_bytes: int) -> None:
+        """Count a body that is not small in the budget of received bytes; drop it if it is not admitted."""
+        if size_bytes <= _SMALL_BODY_BYTES:
+            return
+        if self._received is None:
+            principal = "" if self.principal is None else self.principal.id
+            self._received = BudgetAccount(self.channel.site.memory.received, principal)
+        if not self._received.admits(size_bytes):
+            self.crowded = True
+            self._received.set(0)
+            self._drop_body()
+        else:
+            self._received.set(size_bytes)
 
     def interrupt(self) -> None:
         """Drop the body: the server is being stopped, and the request is refused."""
@@ -126,11 +157,49 @@ class Request(server.Request):
             self.setHeader(name, value)
 
     def send(self, status: int, body: bytes, content_type: bytes = JSON) -> bytes:
-        """Set the head of a response that is this one body, and return the body for Klein to write."""
+        """Set the head of a response that is this one body, and return the body for Klein to write.
+
+        Raises:
+            FaultError: `busy` for a large body that can be requested again, while too much waits for its clients.
+        """
+        if len(body) > PIECE_BYTES and self.method != b"HEAD":
+            self._prepare_large_body(len(body))
         self.setResponseCode(status, (_REASON_PHRASES.get(status) or HTTPStatus(status).phrase).encode())
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
         return body
+
+    def _prepare_large_body(self, size_bytes: int) -> None:
+        account = BudgetAccount(self.site.memory.unsent, self.record.principal)
+        if self.method == b"GET" and not account.admits(size_bytes):
+            raise FaultError(fault("busy", _TOO_MUCH_UNSENT))
+        self.write = partial(self._send_in_pieces, account)  # type: ignore[method-assign]
+
+    def _send_in_pieces(self, account: BudgetAccount, body: bytes) -> None:
+        """Write a large body as the client reads it; takes the place of `write` for this one call."""
+        del self.write
+        self._sender = BodySender(
+            body=body,
+            write=self.write,
+            account=account,
+            clock=self.site.clock,
+            limits=self.site.memory.flow,
+            on_sent=self._body_sent,
+            on_slow=self._drop_slow_client,
+        )
+        self.registerProducer(self._sender, True)
+        self._sender.start()
+
+    def _body_sent(self) -> None:
+        self._sender = None
+        self.unregisterProducer()
+        if self._finishes_when_sent:
+            self.finish()
+
+    def _drop_slow_client(self) -> None:
+        self.site.request_log.metrics.count("slow_client")
+        self.record.outcome = SLOW_CLIENT
+        self.abort()
 
     def refuse(self, fault: Fault) -> bytes:
         """Set the head of an error response in the request's dialect, and return its body for Klein to write."""
@@ -163,8 +232,23 @@ class Request(server.Request):
 
     # Its end.
 
+    def finish(self) -> None:
+        """End the response; one large body is sent first."""
+        if self._sender is not None:
+            self._finishes_when_sent = True
+            return
+        self._release()
+        super().finish()
+
+    def _release(self) -> None:
+        if self._received is not None:
+            self._received.set(0)
+
     def connectionLost(self, reason: Failure) -> None:
         """Log a request whose client disconnected before the response was complete."""
+        self._release()
+        if self._sender is not None:
+            self._sender.stop()
         super().connectionLost(reason)
         if self._arrived:
             if self.record.outcome == OK:

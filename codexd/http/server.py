@@ -1,6 +1,7 @@
 """Builds the HTTP server for the service that listens with it."""
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -23,13 +24,14 @@ from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.routes import Handlers, Routes
-from codexd.http.site import Site
+from codexd.http.site import MemoryLimits, Site
 from codexd.interfaces import Backends, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
+from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.cors import CorsPolicy
 from codexd.policy.flow import FlowLimits
-from codexd.settings import Settings
+from codexd.settings import Http, Settings
 from codexd.tools.output_mode import OutputModes
 
 
@@ -46,6 +48,7 @@ class HttpServer:
         clock: for timers and durations.
         now: returns the Unix time in seconds.
         admin: the handlers of the routes under /admin.
+        on_released: called with the number of bytes of requests and responses that are no longer in memory.
 
     Attributes:
         site: to listen with for clients.
@@ -64,17 +67,28 @@ class HttpServer:
         clock: IReactorTime,
         now: Callable[[], float],
         admin: AdminHandlers,
+        on_released: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
         self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
-        connections = Connections()
+        http, connections = settings.http, Connections()
+        self._received = ByteBudget(_received_limit(http), on_released)
+        self._unsent = ByteBudget(http.max_unsent_bytes, on_released)
+        request_log.metrics.watch("received_bytes", lambda: self._received.total_bytes)
+        request_log.metrics.watch("unsent_bytes", lambda: self._unsent.total_bytes)
         self.drain = Drain(self.active, connections, clock, settings.codex.drain_seconds)
         self._recovered = OneShotEvent()
         dependencies = self._build_dependencies(settings, backends)
-        idle_seconds = settings.http.idle_seconds
-        self.site = Site(*_build_routes(dependencies, settings, admin), request_log, clock, idle_seconds, connections)
-        authenticator = _build_control_authenticator(settings)
-        self.control_site = Site(self.site.resource, authenticator, request_log, clock, idle_seconds, connections)
+        make_site = partial(
+            Site,
+            request_log=request_log,
+            clock=clock,
+            idle_seconds=http.idle_seconds,
+            connections=connections,
+            memory=self._build_memory_limits(settings),
+        )
+        self.site = make_site(*_build_routes(dependencies, settings, admin))
+        self.control_site = make_site(self.site.resource, _build_control_authenticator(settings))
         Deferred.fromCoroutine(dependencies.recover())
 
     @property
@@ -86,11 +100,17 @@ class HttpServer:
         """Serve all further requests with other settings and back ends."""
         self.active.apply(settings.responses.background_limit)
         self.drain.apply(settings.codex.drain_seconds)
+        self._received.limit_bytes = _received_limit(settings.http)
+        self._unsent.limit_bytes = settings.http.max_unsent_bytes
         dependencies = self._build_dependencies(settings, backends)
         self.site.resource, self.site.authenticator = _build_routes(dependencies, settings, self._admin)
         self.control_site.resource = self.site.resource
         self.control_site.authenticator = _build_control_authenticator(settings)
         self.site.timeOut = self.control_site.timeOut = settings.http.idle_seconds
+        self.site.memory = self.control_site.memory = self._build_memory_limits(settings)
+
+    def _build_memory_limits(self, settings: Settings) -> MemoryLimits:
+        return MemoryLimits(received=self._received, unsent=self._unsent, flow=_build_flow_limits(settings))
 
     def _build_dependencies(self, settings: Settings, backends: Backends) -> Dependencies:
         http, tools = settings.http, settings.tools
@@ -102,7 +122,8 @@ class HttpServer:
                 request_log=self._request_log,
                 clock=self._clock,
                 now=self._now,
-                flow_limits=FlowLimits(http.max_buffer_bytes, http.pause_seconds, http.write_timeout_seconds),
+                flow_limits=_build_flow_limits(settings),
+                unsent=self._unsent,
                 keepalive_seconds=http.keepalive_seconds,
             ),
             embedder=backends.embedder,
@@ -113,6 +134,16 @@ class HttpServer:
             output_modes=OutputModes.from_settings(tools.output_mode, tools.key_output_modes),
             recovered=self._recovered,
         )
+
+
+def _received_limit(http: Http) -> int:
+    """Return the budget of received bytes, in which one body of the largest size has room."""
+    return max(http.max_received_bytes, http.max_body_bytes)
+
+
+def _build_flow_limits(settings: Settings) -> FlowLimits:
+    http = settings.http
+    return FlowLimits(http.max_buffer_bytes, http.pause_seconds, http.write_timeout_seconds)
 
 
 def _build_routes(

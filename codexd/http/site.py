@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.web import http, server
 from twisted.web.resource import IResource
@@ -12,9 +13,26 @@ from codexd.http.connections import Connections
 from codexd.http.path import printable_path
 from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
+from codexd.policy.byte_budget import ByteBudget
+from codexd.policy.flow import FlowLimits
 
 if TYPE_CHECKING:
     from codexd.http.auth import Authenticator
+
+
+@frozen(kw_only=True)
+class MemoryLimits:
+    """What clients can make the server keep in memory.
+
+    Attributes:
+        received: the budget of request bodies, until their requests are over.
+        unsent: the budget of responses that wait for their clients.
+        flow: what one slow client is granted.
+    """
+
+    received: ByteBudget
+    unsent: ByteBudget
+    flow: FlowLimits
 
 
 class Site(server.Site):
@@ -25,6 +43,7 @@ class Site(server.Site):
         request_log: logs every request at its end.
         clock: for timeouts and durations.
         connections: the open connections.
+        memory: the limits of what clients can make the server keep.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -39,12 +58,14 @@ class Site(server.Site):
         clock: IReactorTime,
         idle_seconds: float,
         connections: Connections,
+        memory: MemoryLimits,
     ) -> None:
         super().__init__(root, timeout=idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
         self.authenticator = authenticator
         self.request_log = request_log
         self.clock = clock
         self.connections = connections
+        self.memory = memory
 
     def startFactory(self) -> None:
         """Open no access log: the request log is one."""

@@ -59,6 +59,8 @@ COUNTERS: Final = {
 
 GAUGES: Final = {
     "requests_running": "Running responses, background responses included, replayed streams and forwarded requests.",
+    "received_bytes": "Size of the bodies of the requests that are being handled; small ones are not counted.",
+    "unsent_bytes": "Size of the responses that wait for slow clients.",
     "background_running": "Running background responses.",
     "turns_running": "Turns running in Codex processes.",
     "turns_suspended": "Turns that wait for tool results.",

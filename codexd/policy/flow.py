@@ -30,6 +30,11 @@ class FlowLimits:
     write_timeout_seconds: float
 
 
+def without_backlog(limits: FlowLimits) -> FlowLimits:
+    """Return the limits of a client that is granted no backlog: what it does not read within `pause_seconds` is cut."""
+    return FlowLimits(0, limits.pause_seconds, min(limits.pause_seconds, limits.write_timeout_seconds))
+
+
 @frozen
 class ClientFlow:
     """The flow-control state of one client.

@@ -19,6 +19,12 @@ class Http:
         max_body_bytes: the maximum size of a request body, before and after decompression.
         max_buffer_bytes: the maximum output buffered for one slow client; when it is reached, the model's
             output is paused.
+        max_unsent_bytes: the maximum size of all responses that wait for slow clients. Beyond it, the clients that
+            read nothing for `pause_seconds` are disconnected, of the keys that hold more than an equal share, and
+            large responses that can be requested again are refused with status 429.
+        max_received_bytes: the maximum size of the bodies of all requests that are being handled; bodies below 64 KiB
+            are not counted. Beyond it, further ones are refused with status 429 for the keys that hold more than an
+            equal share. `max_body_bytes` are always possible.
         pause_seconds: how long output may be paused for one slow client before that client is disconnected.
         write_timeout_seconds: how long a client may accept no output before it is disconnected.
         keepalive_seconds: the time without output after which a stream sends a keep-alive comment.
@@ -32,6 +38,8 @@ class Http:
     cors_origins: tuple[str, ...] = ("app://obsidian.md", "capacitor://localhost", "loopback")
     max_body_bytes: Bytes = 64 * 2**20
     max_buffer_bytes: Bytes = 4 * 2**20
+    max_unsent_bytes: Bytes = 256 * 2**20
+    max_received_bytes: Bytes = 512 * 2**20
     pause_seconds: Seconds = 1.0
     write_timeout_seconds: Seconds = 30.0
     keepalive_seconds: Seconds = 15.0

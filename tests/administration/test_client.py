@@ -1,5 +1,6 @@
 """The client of /admin against a server on a real unix socket and on a real port, in a thread."""
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,11 @@ class AdminClientTests(SynchronousTestCase):
 
         def answer_one() -> None:
             connection, _ = listener.accept()
-            self.received = connection.recv(65536)
+            reader = connection.makefile("rb")
+            while (line := reader.readline()) not in (b"\r\n", b""):
+                self.received += line
+            length = re.search(rb"(?i)content-length: (\d+)", self.received)
+            self.received += reader.read(int(length[1]) if length else 0)
             connection.sendall(answer)
             connection.close()
 

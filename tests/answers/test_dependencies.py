@@ -2,6 +2,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.answers.dependencies import AnswerDependencies
+from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.flow import FlowLimits
 from tests.support.in_memory_server import InMemoryServer
 
@@ -18,6 +19,7 @@ class IdentityTests(SynchronousTestCase):
             clock=server.clock,
             now=lambda: next(self.times),
             flow_limits=FlowLimits(1, 1.0, 1.0),
+            unsent=ByteBudget(2**20),
             keepalive_seconds=1.0,
         )
 

@@ -19,6 +19,7 @@ from codexd.fronts.dialect import StreamEvent
 from codexd.fronts.openai import CHAT as CHAT_DIALECT
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
+from codexd.policy.byte_budget import BudgetAccount, ByteBudget
 from codexd.policy.flow import FlowLimits
 from codexd.settings import Http
 from tests.support.fake_backend import FakeTurn, message, text_answer
@@ -80,8 +81,16 @@ class DeliveryHarness:
         self.recording = recording or Recording(retain=False)
         self.writer = ListWriter(dialect=CHAT_DIALECT, room=room)
         self.owner = RecordingOwner()
+        self.unsent = ByteBudget(10_000)
         self.delivery = self.owner.delivery = StreamDelivery(
-            self.recording, position, self.writer, self.owner, self.clock, self.LIMITS, 3.0
+            recording=self.recording,
+            position=position,
+            writer=self.writer,
+            owner=self.owner,
+            clock=self.clock,
+            limits=self.LIMITS,
+            account=BudgetAccount(self.unsent, "me"),
+            keepalive_seconds=3.0,
         )
         self.delivery.start()
 
@@ -543,6 +552,41 @@ class PauseTests(SlowClientTestCase):
         self.assertFalse(self.connection.transport.aborted)
         self.read_everything()
         self.assertEqual(self.connection.response.events[-1], "[DONE]")
+
+
+class BudgetTests(SynchronousTestCase):
+    """The backlogs of all clients have a budget."""
+
+    def setUp(self) -> None:
+        self.harness = DeliveryHarness(room=1)
+        self.harness.record(*numbered(*range(60)))
+
+    def test_a_backlog_is_counted_until_it_is_read_or_the_delivery_stops(self) -> None:
+        self.harness.record(*numbered(*range(60, 100)))
+        self.assertEqual(self.harness.unsent.total_bytes, 400)
+        self.harness.read()
+        self.assertEqual(self.harness.unsent.total_bytes, 0)
+        self.harness.writer.room = 0
+        self.harness.delivery.pauseProducing()
+        self.harness.record(*numbered(*range(50)))
+        self.assertEqual(self.harness.unsent.total_bytes, 500)
+        self.harness.delivery.stop()
+        self.assertEqual(self.harness.unsent.total_bytes, 0)
+
+    def test_while_its_principal_is_over_the_budget_a_client_is_disconnected_soon(self) -> None:
+        self.harness.record(*numbered(*range(50)))
+        self.harness.clock.advance(3)
+        self.assertEqual(self.harness.owner.ends, [])
+        self.harness.unsent.change("me", 10_000)
+        self.harness.unsent.change("other", 100)
+        self.harness.clock.pump([1.0] * 6)
+        self.assertEqual(self.harness.owner.ends, ["slow_client"])
+
+    def test_whoever_is_below_his_share_is_not_disconnected(self) -> None:
+        self.harness.record(*numbered(*range(50)))
+        self.harness.unsent.change("other", 10_000)
+        self.harness.clock.pump([1.0] * 7)
+        self.assertEqual(self.harness.owner.ends, [])
 
 
 class WriteTimeoutTests(SlowClientTestCase):

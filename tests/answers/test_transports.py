@@ -39,6 +39,7 @@ from codexd.neutral.reply import Fold, Reply
 from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
+from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.flow import FlowLimits
 from codexd.settings import Http, Maintenance, Responses
 from codexd.tools.output_mode import OutputModes
@@ -143,6 +144,7 @@ class TransportTestCase(SynchronousTestCase):
             clock=server.clock,
             now=server.clock.seconds,
             flow_limits=FlowLimits(max_buffer_bytes=10_000, pause_seconds=1.0, write_timeout_seconds=30.0),
+            unsent=ByteBudget(2**20),
             keepalive_seconds=15.0,
         )
 

@@ -133,7 +133,8 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.transport.reading = False
         raw = request("POST", CHAT, chat())
         self.connection.send(raw + request("POST", CHAT, chat(stream=True)))
-        self.server.backend.turns[0].emit(*text_answer("x" * 2 * BUFFER_BYTES))
+        self.server.backend.turns[0].emit(*text_answer("x" * (BUFFER_BYTES - 700)))
+        self.assertTrue(self.connection.transport.paused)
         written = len(self.connection.transport.writes)
         self.server.backend.turns[1].emit(e.Began())
         self.assertEqual(len(self.connection.transport.writes), written)

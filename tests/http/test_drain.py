@@ -16,10 +16,11 @@ class UnsentBytesTests(ChatTestCase):
         (turn,) = self.ask()
         self.connection.transport.reading = False
         turn.emit(*text_answer("a" * 1_000_000))
-        self.assert_nothing_running()
+        self.assertEqual(self.server.metric("codexd_requests_running"), 0)
         drained = self.server.drain.run()
         self.server.clock.advance(9)
         self.assertNoResult(drained)
+        self.connection.transport.reading = True
         self.connection.transport.read(2**30)
         self.assertEqual(len(self.connection.response.json["choices"][0]["message"]["content"]), 1_000_000)
         self.successResultOf(drained)
