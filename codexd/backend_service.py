@@ -124,6 +124,11 @@ class BackendService(MultiService):
     def _wrap_children(self, children: Children) -> IModelBackend:
         return InlineImagesBackend(children.backend, children.backend.check, self._images)
 
+    def hurry(self) -> None:
+        """Give the Codex processes little time to exit when they are stopped, or now if they are."""
+        if self._children is not None:
+            self._children.hurry()
+
     def stopService(self) -> "Deferred[None]":
         """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""
         return Deferred.fromCoroutine(self._stop())

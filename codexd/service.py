@@ -2,9 +2,9 @@
 
 import gc
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
+from twisted.python.logfile import LogFile
 
 from codexd.administration.control_socket import listen_on_control_socket, locate_control_socket
 from codexd.administration.maintenance import NAME as MAINTENANCE_FILE
@@ -25,14 +26,16 @@ from codexd.configuration.reload import plan_reload
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.memory_release import MemoryRelease
 from codexd.http.server import HttpServer
-from codexd.observe.log import AccessLog, LeveledObserver, build_observer
+from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
+from codexd.observe.log_writer import FileDestination, all_writers, standard_output
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.options import Options
 from codexd.policy.reload import ReloadReport
 from codexd.reactor_clock import use_monotonic_time
 from codexd.scripted.server import ScriptedModel
-from codexd.settings import Settings
+from codexd.settings import Log, Settings
+from codexd.signals import Signals
 from codexd.startup_banner import render_startup_banner
 from codexd.store.database_file import locate_database
 from codexd.store.executor import PoolExecutor
@@ -49,11 +52,26 @@ def makeService(options: Options) -> IService:
     # Imported modules are never freed: the garbage collector need not scan them.
     gc.freeze()
     twistd = getattr(options, "parent", None) or {}
-    elsewhere = any(twistd.get(name) for name in ("logger", "logfile", "syslog"))
-    observer = None
-    if twistd.get("nodaemon") and not elsewhere:
-        observer = build_observer(options.settings.log, sys.stdout)
-    return Daemon(options.settings, os.environ, reactor, observer, load=options.reload)
+    observer = _build_observer(options.settings.log, twistd)
+    daemon = Daemon(options.settings, os.environ, reactor, observer, load=options.reload)
+    Signals(reactor, daemon).install()
+    reactor.addSystemEventTrigger("after", "shutdown", _close_logs)
+    return daemon
+
+
+def _build_observer(settings: Log, twistd: Mapping[str, Any]) -> LeveledObserver | None:
+    """Build the observer that writes where twistd's options say; None if they choose an observer."""
+    path = twistd.get("logfile") or (None if twistd.get("nodaemon") else "twistd.log")
+    if twistd.get("logger") or twistd.get("syslog") or (path == "-" and not twistd.get("nodaemon")):
+        return None
+    destination = standard_output() if path in (None, "-") else FileDestination(LogFile.fromFullPath(path))
+    return build_observer(settings, build_log_writer(settings, destination))
+
+
+def _close_logs() -> None:
+    """Write the last lines, for a limited time: twistd ends the process by a signal."""
+    for writer in all_writers():
+        writer.close()
 
 
 class Daemon(MultiService):
@@ -117,6 +135,8 @@ class Daemon(MultiService):
             SystemExit: when the store, Codex or an upstream cannot be used, or listening fails.
         """
         settings = self._settings
+        for writer in all_writers():
+            writer.on_dropped = partial(self._metrics.count, "log_lines_dropped")
         self._store = store = self._open_store()
         self._backends = backends = self._build_backends()
         state = state_directory(self._environ)
@@ -192,6 +212,20 @@ class Daemon(MultiService):
     def stopService(self) -> "Deferred[None]":
         """Drain running responses, stop the back ends, stop listening, then close the store."""
         return Deferred.fromCoroutine(self._stop())
+
+    # Signals (codexd.signals.SignalTarget).
+
+    def hurry(self) -> None:
+        """Stop at once: running responses end, and the Codex processes have little time."""
+        if self._server is not None:
+            self._server.drain.hurry()
+        if self._backends is not None:
+            self._backends.hurry()
+
+    def reopen_log(self) -> None:
+        """Open the log file again, which was moved by a log rotation."""
+        for writer in all_writers():
+            writer.reopen()
 
     def _open_store(self) -> Store:
         """Open the store; the daemon does not start without it."""

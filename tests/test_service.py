@@ -7,11 +7,13 @@ from twisted.application.service import Application, IService
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorProcess, IReactorTCP, IReactorTime
 from twisted.internet.testing import MemoryReactor
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.usage import Options as TwistdOptions
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from codexd import service
+from codexd.observe.log_writer import all_writers
 from codexd.options import Options
 from codexd.service import Daemon, makeService
 from codexd.settings import Codex, Http, Settings, Upstream
@@ -260,7 +262,25 @@ class StoreTests(DaemonTestCase):
         self.again()
 
 
+class UnusedSignals:
+    """Installs nothing in the process of the tests."""
+
+    def __init__(self, reactor: Any, target: Daemon) -> None:
+        self.target = target
+
+    def install(self) -> None:
+        installed.append(self.target)
+
+
+installed: list[Daemon] = []
+
+
 class MakeServiceTests(DaemonTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        installed.clear()
+        self.patch(service, "Signals", UnusedSignals)
+
     def options(self, **twistd: Any) -> Options:
         options = Options({"HOME": str(self.home)})
         options.parseOptions(["--codex", "/bin/sh"])
@@ -279,11 +299,23 @@ class MakeServiceTests(DaemonTestCase):
     def test_it_builds_the_daemon_from_the_options(self) -> None:
         daemon = makeService(self.options())
         self.assertIsInstance(daemon, Daemon)
+        self.assertEqual(installed, [daemon])
         self.assertEqual(daemon._settings.codex.binary, "/bin/sh")  # type: ignore[attr-defined]
 
     def test_in_the_foreground_it_sets_a_log_observer(self) -> None:
         self.assertIsNotNone(self.observer(nodaemon=True))
 
     def test_with_log_options_of_twistd_it_sets_no_observer(self) -> None:
-        for twistd in ({}, *({"nodaemon": True, name: "x"} for name in ("logger", "logfile", "syslog"))):
+        for twistd in (*({"nodaemon": True, name: "x"} for name in ("logger", "syslog")), {"logfile": "-"}):
             self.assertIsNone(self.observer(**twistd), twistd)
+
+    def test_a_log_file_has_the_format_and_the_level_of_the_settings(self) -> None:
+        path = self.mktemp()
+        for twistd in ({"logfile": path}, {"logfile": path, "nodaemon": True}):
+            observer = self.observer(**twistd)
+            assert callable(observer)
+            for level in ("info", "debug"):
+                Logger(namespace="codexd.test", observer=observer).emit(LogLevel.lookupByName(level), level)
+            for writer in all_writers():
+                writer.close()
+        self.assertEqual([line.split()[1] for line in Path(path).read_text().splitlines()], ["info", "info"])

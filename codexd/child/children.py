@@ -90,6 +90,12 @@ class Children(Service):
             loop.start(seconds, now=False)
             self._looping.append(loop)
 
+    def hurry(self) -> None:
+        """Shorten the grace period of the children."""
+        for pool in self._pools.values():
+            for worker in pool.workers:
+                worker.supervisor.hurry()
+
     def stopService(self) -> "Deferred[Any]":
         """Stop the children; the Deferred fires when the last has exited."""
         super().stopService()

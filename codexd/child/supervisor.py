@@ -1,7 +1,9 @@
 """Service that keeps one child running: the public interface of a slot and its machine."""
 
 from collections.abc import Callable
+from typing import Final
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -10,6 +12,9 @@ from codexd.child.machine import build_slot_lifecycle
 from codexd.child.process import ChildProcess
 from codexd.child.slot import Handshake, Slot, SlotState, Spawn
 from codexd.policy.restart import Supervision
+
+HURRIED_GRACE_SECONDS: Final = 0.5
+"""The time between asking a child to stop and killing it, when the daemon was told to stop at once."""
 
 
 class Supervisor(Service):
@@ -77,6 +82,15 @@ class Supervisor(Service):
         """Start a child and keep one running."""
         super().startService()
         self._lifecycle.start()
+
+    def hurry(self) -> None:
+        """Shorten the grace period to HURRIED_GRACE_SECONDS; a child that was asked to stop is killed now."""
+        slot = self._slot
+        slot.supervision = evolve(
+            slot.supervision, grace_seconds=min(slot.supervision.grace_seconds, HURRIED_GRACE_SECONDS)
+        )
+        if slot.state == "Stopping":
+            self._lifecycle.grace_elapsed()
 
     def stopService(self) -> "Deferred[None]":
         """Terminate the child, and kill it after the grace period; the Deferred fires when it has exited."""

@@ -3,10 +3,10 @@
 `twistd --logger=codexd.observe.log.observer` writes JSON, `codexd.observe.log.text` text.
 """
 
-import sys
+import time
 import traceback
 from operator import attrgetter
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from twisted.logger import (
     FileLogObserver,
@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from codexd.context import OK, RequestRecord
+from codexd.observe.log_writer import LogDestination, LogWriter, standard_output
 from codexd.settings import Log
 from codexd.wire import json
 
@@ -100,12 +101,13 @@ def format_failure(failure: Failure) -> str:
 
 def observer() -> ILogObserver:
     """Return a JSON observer on standard output, for `twistd --logger`."""
-    return build_observer(Log(format="json"), sys.stdout)
+    settings = Log(format="json")
+    return build_observer(settings, build_log_writer(settings, standard_output()))
 
 
 def text() -> ILogObserver:
     """Return a text observer on standard output, for `twistd --logger`."""
-    return build_observer(Log(), sys.stdout)
+    return build_observer(Log(), build_log_writer(Log(), standard_output()))
 
 
 @implementer(ILogObserver)
@@ -117,9 +119,10 @@ class LeveledObserver:
         stream: where the lines are written.
     """
 
-    def __init__(self, settings: Log, stream: IO[str]) -> None:
+    def __init__(self, settings: Log, stream: IO[Any] | LogWriter) -> None:
         self._level = LogLevelFilterPredicate(LogLevel.lookupByName(settings.level))
-        self._observer = FilteringLogObserver(FileLogObserver(stream, _FORMATS[settings.format]), [self._level])
+        observer = FileLogObserver(cast(IO[Any], stream), _FORMATS[settings.format])
+        self._observer = FilteringLogObserver(observer, [self._level])
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event, unless it is below the level (ILogObserver)."""
@@ -130,7 +133,24 @@ class LeveledObserver:
         self._level.setLogLevelForNamespace("", LogLevel.lookupByName(name))
 
 
-def build_observer(settings: Log, stream: IO[str]) -> LeveledObserver:
+def build_log_writer(settings: Log, destination: LogDestination) -> LogWriter:
+    """Build the writer of a log with the format of the settings."""
+
+    def format_notice(count: int) -> str:
+        return _FORMATS[settings.format](
+            {
+                "log_time": time.time(),
+                "log_level": LogLevel.warn,
+                "log_namespace": LogWriter.__module__,
+                "log_format": "{count} log lines were dropped: their destination stalled or failed",
+                "count": count,
+            }
+        )
+
+    return LogWriter(destination, format_notice)
+
+
+def build_observer(settings: Log, stream: IO[Any] | LogWriter) -> LeveledObserver:
     """Build an observer with the format and level of the settings."""
     return LeveledObserver(settings, stream)
 

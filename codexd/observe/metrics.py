@@ -20,6 +20,7 @@ COUNTERS: Final = {
     "background_started": "Background responses started.",
     "malformed_request": "Requests that were not valid HTTP.",
     "internal_error": "Unexpected exceptions in codexd.",
+    "log_lines_dropped": "Log lines that were dropped because their destination stalled or failed.",
     "affinity_hit": "Requests continued on an idle thread.",
     "affinity_miss": "Requests for which there was no matching idle thread.",
     "affinity_evicted": "Idle threads closed because of age, number or memory.",

@@ -57,6 +57,7 @@ class DaemonSetup:
         environment: additional environment variables.
         files: other files of that home, as (name, text).
         launcher: the command that runs twistd.
+        twistd: further options of twistd.
         output: where its standard output and error go; the file `log` in its folder by default.
     """
 
@@ -69,6 +70,7 @@ class DaemonSetup:
     environment: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
     launcher: tuple[str, ...] = (str(TWISTD),)
+    twistd: tuple[str, ...] = ()
     output: int | None = None
 
 
@@ -112,7 +114,7 @@ class Daemon:
         """Start the process, without waiting until it is ready."""
         home = ("--codex-home", str(self.codex_home)) if self._provider else ()
         command = (
-            *self._expand(self._setup.launcher), "--nodaemon", "--pidfile=",
+            *self._expand(self._setup.launcher), "--nodaemon", "--pidfile=", *self._setup.twistd,
             "codexd", "--config", str(self.folder / "codexd.toml"),
             "--listen", f"tcp:{self.port}:interface=127.0.0.1", *home, *self._setup.flags,
         )  # fmt: skip
