@@ -124,6 +124,10 @@ class BackendService(MultiService):
     def _wrap_children(self, children: Children) -> IModelBackend:
         return InlineImagesBackend(children.backend, children.backend.check, self._images)
 
+    def recycle(self) -> tuple[str, ...]:
+        """Replace every Codex process by a new one; return the names of the workers that are replaced."""
+        return () if self._children is None else self._children.recycle()
+
     def hurry(self) -> None:
         """Give the Codex processes little time to exit when they are stopped, or now if they are."""
         if self._children is not None:

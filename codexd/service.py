@@ -148,7 +148,7 @@ class Daemon(MultiService):
             request_log=RequestLogger(self._metrics, AccessLog()),
             clock=self._reactor,
             now=time.time,
-            admin=AdminHandlers(maintenance=maintenance, reload=self.reload),
+            admin=AdminHandlers(maintenance=maintenance, reload=self.reload, recycle=backends.recycle),
             on_released=self._memory_release.note,
         )
         for description in settings.http.listen:

@@ -80,6 +80,16 @@ def _reload(arguments: Namespace, client: AdminClient) -> int:
     return 0
 
 
+def _add_workers(parser: ArgumentParser) -> None:
+    parser.add_argument("action", choices=("recycle",), help="what to do with them")
+
+
+def _workers(arguments: Namespace, client: AdminClient) -> int:
+    workers = client.call("POST", "workers/recycle")["workers"]
+    print("recycling:", ", ".join(workers) or "nothing, as no Codex process is up")
+    return 0
+
+
 def _add_maintenance(parser: ArgumentParser) -> None:
     parser.add_argument("switch", nargs="?", choices=("on", "off"), help="without it, the state is printed")
     parser.add_argument("--retry-after", type=_seconds, metavar="SECONDS", help="when clients are to try again")
@@ -116,6 +126,11 @@ def _describe(state: Mapping[str, object]) -> str:
 
 COMMANDS: Final[Mapping[str, AdminCommand]] = {
     "reload": AdminCommand("Let the running daemon read its settings again.", _add_nothing, _reload),
+    "workers": AdminCommand(
+        "Replace the Codex processes by new ones, one after the other; running responses finish.",
+        _add_workers,
+        _workers,
+    ),
     "maintenance": AdminCommand(
         "Switch maintenance: requests for work are refused, running responses finish.",
         _add_maintenance,

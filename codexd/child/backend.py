@@ -73,9 +73,11 @@ class ChildBackend:
         self._metrics = metrics
         self._idle_threads = IdleThreads(settings.turns, clock, metrics)
         self._warned: set[str] = set()
-        workers = [worker for pool in pools.values() for worker in pool.workers]
-        metrics.watch("children_up", lambda: sum(worker.ready for worker in workers))
-        metrics.watch("turns_running", lambda: sum(worker.running_turns for worker in workers))
+        metrics.watch("children_up", lambda: sum(worker.ready for pool in pools.values() for worker in pool.workers))
+        metrics.watch(
+            "turns_running",
+            lambda: sum(worker.running_turns for pool in pools.values() for worker in pool.all_workers),
+        )
 
     # IModelBackend
 
@@ -148,6 +150,10 @@ class ChildBackend:
             pool.sweep(self._settings.turns)
         self._idle_threads.close_expired()
 
+    def hand_over(self, worker: Worker) -> None:
+        """Close the idle threads and suspended turns of a worker; their histories are replayed on another one."""
+        self._idle_threads.close_host(worker)
+
     def free_memory(self) -> None:
         """Unload idle threads, to free memory in the children."""
         self._idle_threads.close_idle()
@@ -175,7 +181,7 @@ class ChildBackend:
     def turn_ended(self, session: Session, turn: ActiveTurn) -> bool:
         """Keep the thread of a turn that has ended, if it can be continued."""
         self._warn_of_files(session.translator.added_files, turn.context)
-        return self._idle_threads.add(session, turn)
+        return not session.host.retiring and self._idle_threads.add(session, turn)
 
     def count(self, name: str) -> None:
         """Increment a metrics counter."""

@@ -18,9 +18,11 @@ from codexd.child.pool import Pool
 from codexd.child.process import ChildProcess, launch
 from codexd.child.protocol import ChildProtocol
 from codexd.child.provider_catalog import RETRY_SECONDS, ProviderCatalog
+from codexd.child.recycling import Recycler
 from codexd.child.worker import Worker
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
+from codexd.policy.recycling import RecycleLimits
 from codexd.policy.restart import RestartPolicy, Supervision
 from codexd.settings import Codex, Settings
 
@@ -69,8 +71,17 @@ class Children(Service):
         self._catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._listing: Deferred[bool] | None = None
+        self._numbers = dict.fromkeys(_profiles(settings), settings.codex.workers)
         self._pools = self._make_pools()
         self.backend = ChildBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics, provider)
+        self._recycler = Recycler(
+            self._pools,
+            self._make_next_worker,
+            self.backend.hand_over,
+            reactor,
+            metrics,
+            2 * settings.codex.handshake_seconds,
+        )
         self._loops = (
             (self._sweep, SWEEP_SECONDS),
             (self._refresh, settings.models.refresh_seconds),
@@ -93,8 +104,12 @@ class Children(Service):
     def hurry(self) -> None:
         """Shorten the grace period of the children."""
         for pool in self._pools.values():
-            for worker in pool.workers:
+            for worker in pool.all_workers:
                 worker.supervisor.hurry()
+
+    def recycle(self) -> tuple[str, ...]:
+        """Replace every process that is up by a new one, one after the other; return the workers' names."""
+        return self._recycler.request_all() if self.running else ()
 
     def stopService(self) -> "Deferred[Any]":
         """Stop the children; the Deferred fires when the last has exited."""
@@ -112,7 +127,7 @@ class Children(Service):
         """Use other settings; those of the processes themselves need a restart (codexd.configuration.reload)."""
         self._settings = settings
         for pool in self._pools.values():
-            for worker in pool.workers:
+            for worker in pool.all_workers:
                 worker.apply(settings.codex)
         self.backend.apply(settings)
 
@@ -138,14 +153,20 @@ class Children(Service):
             for pool in self._pools.values():
                 if not pool.running:
                     pool.startService()
+            self._recycler.advance()  # it may be a successor, which then is one of the workers
         self.backend.worker_changed(worker)
 
     def _make_pools(self) -> dict[str, Pool]:
-        profiles = {"plain"} | {alias.profile for alias in self._settings.models.alias}
-        return {profile: self._make_pool(profile) for profile in sorted(profiles, reverse=True)}
+        return {profile: self._make_pool(profile) for profile in sorted(_profiles(self._settings), reverse=True)}
 
     def _make_pool(self, profile: str) -> Pool:
         return Pool(tuple(self._make_worker(profile, number) for number in range(self._settings.codex.workers)))
+
+    def _make_next_worker(self, profile: str) -> Worker:
+        """Make a worker that replaces another one, under a new number."""
+        number = self._numbers[profile]
+        self._numbers[profile] += 1
+        return self._make_worker(profile, number)
 
     def _make_worker(self, profile: str, number: int) -> Worker:
         def spawn(child: ChildProcess) -> None:
@@ -167,11 +188,13 @@ class Children(Service):
 
     def _sweep(self) -> None:
         self.backend.sweep()
-        workers = (worker for pool in self._pools.values() for worker in pool.workers)
-        sizes = [self._measure_memory(pid) for worker in workers if (pid := worker.supervisor.pid) is not None]
-        self._metrics.set("children_resident_bytes", sum(sizes))
-        if max(sizes, default=0) > self._settings.turns.affinity_memory_bytes:
+        workers = [worker for pool in self._pools.values() for worker in pool.all_workers]
+        pids = [(worker, worker.supervisor.pid) for worker in workers]
+        sizes = {worker: self._measure_memory(pid) for worker, pid in pids if pid is not None}
+        self._metrics.set("children_resident_bytes", sum(sizes.values()))
+        if max(sizes.values(), default=0) > self._settings.turns.affinity_memory_bytes:
             self.backend.free_memory()
+        self._recycler.check(_recycle_limits(self._settings.codex), lambda worker: sizes.get(worker, 0))
 
     async def _refresh_models(self) -> None:
         try:
@@ -201,6 +224,14 @@ class Children(Service):
 
     def _log_failure(self, failure: Any) -> None:
         self._log.failure("Internal error in the service of the Codex processes", failure)
+
+
+def _profiles(settings: Settings) -> set[str]:
+    return {"plain"} | {alias.profile for alias in settings.models.alias}
+
+
+def _recycle_limits(codex: Codex) -> RecycleLimits:
+    return RecycleLimits(codex.recycle_after_seconds, codex.recycle_after_turns, codex.recycle_above_bytes)
 
 
 def _supervision(codex: Codex) -> Supervision:

@@ -102,6 +102,11 @@ class IdleThreads:
         for cache in (self._suspended, self._idle):
             cache.discard(lambda session: session.host is host)
 
+    def close_host(self, host: ThreadHost) -> None:
+        """Close every session on a child, suspended ones included."""
+        for cache, counter in ((self._suspended, "turn_expired"), (self._idle, "affinity_evicted")):
+            self._close_all(cache.discard(lambda session: session.host is host), counter)
+
     def _take_suspended(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
         """Find the suspended turn that waits for exactly these results."""
         for prefix in reversed(keys.prefixes):

@@ -1,6 +1,7 @@
 """A pool of workers on one CODEX_HOME: staggered start, and choice by load."""
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
 
 from codexd.child.worker import Worker
 from codexd.neutral.fault import FaultError, fault
@@ -17,6 +18,7 @@ class Pool(MultiService):
     def __init__(self, workers: tuple[Worker, ...]) -> None:
         super().__init__()
         self.workers = workers
+        self._others: list[Worker] = []  # a successor that is not up yet, a worker that finishes its turns
         self._first_was_up = False
         workers[0].supervisor.setServiceParent(self)
 
@@ -31,6 +33,35 @@ class Pool(MultiService):
             self._first_was_up = True
             for worker in self.workers[1:]:
                 worker.supervisor.setServiceParent(self)
+
+    @property
+    def all_workers(self) -> tuple[Worker, ...]:
+        """Return all workers, also those that take no turns because one replaces the other."""
+        return (*self.workers, *self._others)
+
+    # For recycling (codexd.child.recycling).
+
+    def add_successor(self, worker: Worker) -> None:
+        """Start a worker that takes no turns before `replace`."""
+        self._others.append(worker)
+        worker.supervisor.setServiceParent(self)
+
+    def replace(self, old: Worker, new: Worker) -> None:
+        """Give a worker's place to its successor; the old one finishes its turns."""
+        self._others.remove(new)
+        self._others.append(old)
+        self.workers = tuple(new if worker is old else worker for worker in self.workers)
+
+    def dismiss(self, worker: Worker) -> "Deferred[None]":
+        """Stop a worker that has no place; the Deferred fires when its child has exited."""
+        return worker.supervisor.stopService().addCallback(lambda _: self._forget(worker))
+
+    def _forget(self, worker: Worker) -> None:
+        if worker in self._others:
+            self._others.remove(worker)
+            worker.supervisor.disownServiceParent()
+
+    # For turns.
 
     def choose_worker(self) -> Worker:
         """Return the worker with the fewest running turns.
@@ -48,7 +79,7 @@ class Pool(MultiService):
 
     def sweep(self, limits: Turns) -> None:
         """Apply the deadlines of every worker's turns and calls."""
-        for worker in self.workers:
+        for worker in self.all_workers:
             worker.sweep(limits)
 
 

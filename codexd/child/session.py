@@ -42,11 +42,15 @@ class ThreadHost(Protocol):
         name: its name in the log.
         peer: the JSON-RPC connection.
         running_turns: number of active turns; sessions count theirs.
+        turns: number of turns so far; sessions count theirs.
+        retiring: its threads are not continued after their turn.
     """
 
     name: str
     peer: Peer
     running_turns: int
+    turns: int
+    retiring: bool
 
     @property
     def protocol(self) -> ChildProtocol:
@@ -176,6 +180,7 @@ class Session:
         self._request_id = turn.context.id
         self._report_thread()
         self.host.running_turns += 1
+        self.host.turns += 1
         commands = [output for output in outputs if type(output) in COMMANDS]
         events = [output for output in outputs if type(output) not in COMMANDS]
         self._perform(commands)

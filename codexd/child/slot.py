@@ -73,6 +73,11 @@ class Slot:
         with self.log.failuresHandled("while reporting that a child is up"):
             self.on_up(self.child, result)
 
+    @property
+    def up_seconds(self) -> float:
+        """How long the child has been ready; 0 if it is not."""
+        return 0.0 if self._up_since is None else self.clock.seconds() - self._up_since
+
     def report_lost(self, reason: str) -> float:
         """Call `on_lost` if the child had been up; return its uptime in seconds, 0 if it never was."""
         self.last_exit = reason

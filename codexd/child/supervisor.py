@@ -74,6 +74,11 @@ class Supervisor(Service):
         return self._slot.child.pid
 
     @property
+    def up_seconds(self) -> float:
+        """How long the child has been ready; 0 if it is not."""
+        return self._slot.up_seconds
+
+    @property
     def last_exit(self) -> str:
         """Description of the last child's exit; "" if none has exited."""
         return self._slot.last_exit

@@ -43,6 +43,8 @@ class Worker:
         peer: the JSON-RPC connection; a new one for each child.
         server_info: result of the handshake; None unless the child is up.
         running_turns: the number of active turns.
+        turns: how many turns the child has begun.
+        retiring: it is being recycled: its threads are not continued.
     """
 
     _log = Logger()
@@ -72,7 +74,8 @@ class Worker:
         self._child = ChildProcess()
         self.peer = self._make_peer(self._child)
         self._stderr_log = StderrLog(name, codex.log_stderr)
-        self.running_turns = 0
+        self.running_turns = self.turns = 0
+        self.retiring = False
         # Ordered sets: what happens to several sessions at once happens to the oldest first.
         self._sessions: dict[Session, None] = {}
         self._sessions_by_thread: dict[str, Session] = {}
@@ -98,6 +101,15 @@ class Worker:
     def full(self) -> bool:
         """Whether it runs as many turns as it may (`codex.turns_per_worker`)."""
         return self.running_turns >= self._codex.turns_per_worker
+
+    @property
+    def up_seconds(self) -> float:
+        """How long the child has been up; 0 if it is not."""
+        return self.supervisor.up_seconds
+
+    def retire(self) -> None:
+        """Unload every thread once its turn has ended: the worker is being recycled."""
+        self.retiring = True
 
     def apply(self, codex: Codex) -> None:
         """Use other limits."""
@@ -161,6 +173,7 @@ class Worker:
 
     def _begin_handshake(self, child: ChildProcess) -> "Deferred[object]":
         self._metrics.count("child_started")
+        self.turns = 0
         self._child = child
         self.peer = self._make_peer(child)
         self._stderr_log = StderrLog(self.name, self._codex.log_stderr)

@@ -54,6 +54,11 @@ def render_maintenance(state: MaintenanceState, kept: bool) -> bytes:
     )
 
 
+def render_recycling(workers: tuple[str, ...]) -> bytes:
+    """Render which workers are replaced."""
+    return json.encode({"object": "recycling", "workers": list(workers)})
+
+
 def render_reload(report: ReloadReport) -> bytes:
     """Render what a reload did."""
     return json.encode(

@@ -255,6 +255,11 @@ class Routes:
         """Reload the settings."""
         return self._handlers.admin.reload_settings(request)
 
+    @_route("POST", "/admin/workers/recycle", admin=True)
+    def recycle(self, request: Request) -> bytes:
+        """Replace the Codex processes by new ones."""
+        return self._handlers.admin.recycle_workers(request)
+
     # Probes.
 
     @_route("GET", "/v1", public=True)

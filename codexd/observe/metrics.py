@@ -91,6 +91,7 @@ LABELLED: Final = {
         ("upstream", "outcome"),
     ),
     "tokens": ("Tokens used.", ("kind",)),
+    "child_recycled": ("Codex processes replaced by a new one although they worked.", ("reason",)),
     "ignored_params": ("Request fields accepted without effect.", ("param",)),
 }
 """The counters with labels: name to help text and labels."""
@@ -186,6 +187,10 @@ class Metrics:
         """Count a finished background response."""
         self._labelled["background_finished"][(record.outcome,)].inc()
         self._count_usage(record)
+
+    def count_recycled_child(self, reason: str) -> None:
+        """Count a Codex process that was replaced: `age`, `turns`, `memory` or `request`."""
+        self._labelled["child_recycled"][(reason,)].inc()
 
     def count_upstream_request(self, name: str, outcome: str) -> None:
         """Count a finished request to an upstream.

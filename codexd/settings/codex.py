@@ -4,7 +4,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from codexd.settings.ranges import Bytes, Count, Limit, Seconds, Share
+from codexd.settings.ranges import Bytes, Count, Duration, Limit, Seconds, Share
 
 
 @frozen(kw_only=True)
@@ -33,6 +33,9 @@ class Codex:
         restart_limit: the maximum number of restarts within the window. After the next exit the process is restarted
             only once the length of the window has passed.
         restart_window_seconds: the length of that window.
+        recycle_after_seconds: the age at which a process is replaced by a new one, without losing a turn; 0: never.
+        recycle_after_turns: the number of turns after which a process is replaced; 0: never.
+        recycle_above_bytes: the resident memory above which a process is replaced; 0: never.
         drain_seconds: how long running responses may take to finish when the daemon stops.
     """
 
@@ -52,6 +55,9 @@ class Codex:
     backoff_reset_seconds: Seconds = 30.0
     restart_limit: Limit = 20
     restart_window_seconds: Seconds = 600.0
+    recycle_after_seconds: Duration = 0.0
+    recycle_after_turns: Limit = 0
+    recycle_above_bytes: Limit = 0
     drain_seconds: Seconds = 10.0
 
 

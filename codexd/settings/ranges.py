@@ -31,6 +31,7 @@ class Range:
 
 
 Seconds = Annotated[float, Range(above=0)]
+Duration = Annotated[float, Range(minimum=0)]
 Bytes = Annotated[int, Range(minimum=1)]
 Count = Annotated[int, Range(minimum=1)]
 Limit = Annotated[int, Range(minimum=0)]

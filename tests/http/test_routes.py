@@ -9,7 +9,7 @@ from tests.support.fake_backend import text_answer
 from tests.support.http_cases import CHAT, RESPONSES
 from tests.support.in_memory_server import InMemoryServer
 
-ADMIN = {"/admin/maintenance", "/admin/reload"}
+ADMIN = {"/admin/maintenance", "/admin/reload", "/admin/workers/recycle"}
 PUBLIC = {"/v1", "/livez", "/readyz", "/healthz", "/health"}
 UNKNOWN = "Unknown request URL. This is codexd, which serves OpenAI's API"
 WITHOUT_KEY = {"OPTIONS"}  # preflights, which CORS forbids to carry one

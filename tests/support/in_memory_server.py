@@ -60,7 +60,7 @@ def build_front(
         request_log=RequestLogger(metrics, log),
         clock=reactor,
         now=now,
-        admin=AdminHandlers(maintenance=maintenance, reload=reload),
+        admin=AdminHandlers(maintenance=maintenance, reload=reload, recycle=lambda: ("plain-0",)),
     )
 
 

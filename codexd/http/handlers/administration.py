@@ -22,10 +22,12 @@ class AdminHandlers:
     Attributes:
         maintenance: the switch of maintenance.
         reload: reads the settings again and applies them.
+        recycle: replaces the Codex processes one after the other, and returns the workers' names.
     """
 
     maintenance: MaintenanceSwitch
     reload: Callable[[], ReloadReport]
+    recycle: Callable[[], tuple[str, ...]]
 
     _log = Logger()
 
@@ -47,6 +49,10 @@ class AdminHandlers:
             self._log.error("The state of maintenance cannot be kept: {error}", error=str(error))
             raise FaultError(fault("store_failed", "The state of maintenance could not be stored.")) from None
         return self.show_maintenance(request)
+
+    def recycle_workers(self, request: Request) -> bytes:
+        """Begin to replace the Codex processes by new ones; no turn is lost."""
+        return request.send(202, administration.render_recycling(self.recycle()))
 
     def reload_settings(self, request: Request) -> bytes:
         """Reload the settings; 409 if the new ones are wrong, with the reasons."""
