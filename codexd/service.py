@@ -27,7 +27,7 @@ from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.memory_release import MemoryRelease
 from codexd.http.server import HttpServer
 from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
-from codexd.observe.log_writer import FileDestination, all_writers, standard_output
+from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.options import Options
@@ -55,7 +55,8 @@ def makeService(options: Options) -> IService:
     observer = _build_observer(options.settings.log, twistd)
     daemon = Daemon(options.settings, os.environ, reactor, observer, load=options.reload)
     Signals(reactor, daemon).install()
-    reactor.addSystemEventTrigger("after", "shutdown", _close_logs)
+    # twistd ends the process by a signal, so no exit handlers run.
+    reactor.addSystemEventTrigger("after", "shutdown", close_all_writers)
     return daemon
 
 
@@ -66,12 +67,6 @@ def _build_observer(settings: Log, twistd: Mapping[str, Any]) -> LeveledObserver
         return None
     destination = standard_output() if path in (None, "-") else FileDestination(LogFile.fromFullPath(path))
     return build_observer(settings, build_log_writer(settings, destination))
-
-
-def _close_logs() -> None:
-    """Write the last lines, for a limited time: twistd ends the process by a signal."""
-    for writer in all_writers():
-        writer.close()
 
 
 class Daemon(MultiService):

@@ -4,6 +4,7 @@ A pipe that nobody reads, a terminal that was stopped, or a full disk would othe
 daemon. The thread writes all waiting lines at once, so that a line costs the reactor less than a `write` would.
 """
 
+import atexit
 import os
 import select
 import sys
@@ -208,6 +209,13 @@ _writers: "WeakSet[LogWriter]" = WeakSet()
 def all_writers() -> list[LogWriter]:
     """Return the log writers of this process."""
     return list(_writers)
+
+
+@atexit.register
+def close_all_writers() -> None:
+    """Write the last lines, for a limited time; a failed start writes its reason at the very end."""
+    for writer in all_writers():
+        writer.close()
 
 
 def _after_fork() -> None:
