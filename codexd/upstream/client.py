@@ -16,19 +16,13 @@ from codexd.context import RequestContext
 from codexd.settings import Upstream
 from codexd.upstream.endpoints import UpstreamEndpointFactory
 from codexd.upstream.read_dispatcher import ReadDispatcher
+from codexd.upstream.urls import PreparedURL, encode_url
 
 _ONE_PIECE_BYTES: Final = 2**20
 _PIECE_BYTES: Final = 2**18
 
 _IDLE_CONNECTION_SECONDS: Final = 60
 """How long an unused connection stays open; shorter than the keep-alive time of most servers."""
-
-
-class _EncodedURL(EncodedURL):
-    """A URL that is encoded already: treq would encode its host again for every request."""
-
-    def to_uri(self) -> "_EncodedURL":
-        return self
 
 
 @implementer(IBodyProducer)
@@ -111,7 +105,7 @@ class UpstreamClient:
     ) -> None:
         self.reads = reads or ReadDispatcher()
         self._agent = agent
-        self._base_url = EncodedURL.from_text(base_url.rstrip("/")).to_uri().to_text()
+        self._base_url = encode_url(EncodedURL.from_text(base_url.rstrip("/")))
         self._query = "" if api_version is None else f"?api-version={api_version}"
         self._urls: dict[str, EncodedURL] = {}
         self._clock = clock
@@ -205,7 +199,7 @@ class UpstreamClient:
 
     def _url(self, path: str) -> EncodedURL:
         if path not in self._urls:
-            self._urls[path] = _EncodedURL.from_text(f"{self._base_url}/{path}{self._query}")
+            self._urls[path] = PreparedURL.from_text(f"{self._base_url}/{path}{self._query}")
         return self._urls[path]
 
     async def close(self) -> None:

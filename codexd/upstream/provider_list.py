@@ -18,6 +18,7 @@ from codexd.neutral.model import ModelCard
 from codexd.upstream.endpoints import UpstreamEndpointFactory
 from codexd.upstream.fetch import fetch
 from codexd.upstream.read_dispatcher import ReadDispatcher
+from codexd.upstream.urls import PreparedURL, encode_url
 
 LIST_BYTES: Final = 4 * 2**20
 LIST_SECONDS: Final = 5.0
@@ -71,14 +72,14 @@ class ProviderListReader:
         return decode_models(response.successful_body(self._now()))
 
 
-def _build_url(provider: ConfiguredProvider) -> str:
+def _build_url(provider: ConfiguredProvider) -> URL:
     url = URL.from_text(provider.base_url.rstrip("/"))
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(provider.base_url)
     url = url.child("models")
     for name, value in provider.query:
         url = url.add(name, value)
-    return url.to_uri().to_text()
+    return PreparedURL.from_text(encode_url(url))
 
 
 def _build_headers(provider: ConfiguredProvider, environ: Mapping[str, str]) -> Headers:
