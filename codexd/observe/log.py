@@ -24,14 +24,15 @@ from zope.interface import implementer
 
 from codexd.context import OK, RequestRecord
 from codexd.observe.log_writer import LogDestination, LogWriter, standard_output
+from codexd.observe.logfmt import escape_controls, quote
 from codexd.settings import Log
 from codexd.wire import json
 
 _REQUEST: Final = (
     "{method} {route} {status} {outcome} {milliseconds}ms id={id} principal={principal} "
-    "dialect={dialect} model={model} tokens={input_tokens}+{output_tokens}"
+    "dialect={dialect} model=%s tokens={input_tokens}+{output_tokens}"
 )
-_OPTIONAL: Final = ("path", "backend", "worker", "thread", "note", "ignored")
+_OPTIONAL: Final = ("path", "backend", "worker", "thread", "note")
 _FIELDS: Final = (
     "id",
     "method",
@@ -71,8 +72,17 @@ class AccessLog:
 
 
 def _format(record: RequestRecord) -> str:
-    """Return the format of the line's text, without the fields that this request does not have."""
-    return _REQUEST + "".join(f" {name}={{{name}}}" for name in _OPTIONAL if getattr(record, name))
+    """Return the format of the line's text, without the fields that this request does not have.
+
+    What a client can choose is in the format itself, quoted: a field of the event is written unquoted.
+    """
+    optional = "".join(f" {name}={_quoted(value)}" for name in _OPTIONAL if (value := getattr(record, name)))
+    ignored = f" ignored={_quoted(','.join(record.ignored))}" if record.ignored else ""
+    return _REQUEST % _quoted(record.model) + optional + ignored
+
+
+def _quoted(value: str) -> str:
+    return quote(value).replace("{", "{{").replace("}", "}}")
 
 
 def _log_level(record: RequestRecord) -> Any:
@@ -158,7 +168,7 @@ def build_observer(settings: Log, stream: IO[Any] | LogWriter) -> LeveledObserve
 def format_text(event: LogEvent) -> str:
     """Format an event as one line of text: time, level, logger, message."""
     prefix = f"{formatTime(event['log_time'])} {_level(event):<5} {event['log_namespace']}: "
-    return prefix + formatEvent(event).replace("\n", " | ") + _failure_suffix(event) + "\n"
+    return prefix + escape_controls(formatEvent(event)) + _failure_suffix(event) + "\n"
 
 
 def format_json(event: LogEvent) -> str:
