@@ -6,6 +6,7 @@ from typing import Final
 from attrs import evolve
 
 from codexd.fronts import json_fields, parameters, used_fields
+from codexd.fronts.attachments import reject_attachments
 from codexd.fronts.chat.decoded_request import DecodedChatRequest
 from codexd.fronts.chat.history import parse_messages
 from codexd.fronts.chat.objects import ChatOutputOptions
@@ -64,6 +65,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedChatRequest:
     """
     fields = json_fields.parse_body(body)
     model = fields.required_name("model")
+    reject_attachments(fields, "messages")
     tools = _parse_tools(fields, options.drop_hosted)
     parameters.parse_metadata(fields)
     turn = Turn(

@@ -5,6 +5,7 @@ from typing import Final
 from attrs import evolve
 
 from codexd.fronts import json_fields, parameters, used_fields
+from codexd.fronts.attachments import reject_attachments
 from codexd.fronts.chat.request import MAX_CHOICES, include_usage
 from codexd.fronts.completions.decoded_request import DecodedCompletionsRequest
 from codexd.fronts.completions.objects import CompletionsOutputOptions
@@ -55,6 +56,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedCompletionsRequest:
     """
     fields = json_fields.parse_body(body)
     model = fields.required_name("model")
+    reject_attachments(fields, "prompt")
     prompts = _parse_prompts(fields)
     times = fields.integer("n", 1, MAX_CHOICES) or 1
     _check_choice_count(len(prompts), times)

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from codexd.fronts import json_fields, parameters, used_fields
+from codexd.fronts.attachments import reject_attachments
 from codexd.fronts.compatibility import TOOL_MESSAGES
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.json_fields import Fields
@@ -98,6 +99,7 @@ def _metadata(fields: Fields) -> dict[str, str]:
 def _items(
     fields: Fields, options: RequestOptions, token: str, before: Sequence[StoredItem], known: frozenset[str]
 ) -> NewItems:
+    reject_attachments(fields, "items")
     if len(fields.array("items") or ()) > MAX_ITEMS:
         json_fields.raise_wrong_value("items", f"expected at most {MAX_ITEMS} items")
     input_history = InputHistory(accept_tool_messages=TOOL_MESSAGES in options.modes)

@@ -10,10 +10,11 @@ from typing import Final, Literal, cast
 from attrs import frozen
 
 from codexd.fronts import json_fields, parameters, used_fields
+from codexd.fronts.attachments import reject_attachments
 from codexd.fronts.compatibility import TOOL_EVENTS
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.json_fields import Fields
-from codexd.fronts.responses import attachments, history, tools
+from codexd.fronts.responses import history, tools
 from codexd.fronts.responses.context_management import parse_compaction_request
 from codexd.fronts.responses.decoded_request import DecodedResponsesRequest
 from codexd.fronts.responses.echo import EchoedFields, build_echo
@@ -98,7 +99,7 @@ def decode_with_history(
 def _parse_parts(fields: Fields, options: RequestOptions, state: StateOptions, loaded: LoadedHistory) -> _Parts:
     """Parse the model, the input, the tools and the repeated fields; of several errors the first is reported."""
     model = fields.required_name("model")
-    attachments.reject_attachments(fields)
+    reject_attachments(fields)
     input_history = history.parse_input(fields, loaded, options.modes)
     declared = tools.parse_tools(fields, options.drop_hosted, input_history.tool_items)
     extras, unused = _parse_echoed_fields(fields, state, declared)

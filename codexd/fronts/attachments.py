@@ -17,25 +17,35 @@ _ID: Final = re.compile(r"file[-_][A-Za-z0-9]{1,59}")
 """A file id as OpenAI makes them. Anything else may be a prompt or a key, and stays out of the log."""
 
 
-def reject_attachments(fields: Fields) -> None:
-    """Reject a request that has attachments.
+_INLINE: Final = {"input": "input_file", "items": "input_file", "messages": "file"}
+"""The parts by which files can be sent inline, by the field that contains the messages."""
+
+
+def reject_attachments(fields: Fields, messages: str = "input") -> None:
+    """Reject a request that has attachments, or a message with attachments.
+
+    Args:
+        fields: of the body.
+        messages: the name of the field that contains the messages.
 
     Raises:
         FaultError: `attachments`, with the path of the first ones; its note, for the log, has their file ids.
     """
-    for place in _places(fields):
-        held = place.raw(_NAME)
+    for path, holder in _places(fields, messages):
+        held = holder.get(_NAME)
         if held:
-            message = "This server does not support attachments; send the files inline, as 'input_file' parts."
-            raise FaultError(evolve(fault("attachments", message, param=place.at(_NAME)), note=_note(held)))
+            part = _INLINE.get(messages)
+            hint = f"send the files inline, as '{part}' parts" if part else "this endpoint has no files"
+            message = f"This server does not support attachments; {hint}."
+            raise FaultError(evolve(fault("attachments", message, param=path + _NAME), note=_note(held)))
 
 
-def _places(fields: Fields) -> Iterator[Fields]:
-    yield fields
-    items = fields.raw("input")
+def _places(fields: Fields, messages: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "", fields.value
+    items = fields.raw(messages)
     for index, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, dict):
-            yield Fields(item, f"input[{index}]")
+            yield f"{messages}[{index}].", item
 
 
 def _note(held: Any) -> str | None:

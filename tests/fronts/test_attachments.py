@@ -1,4 +1,4 @@
-"""codexd.fronts.responses.attachments: rejected, with their file ids logged."""
+"""codexd.fronts.attachments: rejected, with their file ids logged."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.fronts import attachments
 from codexd.fronts.json_fields import Fields
-from codexd.fronts.responses import attachments
 from codexd.neutral.fault import Fault, FaultError
 from codexd.wire.json import Json
+from tests.support.http_cases import CHAT
+from tests.support.in_memory_server import InMemoryServer, chat
 from tests.support.responses_requests import decode_fault
 
 VALUES = st.recursive(
@@ -84,3 +86,33 @@ class NoteTests(SynchronousTestCase):
 
     def test_the_message_has_no_ids(self) -> None:
         self.assertNotIn("file-a", refused(attachments=attached("file-a")).message)
+
+
+class EndpointTests(SynchronousTestCase):
+    """Every endpoint that shows messages to a model rejects them, streamed or not, before a model is asked."""
+
+    def test_every_endpoint_rejects_attachments(self) -> None:
+        held = attached("file-a")
+        message = {"role": "user", "content": "hi"}
+        at_message = message | {"attachments": held}
+        for path, body, param in (
+            (CHAT, {"messages": [message], "attachments": held}, "attachments"),
+            (CHAT, {"messages": [message, at_message]}, "messages[1].attachments"),
+            ("/v1/completions", {"prompt": "hi", "attachments": held}, "attachments"),
+            ("/v1/responses", {"input": "hi", "attachments": held}, "attachments"),
+            ("/v1/responses", {"input": [at_message]}, "input[0].attachments"),
+            ("/v1/responses/compact", {"input": [at_message]}, "input[0].attachments"),
+            ("/v1/responses/input_tokens", {"input": [at_message]}, "input[0].attachments"),
+            ("/v1/conversations", {"items": [{"type": "message", **at_message}]}, "items[0].attachments"),
+        ):
+            for stream in ({}, {"stream": True}):
+                server = InMemoryServer()
+                response = server.request("POST", path, {"model": "m"} | body | stream)
+                self.assertEqual((response.status, response.error["param"]), (400, param), path)
+                self.assertEqual(response.error["code"], "attachments_not_supported")
+                self.assertEqual((server.log.records[0].note, server.backend.turns), ("file-a", []))
+
+    def test_empty_attachments_are_accepted_by_chat(self) -> None:
+        server = InMemoryServer()
+        server.connect().request("POST", CHAT, chat(attachments=[]))
+        self.assertEqual(len(server.backend.turns), 1)
