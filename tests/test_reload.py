@@ -52,6 +52,14 @@ class ReloadTests(DaemonTestCase):
         self.reload(http=Http())
         self.assertEqual(self.models().status, 200)
 
+    def test_allowed_hosts_are_those_of_the_new_settings(self) -> None:
+        self.start()
+        self.assertEqual(self.models(host="box.lan").status, 403)
+        self.reload(http=Http(allowed_hosts=("box.lan",)))
+        self.assertEqual(self.models(host="box.lan").status, 200)
+        self.reload(http=Http(api_keys=("secret",)))
+        self.assertEqual(self.models(host="any.example", x_api_key="secret").status, 200)
+
     def test_a_running_response_goes_on_and_keeps_its_settings(self) -> None:
         self.start()
         self.reactor.child.server.stepwise = True

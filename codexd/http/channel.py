@@ -6,17 +6,21 @@ An `Upgrade: h2c` is ignored (RFC 9110, 7.8): the request is answered as HTTP/1.
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
 from codexd.fronts import errors
+from codexd.http.half_close import HalfCloseChannel
 from codexd.http.request_id import request_id
-from codexd.neutral.fault import fault
+from codexd.neutral.fault import Fault, fault
 
 if TYPE_CHECKING:
     from codexd.http.site import Site
+
+REASON_PHRASES: Final = {413: "Content Too Large", 414: "URI Too Long"}
+"""RFC 9110's reason phrases, where older Pythons have another."""
 
 LINGER_SECONDS: Final = 5.0
 """How long the rest of a refused body is read and dropped: closing at once would reset the connection, and the
@@ -26,7 +30,7 @@ DRAIN_LINGER_SECONDS: Final = 1.0
 """The same while the server is being stopped, which waits for it."""
 
 
-class Channel(http.HTTPChannel):
+class Channel(HalfCloseChannel):
     """One connection.
 
     Attributes:
@@ -34,7 +38,6 @@ class Channel(http.HTTPChannel):
     """
 
     site: "Site"
-    transport: ITCPTransport
     _dropping = _receives_body = _was_used = _closing = False
     _linger: IDelayedCall | None = None
 
@@ -90,6 +93,8 @@ class Channel(http.HTTPChannel):
         """Answer a request that announces too large a body at once, as if it had none."""
         self._was_used = self._receives_body = True
         super().allHeadersReceived()
+        if self._refused:
+            self._receives_body = False
         if self._dropping:
             self.length = 0
 
@@ -121,7 +126,7 @@ class Channel(http.HTTPChannel):
     def loseConnection(self) -> None:
         """Close the connection; a client that is still sending gets time to read its response."""
         self._closing = True
-        if self._dropping and self._linger is None:
+        if self._dropping and self._linger is None and not self._read_closed:
             seconds = DRAIN_LINGER_SECONDS if self.site.connections.draining else LINGER_SECONDS
             self._linger = self.callLater(seconds, super().loseConnection)
         else:
@@ -143,12 +148,17 @@ class Channel(http.HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:
         """Send an error body, where Twisted sends only a status line."""
         long = self._receivedHeaderSize > self.totalHeadersSize or self._receivedHeaderCount > self.maxHeaders
-        wrong = fault("headers_too_large" if long else "malformed_request")
-        reason, body = HTTPStatus(wrong.status).phrase.encode(), errors.render_error(wrong)
+        if long:
+            self.refuse_connection(fault("headers_too_large" if self.has_request_line else "url_too_long"))
+        else:
+            self.refuse_connection(fault("malformed_request"))
+
+    def send_refusal(self, wrong: Fault) -> None:
+        """Send an error response of a request that cannot be read."""
+        reason, body = REASON_PHRASES.get(wrong.status) or HTTPStatus(wrong.status).phrase, errors.render_error(wrong)
         self.site.request_log.count_malformed_request()
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nserver: codexd\r\nx-request-id: %b\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (wrong.status, reason, request_id(None).encode(), len(body), body)
+            % (wrong.status, reason.encode(), request_id(None).encode(), len(body), body)
         )
-        self.loseConnection()

@@ -46,7 +46,7 @@ class Dependencies:
         Raises:
             FaultError: `wrong_value` for an unknown mode.
         """
-        principal, header = request.context.principal, request.getHeader
+        principal, header = request.context.principal, request.header_text
         calls = self.output_modes.choose([header(name) for name in output_mode.HEADERS], principal)
         return RequestOptions(
             principal=principal,

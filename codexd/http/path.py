@@ -1,11 +1,13 @@
 """Canonical paths: clients spell the same path in several ways."""
 
+import re
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _PREFIXES: Final = ("v1", "api")
 _UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics", "admin")
+_ABSOLUTE: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _LOGGED_CHARACTERS: Final = 128
 """How many characters of an unknown path are logged."""
 
@@ -20,7 +22,7 @@ def canonical(target: bytes) -> str:
     Args:
         target: the request target without its query; absolute (`http://host/x`, RFC 9112, 3.2.2) or not.
     """
-    text = _decode(target)
+    text = unquote_to_bytes(_without_host(target)).decode("utf-8", "replace")
     segments = [segment for segment in text.split("/") if segment]
     first = next((at for at, segment in enumerate(segments) if segment not in _PREFIXES), len(segments))
     if segments[first:] and segments[first] in _UNVERSIONED:
@@ -30,14 +32,12 @@ def canonical(target: bytes) -> str:
 
 def printable_path(target: bytes) -> str:
     """Return a request target in a form that is safe to log: shortened, on one line, without a host or a query."""
-    text = _decode(target.partition(b"?")[0][: 4 * _LOGGED_CHARACTERS])
+    shown = _without_host(target.partition(b"?")[0])[: 4 * _LOGGED_CHARACTERS]
+    text = unquote_to_bytes(shown).decode("utf-8", "replace")
     path = text if text.startswith("/") else f"/{text}"
     return "".join(letter if letter.isprintable() and letter != " " else "?" for letter in path[:_LOGGED_CHARACTERS])
 
 
-def _decode(target: bytes) -> str:
-    """Decode a request target and remove the scheme and the host of an absolute one."""
-    text = unquote_to_bytes(target).decode("utf-8", "replace")
-    if text.startswith(("http://", "https://")):
-        text = text.partition("://")[2].partition("/")[2]
-    return text
+def _without_host(target: bytes) -> bytes:
+    """Remove the scheme and the host of an absolute target; the case of a scheme does not matter (RFC 3986, 3.1)."""
+    return _ABSOLUTE.sub(b"", target, count=1)

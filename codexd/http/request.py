@@ -13,7 +13,7 @@ from codexd.context import CLIENT_DISCONNECTED, OK, SLOW_CLIENT, RequestContext,
 from codexd.fronts.dialect import Dialect
 from codexd.fronts.openai import OPENAI
 from codexd.http.body_sender import PIECE_BYTES, BodySender
-from codexd.http.channel import Channel
+from codexd.http.channel import REASON_PHRASES, Channel
 from codexd.http.path import canonical
 from codexd.http.request_id import request_id
 from codexd.neutral.fault import Fault, FaultError, fault
@@ -24,16 +24,14 @@ if TYPE_CHECKING:
     from codexd.http.site import Site
 
 JSON: Final = b"application/json"
-_REASON_PHRASES: Final = {413: "Content Too Large"}
-"""RFC 9110's reason phrases, where older Pythons have another."""
-
 _SMALL_BODY_BYTES: Final = 2**16
 """A body of this size is always read, also when the server is being stopped, and not counted."""
 
 _TOO_MUCH_UNSENT: Final = (
     "Too many bytes of responses wait for clients to read them (http.max_unsent_bytes). Try again shortly."
 )
-_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+"""The methods that codexd knows; some URL serves each of them but PUT and PATCH."""
 
 
 class Request(server.Request):
@@ -47,6 +45,7 @@ class Request(server.Request):
         oversized: its body was too large and was dropped.
         interrupted: the server is being stopped; the body, or the rest of it, is dropped.
         crowded: the server holds too many bytes of bodies already; this one was dropped.
+        stream_probe: a comment that may be written between two writes of the response; empty where none may be.
     """
 
     channel: Channel
@@ -57,6 +56,7 @@ class Request(server.Request):
     defaultContentType: bytes | None = JSON
     principal: Principal | None = None
     oversized = interrupted = crowded = False
+    stream_probe = b""
     _body_bytes_left = 0
     _arrived = _finishes_when_sent = False
     _received: BudgetAccount | None = None
@@ -124,7 +124,7 @@ class Request(server.Request):
         self.site, self._arrived = self.channel.site, True
         record = self.record
         record.id = request_id(self.getHeader(b"x-request-id"))
-        record.method = self.method.decode() if self.method in _METHODS else "other"
+        record.method = self.method.decode() if self.method in METHODS else "other"
         record.began = self.site.clock.seconds()
         self.prepath = []
         self.postpath = canonical(self.path).encode().split(b"/")[1:]
@@ -149,6 +149,14 @@ class Request(server.Request):
         """The parameters of the URL's query, each with its values in order."""
         return {_decode(name): [_decode(value) for value in values] for name, values in self.args.items()}
 
+    def header_text(self, name: str) -> str | None:
+        """Return the last value of a header as text, in which bytes that are not UTF-8 are U+FFFD; None without one.
+
+        Twisted's `getHeader` raises an exception for them if the name is a `str`.
+        """
+        value = self.getHeader(name.encode("ascii"))
+        return None if value is None else _decode(value)
+
     # Its response.
 
     def set_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -164,7 +172,7 @@ class Request(server.Request):
         """
         if len(body) > PIECE_BYTES and self.method != b"HEAD":
             self._prepare_large_body(len(body))
-        self.setResponseCode(status, (_REASON_PHRASES.get(status) or HTTPStatus(status).phrase).encode())
+        self.setResponseCode(status, (REASON_PHRASES.get(status) or HTTPStatus(status).phrase).encode())
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
         return body
@@ -225,6 +233,24 @@ class Request(server.Request):
     def abort(self) -> None:
         """Close the connection at once: the client must not take an incomplete response for a complete one."""
         self.channel.transport.abortConnection()
+
+    def probe_client(self) -> bool:
+        """Send bytes that mean nothing; a client that is gone answers them with an error (TCP reset).
+
+        Before the response that is an interim response (RFC 9110, 15.2), in a stream a comment. The next write of any
+        other response is the probe.
+
+        Returns:
+            Whether it is known, now or later, that the client is gone; it is not before a response of HTTP/1.0.
+        """
+        if self.startedWriting:
+            if self.stream_probe and not self.channel.is_full:
+                self.write(self.stream_probe)
+            return True
+        if self.clientproto == b"HTTP/1.0":
+            return False
+        self.channel.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return True
 
     def milliseconds(self) -> int:
         """Return the time since its arrival."""

@@ -31,6 +31,8 @@ from codexd.policy.auth import KeyRing
 from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.cors import CorsPolicy
 from codexd.policy.flow import FlowLimits
+from codexd.policy.hosts import ANY as ANY_HOST
+from codexd.policy.hosts import HostPolicy
 from codexd.settings import Http, Settings
 from codexd.tools.output_mode import OutputModes
 
@@ -168,7 +170,9 @@ def _build_routes(
         probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance),
         admin=admin,
     )
-    return CorsResource(Routes(handlers).app.resource(), cors), authenticator
+    # A page that rebinds its name to this machine has no key.
+    hosts = HostPolicy.from_hosts((ANY_HOST,) if http.api_keys else http.allowed_hosts)
+    return CorsResource(Routes(handlers).app.resource(), cors, hosts), authenticator
 
 
 def _build_control_authenticator(settings: Settings) -> ControlAuthenticator:

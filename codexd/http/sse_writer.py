@@ -24,6 +24,7 @@ class SseWriter(ResponseWriter):
         request.setResponseCode(200)
         request.set_headers(STREAM)
         set_response_headers(request, ignored)
+        request.stream_probe = _KEEP_ALIVE
         request.registerProducer(producer, True)
 
     def write(self, events: Sequence[StreamEvent]) -> None:

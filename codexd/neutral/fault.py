@@ -79,6 +79,12 @@ _FAULTS: Final = {
         # Client errors.
         _invalid("malformed_request", None, "The request is not valid HTTP."),
         _invalid("headers_too_large", None, "The request's headers are too large.", 431),
+        _invalid("url_too_long", None, "The request's URL is too long.", 414),
+        _invalid("request_timeout", "request_timeout", "The request did not arrive in time (http.idle_seconds).", 408),
+        _invalid("expectation_failed", None, "The only expectation that is supported is 100-continue.", 417),
+        _invalid("method_unknown", None, "The method is unknown; the names of methods are case-sensitive.", 501),
+        _invalid("coding_unknown", None, "The only transfer coding that is supported is chunked.", 501),
+        _invalid("version_unsupported", None, "The only version that is supported is HTTP/1.1.", 505),
         _invalid("malformed_json", "invalid_json", "The body is not valid JSON."),
         _invalid("malformed_form", "invalid_form", "The body is not valid multipart/form-data."),
         _invalid("missing", "missing_required_parameter"),
@@ -142,6 +148,13 @@ _FAULTS: Final = {
             403,
         ),
         _invalid("not_an_admin", "insufficient_permissions", "This API key may not administer the server.", 403),
+        _invalid(
+            "host_not_allowed",
+            "host_not_allowed",
+            "No API key is configured, so requests must name this machine (localhost, 127.0.0.1, [::1]) or an allowed"
+            " host (http.allowed_hosts) in their Host header.",
+            403,
+        ),
         # Limits.
         Fault(
             kind="rate_limited",

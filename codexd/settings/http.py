@@ -16,6 +16,9 @@ class Http:
         api_keys_file: a file with more API keys, one per line; lines that begin with `#` are comments.
         cors_origins: the origins of web pages that may call this server: `loopback` is any page of this
             machine, `*` any page.
+        allowed_hosts: the host names by which clients may call this server where no API key is set, besides
+            `localhost` and loopback addresses; `*` allows any. A web page could otherwise call it by a name of its
+            own that resolves to this machine (DNS rebinding).
         max_body_bytes: the maximum size of a request body, before and after decompression.
         max_buffer_bytes: the maximum output buffered for one slow client; when it is reached, the model's
             output is paused.
@@ -36,6 +39,7 @@ class Http:
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     api_keys_file: str | None = None
     cors_origins: tuple[str, ...] = ("app://obsidian.md", "capacitor://localhost", "loopback")
+    allowed_hosts: tuple[str, ...] = ("host.docker.internal", "host.containers.internal")
     max_body_bytes: Bytes = 64 * 2**20
     max_buffer_bytes: Bytes = 4 * 2**20
     max_unsent_bytes: Bytes = 256 * 2**20

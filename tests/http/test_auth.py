@@ -53,7 +53,7 @@ class ApiKeyTests(SynchronousTestCase):
 
     def test_the_body_of_an_unknown_caller_is_read_up_to_a_small_limit(self) -> None:
         connection = self.server.connect()
-        head = f"POST {CHAT} HTTP/1.1\r\nhost: a\r\ncontent-length: {UNKNOWN_CALLER_BODY_BYTES + 1}\r\n\r\n"
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {UNKNOWN_CALLER_BODY_BYTES + 1}\r\n\r\n"
         connection.send(head.encode())
         self.assertEqual(connection.response.status, 401)
 

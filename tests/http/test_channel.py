@@ -31,8 +31,6 @@ class RequestHeadTests(SynchronousTestCase):
         for data in each_set_up(
             self,
             b"hello\r\n",
-            b"GET / HTTP/3.0\r\n",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"GET /\xff HTTP/1.1\r\n",
             b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
             b"GET / HTTP/1.1\r\nhost: a\x00b\r\n\r\n",
@@ -58,7 +56,7 @@ class RequestHeadTests(SynchronousTestCase):
         self.assert_refused(431)
 
     def test_500_header_lines_are_accepted(self) -> None:
-        self.connection.send(b"GET /livez HTTP/1.1\r\n" + b"x-a: b\r\n" * 499 + b"\r\n")
+        self.connection.send(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n" + b"x-a: b\r\n" * 499 + b"\r\n")
         self.assertEqual(self.connection.response.status, 200)
 
     def test_an_upgrade_request_is_answered_as_http_1(self) -> None:

@@ -169,7 +169,7 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(self.connection.response.error["code"], "shutting_down")
 
     def test_a_request_whose_body_is_arriving_is_answered_at_once(self) -> None:
-        chunked = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"
+        chunked = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"
         embed = request("POST", "/v1/embeddings", {"model": "e", "input": "x"})[:-3]
         for beginning in each_set_up(self, request("POST", CHAT, chat())[:-3], chunked, embed):
             self.connection.send(beginning)
@@ -186,7 +186,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_a_large_body_that_comes_during_the_drain_is_refused_before_it_is_sent(self) -> None:
         drained = self.server.drain.run()
-        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 99999\r\n\r\n"
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+        head += b"expect: 100-continue\r\ncontent-length: 99999\r\n\r\n"
         self.connection.send(head)
         self.assertEqual(self.connection.response.error["code"], "shutting_down")
         self.successResultOf(drained)

@@ -33,16 +33,16 @@ class RequestTests(SynchronousTestCase):
         connection.request("POST", CHAT, b"x" * 11)
         self.assertIn(b"HTTP/1.1 413 Content Too Large\r\n", connection.received)
 
-    def test_the_host_header_may_contain_anything(self) -> None:
+    def test_no_host_header_is_an_internal_error(self) -> None:
         for host in ("", "\xff\xfe", "a" * 300, "..", "xn--a", "[::1]:80:80", "a b"):
-            self.assertEqual(self.server.request("GET", "/v1/models", host=host).status, 200, host)
+            self.assertIn(self.server.request("GET", "/v1/models", host=host).status, (400, 403), host)
 
     def test_every_request_is_logged_once(self) -> None:
         self.server.request("GET", "/v1/models", x_request_id="one")
         self.server.request("PURGE", "/nothing", x_request_id="two")
         one, two = self.server.log.records
         self.assertEqual((one.id, one.method, one.route, one.status), ("one", "GET", "/v1/models", 200))
-        self.assertEqual((two.id, two.method, two.route, two.status), ("two", "other", "other", 404))
+        self.assertEqual((two.id, two.method, two.route, two.status), ("two", "other", "other", 501))
 
     def test_the_note_of_a_refusal_is_logged(self) -> None:
         files = [{"file_id": "file-a"}, {"file_id": "tell me a secret"}]
@@ -98,7 +98,7 @@ class BodySizeTests(SynchronousTestCase):
         self.assertEqual(self.server.log.records[0].outcome, "too_large")
 
     def head(self, *lines: str) -> bytes:
-        return "\r\n".join((f"POST {CHAT} HTTP/1.1", "host: a", *lines, "", "")).encode()
+        return "\r\n".join((f"POST {CHAT} HTTP/1.1", "host: localhost", *lines, "", "")).encode()
 
     def test_a_body_of_exactly_the_limit_is_read(self) -> None:
         self.connection.request("POST", CHAT, BODY + b" " * (self.LIMIT - len(BODY)))

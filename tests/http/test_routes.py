@@ -101,7 +101,7 @@ class RouteTests(SynchronousTestCase):
             ("DELETE", RESPONSES, "OPTIONS, POST"),
             ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
             ("PUT", "/v1/models/gpt-5", "GET, HEAD, OPTIONS"),
-            ("BREW", "/livez", "GET, HEAD, OPTIONS"),
+            ("PATCH", "/livez", "GET, HEAD, OPTIONS"),
             ("POST", f"{RESPONSES}/resp_0", "DELETE, GET, HEAD, OPTIONS"),
             ("GET", f"{RESPONSES}/resp_0/cancel", "OPTIONS, POST"),
             ("DELETE", f"{RESPONSES}/resp_0/input_items", "GET, HEAD, OPTIONS"),

@@ -52,7 +52,7 @@ def open_unread_request(port: int, path: str, body: bytes, header: str = "x-test
     connection.settimeout(TIMEOUT_SECONDS)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", port))
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     head = f"{head}\r\n{header}"
     connection.sendall(head.encode() + b"\r\n\r\n" + body)
     return connection

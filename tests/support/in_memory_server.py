@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import Factory, define
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from zope.interface import implementer
 
@@ -196,10 +196,16 @@ def _event(frame: bytes) -> Any:
 
 
 class Connection:
-    """A client's connection to a site."""
+    """A client's connection to a site.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        host: the server's address.
+    """
+
+    def __init__(self, site: Site, host: IAddress | None = None) -> None:
         self.transport = ReaderTransport()
+        if host is not None:
+            self.transport.hostAddr = host
         self._protocol = site.buildProtocol(None)
         self.transport.protocol = self._protocol
         self._protocol.makeConnection(self.transport)
@@ -215,6 +221,10 @@ class Connection:
     def disconnect(self) -> None:
         """Close the connection from the client's side."""
         self.transport.lose()
+
+    def end_input(self) -> None:
+        """Close the client's sending direction only."""
+        self._protocol.readConnectionLost()
 
     @property
     def received(self) -> bytes:
@@ -254,7 +264,7 @@ def parse(data: bytes, methods: tuple[str, ...] = ()) -> list[Response]:
         assert separator, head
         status_line, *lines = head.decode("latin-1").split("\r\n")
         version, status, reason = status_line.split(" ", 2)
-        assert version == "HTTP/1.1", version
+        assert version in ("HTTP/1.0", "HTTP/1.1"), version
         headers = dict(line.split(": ", 1) for line in lines)
         assert len(headers) == len(lines), lines
         response = Response(
@@ -344,9 +354,9 @@ class InMemoryServer:
         self.front, self.site, self.active, self.drain = front, front.site, front.active, front.drain
         self.site.doStart()
 
-    def connect(self) -> Connection:
-        """Open a connection."""
-        return Connection(self.site)
+    def connect(self, host: IAddress | None = None) -> Connection:
+        """Open a connection, to a TCP address unless another is given."""
+        return Connection(self.site, host)
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Response:
         """Send a request on a new connection and return its response, which must be there at once."""
