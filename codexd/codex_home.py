@@ -154,7 +154,7 @@ def _find_pinned_binary() -> Path:
 
 def _check_directory(name: str, path: str) -> Path:
     home = _absolute(path)
-    if not home.is_dir():
+    if not os.path.isdir(home):  # False also where it cannot be reached
         raise ConfigurationError(f"{name}: {home} is not a directory; create it first, with mode 700")
     return home
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from OpenSSL import crypto
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from codexd import __version__
 from codexd.codex_home import (
+    Provider,
     candidate_homes,
     choose_provider,
     find_codex_binary,
@@ -20,6 +22,7 @@ from codexd.codex_home import (
 from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
 from codexd.configuration.reference import render_effective
 from codexd.settings import Settings
+from codexd.start_checks import find_start_problems
 
 _SINGLE_VALUE_FLAGS: Final = {
     "codex": "codex.binary",
@@ -136,23 +139,46 @@ class Options(usage.Options):
         """Describe what would run: the settings in effect, the program, CODEX_HOME and whose models.
 
         Raises:
-            ConfigurationError: when the program or the home cannot be used.
+            ConfigurationError: with everything that would prevent a start.
         """
         codex = self.settings.codex
-        home = find_codex_home(codex, self.environ)
-        candidates = candidate_homes(codex, self.environ)
-        provider = choose_provider(codex, home, bool(self.settings.upstream), candidates)
-        # The program need not exist when Codex does not run.
-        program = None if provider == "none" else find_codex_binary(codex)
+        home, provider, program = self._find_codex()
         lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {provider}"]
         configured = find_configured_provider(codex, home, provider)
         if configured is not None:
             lines.append(f"# provider of config.toml: {configured.summary}")
             missing = [name for name in configured.environment if not self.environ.get(name)]
             lines += [f"# warning: the environment variable {name} of that provider is not set" for name in missing]
+        lines += [f"# warning: {warning}" for warning in self.loaded.warnings]
         if is_temporary(home):
             lines.append("# warning: CODEX_HOME is in the temporary directory, where Codex has no helper programs")
+        lines.append("# not checked: whether the addresses of http.listen are free, and whether upstreams answer")
         return "\n".join([*lines, "", render_effective(self.loaded)])
+
+    def _find_codex(self) -> tuple[Path, Provider, Path | None]:
+        """Return CODEX_HOME, whose models Codex serves, and its program, which need not exist when Codex does not run.
+
+        Raises:
+            ConfigurationError: with everything that would prevent a start.
+        """
+        settings, home, program = self.settings, None, None
+        problems: list[str] = []
+        provider: Provider = "none"
+        try:
+            home = find_codex_home(settings.codex, self.environ)
+            candidates = candidate_homes(settings.codex, self.environ)
+            provider = choose_provider(settings.codex, home, bool(settings.upstream), candidates)
+        except ConfigurationError as error:
+            problems += error.problems
+        try:
+            program = None if home is not None and provider == "none" else find_codex_binary(settings.codex)
+        except ConfigurationError as error:
+            problems += error.problems
+        checked = None if provider == "none" else home
+        problems += find_start_problems(settings, self.environ, _read_text, checked)
+        if problems or home is None:
+            raise ConfigurationError(*problems)
+        return home, provider, program
 
     def _overrides(self) -> list[Override]:
         overrides = [
@@ -168,6 +194,8 @@ def _check_endpoints(listen: Iterable[str]) -> None:
         try:
             if not endpoint.startswith("systemd:"):
                 serverFromString(None, endpoint)
+        except crypto.Error as error:
+            raise ConfigurationError(f"http.listen: {endpoint!r}: its key or certificate is not valid PEM") from error
         except (ValueError, TypeError, LookupError, OSError) as error:
             raise ConfigurationError(f"http.listen: {endpoint!r} is not a valid endpoint: {error}") from error
 

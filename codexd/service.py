@@ -53,7 +53,9 @@ def makeService(options: Options) -> IService:
     gc.freeze()
     twistd = getattr(options, "parent", None) or {}
     observer = _build_observer(options.settings.log, twistd)
-    daemon = Daemon(options.settings, os.environ, reactor, observer, load=options.reload)
+    daemon = Daemon(
+        options.settings, os.environ, reactor, observer, load=options.reload, warnings=options.loaded.warnings
+    )
     Signals(reactor, daemon).install()
     # twistd ends the process by a signal, so no exit handlers run.
     reactor.addSystemEventTrigger("after", "shutdown", close_all_writers)
@@ -84,6 +86,7 @@ class Daemon(MultiService):
         scripted_model: is served instead of a new one, for tests that inspect its requests.
         connect: opens the executor of the store's SQL.
         load: loads the settings again, for a reload; raises ConfigurationError.
+        warnings: of the settings; they are logged at the start.
 
     Attributes:
         addresses: the addresses it listens on once started, with the real port where port 0 was configured.
@@ -100,6 +103,7 @@ class Daemon(MultiService):
         scripted_model: ScriptedModel | None = None,
         connect: ExecutorFactory = PoolExecutor,
         load: Callable[[], LoadedSettings] | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.addresses: list[IAddress] = []
@@ -110,6 +114,7 @@ class Daemon(MultiService):
         self._scripted_model = scripted_model
         self._connect = connect
         self._load = load or (lambda: LoadedSettings(settings))
+        self._warnings = warnings
         self._metrics = Metrics()
         self._memory_release = MemoryRelease(reactor)
         self._store: Store | None = None
@@ -163,6 +168,8 @@ class Daemon(MultiService):
         )
         for line in banner:
             self._log.info("{line}", line=line)
+        for warning in self._warnings:
+            self._log.warn("{warning}", warning=warning)
 
     def reload(self) -> ReloadReport:
         """Load the settings again and apply what changed; if anything is wrong, nothing changes.

@@ -7,11 +7,14 @@ from ipaddress import ip_address
 from typing import Final
 
 from codexd.policy.addresses import AllowedHosts
+from codexd.policy.hosts import normalise_host
 from codexd.settings import Settings
 
 _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _ADDRESS: Final = re.compile(rf"https?://{_HOST}(?::\d{{1,5}})?(?:/[^\s?#@]*)?", re.IGNORECASE)
+_MAX_PORT: Final = 65535
 _PROXY: Final = re.compile(rf"http://{_HOST}:\d{{1,5}}/?", re.IGNORECASE)
 _RENAMED: Final = re.compile(r"[A-Za-z0-9_]+=[A-Za-z0-9_]+")
 _EFFORT_NAME: Final = re.compile(r"[a-z]+=[A-Za-z0-9_.-]*")
@@ -50,6 +53,12 @@ def _check_listen(settings: Settings) -> Iterator[str]:
             yield f"http.listen: {endpoint!r} is not a Twisted endpoint string; for example {_EXAMPLE}"
 
 
+def _check_listen_twice(settings: Settings) -> Iterator[str]:
+    for endpoint, count in Counter(settings.http.listen).items():
+        if count > 1:
+            yield f"http.listen: {endpoint!r} is there {count} times; keep one"
+
+
 def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
     if settings.http.api_keys:
         return
@@ -60,6 +69,13 @@ def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
                 "one with `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, or listen on "
                 f"loopback, for example {_EXAMPLE}"
             )
+
+
+def _check_allowed_hosts(settings: Settings) -> Iterator[str]:
+    for place, host in enumerate(settings.http.allowed_hosts):
+        name = normalise_host(host)
+        if host != "*" and (name != host.lower().removesuffix(".") or not _HOST_NAME.fullmatch(name)):
+            yield f"http.allowed_hosts[{place}]: {host!r} must be a host name or an address, without scheme and port"
 
 
 def _check_keys(settings: Settings) -> Iterator[str]:
@@ -109,11 +125,18 @@ def _check_upstream_names(settings: Settings) -> Iterator[str]:
             yield f"upstream: {count} upstreams have the name {name!r}; names must be unique"
 
 
+def _port(url: str) -> int:
+    found = re.match(rf"https?://{_HOST}:(\d+)", url, re.IGNORECASE)
+    return int(found[1]) if found else 0
+
+
 def _check_upstream_addresses(settings: Settings) -> Iterator[str]:
     for upstream in settings.upstream:
         where = f"upstream {upstream.name!r}"
         if not _ADDRESS.fullmatch(upstream.base_url):
             yield f"{where}: base_url must be http://HOST/PATH or https://HOST/PATH without user or query"
+        elif (port := _port(upstream.base_url)) > _MAX_PORT:
+            yield f"{where}: base_url has the port {port}; ports end at {_MAX_PORT}"
         if upstream.proxy is not None and not _PROXY.fullmatch(upstream.proxy):
             yield f"{where}: proxy must be http://HOST:PORT"
         if upstream.key_env is not None and upstream.key_file is not None:
@@ -161,8 +184,10 @@ def _check_key_output_modes(settings: Settings) -> Iterator[str]:
 
 _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _check_listen,
+    _check_listen_twice,
     _check_key_for_remote_clients,
     _check_keys,
+    _check_allowed_hosts,
     _check_backoff,
     _check_alias_names,
     _check_agent_workspaces,

@@ -7,11 +7,13 @@ from typing import Any, Final, get_args, get_origin
 
 from attrs import frozen
 
+from codexd.configuration.misspellings import PREFIX, describe_misspelling
 from codexd.configuration.registry import Setting, list_settings, strip_annotation
 
-CONFIG_VARIABLE: Final = "CODEXD_CONFIG"
-ADMIN_KEY_VARIABLE: Final = "CODEXD_ADMIN_KEY"
+CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
+ADMIN_KEY_VARIABLE: Final = PREFIX + "ADMIN_KEY"
 """The key that `codexd reload` and others send to a daemon; no setting of the daemon."""
+
 SHORT_VARIABLES: Final = {
     "CODEXD_API_KEYS": "http.api_keys",
     "CODEXD_CODEX": "codex.binary",
@@ -86,13 +88,15 @@ def _find_misplaced(document: Mapping[str, object], name: str) -> Iterator[str]:
 def parse_environ(environ: Mapping[str, str]) -> Iterator[Override]:
     """Parse the variables `CODEXD_<TABLE>_<KEY>` and their short forms; an empty variable counts as not set.
 
+    Other variables that begin with `CODEXD_` are ignored unless they look like a setting (`foreign_variables`).
+
     Raises:
-        ConfigurationError: for an unknown variable, or two variables of one setting.
+        ConfigurationError: for a misspelled variable, or two variables of one setting.
     """
     known = _variables()
-    given = [name for name, text in sorted(environ.items()) if name.startswith("CODEXD_") and text]
-    names = [name for name in given if name not in (CONFIG_VARIABLE, ADMIN_KEY_VARIABLE)]
-    problems = [_describe_unknown(name, known) for name in names if name not in known]
+    given = _given(environ)
+    names = [name for name in given if name in known]
+    problems = [problem for name in given if name not in known and (problem := _describe_unknown(name))]
     problems += _find_duplicates(names, known)
     if problems:
         raise ConfigurationError(*problems)
@@ -132,14 +136,26 @@ def suggest(name: str, names: Iterable[str], prefix: str = "") -> str:
     return f"; did you mean {prefix}{near[0]}?" if near else ""
 
 
+def find_foreign_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the variables that begin with `CODEXD_` and are no settings: they have no effect."""
+    known = _variables()
+    return tuple(name for name in _given(environ) if name not in known and not _describe_unknown(name))
+
+
+def _describe_unknown(name: str) -> str:
+    tables = dict.fromkeys(setting.table for setting in list_settings() if setting.table)
+    return describe_misspelling(name, (*_variables(), CONFIG_VARIABLE, ADMIN_KEY_VARIABLE), tables)
+
+
+def _given(environ: Mapping[str, str]) -> list[str]:
+    names = (name for name, text in sorted(environ.items()) if name.startswith(PREFIX) and text)
+    return [name for name in names if name not in (CONFIG_VARIABLE, ADMIN_KEY_VARIABLE)]
+
+
 def _variables() -> dict[str, Setting]:
     by_key = {setting.key: setting for setting in list_settings() if not setting.is_table_list}
     full = {setting.variable: setting for setting in by_key.values()}
     return full | {name: by_key[key] for name, key in SHORT_VARIABLES.items()}
-
-
-def _describe_unknown(name: str, known: Iterable[str]) -> str:
-    return f"{name}: unknown variable{suggest(name, (*known, CONFIG_VARIABLE))}"
 
 
 def _find_duplicates(names: Iterable[str], known: Mapping[str, Setting]) -> list[str]:

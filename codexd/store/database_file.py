@@ -3,7 +3,9 @@
 import fcntl
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from errno import EACCES
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +14,7 @@ from attrs import define
 from codexd.configuration import ConfigurationError
 from codexd.settings import Responses
 from codexd.store.connection import IN_MEMORY, prepare
-from codexd.store.schema import UnusableFileError
+from codexd.store.schema import UnusableFileError, check_file
 from codexd.store.tombstones import purge_unreferenced
 
 NAME: Final = "responses.sqlite3"
@@ -33,7 +35,7 @@ def locate_database(responses: Responses, state: Path) -> str:
         return str(_create_directory(state) / NAME)
     # Two names of one file must lead to the same lock file.
     path = Path(responses.database).expanduser().resolve()
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # False also where it cannot be reached
         raise ConfigurationError(f"responses.database: {path.parent} is not a directory")
     return str(path)
 
@@ -92,15 +94,39 @@ def _lock_file(path: str) -> int:
     return lock
 
 
+def check_database(path: str) -> None:
+    """Check that a file can be the store, without creating, changing or locking it.
+
+    Raises:
+        ConfigurationError: when it cannot be written, or is not a store.
+    """
+    if path == IN_MEMORY:
+        return
+    exists = os.path.exists(path)
+    with _reported(path):
+        if not os.access(path if exists else os.path.dirname(path), os.R_OK | os.W_OK, effective_ids=True):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        if exists:
+            with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as connection:
+                check_file(connection)
+
+
 def _check_database(path: str) -> None:
     """Open the file once, synchronously, so that a bad file stops the start."""
-    try:
+    with _reported(path):
         _make_private(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             prepare(connection)
             connection.execute("BEGIN IMMEDIATE")
             purge_unreferenced(connection)
             connection.execute("COMMIT")
+
+
+@contextmanager
+def _reported(path: str) -> Iterator[None]:
+    """Report the errors of a file as errors of the setting."""
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(f"responses.database: {path} cannot be written: {error.strerror}") from error
     except UnusableFileError as error:

@@ -120,9 +120,17 @@ def _trust_root(ca_certificates: bytes | None) -> Any:
     Raises:
         ValueError: if the text contains no certificate.
     """
-    if ca_certificates is None:
-        return None
-    certificates = [Certificate.loadPEM(pem) for pem in _CERTIFICATE.findall(ca_certificates)]
+    return None if ca_certificates is None else trustRootFromCertificates(parse_certificates(ca_certificates))
+
+
+def parse_certificates(text: bytes) -> list[Certificate]:
+    """Parse the certificates in a PEM text.
+
+    Raises:
+        ValueError: if the text contains no certificate.
+        OpenSSL.crypto.Error: if one is damaged.
+    """
+    certificates = [Certificate.loadPEM(pem) for pem in _CERTIFICATE.findall(text)]
     if not certificates:
         raise ValueError("it contains no certificate")
-    return trustRootFromCertificates(certificates)
+    return certificates

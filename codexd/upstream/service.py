@@ -10,11 +10,11 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from codexd.configuration.sources import ConfigurationError
 from codexd.observe.metrics import Metrics
 from codexd.settings import Upstream
 from codexd.upstream.api_key import load_api_key
 from codexd.upstream.backend import LIST_RETRY_SECONDS, UpstreamBackend
+from codexd.upstream.ca_file import load_ca_certificates
 from codexd.upstream.client import UpstreamClient
 
 _LOG: Final = Logger()
@@ -162,21 +162,8 @@ def _log_unexpected(failure: Failure) -> None:
 
 def _load_secrets(settings: Upstream, environ: Mapping[str, str], read: Callable[[str], str]) -> UpstreamSecrets:
     key = load_api_key(settings, environ, read)
-    if settings.ca_file is None:
-        return UpstreamSecrets(key)
-    try:
-        return UpstreamSecrets(key, read(settings.ca_file).encode())
-    except (OSError, ValueError) as error:
-        raise _unusable_ca_file(settings, error) from None
+    return UpstreamSecrets(key, load_ca_certificates(settings, read))
 
 
 def _build_client(settings: Upstream, secrets: UpstreamSecrets, reactor: Any) -> UpstreamClient:
-    try:
-        return UpstreamClient.from_settings(settings, secrets.key, secrets.ca_certificates, reactor)
-    except (OSError, ValueError) as error:
-        raise _unusable_ca_file(settings, error) from None
-
-
-def _unusable_ca_file(settings: Upstream, error: Exception) -> ConfigurationError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return ConfigurationError(f"upstream {settings.name!r}: ca_file {settings.ca_file} cannot be used: {reason}")
+    return UpstreamClient.from_settings(settings, secrets.key, secrets.ca_certificates, reactor)

@@ -70,7 +70,7 @@ class FileTests(SynchronousTestCase):
 
     def test_an_unreadable_file_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, load, config="gone.toml")
-        self.assertEqual(str(error), "gone.toml: cannot be read: no files are read here")
+        self.assertEqual(str(error), "gone.toml: cannot be read: no files are read here (--config)")
 
     def test_a_violated_rule_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, load_text, '[http]\nlisten = ["tcp:80"]\n')

@@ -58,7 +58,9 @@ class ParseEnvironTests(SynchronousTestCase):
 
     def test_a_table_list_has_no_variable(self) -> None:
         error = self.assertRaises(ConfigurationError, list, parse_environ({"CODEXD_MODELS_ALIAS": "x"}))
-        self.assertIn("CODEXD_MODELS_ALIAS: unknown variable", str(error))
+        self.assertEqual(
+            str(error), "CODEXD_MODELS_ALIAS: unknown variable; no setting of [models] has this name and a variable"
+        )
 
     def test_short_forms_set_the_same_settings(self) -> None:
         environ = {"CODEXD_API_KEYS": "a, b", "CODEXD_CODEX": "/c", "CODEXD_LISTEN": "tcp:1; unix:/s\ttcp:2"}

@@ -1,0 +1,70 @@
+"""Checks what the settings refer to: files, directories, variables. Nothing is started, opened for writing or locked.
+
+`codexd check-config` so reports what would prevent a start, all of it at once. It cannot tell whether an address of
+`http.listen` is in use, nor whether an upstream answers.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from codexd.codex_home import state_directory
+from codexd.configuration import ConfigurationError
+from codexd.settings import Settings
+from codexd.store.database_file import check_database, locate_database
+from codexd.upstream.api_key import load_api_key
+from codexd.upstream.ca_file import load_ca_certificates
+
+_WRITABLE: Final = os.R_OK | os.W_OK | os.X_OK
+
+
+def find_start_problems(
+    settings: Settings, environ: Mapping[str, str], read: Callable[[str], str], home: Path | None
+) -> tuple[str, ...]:
+    """Return what would prevent a start, or make each request of a model fail.
+
+    Args:
+        settings: all settings.
+        environ: the process environment.
+        read: returns the text of a file; may raise OSError or UnicodeError.
+        home: the CODEX_HOME that Codex would run with; None if it does not run.
+    """
+    problems = [*_check_sockets(settings), *_check_workspaces(settings)]
+    for upstream in settings.upstream:
+        problems += _problems_of(lambda one=upstream: load_api_key(one, environ, read))  # type: ignore[misc]
+        problems += _problems_of(lambda one=upstream: load_ca_certificates(one, read))  # type: ignore[misc]
+    if home is not None and not os.access(home, _WRITABLE, effective_ids=True):
+        problems.append(f"codex.home: {home} must be readable and writable; Codex stores its files there")
+    return (*problems, *_problems_of(lambda: _check_database(settings, environ)))
+
+
+def _problems_of(check: Callable[[], object]) -> tuple[str, ...]:
+    try:
+        check()
+    except ConfigurationError as error:
+        return error.problems
+    return ()
+
+
+def _check_database(settings: Settings, environ: Mapping[str, str]) -> None:
+    check_database(locate_database(settings.responses, state_directory(environ)))
+
+
+def _check_sockets(settings: Settings) -> Iterator[str]:
+    for endpoint in settings.http.listen:
+        kind, *rest = (part.replace("\\", "") for part in re.split(r"(?<!\\):", endpoint))
+        if kind != "unix" or not rest:
+            continue
+        directory = Path(rest[0].removeprefix("address=")).absolute().parent
+        if not os.path.isdir(directory):
+            yield f"http.listen: {endpoint!r}: {directory} is not a directory; create it first"
+        elif not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+            yield f"http.listen: {endpoint!r}: {directory} is not writable"
+
+
+def _check_workspaces(settings: Settings) -> Iterator[str]:
+    for alias in settings.models.alias:
+        if alias.workspace is not None and not os.path.isdir(alias.workspace):
+            yield f"models.alias {alias.name!r}: workspace {alias.workspace} is not a directory; create it first"
