@@ -159,6 +159,6 @@ class Channel(HalfCloseChannel):
         self.site.request_log.count_malformed_request()
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nserver: codexd\r\nx-request-id: %b\r\ncontent-type: application/json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%b"
+            b"content-length: %d\r\nx-should-retry: false\r\nconnection: close\r\n\r\n%b"
             % (wrong.status, reason.encode(), request_id(None).encode(), len(body), body)
         )

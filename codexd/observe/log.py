@@ -51,6 +51,9 @@ _FIELDS: Final = (
 )
 _READ_FIELDS: Final = attrgetter(*_FIELDS)
 _SERVER_FAULT: Final = 500
+_NOT_IMPLEMENTED: Final = 501
+"""The status of a method that the client made up, which is no failure of the server."""
+
 _PROBES: Final = frozenset(("/livez", "/readyz", "/healthz", "/metrics"))
 _LOGGER: Final = Logger(namespace="codexd.request")
 _SCALARS: Final = (str, int, float, bool, type(None))
@@ -87,7 +90,7 @@ def _quoted(value: str) -> str:
 
 def _log_level(record: RequestRecord) -> Any:
     """Return warn for a failure of the server, debug for a probe, else info."""
-    if record.outcome != OK and record.status >= _SERVER_FAULT:
+    if record.outcome != OK and record.status >= _SERVER_FAULT and record.status != _NOT_IMPLEMENTED:
         return LogLevel.warn
     return LogLevel.debug if record.route in _PROBES else LogLevel.info
 

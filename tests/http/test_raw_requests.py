@@ -63,6 +63,7 @@ class RawRequestTests(SynchronousTestCase):
             connection = InMemoryServer().connect()
             connection.send(raw.data)
             error = connection.response.error
+            self.assertEqual(connection.response.headers["x-should-retry"], "false")
             self.assertEqual(error["type"], "invalid_request_error")
             self.assertRegex(error["message"], r"^The .*\.$")
 

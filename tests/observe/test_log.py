@@ -102,6 +102,10 @@ class AccessLogTests(SynchronousTestCase):
         )
         self.assertIn("POST /v1/responses 200 ok 1500.0ms id=req_1", message)
 
+    def test_a_method_that_a_client_made_up_is_no_warning(self) -> None:
+        self.assertIn(" info  ", self.write(RequestRecord(status=501, outcome="method_unknown"), "text"))
+        self.assertIn(" warn  ", self.write(RequestRecord(status=502, outcome="model_failed"), "text"))
+
     def test_a_request_is_one_line_of_text(self) -> None:
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
