@@ -287,6 +287,12 @@ class IStore(IResponseStore):
     def for_request(id: str) -> IResponseStore:
         """Return the store for the calls of one request; the log line of a call that fails names its id."""
 
+    def problem() -> str | None:
+        """Return what is wrong with the database, None while responses can be stored."""
+
+    def on_recovered(recovery: Callable[[], object]) -> None:
+        """Set the function to call when responses can be stored again after a fault."""
+
     def load_unfinished() -> "Deferred[tuple[StoredResponse, ...]]":
         """Return the queued and running responses of all owners; after a start, those that were cut off."""
 

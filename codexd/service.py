@@ -38,7 +38,7 @@ from codexd.settings import Log, Settings
 from codexd.signals import Signals
 from codexd.startup_banner import render_startup_banner
 from codexd.store.database_file import locate_database
-from codexd.store.executor import PoolExecutor
+from codexd.store.executor import ThreadExecutor
 from codexd.store.service import ExecutorFactory, Store
 
 __all__ = ["Daemon", "Options", "makeService"]
@@ -101,7 +101,7 @@ class Daemon(MultiService):
         reactor: Any,
         observer: ILogObserver | None = None,
         scripted_model: ScriptedModel | None = None,
-        connect: ExecutorFactory = PoolExecutor,
+        connect: ExecutorFactory = ThreadExecutor,
         load: Callable[[], LoadedSettings] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:

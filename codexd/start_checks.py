@@ -13,7 +13,7 @@ from typing import Final
 from codexd.codex_home import state_directory
 from codexd.configuration import ConfigurationError
 from codexd.settings import Settings
-from codexd.store.database_file import check_database, locate_database
+from codexd.store.database_file import check_location, locate_database
 from codexd.upstream.api_key import load_api_key
 from codexd.upstream.ca_file import load_ca_certificates
 
@@ -49,7 +49,7 @@ def _problems_of(check: Callable[[], object]) -> tuple[str, ...]:
 
 
 def _check_database(settings: Settings, environ: Mapping[str, str]) -> None:
-    check_database(locate_database(settings.responses, state_directory(environ)))
+    check_location(locate_database(settings.responses, state_directory(environ)))
 
 
 def _check_sockets(settings: Settings) -> Iterator[str]:

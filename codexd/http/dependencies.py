@@ -73,10 +73,20 @@ class Dependencies:
 
     async def recover(self) -> None:
         """Mark the responses that the last stop of the daemon interrupted."""
-        store = self.answers.store
+        await self._mark_unfinished("interrupted")
+        self.recovered.fire()
+
+    async def recover_unsaved(self) -> None:
+        """Mark the responses whose end could not be stored, once the store works again."""
+        await self._mark_unfinished("store_failed")
+
+    async def _mark_unfinished(self, kind: str) -> None:
+        store, active = self.answers.store, self.answers.active
         try:
-            for interrupted in await store.load_unfinished():
-                await store.save_response(responses.mark_interrupted(interrupted))
+            unfinished = await store.load_unfinished()
+            # Chosen before anything else is awaited: a response that ends meanwhile is saved by its answer.
+            cut_off = [response for response in unfinished if active.find(response.owner, response.id) is None]
+            for response in cut_off:
+                await store.save_response(responses.mark_interrupted(response, kind))
         except Exception:
             self.answers.request_log.log_save_failure(Failure())
-        self.recovered.fire()

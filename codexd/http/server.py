@@ -92,6 +92,8 @@ class HttpServer:
         self.site = make_site(*_build_routes(dependencies, settings, admin))
         self.control_site = make_site(self.site.resource, _build_control_authenticator(settings))
         Deferred.fromCoroutine(dependencies.recover())
+        # The store and the active answers are the same after a reload.
+        store.on_recovered(lambda: Deferred.fromCoroutine(dependencies.recover_unsaved()))
 
     @property
     def maintenance(self) -> MaintenanceSwitch:
@@ -167,7 +169,7 @@ def _build_routes(
         embeddings=EmbeddingsHandler(dependencies),
         forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),
-        probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance),
+        probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance, answers.store),
         admin=admin,
     )
     # A page that rebinds its name to this machine has no key.

@@ -182,6 +182,18 @@ _FAULTS: Final = {
         # Failures of codexd, of the child process or of an upstream.
         _server("internal", 500, "The server failed to handle the request.", should_retry=False),
         _server("store_failed", 500, "The response could not be stored.", should_retry=False),
+        _server(
+            "store_busy",
+            503,
+            "The server's store has too much to do; try again shortly.",
+            retry_after_seconds=5.0,
+        ),
+        _server(
+            "store_timeout",
+            504,
+            "The server's store did not respond in time; a response may not have been stored.",
+            should_retry=False,
+        ),
         _server("cancelled", 500, "The response was cancelled.", should_retry=False),
         _server(
             "interrupted",

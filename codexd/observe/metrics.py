@@ -52,6 +52,8 @@ COUNTERS: Final = {
     "tool_block_rejected": "Tool call blocks in a model's text that were invalid or too long.",
     "store_writes": "Changes committed to the store.",
     "store_failures": "Store calls that failed, for example on a full disk.",
+    "store_refused": "Store calls refused because too many waited or the disk did not respond.",
+    "store_restored": "Times the database file vanished and its content was restored.",
     "reloads": "Reloads of the settings.",
     "reloads_failed": "Reloads that changed nothing because the new settings were wrong.",
     "responses_pruned": "Stored responses deleted because of age or number.",
@@ -71,6 +73,8 @@ GAUGES: Final = {
     "children_up": "Codex processes that are ready.",
     "children_resident_bytes": "Resident memory of all Codex processes.",
     "responses_stored": "Stored responses.",
+    "store_up": "Whether responses can be stored.",
+    "store_queue_bytes": "Memory of the calls that wait for the database.",
     "maintenance": "Whether maintenance is on.",
 }
 """The gauges: name to help text; exported as `codexd_<name>`."""
@@ -90,6 +94,7 @@ LABELLED: Final = {
         "Requests to upstreams that have ended.",
         ("upstream", "outcome"),
     ),
+    "store_faults": ("Times a fault of the database file began.", ("problem",)),
     "tokens": ("Tokens used.", ("kind",)),
     "child_recycled": ("Codex processes replaced by a new one although they worked.", ("reason",)),
     "ignored_params": ("Request fields accepted without effect.", ("param",)),
@@ -200,6 +205,10 @@ class Metrics:
             outcome: `ok`, `cancelled`, or the kind of the fault that ended it.
         """
         self._labelled["upstream_requests"][name, outcome].inc()
+
+    def count_store_fault(self, problem: str) -> None:
+        """Count the beginning of a fault of the database file."""
+        self._labelled["store_faults"][(problem,)].inc()
 
     def watch_upstream(self, name: str, up: Callable[[], bool]) -> None:
         """Register a function that returns whether an upstream is ready; called at every scrape."""

@@ -22,6 +22,9 @@ class Responses:
             the responses; when it is full, responses that cannot be stored fail.
         prune_interval_seconds: how often old and excess responses and conversations are deleted.
         sync: wait for the disk at every commit, so that stored responses also survive a power failure.
+        call_seconds: the maximum time for which a request waits for the database, for example while the disk does
+            not respond; then it fails.
+        queue_bytes: the maximum memory of calls that wait for the database; beyond it, requests get a 503.
         background_limit: the maximum number of background responses that run at once.
         hosted_tools: what happens to a hosted tool that no back end can run: `drop` removes the tool and lists
             it in `x-codexd-ignored`, `refuse` returns an error.
@@ -37,6 +40,8 @@ class Responses:
     database_bytes: Bytes = 16 * 2**30
     prune_interval_seconds: Seconds = 300.0
     sync: bool = False
+    call_seconds: Seconds = 30.0
+    queue_bytes: Bytes = 64 * 2**20
     background_limit: Count = 32
     hosted_tools: Literal["drop", "refuse"] = "drop"
     compatibility: tuple[Literal["tool-events", "tool-messages"], ...] = ()

@@ -52,7 +52,8 @@ class StoreCalls:
     def save_response(self, response: StoredResponse, stream: bytes = b"") -> "Deferred[None]":
         """Save a response."""
         work = partial(response_writes.save_response, response=response, stream=stream, now=self._now())
-        return self._write("save_response", work, self._add_to_count).addCallback(_return_none)
+        size = len(response.body) + len(stream) + _size(response.input) + _size(response.output)
+        return self._write("save_response", work, self._add_to_count, size).addCallback(_return_none)
 
     def load_response(self, owner: str, id: str) -> "Deferred[StoredResponse | None]":
         """Load a response."""
@@ -87,7 +88,7 @@ class StoreCalls:
     ) -> "Deferred[None]":
         """Save a conversation and append items."""
         work = partial(conversations.save_conversation, conversation=conversation, items=items, now=self._now())
-        return self._write("save_conversation", work)
+        return self._write("save_conversation", work, size_bytes=len(conversation.body) + _size(items))
 
     def update_conversation(self, conversation: StoredConversation) -> "Deferred[bool]":
         """Replace the body of a conversation."""
@@ -97,7 +98,7 @@ class StoreCalls:
     def append_items(self, owner: str, id: str, items: tuple[StoredItem, ...]) -> "Deferred[bool]":
         """Append items to a conversation."""
         work = partial(conversations.append_items, owner=owner, id=id, items=items, now=self._now())
-        return self._write("append_items", work)
+        return self._write("append_items", work, size_bytes=_size(items))
 
     def load_conversation(self, owner: str, id: str) -> "Deferred[StoredConversation | None]":
         """Load a conversation."""
@@ -124,10 +125,23 @@ class StoreCalls:
     def _read(self, name: str, work: Work) -> "Deferred[Any]":
         return self._submit(StoreCall(name=name, work=work, request_id=self._request_id))
 
-    def _write(self, name: str, work: Work, on_result: Callable[[Any], object] = lambda _: None) -> "Deferred[Any]":
+    def _write(
+        self, name: str, work: Work, on_result: Callable[[Any], object] = lambda _: None, size_bytes: int = 0
+    ) -> "Deferred[Any]":
         return self._submit(
-            StoreCall(name=name, work=work, writes=True, on_result=on_result, request_id=self._request_id)
+            StoreCall(
+                name=name,
+                work=work,
+                writes=True,
+                on_result=on_result,
+                request_id=self._request_id,
+                size_bytes=size_bytes,
+            )
         )
+
+
+def _size(items: tuple[StoredItem, ...]) -> int:
+    return sum(len(item.body) for item in items)
 
 
 def _return_none(_: object) -> None:

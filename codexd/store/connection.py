@@ -7,6 +7,9 @@ from codexd.store.schema import check_file, migrate
 
 IN_MEMORY: Final = ":memory:"
 
+BUSY_MILLISECONDS: Final = 5000
+"""How long a call waits for a lock of another program."""
+
 # The order matters: the first page fixes auto_vacuum, and setting journal_mode writes that page.
 # secure_delete overwrites deleted content. temp_store keeps savepoints and sorting in memory.
 _PRAGMAS: Final = """
@@ -51,7 +54,7 @@ def prepare(connection: sqlite3.Connection, sync: bool = False) -> None:
         UnusableFileError: when the file belongs to another program or to a newer codexd.
         sqlite3.Error: when the file is not a database.
     """
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     check_file(connection)
     connection.executescript(_PRAGMAS)
     connection.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")

@@ -18,15 +18,23 @@ from codexd.settings import Responses
 from codexd.store import pruning, responses
 from codexd.store.batch import StoreCall
 from codexd.store.calls import StoreCalls
-from codexd.store.connection import limit_size
 from codexd.store.database_file import DatabaseLock
-from codexd.store.executor import Executor, PoolExecutor
+from codexd.store.executor import Executor, ThreadExecutor
+from codexd.store.health import StoreHealth
+from codexd.store.open_database import OpenDatabase
+from codexd.store.problem import StoreProblem
 from codexd.store.queue import CallQueue
 
 LEASE_SECONDS: Final = 3600.0
 """The default time for which a request can still continue what is deleted meanwhile."""
 
-ExecutorFactory = Callable[[str, bool, Any], Executor]
+CHECK_SECONDS: Final = 5.0
+"""How often the file is checked; a fault is noticed by the calls at once, and its end within two checks."""
+
+_WRITE_CHECKS: Final = 12
+"""One in this many checks writes while the store works; all do while it does not."""
+
+ExecutorFactory = Callable[[OpenDatabase, Any], Executor]
 
 
 @implementer(IStore)
@@ -53,7 +61,7 @@ class Store(StoreCalls, Service):
         metrics: Metrics,
         now: Callable[[], float] = time.time,
         lease_seconds: float = LEASE_SECONDS,
-        connect: ExecutorFactory = PoolExecutor,
+        connect: ExecutorFactory = ThreadExecutor,
     ) -> None:
         super().__init__(self._submit_call, settings, now, lease_seconds, self._change_count)
         self._path = path
@@ -63,9 +71,14 @@ class Store(StoreCalls, Service):
         self._queue: CallQueue | None = None
         self._lock: DatabaseLock | None = None
         self._stored = 0
+        self._health = StoreHealth(metrics, self._recover)
+        self._recovery: Callable[[], object] = lambda: None
         metrics.watch("responses_stored", lambda: self._stored)
+        metrics.watch("store_queue_bytes", lambda: 0 if self._queue is None else self._queue.size_bytes)
         self._pruning = LoopingCall(self._prune_periodically)
-        self._pruning.clock = reactor
+        self._checking = LoopingCall(self._check)
+        self._pruning.clock = self._checking.clock = reactor
+        self._checks = 0
 
     # The service.
 
@@ -76,14 +89,24 @@ class Store(StoreCalls, Service):
             ConfigurationError: when another daemon has locked the file, or the file is not a usable store.
         """
         self._lock = DatabaseLock.acquire(self._path)
-        executor = self._connect(self._path, self._settings.sync, self._reactor)
-        self._queue, self._stored = CallQueue(executor, self._metrics.count), 0
+        settings = self._settings
+        database = OpenDatabase(
+            self._path, settings.sync, settings.database_bytes, self._lock, self._health.report_restored
+        )
+        self._queue = CallQueue(
+            self._connect(database, self._reactor),
+            self._metrics.count,
+            self._health,
+            self._reactor,
+            settings.queue_bytes,
+            settings.call_seconds,
+        )
+        self._stored = 0
         super().startService()
-        limit = partial(limit_size, max_bytes=self._settings.database_bytes)
-        self._submit(StoreCall(name="limit_size", work=limit)).addErrback(_ignore_logged)
         count = StoreCall(name="count_responses", work=responses.count_responses, on_result=self._add_to_count)
         self._submit(count).addErrback(_ignore_logged)
-        self._pruning.start(self._settings.prune_interval_seconds)
+        self._pruning.start(settings.prune_interval_seconds)
+        self._checking.start(CHECK_SECONDS, now=False)
 
     def stopService(self) -> "Deferred[None]":
         """Run the submitted calls, close the file and release its lock."""
@@ -91,8 +114,9 @@ class Store(StoreCalls, Service):
 
     async def _stop(self) -> None:
         super().stopService()
-        if self._pruning.running:
-            self._pruning.stop()
+        for looping in (self._pruning, self._checking):
+            if looping.running:
+                looping.stop()
         if self._queue is not None:
             await self._queue.close()
         if self._lock is not None:
@@ -128,6 +152,24 @@ class Store(StoreCalls, Service):
         before = self._now() - self._settings.retention_seconds
         allowed = partial(pruning.allowed_responses, most=self._settings.retention_limit)
         await self._prune(before, await self._read("allowed_responses", allowed))
+
+    # The state of the file.
+
+    def problem(self) -> StoreProblem | None:
+        """Return what is wrong with the file (IStore)."""
+        return self._health.problem
+
+    def on_recovered(self, recovery: Callable[[], object]) -> None:
+        """Set the function to call when the store works again after a fault (IStore)."""
+        self._recovery = recovery
+
+    def _recover(self) -> None:
+        self._recovery()
+
+    def _check(self) -> None:
+        self._checks += 1
+        if self._queue is not None:
+            self._queue.check(write=self._health.problem is not None or self._checks % _WRITE_CHECKS == 0)
 
     # Calls and counts.
 

@@ -56,3 +56,24 @@ class RecoveryTests(ResponsesTestCase):
         self.ask().emit(*text_answer())
         self.assertEqual(self.get(self.response_id).status, 200)
         self.assertEqual(self.server.metric("codexd_internal_error_total"), 1)
+
+
+class StoreRecoveryTests(ResponsesTestCase):
+    """A store that fails and works again while the server runs."""
+
+    def test_a_background_response_whose_end_was_not_stored_has_failed_after_the_recovery(self) -> None:
+        answered = self.ask(background=True)
+        lost = self.response_id
+        self.store.fail(2)
+        answered.emit(*text_answer())
+        self.ask(background=True)
+        running = self.response_id
+        self.assertEqual(self.unfinished(), [lost, running])
+        self.store.recover()
+        self.assertEqual(self.unfinished(), [running])
+        shown = self.get(lost).json
+        self.assertEqual((shown["status"], shown["error"]["message"]), ("failed", "The response could not be stored."))
+        self.assertIn(self.get(running).json["status"], ("queued", "in_progress"))
+
+    def unfinished(self) -> list[str]:
+        return [response.id for response in self.successResultOf(self.store.load_unfinished())]

@@ -2,6 +2,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
 from stat import S_IMODE
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -117,6 +118,35 @@ class DatabaseLockTests(SynchronousTestCase):
             file.seek(100)
             file.write(b"\xff" * 200)
         self.assert_refused("cannot be used: database disk image is malformed")
+
+    def test_a_file_damaged_since_a_kill_is_refused_with_the_command_that_helps(self) -> None:
+        with closing(open_database(self.path)) as connection:
+            for number in range(100):
+                response_writes.save_response(connection, stored_response(f"r{number}"), b"", 1.0)
+            connection.execute("PRAGMA wal_checkpoint")
+            for suffix in ("", "-wal"):  # as a kill leaves them
+                copyfile(self.path + suffix, f"{self.path}{suffix}.left")
+        for suffix in ("", "-wal"):
+            os.replace(f"{self.path}{suffix}.left", self.path + suffix)
+        Path(f"{self.path}-wal").write_bytes(b"x")
+        with open(self.path, "r+b") as file:
+            file.seek(3 * 4096)
+            file.write(b"\xff" * 8192)
+        self.assert_refused("is damaged: .*; run `codexd store check`, then `codexd store restore BACKUP`")
+
+    def test_a_truncated_file_is_refused(self) -> None:
+        with closing(open_database(self.path)) as connection:
+            response_writes.save_response(connection, stored_response("r", body=b"x" * 100_000), b"", 1.0)
+        os.truncate(self.path, 40_000)
+        self.assert_refused("cannot be used: database disk image is malformed; run `codexd store check`")
+
+    def test_a_log_without_its_file_does_not_begin_an_empty_store(self) -> None:
+        for left in (None, b""):
+            Path(f"{self.path}-wal").write_bytes(b"x" * 5000)
+            if left is not None:
+                Path(self.path).write_bytes(left)
+            self.assert_refused("is damaged: the file is missing or empty, but .*-wal has changes; run")
+            self.assertEqual(os.path.getsize(f"{self.path}-wal"), 5000)
 
     def test_another_programs_database_is_refused_and_not_changed(self) -> None:
         with closing(sqlite3.connect(self.path)) as connection:

@@ -7,7 +7,8 @@ from typing import Any
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.store.executor import Executor, PoolExecutor
+from codexd.store.executor import Executor, ThreadExecutor
+from codexd.store.open_database import OpenDatabase
 from tests.support.inline_executor import InlineExecutor
 from tests.support.real_reactor import with_reactor
 
@@ -17,13 +18,13 @@ ADD = "INSERT INTO conversation (owner, id, created, last_used, body) VALUES ('m
 class ExecutorContract:
     """The tests; `make` opens the executor."""
 
-    make: Callable[[str, bool, Any], Executor]
+    make: Callable[[OpenDatabase, Any], Executor]
 
     def run_in_reactor(self, work_on: Callable[[Executor], Any], path: str = ":memory:") -> Any:
         """Run a function on a new executor, close it and return the result."""
 
         def begin(reactor: Any) -> Any:
-            executor = type(self).make(path, False, reactor)
+            executor = type(self).make(OpenDatabase(path), reactor)
             return work_on(executor).addBoth(lambda result: (executor.close(), result)[1])
 
         return with_reactor(begin)
@@ -36,7 +37,7 @@ class ExecutorContract:
                 done.append(number)
                 return connection.execute("SELECT count(*) + ? FROM response", (number,)).fetchone()[0]
 
-            asked = [executor.run(lambda connection, n=n: work(connection, n)) for n in range(5)]
+            asked = [executor.run(lambda database, n=n: work(database.connection, n)) for n in range(5)]
             return gatherResults(asked)
 
         self.assertEqual(self.run_in_reactor(work_on), [0, 1, 2, 3, 4])
@@ -44,15 +45,15 @@ class ExecutorContract:
 
     def test_after_failed_work_the_next_work_runs(self) -> None:
         def work_on(executor: Executor) -> Any:
-            failing = executor.run(lambda connection: 1 // 0)
+            failing = executor.run(lambda _: 1 // 0)
             failing.addErrback(lambda failure: failure.type)
-            return gatherResults([failing, executor.run(lambda connection: "done")])
+            return gatherResults([failing, executor.run(lambda _: "done")])
 
         self.assertEqual(self.run_in_reactor(work_on), [ZeroDivisionError, "done"])
 
     def test_the_connection_is_prepared(self) -> None:
         def work_on(executor: Executor) -> Any:
-            return executor.run(lambda connection: connection.execute("PRAGMA foreign_keys").fetchone())
+            return executor.run(lambda database: database.connection.execute("PRAGMA foreign_keys").fetchone())
 
         self.assertEqual(self.run_in_reactor(work_on), (1,))
 
@@ -60,13 +61,13 @@ class ExecutorContract:
         path = self.mktemp()
         for query, found in ((ADD, []), ("SELECT owner, id FROM conversation", [("me", "k")])):
             run_in_reactor = self.run_in_reactor(
-                lambda e, q=query: e.run(lambda connection: connection.execute(q).fetchall()), path
+                lambda e, q=query: e.run(lambda database: database.connection.execute(q).fetchall()), path
             )
             self.assertEqual(run_in_reactor, found)
 
 
-class PoolExecutorTests(ExecutorContract, SynchronousTestCase):
-    make = PoolExecutor
+class ThreadExecutorTests(ExecutorContract, SynchronousTestCase):
+    make = ThreadExecutor
 
     def test_work_runs_in_one_other_thread(self) -> None:
         here = threading.get_ident()
@@ -78,8 +79,8 @@ class PoolExecutorTests(ExecutorContract, SynchronousTestCase):
 
     def test_sync_selects_full_synchronous_commits(self) -> None:
         def begin(reactor: Any) -> Any:
-            executor = PoolExecutor(":memory:", True, reactor)
-            level = executor.run(lambda connection: connection.execute("PRAGMA synchronous").fetchone())
+            executor = ThreadExecutor(OpenDatabase(":memory:", True), reactor)
+            level = executor.run(lambda database: database.connection.execute("PRAGMA synchronous").fetchone())
             return level.addBoth(lambda result: (executor.close(), result)[1])
 
         self.assertEqual(with_reactor(begin), (2,))

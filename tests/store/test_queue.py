@@ -1,12 +1,15 @@
 import sqlite3
 
 from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.fault import FaultError
+from codexd.observe.metrics import Metrics
 from codexd.store.batch import StoreCall
-from codexd.store.queue import MAX_BATCH, CallQueue
+from codexd.store.health import StoreHealth
+from codexd.store.queue import CALL_BYTES, MAX_BATCH, CallQueue
 from tests.support.inline_executor import InlineExecutor
 
 
@@ -15,7 +18,9 @@ class QueueTests(SynchronousTestCase):
         self.executor = InlineExecutor()
         self.counted: list[str] = []
         self.done: list[object] = []
-        self.queue = CallQueue(self.executor, self.counted.append)
+        self.clock = Clock()
+        self.health = StoreHealth(Metrics(), lambda: None)
+        self.queue = CallQueue(self.executor, self.counted.append, self.health, self.clock, 10 * 2**20, 30.0)
 
     def submit(self, name: object, writes: bool = False) -> "Deferred[object]":
         def work(connection: sqlite3.Connection) -> object:
@@ -113,6 +118,91 @@ class QueueTests(SynchronousTestCase):
             self.failureResultOf(left, CancelledError)
         self.assertEqual(self.successResultOf(third), "c")
         self.assertEqual(self.done, ["a", "b", "c"])
+
+    # Limits
+
+    def test_waiting_calls_are_limited_by_what_they_store(self) -> None:
+        self.executor.delay_calls()
+
+        def save() -> "Deferred[object]":
+            return self.queue.submit(StoreCall(name="call", work=lambda _: 1, writes=True, size_bytes=4 * 2**20))
+
+        asked = [save() for _ in range(4)]
+        self.assertEqual(self.failed(*asked[2:]), ["store_busy"] * 2)
+        self.assertEqual(self.counted, ["store_refused"] * 2)
+        self.executor.run_delayed_calls()
+        self.assertEqual([self.successResultOf(d) for d in asked[:2]], [1, 1])
+        self.assertEqual(self.queue.size_bytes, 0)
+        self.assertEqual(self.successResultOf(save()), 1)
+
+    def test_a_single_call_may_exceed_the_limit(self) -> None:
+        call = StoreCall(name="call", work=lambda _: 1, size_bytes=100 * 2**20)
+        self.assertEqual(self.successResultOf(self.queue.submit(call)), 1)
+
+    def test_waiting_calls_are_limited_by_number(self) -> None:
+        self.executor.delay_calls()
+        asked = [self.submit(number) for number in range(20_000)]
+        self.assertEqual(sum(1 for one in asked if one.called), 20_000 - 10 * 2**20 // CALL_BYTES)
+        self.failed(*asked[10 * 2**20 // CALL_BYTES :])
+
+    # A disk that does not respond
+
+    def test_calls_fail_in_time_and_waiting_ones_never_run(self) -> None:
+        self.executor.delay_calls()
+        first, second = self.submit("a", writes=True), self.submit("b", writes=True)
+        self.clock.advance(20)
+        third = self.submit("c", writes=True)
+        self.clock.advance(9)
+        self.assertNoResult(first)
+        with capturedLogs() as logged:
+            self.clock.advance(1)
+        self.assertEqual(self.failed(first, second), ["store_timeout"] * 2)
+        self.assertNoResult(third)
+        self.assertEqual(self.health.problem, "stalled")
+        self.assertEqual(len(logged), 1)
+        self.clock.advance(20)
+        self.assertEqual(self.failed(third), ["store_timeout"])
+        self.executor.run_delayed_calls()
+        self.assertEqual(self.done, ["a"])
+
+    def test_while_it_does_not_respond_calls_are_refused_at_once(self) -> None:
+        self.executor.delay_calls()
+        self.failed_late(self.submit("a"))
+        self.assertEqual(self.failed(self.submit("b")), ["store_busy"])
+        self.executor.run_delayed_calls()
+        self.assertEqual(self.successResultOf(self.submit("c")), "c")
+        for _ in range(2):
+            self.queue.check(write=True)
+        self.assertIsNone(self.health.problem)
+
+    def test_a_check_that_takes_too_long_is_reported(self) -> None:
+        self.executor.delay_calls()
+        self.queue.check(write=True)
+        self.clock.advance(31)
+        self.assertEqual(self.health.problem, "stalled")
+
+    def test_it_closes_without_the_disk(self) -> None:
+        self.executor.delay_calls()
+        asked = self.submit("a")
+        closed = self.queue.close()
+        self.clock.advance(29)
+        self.assertNoResult(closed)
+        self.clock.advance(1)
+        self.successResultOf(closed)
+        self.assertEqual(self.failed(asked), ["store_timeout"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_idle_queue_has_no_timer(self) -> None:
+        for name in "abc":
+            self.submit(name)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(30)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertIsNone(self.health.problem)
+
+    def failed_late(self, asked: "Deferred[object]") -> None:
+        self.clock.advance(30)
+        self.assertEqual(self.failed(asked), ["store_timeout"])
 
     # Closing
 

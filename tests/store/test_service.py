@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from codexd.neutral.fault import FaultError
 from codexd.neutral.stored import HistoryQuery, StoredConversation
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
+from codexd.store.executor import ThreadExecutor
 from codexd.store.pruning import BATCH
 from codexd.store.response_writes import save_response
 from codexd.store.service import Store
@@ -139,7 +141,7 @@ class PruningTests(StoreTestCase):
         self.executors[0].connection.execute("PRAGMA query_only = ON")
         with capturedLogs() as logged:
             self.clock.advance(10)
-        self.assertEqual(len(logged), 1)
+        self.assertEqual([event["why"] for event in logged], ["SQLITE_READONLY"] * 2)
         self.assertEqual(self.stored(store, "a"), ["a"])
         self.executors[0].connection.execute("PRAGMA query_only = OFF")
         self.clock.advance(10)
@@ -209,7 +211,7 @@ class FailureTests(StoreTestCase):
         with capturedLogs() as logged:
             failed = self.store.save_response(stored_response("b", body=b"x" * 100_000))
         self.assertEqual(self.fault_kind(failed), "store_failed")
-        self.assertEqual([event["why"] for event in logged], ["SQLITE_FULL"])
+        self.assertEqual([event["why"] for event in logged], ["SQLITE_FULL"] * 2)
         self.assertEqual(self.metric("store_failures_total"), 1)
         self.assertEqual(self.stored(self.store, "a", "b"), ["a"])
         self.assertEqual(self.metric("responses_stored"), 1)
@@ -308,3 +310,28 @@ class ThreadTests(SynchronousTestCase):
         self.assertEqual(with_reactor(lambda reactor: Deferred.fromCoroutine(story(reactor))), names)
         with sqlite3.connect(path) as connection:
             self.assertEqual(connection.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+
+    def test_a_disk_that_hangs_fails_requests_in_time_and_does_not_hold_up_the_stop(self) -> None:
+        path = str(Path(self.mktemp()).absolute())
+        hang = threading.Event()
+        self.addCleanup(hang.set)
+
+        class HangingExecutor(ThreadExecutor):
+            def run(self, work: Any) -> "Deferred[Any]":
+                return super().run(lambda database: (hang.wait(20), work(database))[1])
+
+        async def story(reactor: Any) -> list[str]:
+            settings = Responses(call_seconds=0.3)
+            store = Store(settings, path, reactor, Metrics(), lambda: 2.0, connect=HangingExecutor)
+            store.startService()
+            begun = reactor.seconds()
+            calls = [store.save_response(stored_response("a")), store.load_response("me", "a")]
+            kinds = [await call.addErrback(lambda failure: failure.value.fault.kind) for call in calls]
+            kinds.append(await store.load_response("me", "a").addErrback(lambda failure: failure.value.fault.kind))
+            kinds.append(str(store.problem()))
+            await store.stopService()
+            assert reactor.seconds() - begun < 5
+            return kinds
+
+        kinds = with_reactor(lambda reactor: Deferred.fromCoroutine(story(reactor)))
+        self.assertEqual(kinds, ["store_timeout", "store_timeout", "store_busy", "stalled"])

@@ -105,6 +105,8 @@ class FakeStore(DelayedCalls):
         self._responses: list[_Response] = []
         self._conversations: list[_Conversation] = []
         self._failing = 0
+        self._recovery: Callable[[], object] = lambda: None
+        self._problem: str | None = None
 
     # Controls for tests, beyond those of DelayedCalls.
 
@@ -112,7 +114,22 @@ class FakeStore(DelayedCalls):
         """Make the next calls fail without an effect, as on a full disk."""
         self._failing += calls
 
+    def degrade(self, problem: str) -> None:
+        """Report a fault of the file."""
+        self._problem = problem
+
+    def recover(self) -> None:
+        """End the fault of the file."""
+        self._problem = None
+        self._recovery()
+
     # IStore
+
+    def problem(self) -> str | None:
+        return self._problem
+
+    def on_recovered(self, recovery: Callable[[], object]) -> None:
+        self._recovery = recovery
 
     def for_request(self, id: str) -> IResponseStore:
         return _RequestCalls(self, id)  # type: ignore[abstract, return-value]

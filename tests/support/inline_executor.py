@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, execute
 
 from codexd.neutral.stored import StoredItem, StoredResponse
 from codexd.store.connection import IN_MEMORY, prepare
+from codexd.store.open_database import OpenDatabase
 from tests.support.delayed_calls import DelayedCalls
 
 T = TypeVar("T")
@@ -40,23 +41,27 @@ class InlineExecutor(DelayedCalls):
     """Runs work at once in the caller's thread, unless calls are delayed.
 
     Attributes:
-        connection: the database connection.
+        database: the open database.
         runs: how many times `run` was called.
         closed: the connection was closed.
     """
 
-    def __init__(self, path: str = IN_MEMORY, sync: bool = False, reactor: object = None) -> None:
+    def __init__(self, database: OpenDatabase | None = None, reactor: object = None) -> None:
         super().__init__()
-        self.connection = open_database(path)
+        self.database = OpenDatabase(IN_MEMORY) if database is None else database
         self.runs = 0
         self.closed = False
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self.database.connection
+
+    def run(self, work: Callable[[OpenDatabase], T]) -> "Deferred[T]":
         self.runs += 1
         result: Deferred[T] = Deferred()
-        self._run_or_delay(lambda: execute(work, self.connection).chainDeferred(result))
+        self._run_or_delay(lambda: execute(work, self.database).chainDeferred(result))
         return result
 
     def close(self) -> None:
         self.closed = True
-        self.connection.close()
+        self.database.close()

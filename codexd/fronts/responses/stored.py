@@ -61,7 +61,7 @@ def response_not_found(id: str) -> Fault:
     return errors.not_found("response_not_found", "Response", id)
 
 
-def mark_interrupted(stored: StoredResponse) -> StoredResponse:
-    """Return a response that a restart of the daemon interrupted as failed."""
-    members = decode(stored.body) | {"status": "failed", "error": objects.build_error(fault("interrupted"))}
+def mark_interrupted(stored: StoredResponse, kind: str = "interrupted") -> StoredResponse:
+    """Return a response that a restart of the daemon interrupted, or another fault, as failed."""
+    members = decode(stored.body) | {"status": "failed", "error": objects.build_error(fault(kind))}
     return evolve(stored, state="over", body=encode(members))

@@ -8,10 +8,12 @@ from codexd import __version__
 from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.registry import ActiveAnswers
 from codexd.http.request import Request
-from codexd.interfaces import IModelBackend
+from codexd.interfaces import IModelBackend, IStore
 from codexd.wire import json
 
-_OK: Final = "ok"
+_READY: Final = ("ok", "degraded")
+"""The statuses in which requests are served; a chat request needs no store."""
+
 _INDEX: Final[json.Json] = {
     "name": "codexd",
     "version": __version__,
@@ -28,11 +30,13 @@ class ProbeHandlers:
         backend: ready or not.
         active: draining when the daemon stops.
         maintenance: refuses requests for work.
+        store: while it has a problem, the daemon is degraded, but serves what needs no store.
     """
 
     backend: IModelBackend
     active: ActiveAnswers
     maintenance: MaintenanceSwitch
+    store: IStore
 
     def index(self, request: Request) -> bytes:
         """Answer `/` and `/v1`: what this server is. No models: clients without a key must not learn them."""
@@ -48,20 +52,26 @@ class ProbeHandlers:
         return _send(request, _code(status), {"status": status})
 
     def health(self, request: Request) -> bytes:
-        """Answer `/healthz`: both in one body, with the status of readiness."""
+        """Answer `/healthz`: both in one body, with the status of readiness, and what is wrong with the store."""
         status = self._status()
-        return _send(request, _code(status), {"status": status, "live": True, "ready": status == _OK})
+        body: dict[str, json.Json] = {"status": status, "live": True, "ready": status in _READY}
+        problem = self.store.problem()
+        if problem is not None:
+            body["store"] = problem
+        return _send(request, _code(status), body)
 
     def _status(self) -> str:
         if self.active.draining:
             return "unavailable"
         if self.maintenance.state.enabled:
             return "maintenance"
-        return _OK if self.backend.ready() else "unavailable"
+        if not self.backend.ready():
+            return "unavailable"
+        return "ok" if self.store.problem() is None else "degraded"
 
 
 def _code(status: str) -> int:
-    return 200 if status == _OK else 503
+    return 200 if status in _READY else 503
 
 
 def _send(request: Request, status: int, body: json.Json) -> bytes:

@@ -47,6 +47,18 @@ class ProbeTests(SynchronousTestCase):
         self.server.drain.run()
         self.assert_unavailable()
 
+    def test_a_daemon_whose_store_fails_is_degraded_but_ready(self) -> None:
+        self.server.store.degrade("full")
+        self.assertEqual(
+            self.probe(),
+            {
+                "/livez": (200, {"status": "ok"}),
+                "/readyz": (200, {"status": "degraded"}),
+                "/healthz": (200, {"status": "degraded", "live": True, "ready": True, "store": "full"}),
+                "/health": (200, {"status": "degraded"}),
+            },
+        )
+
     def test_probes_are_not_cached(self) -> None:
         self.assertEqual(self.server.request("GET", "/readyz").headers["cache-control"], "no-store")
 
