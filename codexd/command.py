@@ -21,12 +21,15 @@ from codexd import __version__
 from codexd.administration import commands as administration
 from codexd.administration.client import AdminClient, AdminError
 from codexd.administration.control_socket import locate_control_socket
-from codexd.codex_home import find_codex_binary, find_codex_home
+from codexd.codex_home import find_codex_binary, find_codex_home, state_directory
 from codexd.configuration import ConfigurationError
 from codexd.configuration.reference import render_example, render_markdown, render_presets
 from codexd.configuration.sources import ADMIN_KEY_VARIABLE
 from codexd.options import Options
 from codexd.settings import Codex, Settings
+from codexd.store import commands as store
+from codexd.store.commands import StoreCommandError
+from codexd.store.database_file import locate_database
 
 _USAGE: Final = """\
 Usage: codexd COMMAND [options]
@@ -39,6 +42,8 @@ Usage: codexd COMMAND [options]
   reload                  let the running daemon read its settings again, and print what changed
   maintenance [on|off]    switch maintenance of the running daemon, or print its state; on takes --retry-after
                           SECONDS, --message TEXT, and --keep to keep it over restarts
+  store COMMAND           check, back up, restore or vacuum the database: check, backup FILE, restore BACKUP, vacuum;
+                          --config FILE as with serve
   login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
   logout [options]        log Codex out there
   version                 print the versions of codexd, Codex, Twisted and Python
@@ -90,7 +95,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         return 2
     try:
         return command(rest, context or ProcessContext()) or 0
-    except (ConfigurationError, CommandError, AdminError) as error:
+    except (ConfigurationError, CommandError, AdminError, StoreCommandError) as error:
         print(f"codexd: {error}", file=sys.stderr)
         return 1
 
@@ -174,6 +179,14 @@ def _administer(name: str) -> Subcommand:
     return run
 
 
+def _store(rest: Sequence[str], context: ProcessContext) -> None:
+    """Check or maintain the database that the daemon uses with the same settings."""
+    arguments = store.parse(rest)
+    config = [f"--config={arguments.config}"] if arguments.config else []
+    settings = _parse_options(config, context).settings.responses
+    store.run(arguments, locate_database(settings, state_directory(context.environ)))
+
+
 def _delegate(module: str) -> Subcommand:
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         return int(import_module(module).main(list(rest)) or 0)
@@ -187,6 +200,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "settings": _settings,
     "new-key": _new_key,
     **{name: _administer(name) for name in administration.COMMANDS},
+    "store": _store,
     "login": partial(_run_codex_account, "login"),
     "logout": partial(_run_codex_account, "logout"),
     "version": _version,
