@@ -107,6 +107,11 @@ _FAULTS: Final = {
             "context_length_exceeded",
             "The stored history exceeds this server's limit (responses.history_bytes).",
         ),
+        _invalid(
+            "storage_limit",
+            "storage_limit_exceeded",
+            "This exceeds what this server stores for one API key (responses.owner_bytes).",
+        ),
         _invalid("response_running", "response_in_progress", "The response is not complete yet."),
         _invalid("not_background", "invalid_value"),
         _invalid("response_not_found", None, "No response with this id exists.", 404),

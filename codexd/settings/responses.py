@@ -15,11 +15,14 @@ class Responses:
         database: the SQLite file for responses and conversations; `:memory:` stores them until the daemon
             stops. Default: `responses.sqlite3` in codexd's state directory.
         retention_seconds: how long a response, or a conversation since its last use, is stored.
-        retention_limit: the maximum number of stored responses, and of conversations; the oldest are deleted
-            first.
+        retention_limit: the maximum number of stored responses, and of conversations, of all API keys; beyond it,
+            the oldest of the keys that have more than their share are deleted.
+        owner_bytes: the maximum size of what one API key stores; beyond it, its oldest responses and conversations
+            are deleted. Default: no limit.
         history_bytes: the maximum size of a history that a request can continue.
         database_bytes: the maximum size of the file. When it is nearly full, each pruning deletes a tenth of
-            the responses; when it is full, responses that cannot be stored fail.
+            what is stored, from the API keys that store more than their share; when it is full, responses that
+            cannot be stored fail.
         prune_interval_seconds: how often old and excess responses and conversations are deleted.
         sync: wait for the disk at every commit, so that stored responses also survive a power failure.
         call_seconds: the maximum time for which a request waits for the database, for example while the disk does
@@ -36,6 +39,7 @@ class Responses:
     database: str | None = None
     retention_seconds: Seconds = 30 * 86400.0
     retention_limit: Count = 100_000
+    owner_bytes: Bytes | None = None
     history_bytes: Bytes = 64 * 2**20
     database_bytes: Bytes = 16 * 2**30
     prune_interval_seconds: Seconds = 300.0

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
 from codexd.interfaces import IResponseStore
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.settings import Responses
 from codexd.store import conversations, history, response_writes, responses
 from codexd.store.batch import StoreCall, Work
+from codexd.store.pruning import ByteLimit
 
 
 @implementer(IResponseStore)
@@ -24,6 +26,8 @@ class StoreCalls:
         now: returns Unix time in seconds.
         lease_seconds: for how long a request can still continue what is deleted meanwhile.
         add_to_count: called with the change of the number of stored responses.
+        byte_limit: returns the most bytes that an owner may store.
+        on_stored: called with an owner who has stored something.
         request_id: the id of the request that makes the calls, for the log; empty for none.
     """
 
@@ -34,6 +38,8 @@ class StoreCalls:
         now: Callable[[], float],
         lease_seconds: float,
         add_to_count: Callable[[int], object],
+        byte_limit: ByteLimit,
+        on_stored: Callable[[str], object],
         request_id: str = "",
     ) -> None:
         self._submit = submit
@@ -41,11 +47,22 @@ class StoreCalls:
         self._now = now
         self._lease_seconds = lease_seconds
         self._add_to_count = add_to_count
+        self._owner_limit = byte_limit
+        self._on_stored = on_stored
         self._request_id = request_id
 
     def for_request(self, id: str) -> "StoreCalls":
         """Return the store for the calls of one request (IStore)."""
-        return StoreCalls(self._submit, self._settings, self._now, self._lease_seconds, self._add_to_count, id)
+        return StoreCalls(
+            self._submit,
+            self._settings,
+            self._now,
+            self._lease_seconds,
+            self._add_to_count,
+            self._owner_limit,
+            self._on_stored,
+            id,
+        )
 
     # Responses (IResponseStore).
 
@@ -53,7 +70,8 @@ class StoreCalls:
         """Save a response."""
         work = partial(response_writes.save_response, response=response, stream=stream, now=self._now())
         size = len(response.body) + len(stream) + _size(response.input) + _size(response.output)
-        return self._write("save_response", work, self._add_to_count, size).addCallback(_return_none)
+        saved = self._store(response.owner, "save_response", work, size, self._add_to_count)
+        return saved.addCallback(_return_none)
 
     def load_response(self, owner: str, id: str) -> "Deferred[StoredResponse | None]":
         """Load a response."""
@@ -88,7 +106,7 @@ class StoreCalls:
     ) -> "Deferred[None]":
         """Save a conversation and append items."""
         work = partial(conversations.save_conversation, conversation=conversation, items=items, now=self._now())
-        return self._write("save_conversation", work, size_bytes=len(conversation.body) + _size(items))
+        return self._store(conversation.owner, "save_conversation", work, len(conversation.body) + _size(items))
 
     def update_conversation(self, conversation: StoredConversation) -> "Deferred[bool]":
         """Replace the body of a conversation."""
@@ -98,7 +116,7 @@ class StoreCalls:
     def append_items(self, owner: str, id: str, items: tuple[StoredItem, ...]) -> "Deferred[bool]":
         """Append items to a conversation."""
         work = partial(conversations.append_items, owner=owner, id=id, items=items, now=self._now())
-        return self._write("append_items", work, size_bytes=_size(items))
+        return self._store(owner, "append_items", work, _size(items))
 
     def load_conversation(self, owner: str, id: str) -> "Deferred[StoredConversation | None]":
         """Load a conversation."""
@@ -124,6 +142,20 @@ class StoreCalls:
 
     def _read(self, name: str, work: Work) -> "Deferred[Any]":
         return self._submit(StoreCall(name=name, work=work, request_id=self._request_id))
+
+    def _store(
+        self, owner: str, name: str, work: Work, size_bytes: int, on_result: Callable[[Any], object] = lambda _: None
+    ) -> "Deferred[Any]":
+        """Run a call that stores something, unless that alone is more than the owner may store."""
+        limit = self._owner_limit(owner)
+        if limit is not None and size_bytes > limit:
+            return fail(FaultError(fault("storage_limit")))
+
+        def stored(result: Any) -> None:
+            on_result(result)
+            self._on_stored(owner)
+
+        return self._write(name, work, on_result if limit is None else stored, size_bytes)
 
     def _write(
         self, name: str, work: Work, on_result: Callable[[Any], object] = lambda _: None, size_bytes: int = 0

@@ -11,8 +11,12 @@ _LOAD: Final = "SELECT id, owner, created, body FROM conversation WHERE owner = 
 _ITEMS: Final = "SELECT number, id, body FROM item WHERE conversation = ? ORDER BY number"
 _TOUCH: Final = "UPDATE conversation SET last_used = ? WHERE number = ? AND deleted = 0"
 
-_INSERT: Final = "INSERT INTO conversation (owner, id, created, last_used, body) VALUES (?, ?, ?, ?, ?)"
-_UPDATE: Final = "UPDATE conversation SET created = ?, body = ? WHERE number = ?"
+_INSERT: Final = """
+INSERT INTO conversation (owner, id, created, last_used, body, bytes) VALUES (?, ?, ?, ?, ?5, length(?5))
+"""
+_UPDATE: Final = """
+UPDATE conversation SET created = ?1, body = ?2, bytes = bytes - length(body) + length(?2) WHERE number = ?3
+"""
 _APPEND: Final = """
 INSERT INTO item (owner, id, conversation, body) VALUES (?, ?, ?, ?)
 ON CONFLICT (conversation, id) WHERE conversation IS NOT NULL DO NOTHING

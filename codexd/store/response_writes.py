@@ -21,13 +21,15 @@ _POSITION: Final = "SELECT coalesce(max(number), 0) FROM item WHERE conversation
 _INSERT: Final = """
 INSERT INTO response
 (owner, id, parent, conversation_number, conversation_position, created, state, background, previous,
- conversation, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ conversation, body, bytes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _UPDATE: Final = """
-UPDATE response SET created = ?, state = ?, background = ?, previous = ?, conversation = ?, body = ?
+UPDATE response SET created = ?, state = ?, background = ?, previous = ?, conversation = ?, body = ?,
+    bytes = ? + coalesce((SELECT length(stream.body) FROM stream WHERE stream.response = response.number), 0)
 WHERE number = ?
 """
+_SAVE_STREAM: Final = "INSERT OR REPLACE INTO stream VALUES (?, ?)"
 _INSERT_ITEM: Final = "INSERT INTO item (owner, id, response, output, body) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -37,16 +39,20 @@ def save_response(connection: sqlite3.Connection, response: StoredResponse, stre
     The response or conversation that it continues is resolved when it is inserted.
     """
     row = connection.execute(_FIND, (response.owner, response.id)).fetchone()
-    number, state_before, conversation = _insert(connection, response) if row is None else row
-    if row is not None:
-        connection.execute(_UPDATE, (*_values(response), number))
+    compressed = ZstdCompressor().compress(stream) if stream else b""
+    size = len(response.body) + sum(len(item.body) for item in (*response.input, *response.output))
+    if row is None:
+        number, state_before, conversation = _insert(connection, response, size + len(compressed))
+    else:
+        number, state_before, conversation = row
         connection.execute("DELETE FROM item WHERE response = ?", (number,))
+    if stream:
+        connection.execute(_SAVE_STREAM, (number, compressed))
+    if row is not None:
+        connection.execute(_UPDATE, (*_values(response), size, number))
     for output, items in enumerate((response.input, response.output)):
         rows = ((response.owner, item.id, number, output, item.body) for item in items)
         connection.executemany(_INSERT_ITEM, rows)
-    if stream:
-        compressed = ZstdCompressor().compress(stream)
-        connection.execute("INSERT OR REPLACE INTO stream VALUES (?, ?)", (number, compressed))
     if conversation is not None:
         ends_now = response.state == "over" != state_before
         items = (*response.input, *response.output) if ends_now else ()
@@ -54,13 +60,13 @@ def save_response(connection: sqlite3.Connection, response: StoredResponse, stre
     return row is None
 
 
-def _insert(connection: sqlite3.Connection, response: StoredResponse) -> tuple[int | None, None, int | None]:
+def _insert(connection: sqlite3.Connection, response: StoredResponse, size: int) -> tuple[int | None, None, int | None]:
     parent = _find_row(connection, _PARENT, response.owner, response.previous)
     conversation = _find_row(connection, _CONVERSATION, response.owner, response.conversation)
     position = response.position
     if position is None and conversation is not None:
         position = connection.execute(_POSITION, (conversation,)).fetchone()[0]
-    values = (response.owner, response.id, parent, conversation, position, *_values(response))
+    values = (response.owner, response.id, parent, conversation, position, *_values(response), size)
     return connection.execute(_INSERT, values).lastrowid, None, conversation
 
 

@@ -21,7 +21,7 @@ _STREAM: Final = """
 SELECT stream.body FROM response JOIN stream ON stream.response = response.number
 WHERE owner = ? AND id = ? AND deleted = 0
 """
-_COUNT: Final = "SELECT count(*) FROM response WHERE deleted = 0"
+_COUNT: Final = "SELECT coalesce(sum(responses), 0) FROM owner"
 
 
 def load_response(connection: sqlite3.Connection, owner: str, id: str) -> StoredResponse | None:

@@ -90,7 +90,64 @@ ALTER TABLE frames RENAME TO stream;
 # Streams were stored as SSE text.
 _EVENTS: Final = "UPDATE stream SET body = sse_to_events(body);"
 
-SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS)
+# `bytes` is the size of a row with its items and its stream; the items of a deleted response count until they are
+# removed. The triggers keep the sums of each owner.
+_OWNERS: Final = """
+ALTER TABLE response ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE response SET bytes = length(body)
+    + (SELECT coalesce(sum(length(item.body)), 0) FROM item WHERE item.response = response.number)
+    + (SELECT coalesce(sum(length(stream.body)), 0) FROM stream WHERE stream.response = response.number);
+UPDATE conversation SET bytes = length(body)
+    + (SELECT coalesce(sum(length(item.body)), 0) FROM item WHERE item.conversation = conversation.number);
+CREATE INDEX response_owner_age ON response (owner, created) WHERE deleted = 0 AND state = 'over';
+CREATE INDEX conversation_owner_age ON conversation (owner, last_used) WHERE deleted = 0;
+
+CREATE TABLE owner (
+    name TEXT PRIMARY KEY,
+    responses INTEGER NOT NULL DEFAULT 0,
+    conversations INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+INSERT INTO owner SELECT owner, sum(responses), sum(conversations), sum(bytes) FROM (
+    SELECT owner, deleted = 0 AS responses, 0 AS conversations, bytes FROM response
+    UNION ALL
+    SELECT owner, 0, deleted = 0, bytes FROM conversation
+) GROUP BY owner;
+
+CREATE TRIGGER response_added AFTER INSERT ON response BEGIN
+    INSERT INTO owner (name, responses, bytes) VALUES (NEW.owner, NEW.deleted = 0, NEW.bytes)
+    ON CONFLICT (name) DO UPDATE SET responses = responses + excluded.responses, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER response_changed AFTER UPDATE OF deleted, bytes ON response BEGIN
+    UPDATE owner SET responses = responses + (NEW.deleted = 0) - (OLD.deleted = 0),
+        bytes = bytes + NEW.bytes - OLD.bytes WHERE name = NEW.owner;
+END;
+CREATE TRIGGER response_removed AFTER DELETE ON response BEGIN
+    UPDATE owner SET responses = responses - (OLD.deleted = 0), bytes = bytes - OLD.bytes WHERE name = OLD.owner;
+END;
+CREATE TRIGGER conversation_added AFTER INSERT ON conversation BEGIN
+    INSERT INTO owner (name, conversations, bytes) VALUES (NEW.owner, NEW.deleted = 0, NEW.bytes)
+    ON CONFLICT (name) DO UPDATE SET conversations = conversations + excluded.conversations,
+        bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER conversation_changed AFTER UPDATE OF deleted, bytes ON conversation BEGIN
+    UPDATE owner SET conversations = conversations + (NEW.deleted = 0) - (OLD.deleted = 0),
+        bytes = bytes + NEW.bytes - OLD.bytes WHERE name = NEW.owner;
+END;
+CREATE TRIGGER conversation_removed AFTER DELETE ON conversation BEGIN
+    UPDATE owner SET conversations = conversations - (OLD.deleted = 0), bytes = bytes - OLD.bytes
+    WHERE name = OLD.owner;
+END;
+CREATE TRIGGER conversation_item_added AFTER INSERT ON item WHEN NEW.conversation IS NOT NULL BEGIN
+    UPDATE conversation SET bytes = bytes + length(NEW.body) WHERE number = NEW.conversation;
+END;
+CREATE TRIGGER conversation_item_removed AFTER DELETE ON item WHEN OLD.conversation IS NOT NULL BEGIN
+    UPDATE conversation SET bytes = bytes - length(OLD.body) WHERE number = OLD.conversation;
+END;
+"""
+
+SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS)
 """One script a version."""
 
 

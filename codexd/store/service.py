@@ -49,6 +49,8 @@ class Store(StoreCalls, Service):
         now: returns Unix time in seconds.
         lease_seconds: for how long a request can still continue what is deleted meanwhile.
         connect: opens the executor that runs the SQL.
+        owner_bytes: returns the most bytes that an owner may store, None for no limit, in any thread; by default
+            `responses.owner_bytes` for all.
     """
 
     name = "store"
@@ -62,9 +64,15 @@ class Store(StoreCalls, Service):
         now: Callable[[], float] = time.time,
         lease_seconds: float = LEASE_SECONDS,
         connect: ExecutorFactory = ThreadExecutor,
+        owner_bytes: pruning.ByteLimit | None = None,
     ) -> None:
-        super().__init__(self._submit_call, settings, now, lease_seconds, self._change_count)
+        owner_bytes = owner_bytes or (lambda _: settings.owner_bytes)
+        super().__init__(
+            self._submit_call, settings, now, lease_seconds, self._change_count, owner_bytes, self._limit_owner
+        )
         self._path = path
+        self._byte_limit = owner_bytes
+        self._limiting: set[str] = set()
         self._reactor = reactor
         self._metrics = metrics
         self._connect = connect
@@ -150,8 +158,22 @@ class Store(StoreCalls, Service):
 
     async def _prune_by_settings(self) -> None:
         before = self._now() - self._settings.retention_seconds
-        allowed = partial(pruning.allowed_responses, most=self._settings.retention_limit)
-        await self._prune(before, await self._read("allowed_responses", allowed))
+        await self._prune(before, self._settings.retention_limit)
+        await self._prune_bytes(await self._read("allowed_bytes", pruning.allowed_bytes))
+
+    async def _prune_bytes(self, most: int | None, owner: str | None = None) -> None:
+        more = True
+        while more and self.running:
+            work = partial(pruning.prune_bytes, most=most, limit=self._byte_limit, owner=owner)
+            result: pruning.PruneResult = await self._write("prune_bytes", work, self._count_pruned)
+            more = result.more
+
+    def _limit_owner(self, owner: str) -> None:
+        """Delete what an owner who has stored something stores beyond the limit."""
+        if self._byte_limit(owner) is not None and owner not in self._limiting:
+            self._limiting.add(owner)
+            pruned = Deferred.fromCoroutine(self._prune_bytes(None, owner)).addErrback(_ignore_logged)
+            pruned.addBoth(lambda _: self._limiting.discard(owner))
 
     # The state of the file.
 

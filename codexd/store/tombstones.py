@@ -8,8 +8,14 @@ stream are removed at once.
 import sqlite3
 from typing import Final
 
-_HIDE_RESPONSE: Final = "UPDATE response SET deleted = number, body = x'' WHERE number = ?"
-_HIDE_CONVERSATION: Final = "UPDATE conversation SET deleted = number, body = x'' WHERE number = ?"
+_HIDE_RESPONSE: Final = """
+UPDATE response SET deleted = number, body = x'',
+    bytes = (SELECT coalesce(sum(length(item.body)), 0) FROM item WHERE item.response = response.number)
+WHERE number = ?
+"""
+_HIDE_CONVERSATION: Final = """
+UPDATE conversation SET deleted = number, body = x'', bytes = bytes - length(body) WHERE number = ?
+"""
 
 _UNREFERENCED_RESPONSE: Final = """
 SELECT parent, conversation_number FROM response WHERE number = ? AND deleted <> 0

@@ -8,6 +8,7 @@ from codexd.neutral.stored import HistoryQuery
 from codexd.store import history, responses
 from codexd.store.connection import prepare
 from codexd.store.schema import APPLICATION_ID, SCRIPTS, UnusableFileError, check_file, migrate
+from tests.store.test_state import OWNERS_COUNTED, OWNERS_KEPT
 from tests.support.inline_executor import open_database
 
 VERSION_1 = Path(__file__).with_name("version1.sql")
@@ -75,6 +76,13 @@ class MigrateTests(SynchronousTestCase):
         items = history.load_conversation_items(self.connection, "key:1", "conv_1")
         self.assertEqual([item.id for item in items], ["msg_c", "msg_a", "msg_b"])
 
+    def test_what_the_owners_of_a_file_of_version_1_store_is_counted(self) -> None:
+        self.connection.executescript(VERSION_1.read_text(encoding="utf-8"))
+        prepare(self.connection)
+        kept = self.connection.execute(OWNERS_KEPT).fetchall()
+        self.assertEqual(kept, self.connection.execute(OWNERS_COUNTED).fetchall())
+        self.assertEqual([row[:3] for row in kept], [("key:1", 2, 1)])
+
     def test_a_damaged_stream_does_not_stop_the_migration(self) -> None:
         self.connection.executescript(VERSION_1.read_text(encoding="utf-8"))
         self.connection.execute("UPDATE frames SET body = x'7878'")
@@ -105,5 +113,5 @@ class CheckTests(SynchronousTestCase):
     def test_a_file_of_a_newer_codexd_is_refused(self) -> None:
         migrate(self.connection)
         self.connection.execute(f"PRAGMA user_version = {len(SCRIPTS) + 1}")
-        with self.assertRaisesRegex(UnusableFileError, r"newer codexd \(schema version 4, this codexd supports 3\)"):
+        with self.assertRaisesRegex(UnusableFileError, r"newer codexd \(schema version 5, this codexd supports 4\)"):
             check_file(self.connection)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration import ConfigurationError
 from codexd.neutral.fault import FaultError
-from codexd.neutral.stored import HistoryQuery, StoredConversation
+from codexd.neutral.stored import HistoryQuery, StoredConversation, StoredItem
 from codexd.observe.metrics import Metrics
 from codexd.settings import Responses
 from codexd.store.executor import ThreadExecutor
@@ -176,6 +176,69 @@ class PruningTests(StoreTestCase):
         for count in range(number):
             save_response(connection, stored_response(f"r{count}"), b"", 1.0)
         connection.execute("COMMIT")
+
+
+class OwnerLimitTests(StoreTestCase):
+    """`responses.owner_bytes`."""
+
+    def save(self, store: Store, id: str, owner: str = "me", size: int = 1000) -> "Deferred[None]":
+        return store.save_response(stored_response(id, owner=owner, created=1000, body=b"x" * size))
+
+    def test_what_an_owner_stores_displaces_his_oldest(self) -> None:
+        store = self.start(evolve(SETTINGS, owner_bytes=3500, retention_limit=100))
+        for id in "abcde":
+            self.successResultOf(self.save(store, id))
+            self.successResultOf(self.save(store, id, "you"))
+        self.assertEqual(self.stored(store, *"abcde"), ["c", "d", "e"])
+        self.assertEqual(self.metric("responses_stored"), 6)
+        self.assertEqual(self.metric("responses_pruned_total"), 4)
+
+    def test_what_exceeds_the_limit_alone_is_refused(self) -> None:
+        store = self.start(evolve(SETTINGS, owner_bytes=3500))
+        self.successResultOf(self.save(store, "a"))
+        conversation = StoredConversation("k", "me", 1, b"x" * 4000)
+        for call in (
+            self.save(store.for_request("req_1"), "b", size=4000),
+            store.save_conversation(conversation),
+            store.append_items("me", "k", (StoredItem("i", b"x" * 4000),)),
+        ):
+            self.assertEqual(self.fault_kind(call), "storage_limit")
+        self.assertEqual(self.stored(store, "a"), ["a"])
+        self.assertEqual(self.metric("store_failures_total"), 0)
+
+    def test_owners_can_have_limits_of_their_own(self) -> None:
+        limits = {"me": 2500}
+        store = Store(
+            SETTINGS, ":memory:", self.clock, self.metrics, self.clock.seconds, 50.0, InlineExecutor, limits.get
+        )
+        store.startService()
+        for id in "abc":
+            self.successResultOf(self.save(store, id))
+            self.successResultOf(self.save(store, id, "you"))
+        self.assertEqual(self.stored(store, *"abc"), ["b", "c"])
+        self.assertEqual(self.metric("responses_stored"), 5)
+
+    def test_items_of_a_conversation_count(self) -> None:
+        self.clock.advance(1005)
+        store = self.start(evolve(SETTINGS, owner_bytes=3500))
+        self.successResultOf(self.save(store, "a"))
+        self.successResultOf(store.save_conversation(StoredConversation("k", "me", 1, b"{}")))
+        self.successResultOf(store.append_items("me", "k", (StoredItem("i", b"x" * 3000),)))
+        self.assertEqual(self.stored(store, "a"), [])
+        self.assertEqual(len(self.successResultOf(store.load_conversation_items("me", "k")) or ()), 1)
+
+    def test_a_nearly_full_file_loses_the_oldest_of_who_stores_most(self) -> None:
+        store = self.start(evolve(SETTINGS, retention_limit=1000))
+        self.successResultOf(self.save(store, "first", "you"))
+        for number in range(50):
+            self.successResultOf(self.save(store, f"r{number}", size=10_000))
+        connection = self.executors[0].connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 5}")
+        self.clock.advance(10)
+        left = len(self.stored(store, *(f"r{number}" for number in range(50))))
+        self.assertIn(left, (44, 45))
+        self.assertIsNotNone(self.successResultOf(store.load_response("you", "first")))
 
 
 class MetricTests(StoreTestCase):

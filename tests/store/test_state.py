@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
+    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -49,6 +50,24 @@ SELECT (SELECT count(*) FROM response WHERE deleted <> 0
         AND NOT EXISTS (SELECT 1 FROM response WHERE conversation_number = conversation.number)),
        (SELECT count(*) FROM item WHERE (response IS NULL) = (conversation IS NULL)),
        (SELECT count(*) FROM stream JOIN response ON response = number WHERE deleted <> 0)
+"""
+
+# What the triggers count, from the rows themselves.
+OWNERS_COUNTED = """
+SELECT owner, sum(responses), sum(conversations), sum(bytes) FROM (
+    SELECT owner, deleted = 0 AS responses, 0 AS conversations, length(body)
+        + (SELECT coalesce(sum(length(item.body)), 0) FROM item WHERE item.response = response.number)
+        + (SELECT coalesce(sum(length(stream.body)), 0) FROM stream WHERE stream.response = response.number) AS bytes
+    FROM response
+    UNION ALL
+    SELECT owner, 0, deleted = 0, length(body)
+        + (SELECT coalesce(sum(length(item.body)), 0) FROM item WHERE item.conversation = conversation.number)
+    FROM conversation
+) GROUP BY owner ORDER BY owner
+"""
+OWNERS_KEPT = """
+SELECT name, responses, conversations, bytes FROM owner
+WHERE responses <> 0 OR conversations <> 0 OR bytes <> 0 ORDER BY name
 """
 
 
@@ -179,6 +198,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.asked.clear()
         self._close()
         self.store = self._opened()
+
+    @invariant()
+    def owners_are_counted(self) -> None:
+        kept, counted = (self.executor.connection.execute(query).fetchall() for query in (OWNERS_KEPT, OWNERS_COUNTED))
+        assert kept == [row for row in counted if any(row[1:])]
 
     @rule()
     def compare_all(self) -> None:

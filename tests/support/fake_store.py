@@ -5,6 +5,7 @@ real store.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from zope.interface import implementer
 from codexd.interfaces import IResponseStore, IStore
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
+from codexd.policy.shares import fair_shares
 from tests.support.delayed_calls import DelayedCalls
 
 T = TypeVar("T")
@@ -323,13 +325,27 @@ class FakeStore(DelayedCalls):
     def _prune(self, before: float, most: int) -> int:
         living = sorted((a for a in self._responses if not a.deleted), key=lambda a: a.kept.created)
         over = [a for a in living if a.kept.state == "over"]
-        old = [a for a in over if a.kept.created < before]
-        pruned = over[: max(len(old), len(living) - most)]
+        pruned = [a for a in over if a.kept.created < before]
+        left = [a for a in living if a not in pruned]
+        pruned += _excess([a.kept.owner for a in left], [a for a in left if a in over], most)
         for answer in pruned:
             answer.deleted = True
         busy = [a.conversation for a in living if a.kept.state != "over"]
         conversations = [entry for entry in self._conversations if not entry.deleted]
         unused = sorted((entry for entry in conversations if entry not in busy), key=lambda entry: entry.touched)
-        for place, entry in enumerate(unused):
-            entry.deleted = place < len(conversations) - most or entry.touched < before
+        old = [entry for entry in unused if entry.touched < before]
+        kept = [entry for entry in conversations if entry not in old]
+        for entry in old + _excess([e.kept.owner for e in kept], [e for e in unused if e in kept], most):
+            entry.deleted = True
         return len(pruned)
+
+
+def _excess(owners: list[str], oldest: list[H], most: int) -> list[H]:
+    """Return the oldest of the owners who have more than their share."""
+    counts = Counter(owners)
+    shares = fair_shares(counts, most)
+    return [
+        one
+        for owner in counts
+        for one in [kept for kept in oldest if kept.kept.owner == owner][: max(0, counts[owner] - shares[owner])]
+    ]
