@@ -39,6 +39,7 @@ class ActiveAnswers:
         self._background_limit = background_limit
         self._active: dict[Drainable, None] = {}  # in order of arrival
         self._background: dict[str, Answer] = {}
+        self._background_users: set[str] = set()
         self._drained = OneShotEvent()
         self.draining = False
         metrics.watch("requests_running", lambda: len(self._active))
@@ -66,10 +67,17 @@ class ActiveAnswers:
     def add_background(self, id: str, answer: "Answer") -> None:
         """Register a background answer, which `find` returns until it is removed.
 
+        Once two callers have used background answers, each may start one only while he has fewer than places are
+        free, so that a place is always left for another.
+
         Raises:
             FaultError: `shutting_down`, or `busy` when there are too many.
         """
-        if len(self._background) >= self._background_limit:
+        principal = answer.context.principal
+        self._background_users.add(principal)
+        free = self._background_limit - len(self._background)
+        own = [one for one in self._background.values() if one.context.principal == principal]
+        if free <= 0 or (len(self._background_users) > 1 and len(own) >= free):
             raise FaultError(fault("busy"))
         self.add(answer)
         self._background[id] = answer

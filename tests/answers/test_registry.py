@@ -1,3 +1,4 @@
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.answers.registry import ActiveAnswers
@@ -5,6 +6,7 @@ from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from tests.support.cases import each_set_up
+from tests.support.contexts import context
 from tests.support.fake_backend import message
 from tests.support.http_cases import CHAT, ChatTestCase
 from tests.support.in_memory_server import chat
@@ -27,6 +29,14 @@ class Activity:
         self.abandoned = True
 
 
+class BackgroundActivity(Activity):
+    """One of a caller."""
+
+    def __init__(self, active: ActiveAnswers, principal: str) -> None:
+        super().__init__(active)
+        self.context = evolve(context(), principal=principal)
+
+
 class ActiveAnswersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.metrics = Metrics()
@@ -46,6 +56,34 @@ class ActiveAnswersTests(SynchronousTestCase):
         with self.assertRaises(FaultError) as caught:
             self.active.add(self.activities[0])
         self.assertEqual(caught.exception.fault.kind, "shutting_down")
+
+    def begin_background(self, *principals: str) -> str:
+        """Start background answers of these callers; return which of them were accepted."""
+        accepted = ""
+        for principal in principals:
+            try:
+                id = f"{principal}{len(self.begun)}"
+                self.active.add_background(id, BackgroundActivity(self.active, principal))
+            except FaultError as error:
+                self.assertEqual(error.fault.kind, "busy")
+            else:
+                self.begun.append(id)
+                accepted += principal
+        return accepted
+
+    def test_a_single_caller_may_use_all_places_for_background_answers(self) -> None:
+        self.begun: list[str] = []
+        self.active.apply(8)
+        self.assertEqual(self.begin_background(*"aaaaaaaaaa"), "aaaaaaaa")
+
+    def test_with_several_callers_a_place_is_left_for_another(self) -> None:
+        self.begun: list[str] = []
+        self.active.apply(8)
+        self.assertEqual(self.begin_background(*"abaaaaaa"), "abaaa")
+        self.assertEqual(self.begin_background(*"bbbcc"), "bc")
+        for id in self.begun:
+            self.active.remove(Activity(self.active), id)
+        self.assertEqual(self.begin_background(*"bbbbbbbb"), "bbbb")
 
     def test_draining_waits_for_the_last(self) -> None:
         for activity in self.activities:
