@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from codexd.store.connection import IN_MEMORY
-from codexd.store.copying import check_database, copy_database, install_database
+from codexd.store.copying import check_database, copy_database, install_database, name_aside
 from codexd.store.database_file import DatabaseLock, is_locked
 from codexd.store.file_identity import SUFFIXES, read_inode
 from codexd.store.problem import FileProblemError, classify
@@ -126,7 +125,7 @@ def _restore(path: str, arguments: Namespace) -> None:
 
 def _move_aside(path: str) -> str | None:
     """Move the database and the files beside it away, so that nothing of it is applied to another one."""
-    aside = f"{path}.before-{time.strftime('%Y%m%dT%H%M%S')}"
+    aside = name_aside(path, "before")
     moved = None
     for suffix in SUFFIXES:
         if os.path.exists(path + suffix):

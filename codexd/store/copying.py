@@ -2,12 +2,15 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from codexd.store.file_identity import SUFFIXES
 from codexd.store.problem import FileProblemError
 from codexd.store.schema import check_file
 
@@ -89,6 +92,13 @@ def check_database(connection: sqlite3.Connection, seconds: float | None = None,
     if report != "ok":
         raise FileProblemError("corrupt", str(report).splitlines()[-1])
     return True
+
+
+def name_aside(path: str, word: str) -> str:
+    """Return a name beside a path, with the time, under which nothing is stored yet."""
+    stem = f"{path}.{word}-{time.strftime('%Y%m%dT%H%M%S')}"
+    names = (stem if number == 0 else f"{stem}-{number}" for number in count())
+    return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in SUFFIXES))
 
 
 def sync_file(path: str) -> None:

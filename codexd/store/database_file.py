@@ -14,7 +14,7 @@ from attrs import define
 from codexd.configuration import ConfigurationError
 from codexd.settings import Responses
 from codexd.store.connection import IN_MEMORY, prepare
-from codexd.store.copying import check_database
+from codexd.store.copying import check_database, remove_database
 from codexd.store.file_identity import SUFFIXES, Inode, read_inode
 from codexd.store.problem import FileProblemError, classify
 from codexd.store.schema import UnusableFileError, check_file
@@ -184,6 +184,8 @@ def _check_database(path: str) -> None:
             connection.execute("BEGIN IMMEDIATE")
             purge_unreferenced(connection)
             connection.execute("COMMIT")
+        # What a daemon left that was killed while it restored the file.
+        remove_database(f"{path}.restoring")
 
 
 @contextmanager

@@ -5,14 +5,12 @@ This code does not use Twisted.
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from codexd.store.connection import BUSY_MILLISECONDS, IN_MEMORY, limit_size, prepare
-from codexd.store.copying import check_database, copy_database, install_database
+from codexd.store.copying import check_database, copy_database, install_database, name_aside
 from codexd.store.database_file import DatabaseLock
 from codexd.store.file_identity import SUFFIXES, FileIdentity, read_inode
 from codexd.store.problem import FileProblemError, classify
@@ -197,10 +195,9 @@ class OpenDatabase:
         found = FileIdentity.of(self._path)
         if found.files[0] is None or found.files[0] == self.identity.files[0]:
             return None
-        aside = f"{self._path}.aside-{time.strftime('%Y%m%dT%H%M%S')}"
+        aside = name_aside(self._path, "aside")
         for suffix, inode, ours in zip(SUFFIXES, found.files, self.identity.files, strict=True):
             if inode is not None and inode != ours:
-                Path(aside + suffix).unlink(missing_ok=True)
                 os.link(self._path + suffix, aside + suffix)
         return aside
 

@@ -166,6 +166,13 @@ class DatabaseLockTests(SynchronousTestCase):
         self.path = self.path + "/none/kept.sqlite3"
         self.assert_refused("cannot be written: No such file or directory")
 
+    def test_a_copy_that_a_killed_daemon_left_is_removed(self) -> None:
+        with closing(open_database(self.path)):
+            pass
+        Path(f"{self.path}.restoring").write_bytes(b"half a copy")
+        self.acquire()
+        self.assertFalse(os.path.exists(f"{self.path}.restoring"))
+
     # Content
 
     def test_a_backup_made_while_writing_is_complete(self) -> None:

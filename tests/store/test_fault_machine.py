@@ -22,6 +22,7 @@ from codexd.store.service import CHECK_SECONDS, Store
 from tests.support.inline_executor import MEMORY_FOLDER, InlineExecutor, stored_response
 from tests.support.metric_samples import find_sample
 
+SECONDS = 30.0
 FILES = ("", "-wal", "-shm", ".lock")
 
 
@@ -65,6 +66,20 @@ class FaultMachine(RuleBasedStateMachine):
             self.refused.append(id)
             assert self.store.problem() is not None
             assert find_sample(self.metrics.render(), "codexd_store_up") == 0
+
+    @rule(size=st.sampled_from((10, 100_000)))
+    def save_on_a_disk_that_hangs(self, size: int) -> None:
+        """The call fails in time; it may take effect later, in the order of the calls."""
+        self.made += 1
+        id = f"r{self.made}"
+        results: list[Any] = []
+        self.executor.delay_calls()
+        self.store.save_response(stored_response(id, body=b"x" * size)).addBoth(results.append)
+        assert not results
+        self.clock.advance(SECONDS)
+        assert results[0].value.fault.kind == "store_timeout"
+        assert self.store.problem() == "stalled"
+        self.executor.run_delayed_calls()
 
     @rule()
     def wait(self) -> None:
@@ -129,7 +144,7 @@ class FaultMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock = Clock()
         self.metrics = Metrics()
-        limits = Responses(retention_seconds=1e9, prune_interval_seconds=1e9)
+        limits = Responses(retention_seconds=1e9, prune_interval_seconds=1e9, call_seconds=SECONDS)
         self.store = Store(limits, self.path, self.clock, self.metrics, lambda: 2.0, connect=self.connect)
         self.store.startService()
 

@@ -172,6 +172,14 @@ class VanishedTests(FileFaultTestCase):
         with closing(sqlite3.connect(aside)) as connection:
             self.assertEqual(connection.execute("SELECT id FROM response").fetchall(), [("old",)])
 
+    def test_files_moved_aside_do_not_overwrite_each_other(self) -> None:
+        self.save("first")
+        for number in range(3):
+            Path(f"{self.path}.other").write_bytes(b"%d" % number)
+            os.replace(f"{self.path}.other", self.path)
+            self.assertIs(self.save(f"r{number}"), True)
+        self.assertEqual([Path(aside or "").read_bytes() for aside in self.restored], [b"0", b"1", b"2"])
+
     def test_what_cannot_be_restored_is_tried_again_by_the_check_only(self) -> None:
         self.save("a")
         os.unlink(self.path)
