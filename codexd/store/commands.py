@@ -22,7 +22,8 @@ _COUNTS: Final = (
     ("conversations", "SELECT count(*) FROM conversation WHERE deleted = 0"),
     ("keys", "SELECT count(DISTINCT owner) FROM response WHERE deleted = 0"),
 )
-_BUSY_SECONDS: Final = 5.0
+_BUSY_SECONDS: Final = 30.0
+"""How long a command waits for a lock on the file, which a daemon holds for a moment when it opens or closes it."""
 _HELP: Final = "`codexd store restore BACKUP` restores a backup"
 
 
