@@ -21,7 +21,7 @@ RETRY_SECONDS: Final = 60.0
 """The time after a failed replacement before a worker is recycled again because of a limit."""
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class Replacement:
     """A worker that is being recycled.
 
@@ -118,7 +118,9 @@ class Recycler:
             pool = self._pools[profile]
             if pool.running and old in pool.workers:
                 new = self._make_worker(profile)
-                self._current = Replacement(profile, old, reason, new, self._clock.seconds())
+                self._current = Replacement(
+                    profile=profile, old=old, reason=reason, new=new, began=self._clock.seconds()
+                )
                 self._log.info("{old} is recycled ({reason}): {new} starts", old=old.name, reason=reason, new=new.name)
                 pool.add_successor(new)
 

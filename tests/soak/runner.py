@@ -58,7 +58,7 @@ _REST_SECONDS: Final = 60.0
 """How long what still runs after the last request may take to end."""
 
 
-@define
+@define(kw_only=True)
 class SoakResult:
     """What a soak found.
 
