@@ -288,7 +288,7 @@ class Thread:
     def _on_call_failed(self, message: CallFailed) -> list[Output]:
         if message.tag == "close":
             return []
-        why = fault("model_failed") if message.timed_out else failures.translate_rejection(message.message)
+        why = fault("child_hung") if message.timed_out else failures.translate_rejection(message.message)
         events = self._translator.fail(why)
         # The turn was started together with the injection, and may run although its reply is late.
         may_run = message.tag == "inject" or (message.tag == "turn" and self._turn_id is not None)

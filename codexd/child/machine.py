@@ -33,6 +33,9 @@ class SlotLifecycle(Protocol):
     def handshake_failed(self, reason: str) -> None:
         """The handshake failed, or did not end in time."""
 
+    def hung(self, reason: str) -> None:
+        """The child runs, but does not respond."""
+
     def exited(self, reason: str) -> None:
         """The child exited, or could not be started."""
 
@@ -160,6 +163,7 @@ _Up.upon(SlotLifecycle.start).loop().returns(None)
 _Up.upon(SlotLifecycle.exited).to(_BackingOff).returns(None)
 _Up.upon(SlotLifecycle.stop).to(_Stopping).returns(None)
 _Killing.upon(SlotLifecycle.start).loop().returns(None)
+_Killing.upon(SlotLifecycle.hung).loop().returns(None)
 
 _Killing.upon(SlotLifecycle.exited).to(_BackingOff).returns(None)
 _Killing.upon(SlotLifecycle.stop).to(_Stopping).returns(None)
@@ -182,6 +186,12 @@ def _finish_handshake(lifecycle: SlotLifecycle, slot: Slot, attempt: HandshakeAt
 @_Starting.upon(SlotLifecycle.exited).to(_BackingOff)
 def _abandon_start(lifecycle: SlotLifecycle, slot: Slot, attempt: HandshakeAttempt, reason: str) -> None:
     attempt.close()
+
+
+@_Up.upon(SlotLifecycle.hung).to(_Killing)
+def _abandon_child(lifecycle: SlotLifecycle, slot: Slot, up: object, reason: str) -> None:
+    # Before its exit: a process that waits for a device does not even end by SIGKILL.
+    slot.report_hung(reason)
 
 
 @_Starting.upon(SlotLifecycle.stop).to(_Stopping)

@@ -59,6 +59,12 @@ class Peer:
         self._pending: dict[jsonrpc.RpcId, _PendingCall] = {}
         self._last_id = 0
 
+    @property
+    def oldest_call_at(self) -> float | None:
+        """When the oldest call was sent that is not answered yet; None if there is none."""
+        first = next(iter(self._pending.values()), None)
+        return None if first is None else first.deadline - self._call_seconds
+
     def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> None:
         """Send a call; `on_outcome` is called exactly once."""
         self._last_id += 1

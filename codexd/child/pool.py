@@ -64,7 +64,7 @@ class Pool(MultiService):
     # For turns.
 
     def choose_worker(self) -> Worker:
-        """Return the worker with the fewest running turns.
+        """Return the worker with the fewest running turns; one that may hang only if there is no other.
 
         Raises:
             FaultError: `not_ready` when no child is up, `busy` when all are full.
@@ -83,5 +83,5 @@ class Pool(MultiService):
             worker.sweep(limits)
 
 
-def _load(worker: Worker) -> int:
-    return worker.running_turns
+def _load(worker: Worker) -> tuple[bool, bool, int]:
+    return worker.full, worker.suspected, worker.running_turns

@@ -64,6 +64,7 @@ class ChildProcess(ProcessProtocol):
         on_started: called when it runs.
         on_stdout: called with each chunk of its stdout.
         on_stderr_line: called with each line of its stderr.
+        on_pipe_closed: called when it closes its stdin or stdout, also by its exit.
         on_exited: called with a description of its exit; output may still follow.
         on_ended: called after the last of its output.
     """
@@ -75,6 +76,7 @@ class ChildProcess(ProcessProtocol):
         self.on_started: Callable[[], None] = _ignore
         self.on_stdout: Callable[[bytes], None] = _ignore
         self.on_stderr_line: Callable[[bytes], None] = _ignore
+        self.on_pipe_closed: Callable[[], None] = _ignore
         self.on_exited: Callable[[str], None] = _ignore
         self.on_ended: Callable[[], None] = _ignore
         self._stderr = LineSplitter(MAX_STDERR_LINE_BYTES)
@@ -135,6 +137,14 @@ class ChildProcess(ProcessProtocol):
         """Twisted: bytes came on stderr."""
         for line in self._stderr.receive(data):
             self.on_stderr_line(line)
+
+    def inConnectionLost(self) -> None:
+        """Twisted: its stdin is closed."""
+        self.on_pipe_closed()
+
+    def outConnectionLost(self) -> None:
+        """Twisted: its stdout is closed."""
+        self.on_pipe_closed()
 
     def processExited(self, reason: Failure) -> None:
         """Twisted: the process has exited. Paused pipes are resumed, else `processEnded` never comes."""

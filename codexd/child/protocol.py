@@ -198,6 +198,10 @@ class ChildProtocol(Protocol):
         """Read the models on offer; raises as `handshake`."""
         ...
 
+    def ping(self) -> AttrsInstance:
+        """Return a call that a child answers at once, whatever it does, and that changes nothing."""
+        ...
+
     def translator(self, setup: ThreadSetup) -> ThreadTranslator:
         """Create the translator of a new thread."""
         ...

@@ -54,6 +54,7 @@ class Slot:
     last_exit: str = field(default="", init=False)
     start_pending: bool = field(default=False, init=False)
     _up_since: float | None = field(default=None, init=False)
+    _lived_seconds: float = field(default=0.0, init=False)
     _history: RestartHistory = field(default=RestartHistory(), init=False)
     _waiters: list["Deferred[None]"] = field(factory=list, init=False)
 
@@ -83,10 +84,15 @@ class Slot:
         self.last_exit = reason
         since, self._up_since = self._up_since, None
         if since is None:
-            return 0.0
+            lived_seconds, self._lived_seconds = self._lived_seconds, 0.0
+            return lived_seconds
         with self.log.failuresHandled("while reporting that a child has exited"):
             self.on_lost(reason)
         return self.clock.seconds() - since
+
+    def report_hung(self, reason: str) -> None:
+        """Call `on_lost` before the exit, which `report_lost` then reports with the uptime alone."""
+        self._lived_seconds = self.report_lost(reason)
 
     def decide_restart(self, lived_seconds: float) -> RestartDecision:
         """Decide when to restart after an exit, and remember the exit."""

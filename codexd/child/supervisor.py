@@ -97,6 +97,11 @@ class Supervisor(Service):
         if slot.state == "Stopping":
             self._lifecycle.grace_elapsed()
 
+    def child_hung(self, reason: str) -> None:
+        """Kill the child, which was up and does not respond, and start another one."""
+        if self.up:
+            self._lifecycle.hung(reason)
+
     def stopService(self) -> "Deferred[None]":
         """Terminate the child, and kill it after the grace period; the Deferred fires when it has exited."""
         super().stopService()

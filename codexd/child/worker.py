@@ -19,6 +19,7 @@ from codexd.neutral.fault import fault
 from codexd.observe.log import format_failure
 from codexd.observe.metrics import Metrics
 from codexd.policy.catalog import AccountModel
+from codexd.policy.liveness import Liveness, Observation
 from codexd.policy.restart import Supervision
 from codexd.settings import Codex, Turns
 from codexd.wire import jsonrpc
@@ -80,6 +81,9 @@ class Worker:
         self._sessions: dict[Session, None] = {}
         self._sessions_by_thread: dict[str, Session] = {}
         self._unsettled: dict[ActiveTurn, None] = {}
+        self._liveness = Liveness(codex.hang_seconds, clock.seconds())
+        self._heard = False
+        self._hung = False
         self.supervisor = Supervisor(
             spawn=spawn,
             handshake=self._begin_handshake,
@@ -115,6 +119,12 @@ class Worker:
         """Use other limits."""
         self._codex = codex
         self.peer.call_seconds = codex.call_seconds
+        self._liveness.hang_seconds = codex.hang_seconds
+
+    @property
+    def suspected(self) -> bool:
+        """Whether its child is late to answer a ping."""
+        return self._liveness.suspected
 
     def add_session(self, session: Session) -> None:
         """Add a new session. From now on stderr may contain prompts."""
@@ -122,11 +132,35 @@ class Worker:
         self._sessions[session] = None
 
     def sweep(self, limits: Turns) -> None:
-        """Apply the deadlines of its turns and calls."""
+        """Apply the deadlines of its turns and calls, and kill a child that does not respond."""
+        if self.ready and self._is_held():
+            # Answers that came while the daemon was held are read before their deadlines count.
+            self._clock.callLater(0, self._apply_deadlines, limits)
+        else:
+            self._apply_deadlines(limits)
+
+    def _apply_deadlines(self, limits: Turns) -> None:
         self.peer.sweep()
         for session in tuple(self._sessions):
             session.check_deadlines(limits)
         self._settle()
+
+    def _is_held(self) -> bool:
+        """Check that the child responds; return whether the daemon was held before this sweep."""
+        heard, self._heard = self._heard, False
+        seen = Observation(heard=heard, paused=self._child.paused, oldest_call_at=self.peer.oldest_call_at)
+        verdict = self._liveness.check(self._clock.seconds(), seen)
+        if verdict == "ping":
+            self.peer.send_request(self.protocol.ping(), self._ping_ended)
+        elif verdict == "hung":
+            self._metrics.count("child_hung")
+            self._hung = True
+            self.supervisor.child_hung("it does not respond")
+        return self._liveness.held
+
+    def _ping_ended(self, outcome: CallOutcome) -> None:
+        if outcome is not None:
+            self._liveness.answered()
 
     async def list_models(self) -> tuple[AccountModel, ...]:
         """Read the account's models (raises as `run_exchange`)."""
@@ -179,6 +213,9 @@ class Worker:
         self._stderr_log = StderrLog(self.name, self._codex.log_stderr)
         child.on_stdout = self._receive
         child.on_stderr_line = self._stderr_log.write_line
+        self._liveness = liveness = Liveness(self._codex.hang_seconds, self._clock.seconds())
+        child.on_pipe_closed = lambda: liveness.pipe_closed(self._clock.seconds())
+        self._hung = False
         return Deferred.fromCoroutine(self._perform_handshake())
 
     async def _perform_handshake(self) -> object:
@@ -193,8 +230,9 @@ class Worker:
     def _child_lost(self, reason: str) -> None:
         self.server_info = None
         # Before the pending calls end, each of which would fail its turn with a fault of its own.
+        why = fault("child_hung" if self._hung else "child_died")
         for session in tuple(self._sessions):
-            session.child_lost(fault("child_died"))
+            session.child_lost(why)
         self.peer.close()
         self._settle()
         if self.supervisor.running:
@@ -203,6 +241,7 @@ class Worker:
         self._on_change(self)
 
     def _receive(self, data: bytes) -> None:
+        self._heard = True
         self.peer.receive(data)
         self._settle()
 
@@ -223,6 +262,7 @@ class Worker:
 
     def _dispatch(self, message: Incoming) -> None:
         if isinstance(message, jsonrpc.RpcResponse):
+            self._liveness.answered()
             self._clean_up(message)
             return
         thread_id = self._route(message)

@@ -240,6 +240,7 @@ _FAULTS: Final = {
             retry_after_seconds=60.0,
             should_retry=True,
         ),
+        _server("child_hung", 503, "The model process stopped responding.", retry_after_seconds=1.0),
         _server("shutting_down", 503, "The server is shutting down.", retry_after_seconds=5.0),
         _server("no_first_event", 504, "The model did not start to answer in time."),
         _server("idle_timeout", 504, "The model sent nothing for too long."),

@@ -17,6 +17,7 @@ CODEX: Final = "codex"
 _FALLBACK_KINDS: Final = RETRYABLE_KINDS | {
     "busy",
     "child_died",
+    "child_hung",
     "circuit_open",
     "credentials_rejected",
     "idle_timeout",

@@ -26,6 +26,8 @@ class Codex:
         log_stderr: log everything that Codex writes to stderr; it may contain prompts.
         handshake_seconds: the timeout of `initialize`, the first call to a new Codex process.
         call_seconds: the timeout of any other JSON-RPC call.
+        hang_seconds: how long a process may leave a ping unanswered before it is killed and replaced. A process
+            is pinged after two seconds without output.
         grace_seconds: the time between SIGTERM and SIGKILL when a process is stopped.
         backoff_initial_seconds: the delay before the first restart; it doubles with each further restart.
         backoff_max_seconds: the maximum delay before a restart.
@@ -49,6 +51,7 @@ class Codex:
     log_stderr: bool = False
     handshake_seconds: Seconds = 15.0
     call_seconds: Seconds = 30.0
+    hang_seconds: Seconds = 6.0
     grace_seconds: Seconds = 5.0
     backoff_initial_seconds: Seconds = 0.5
     backoff_max_seconds: Seconds = 30.0

@@ -66,6 +66,7 @@ CALLS = (
     b.Initialize(b.ClientInfo("codexd", "1", "t"), b.Capabilities(True, b.OPTED_OUT_NOTIFICATIONS)),
     b.ConfigRead(),
     b.ModelList("next"),
+    b.LoadedThreads(),
     profile.build_thread_start(TURN, profile.Profile(agent=False, cwd="/empty", mcp_servers=("x",))),
     profile.build_thread_start(TURN, profile.Profile(agent=True, cwd="/work", sandbox="workspace-write")),
     b.InjectItems(THREAD, profile.encode_history(TURN, TURN.items)),

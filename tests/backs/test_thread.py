@@ -66,11 +66,11 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual(harness.faults, [fault("invalid_prompt", "duplicate dynamic tool name: f")])
         self.assertEqual((harness.call_tags, harness.thread.state), (["thread"], "closed"))
 
-    def test_a_thread_start_that_times_out_is_a_model_failure(self) -> None:
+    def test_a_thread_start_that_times_out_is_a_child_that_hangs(self) -> None:
         harness = ThreadHarness()
         harness.record(harness.thread.open(ASKED))
         harness.reject("thread", timed_out=True)
-        self.assertEqual(harness.faults, [fault("model_failed")])
+        self.assertEqual(harness.faults, [fault("child_hung")])
 
     def test_a_thread_without_an_id_is_a_failure(self) -> None:
         harness = ThreadHarness()

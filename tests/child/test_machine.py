@@ -66,6 +66,12 @@ class SlotMachine(RuleBasedStateMachine):
     def the_child_exits(self, code: int) -> None:
         self.reactor.running_processes[0].exit(code)
 
+    @rule()
+    def the_child_hangs(self) -> None:
+        was_up = self.supervisor.up
+        self.supervisor.child_hung("silent")
+        assert not was_up or self.supervisor.state == "Killing"
+
     @precondition(lambda self: any(not handshake.called for handshake in self.harness.handshakes))
     @rule(good=st.booleans())
     def a_handshake_ends(self, good: bool) -> None:

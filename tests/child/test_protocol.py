@@ -54,6 +54,11 @@ class Echo:
 
 
 @frozen
+class Poke:
+    """`poke`: nothing, as a ping."""
+
+
+@frozen
 class Leave:
     """`leave`: close a room."""
 
@@ -140,6 +145,9 @@ class EchoProtocol:
     def list_models(self) -> Exchange[tuple[AccountModel, ...]]:
         names = yield List()
         return tuple(AccountModel(id=name) for name in names)
+
+    def ping(self) -> Poke:
+        return Poke()
 
     def translator(self, setup: ThreadSetup) -> ThreadTranslator:
         return EchoTranslator()
@@ -248,6 +256,7 @@ class ProtocolTests(SynchronousTestCase):
         started = self.begin(turn("silence", model="parrot"))
         self.clock.advance(301)
         self.backend.sweep()
+        self.clock.advance(0)
         self.assertEqual((started.kind, self.calls()), ("no_first_event", ["list", "echo", "leave"]))
 
     def test_a_request_of_the_child_is_declined(self) -> None:

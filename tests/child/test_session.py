@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.context import RequestContext
 from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import Sampling
-from codexd.settings import Settings, Turns
+from codexd.settings import Codex, Settings, Turns
 from codexd.wire import jsonrpc
 from tests.support.contexts import context
 from tests.support.fake_app_server_thread import AppServerBehaviour
@@ -22,7 +22,8 @@ class SessionTestCase(SynchronousTestCase):
     turns = TURNS
 
     def setUp(self) -> None:
-        self.codex = InMemoryCodex.started(Path(self.mktemp()), Settings(turns=self.turns))
+        settings = Settings(codex=Codex(hang_seconds=1000), turns=self.turns)
+        self.codex = InMemoryCodex.started(Path(self.mktemp()), settings)
 
     def wait(self, seconds: int) -> None:
         self.codex.reactor.pump([1.0] * seconds)
@@ -110,7 +111,7 @@ class DeadlineTests(SessionTestCase):
         codex.server.ignored_methods = {"turn/start"}
         asked = codex.ask(turn("say: hi"))
         codex.reactor.pump([1.0] * (CALL_SECONDS + 1))
-        self.assertEqual((asked.kind, codex.metric("child_call_timeout")), ("model_failed", 1))
+        self.assertEqual((asked.kind, codex.metric("child_call_timeout")), ("child_hung", 1))
         self.assertEqual(codex.threads, 0)
 
 

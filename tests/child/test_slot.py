@@ -33,6 +33,15 @@ class SlotTests(SynchronousTestCase):
         self.assertEqual((self.slot.report_lost("gone"), self.slot.report_lost("gone")), (7.0, 0.0))
         self.assertEqual(self.reports, [(self.slot.child, "hello"), "gone"])
 
+    def test_a_child_that_hangs_is_reported_before_its_exit_which_has_the_uptime(self) -> None:
+        self.slot.report_up("hello")
+        self.clock.advance(7)
+        self.slot.report_hung("silent")
+        self.assertEqual(self.reports, [(self.slot.child, "hello"), "silent"])
+        self.clock.advance(1)
+        self.assertEqual((self.slot.report_lost("gone"), self.slot.report_lost("gone")), (7.0, 0.0))
+        self.assertEqual((len(self.reports), self.slot.last_exit), (2, "gone"))
+
     def test_exits_are_remembered_until_the_history_is_cleared(self) -> None:
         self.assertEqual(
             [self.slot.decide_restart(0), self.slot.decide_restart(0)], [RestartAfterBackoff(0.6), RestartAfterWindow()]

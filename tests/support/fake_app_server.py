@@ -178,6 +178,10 @@ class FakeAppServer:
         cursor = str(end) if end < len(self.models) else None
         yield jsonrpc.encode_response(request.id, {"data": page, "nextCursor": cursor})
 
+    def _loaded_list(self, request: jsonrpc.RpcRequest) -> Iterator[bytes]:
+        limit = request.params.get("limit")
+        yield jsonrpc.encode_response(request.id, {"data": list(self.threads)[:limit], "nextCursor": None})
+
     def _thread_start(self, request: jsonrpc.RpcRequest) -> Iterator[bytes]:
         thread = ServerThread(f"thread-{next(self._ids):06}", request.params, self.behaviour)
         self.threads[thread.id] = thread
@@ -238,6 +242,7 @@ _METHODS: dict[str, Callable[[FakeAppServer, jsonrpc.RpcRequest], Iterator[bytes
     "initialize": FakeAppServer._initialize,
     "config/read": FakeAppServer._config_read,
     "model/list": FakeAppServer._model_list,
+    "thread/loaded/list": FakeAppServer._loaded_list,
     "thread/start": FakeAppServer._thread_start,
     "thread/inject_items": FakeAppServer._inject_items,
     "turn/start": FakeAppServer._turn_start,

@@ -47,6 +47,13 @@ class ModelList:
     cursor: str | None = None
 
 
+@frozen
+class LoadedThreads:
+    """`thread/loaded/list`: list the ids of loaded threads; codexd's ping, as it is cheap and changes nothing."""
+
+    limit: int = 1
+
+
 @frozen(kw_only=True)
 class ThreadStart:
     """`thread/start`: start a thread with an empty history."""
@@ -104,6 +111,7 @@ METHODS: Final[dict[type, str]] = {
     Initialize: "initialize",
     ConfigRead: "config/read",
     ModelList: "model/list",
+    LoadedThreads: "thread/loaded/list",
     ThreadStart: "thread/start",
     InjectItems: "thread/inject_items",
     TurnStart: "turn/start",
