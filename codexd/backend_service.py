@@ -133,6 +133,11 @@ class BackendService(MultiService):
         if self._children is not None:
             self._children.hurry()
 
+    def drain(self) -> None:
+        """Start no turn again: the daemon stops."""
+        if self._children is not None:
+            self._children.drain()
+
     def stopService(self) -> "Deferred[None]":
         """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""
         return Deferred.fromCoroutine(self._stop())

@@ -203,6 +203,8 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         self._memory_release.stop()
+        if self._backends is not None:
+            self._backends.drain()
         if self._server is not None:
             await self._server.drain.run()
         await maybeDeferred(super().stopService)

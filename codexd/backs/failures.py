@@ -58,6 +58,23 @@ _OWN_ERRORS: Final = re.compile(
 """The child's own errors under the name `other` (openai/codex, codex-rs, CodexErr); they may name files."""
 
 
+_NO_CONNECTION: Final = re.compile(r"^connection failed\b|\bwaiting for network$", re.IGNORECASE)
+"""No connection could be opened: name resolution, TCP and TLS look the same."""
+
+
+def is_unreachable(error: TurnError) -> bool:
+    """Return whether an error says that no connection to the provider could be opened.
+
+    An HTTP status, and a connection that was lost after the request, are failures of the provider: of these the
+    child counts the retries in its message, and gives up. A provider's own text comes under a name or with a status.
+    """
+    info = error.codexErrorInfo
+    details = next(iter(info.values()), None) if isinstance(info, dict) else None
+    if not isinstance(details, dict) or details.get("httpStatusCode") is not None:
+        return False
+    return any(_NO_CONNECTION.search(text) for text in (error.message, error.additionalDetails or ""))
+
+
 def find_incomplete_reason(error: TurnError) -> Literal["length", "content_filter"] | None:
     """Return the finish reason if the error reports an incomplete response; None for a failure."""
     for ending, finish in _INCOMPLETE.items():
@@ -73,6 +90,8 @@ def translate(error: TurnError) -> Fault:
     are not shown.
     """
     info, message = error.codexErrorInfo, error.message
+    if is_unreachable(error):
+        return fault("unreachable")
     if isinstance(info, str):
         return _translate_other(message) if info == "other" else _translate_name(info, message)
     if isinstance(info, dict):

@@ -26,6 +26,7 @@ from codexd.backs.fixed_replies import METHOD_NOT_FOUND
 from codexd.backs.items import encode_result_content
 from codexd.backs.profile import Profile
 from codexd.backs.translator import TURN_EVENTS, TurnTranslator
+from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.wire import json
@@ -60,6 +61,7 @@ class Thread:
         window_share: the share of the model's context window in use (0..1), as last reported.
         window: the size of that window in tokens, as last reported.
         instruction_sources: the AGENTS.md files that the child showed the model on its own.
+        unreachable: the child retries the response, as it could open no connection to the model's provider.
         malformed_count: the number of messages in a shape that this codexd does not support.
     """
 
@@ -69,6 +71,7 @@ class Thread:
         self.window_share = 0.0
         self.window = window
         self.instruction_sources: tuple[str, ...] = ()
+        self.unreachable = False
         self.malformed_count = 0
         self._profile = setup
         self._turn_id: str | None = None
@@ -84,6 +87,11 @@ class Thread:
     def compacted(self) -> bool:
         """Whether the child has replaced its history by a summary: it must not be continued."""
         return self._compacted or self._translator.compacted
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that were reported for the response so far."""
+        return self._translator.usage
 
     # For the client's side.
 
@@ -213,9 +221,11 @@ class Thread:
         return []
 
     def _on_error(self, event: b.ErrorNotification) -> list[Output]:
-        if event.turnId == self._turn_id and not event.willRetry:
-            # `turn/completed` follows. The child never replies to an interrupt of a turn that has ended.
-            self._error = event.error
+        if event.turnId == self._turn_id:
+            self.unreachable = event.willRetry and failures.is_unreachable(event.error)
+            if not event.willRetry:
+                # `turn/completed` follows. The child never replies to an interrupt of a turn that has ended.
+                self._error = event.error
         return []
 
     def _on_turn_completed(self, event: b.TurnCompleted) -> list[Output]:
@@ -299,6 +309,7 @@ class Thread:
     def _start_response(self, turn: Turn, batch: ToolCallBatch | None = None) -> None:
         self._compacted = self.compacted
         self._error = None
+        self.unreachable = False
         self._turn = turn
         self._translator = TurnTranslator(turn, batch)
 

@@ -48,6 +48,11 @@ class TurnTranslator:
         """Whether the response ended normally with no call open: the thread may be continued."""
         return not self._builder.failed and not self._builder.has_incomplete_message and not self.batch.shown
 
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that were reported so far."""
+        return self._usage
+
     def receive(self, event: Any) -> list[Event]:
         """Translate one of TURN_EVENTS that belongs to this turn."""
         return _HANDLERS[type(event)](self, event)

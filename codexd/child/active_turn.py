@@ -33,6 +33,28 @@ class TurnController(Protocol):
     def resume(self, turn: "ActiveTurn") -> None:
         """Undo this turn's `pause`."""
 
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that were reported for the response so far; None if none were."""
+        ...
+
+
+class AttemptListener(Protocol):
+    """What follows the outcome of an attempt to run a turn."""
+
+    def attempt_began(self) -> None:
+        """The model has begun to respond."""
+
+    def retry(self, failed: Fault, usage: Usage | None) -> bool:
+        """Return whether another attempt follows one that failed before its first event, with its usage."""
+        ...
+
+    def attempt_ended(self, failed: Fault | None) -> None:
+        """The turn has ended; None if it did not fail."""
+
+    def attempt_cancelled(self) -> None:
+        """The turn was cancelled."""
+
 
 @implementer(ITurnHandle)
 class ActiveTurn:
@@ -54,6 +76,7 @@ class ActiveTurn:
         sink: IEventSink,
         controller: TurnController,
         clock: IReactorTime,
+        listener: AttemptListener | None = None,
     ) -> None:
         self.request = request
         self.context = context
@@ -63,6 +86,8 @@ class ActiveTurn:
         self._sink = sink
         self._controller = controller
         self._clock = clock
+        self._listener = listener
+        self._unreachable_since: float | None = None
         self._fold = Fold()
         self._began = False
         self._unsettled = False
@@ -93,18 +118,29 @@ class ActiveTurn:
         """Restart the idle deadline: the model has sent something."""
         self._active_at = self._clock.seconds()
 
+    def note_reconnecting(self, unreachable: bool) -> None:
+        """Note that the child retries; `unreachable`: as it could open no connection to the model's provider."""
+        since = self._unreachable_since
+        if not unreachable:
+            self._unreachable_since = None
+        elif since is None or since < self._active_at:
+            self._unreachable_since = self._clock.seconds()
+
     def settle(self) -> None:
         """Have the sink act on the events it has received, if there were any; see IEventSink."""
         if self._unsettled:
             self._unsettled = False
             self._sink.settle()
 
-    def find_missed_deadline(self, limits: Turns) -> tuple[str, Fault] | None:
+    def find_missed_deadline(self, limits: Turns, unreachable_seconds: float) -> tuple[str, Fault] | None:
         """Return the metrics counter and the fault of a deadline that has passed, or None."""
         now = self._clock.seconds()
         ends = self.context.deadline
         if now > (self._started_at + limits.total_seconds if ends is None else ends):
             return "watchdog_too_long", fault("too_long")
+        since = self._unreachable_since
+        if since is not None and since >= self._active_at and now - since >= unreachable_seconds:
+            return "watchdog_unreachable", fault("unreachable")
         if not self._began and now - self._started_at > limits.first_event_seconds:
             return "watchdog_no_first_event", fault("no_first_event")
         if self._began and now - self._active_at > limits.idle_seconds:
@@ -121,6 +157,8 @@ class ActiveTurn:
         if not self.over:
             self.over = True
             self._unsettled = False
+            if self._listener is not None:
+                self._listener.attempt_cancelled()
             self._controller.cancel()
 
     def pause(self) -> None:
@@ -137,11 +175,23 @@ class ActiveTurn:
         kind = type(event)
         if kind is Began:
             self._began = True
+            if self._listener is not None:
+                self._listener.attempt_began()
         elif kind is Ended or kind is Failed:
             self.over = True
+            if self._listener is not None and not self._report_end(self._listener, event):
+                return
         self._fold.feed(event)
         self._unsettled = True
         self._sink.receive(event)
+
+    def _report_end(self, listener: AttemptListener, event: Event) -> bool:
+        """Report the last event; return whether it is passed on, as no other attempt follows."""
+        failed = event.fault if isinstance(event, Failed) else None
+        if failed is not None and not self._began and listener.retry(failed, self._controller.usage):
+            return False
+        listener.attempt_ended(failed)
+        return True
 
     def _estimate(self, output_bytes: int) -> Usage:
         return estimate.usage(self.request, output_bytes)

@@ -19,6 +19,7 @@ from codexd.child.protocol import (
     ThreadSetup,
     ThreadState,
 )
+from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.policy.catalog import AccountModel
@@ -157,6 +158,16 @@ class AppServerThread:
     def compacted(self) -> bool:
         """Whether the child has replaced the history by a summary (ThreadTranslator)."""
         return self._thread.compacted
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the child retries, as it could not connect to the model's provider (ThreadTranslator)."""
+        return self._thread.unreachable
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that were reported for the response so far (ThreadTranslator)."""
+        return self._thread.usage
 
     def share_with(self, tokens: int) -> float:
         """Return the share of the context window used with so many more tokens (ThreadTranslator)."""

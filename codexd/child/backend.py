@@ -1,6 +1,6 @@
 """Back end over child processes: chooses a child and a new or idle thread for each turn."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from attrs import evolve
@@ -13,23 +13,33 @@ from codexd.child.idle_threads import IdleThreads
 from codexd.child.pool import Pool
 from codexd.child.protocol import ThreadSetup, ThreadTranslator
 from codexd.child.provider_catalog import ProviderCatalog
+from codexd.child.provider_circuit import ProviderCircuit
+from codexd.child.retried_turn import RetriedTurn
 from codexd.child.session import Session
 from codexd.child.worker import Worker
 from codexd.context import RequestContext
 from codexd.empty_turn import EmptyTurn
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
-from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Item, JsonText, Turn
 from codexd.observe.metrics import Metrics
-from codexd.policy import estimate
+from codexd.policy import estimate, turn_retry
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
 from codexd.policy.catalog import AccountModel, ModelCatalog, ResolvedModel
+from codexd.policy.crash_quarantine import CrashQuarantine
 from codexd.policy.fallback import CODEX
+from codexd.policy.retry import RetryPolicy
+from codexd.policy.shared_breaker import SharedPermit
 from codexd.policy.truncation import truncate
-from codexd.settings import ModelAlias, Settings
+from codexd.policy.turn_retry import Failure, TurnRetryPolicy
+from codexd.settings import ModelAlias, Settings, Turns
 
 _NO_ALIAS: Final = ModelAlias(name="")
 """Settings of a model that is requested by its own name."""
+
+_QUARANTINED: Final = (
+    "Circuit open: the model process ended several times during requests of this API key, so none are run for a while."
+)
 
 _MAX_WARNINGS: Final = 16
 """AGENTS.md files that are warned of at most."""
@@ -46,9 +56,11 @@ class ChildBackend:
         clock: for deadlines.
         metrics: counters and gauges.
         provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
+        random: returns a number from 0 to 1, for the jitter of retries.
 
     Attributes:
         catalog: the models and aliases on offer.
+        waiting: the turns that wait for their next attempt.
     """
 
     _log = Logger()
@@ -61,6 +73,7 @@ class ChildBackend:
         clock: IReactorTime,
         metrics: Metrics,
         provider: ProviderCatalog | None = None,
+        random: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._provider = provider
         self._child_models: tuple[AccountModel, ...] = ()
@@ -73,6 +86,12 @@ class ChildBackend:
         self._metrics = metrics
         self._idle_threads = IdleThreads(settings.turns, clock, metrics)
         self._warned: set[str] = set()
+        self._random = random
+        self._retries = _build_retry_policy(settings.turns)
+        self._draining = False
+        self.waiting: set[RetriedTurn] = set()
+        self._circuit = ProviderCircuit(settings.codex, clock, metrics, has_probe=provider is not None)
+        self._quarantine = CrashQuarantine()
         metrics.watch("children_up", lambda: sum(worker.ready for pool in pools.values() for worker in pool.workers))
         metrics.watch(
             "turns_running",
@@ -84,20 +103,14 @@ class ChildBackend:
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a turn (IModelBackend)."""
         context.record.set_backend(CODEX)
-        if not self.ready():
+        if not self._has_child() and not self._is_restarting():
             raise FaultError(fault("not_ready"))
         route = self.catalog.resolve(turn.model)
         if EmptyTurn.is_needed(turn):
             return EmptyTurn(turn, sink, self._clock)
         turn = self._truncate(_apply_route(turn, route))
         alias = self._aliases.get(route.alias, _NO_ALIAS)
-        key = fingerprint_turn(turn, alias.name)
-        found = self._idle_threads.take(turn, key)
-        if found is None:
-            return self._open_thread(turn, context, alias, key, sink)
-        session, rest = found
-        active = ActiveTurn(turn, context, key, sink, session, self._clock)
-        return _continue_thread(session, active, rest)
+        return RetriedTurn(self, turn, alias, context, sink, self._clock).begin()
 
     def check(self, turn: Turn) -> None:
         """Refuse a turn that `begin` would refuse whatever its history is.
@@ -105,7 +118,7 @@ class ChildBackend:
         Raises:
             FaultError: `not_ready` or `unknown_model`.
         """
-        if not self.ready():
+        if not self._has_child() and not self._is_restarting():
             raise FaultError(fault("not_ready"))
         self.catalog.resolve(turn.model)
 
@@ -114,8 +127,15 @@ class ChildBackend:
         return self.catalog.cards
 
     def ready(self) -> bool:
-        """Return whether a child is up (IModelBackend)."""
+        """Return whether a child is up and the model's provider is not known to be down (IModelBackend)."""
+        return self._has_child() and not self._circuit.is_open
+
+    def _has_child(self) -> bool:
         return any(pool.ready for pool in self._pools.values())
+
+    def _is_restarting(self) -> bool:
+        """Return whether turns wait for a child that is being replaced."""
+        return self._retries.backoff.limit > 0 and any(pool.restarting for pool in self._pools.values())
 
     # For the service (codexd.child.children).
 
@@ -133,6 +153,7 @@ class ChildBackend:
             pool.worker_changed()
         if worker.server_info is None:
             self._idle_threads.drop_host(worker)
+            self._note_crash(worker)
         elif worker in self._pools["plain"].workers:
             self._offer(worker.server_info.models)
 
@@ -143,6 +164,34 @@ class ChildBackend:
         self._aliases = {alias.name: alias for alias in aliases}
         self.catalog = evolve(self.catalog, aliases=aliases, passes_unlisted=models.pass_unlisted)
         self._idle_threads.apply(settings.turns)
+        self._retries = _build_retry_policy(settings.turns)
+        self._circuit.apply(settings.codex)
+
+    def _note_crash(self, worker: Worker) -> None:
+        """Keep a principal away for some time whose turns end child after child."""
+        if not worker.supervisor.running:
+            return
+        if self._quarantine.child_ended(worker.lost_principals, self._clock.seconds()):
+            self._metrics.count("crash_quarantined")
+            self._log.warn(
+                "Requests of principal {principal} are refused for a while: Codex processes ended during its turns",
+                principal=next(iter(worker.lost_principals)),
+            )
+
+    def drain(self) -> None:
+        """Start no turn again: the daemon stops."""
+        self._draining = True
+        for turn in tuple(self.waiting):
+            turn.give_up()
+
+    @property
+    def has_outage(self) -> bool:
+        """Whether requests are refused as Codex cannot connect to the model's provider."""
+        return self._circuit.has_outage
+
+    def provider_reached(self) -> None:
+        """End an outage: the configured provider has answered."""
+        self._circuit.close_outage()
 
     def sweep(self) -> None:
         """Apply all deadlines; to be called every second."""
@@ -187,14 +236,63 @@ class ChildBackend:
         """Increment a metrics counter."""
         self._metrics.count(name)
 
+    # For turns (codexd.child.retried_turn.AttemptHost).
+
+    def acquire_permit(self, principal: str) -> SharedPermit:
+        """Return the permit for a request to the model's provider.
+
+        Raises:
+            FaultError: `circuit_open`.
+        """
+        wait_seconds = self._quarantine.remaining_seconds(principal, self._clock.seconds())
+        if wait_seconds > 0:
+            raise FaultError(fault("circuit_open", _QUARANTINED, retry_after_seconds=wait_seconds))
+        return self._circuit.acquire(principal)
+
+    def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
+        """Return a permit with the outcome of the request."""
+        if kind is None:
+            self._quarantine.succeeded(permit.principal)
+        self._circuit.release(permit, kind)
+
+    def delay_seconds(self, turn: RetriedTurn, failed: Fault) -> float | None:
+        """Return the delay before the next attempt of a turn; None if there is none."""
+        if self._draining:
+            return None
+        failure = Failure(
+            fault=failed,
+            child_restarts=self._pools[turn.alias.profile].restarting,
+            ran_tools=turn.alias.profile == "agent",
+        )
+        now, deadline = self._clock.seconds(), turn.context.deadline
+        return turn_retry.delay_seconds(self._retries, turn.attempts, failure, now, deadline, self._random())
+
+    def start_attempt(self, retried: RetriedTurn) -> ActiveTurn:
+        """Start a turn on a thread that it continues, or on a new one with the whole history.
+
+        Raises:
+            FaultError: `not_ready`, `busy`, or the child has no form for a part of the history.
+        """
+        turn, alias = retried.turn, retried.alias
+        if not self._pools[alias.profile].ready:
+            raise FaultError(fault("not_ready"))
+        key = fingerprint_turn(turn, alias.name)
+        found = self._idle_threads.take(turn, key)
+        if found is None:
+            return self._open_thread(retried, key)
+        session, rest = found
+        return _continue_thread(session, self._make_active(retried, key, session), rest)
+
+    def _make_active(self, retried: RetriedTurn, key: TurnFingerprints, session: Session) -> ActiveTurn:
+        return ActiveTurn(retried.turn, retried.context, key, retried.sink, session, self._clock, retried)
+
     # Choice of a thread.
 
-    def _open_thread(
-        self, turn: Turn, context: RequestContext, alias: ModelAlias, key: TurnFingerprints, sink: IEventSink
-    ) -> ActiveTurn:
+    def _open_thread(self, retried: RetriedTurn, key: TurnFingerprints) -> ActiveTurn:
+        alias = retried.alias
         worker = self._pools[alias.profile].choose_worker()
-        session = Session(self._make_translator(turn, alias, worker), worker, self, self._clock)
-        active = ActiveTurn(turn, context, key, sink, session, self._clock)
+        session = Session(self._make_translator(retried.turn, alias, worker), worker, self, self._clock)
+        active = self._make_active(retried, key, session)
         session.open(active)
         worker.add_session(session)
         return active
@@ -230,6 +328,13 @@ class ChildBackend:
                     id=context.id,
                     file=file,
                 )
+
+
+def _build_retry_policy(turns: Turns) -> TurnRetryPolicy:
+    return TurnRetryPolicy(
+        backoff=RetryPolicy(limit=turns.retries, initial_seconds=turns.retry_initial_seconds),
+        total_seconds=turns.retry_total_seconds,
+    )
 
 
 def _continue_thread(session: Session, turn: ActiveTurn, rest: tuple[Item, ...]) -> ActiveTurn:

@@ -26,6 +26,9 @@ from codexd.policy.recycling import RecycleLimits
 from codexd.policy.restart import RestartPolicy, Supervision
 from codexd.settings import Codex, Settings
 
+PROBE_SECONDS = 2.0
+"""Interval of the requests for the configured provider's list while Codex cannot connect to it."""
+
 SWEEP_SECONDS = 1.0
 """Interval of the periodic check of all deadlines."""
 
@@ -73,7 +76,9 @@ class Children(Service):
         self._listing: Deferred[bool] | None = None
         self._numbers = dict.fromkeys(_profiles(settings), settings.codex.workers)
         self._pools = self._make_pools()
-        self.backend = ChildBackend(settings, self._pools, str(launch_config.workspace), reactor, metrics, provider)
+        self.backend = ChildBackend(
+            settings, self._pools, str(launch_config.workspace), reactor, metrics, provider, random
+        )
         self._recycler = Recycler(
             self._pools,
             self._make_next_worker,
@@ -86,6 +91,7 @@ class Children(Service):
             (self._sweep, SWEEP_SECONDS),
             (self._refresh, settings.models.refresh_seconds),
             (self._refresh_provider, min(settings.models.refresh_seconds, RETRY_SECONDS)),
+            (self._probe_provider, PROBE_SECONDS),
         )
         self._looping: list[LoopingCall] = []
 
@@ -114,6 +120,7 @@ class Children(Service):
     def stopService(self) -> "Deferred[Any]":
         """Stop the children; the Deferred fires when the last has exited."""
         super().stopService()
+        self.drain()
         if self._preparing is not None:
             self._preparing.cancel()
         for loop in self._looping:
@@ -130,6 +137,10 @@ class Children(Service):
             for worker in pool.all_workers:
                 worker.apply(settings.codex)
         self.backend.apply(settings)
+
+    def drain(self) -> None:
+        """Start no turn again: the daemon stops."""
+        self.backend.drain()
 
     async def _start(self) -> None:
         try:
@@ -208,10 +219,22 @@ class Children(Service):
     def _refresh_provider(self) -> "Deferred[None] | None":
         if self._provider is None or not self._provider.due or not self.backend.ready():
             return None
-        self._listing = Deferred.fromCoroutine(self._provider.refresh())
+        return self._list_models(self._provider)
+
+    def _probe_provider(self) -> "Deferred[None] | None":
+        """Find out whether the configured provider is back, which costs nothing, while no request may."""
+        is_listing = self._listing is not None and not self._listing.called
+        if self._provider is None or is_listing or not self.backend.has_outage:
+            return None
+        return self._list_models(self._provider)
+
+    def _list_models(self, provider: ProviderCatalog) -> "Deferred[None]":
+        self._listing = Deferred.fromCoroutine(provider.refresh())
         return self._listing.addCallbacks(self._provider_listed, lambda failure: failure.trap(CancelledError) and None)
 
     def _provider_listed(self, changed: bool) -> None:
+        if self._provider is not None and self._provider.reachable:
+            self.backend.provider_reached()
         if changed:
             self.backend.provider_changed()
 

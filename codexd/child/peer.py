@@ -63,7 +63,7 @@ class Peer:
     def oldest_call_at(self) -> float | None:
         """When the oldest call was sent that is not answered yet; None if there is none."""
         first = next(iter(self._pending.values()), None)
-        return None if first is None else first.deadline - self._call_seconds
+        return None if first is None else first.deadline - self.call_seconds
 
     def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> None:
         """Send a call; `on_outcome` is called exactly once."""

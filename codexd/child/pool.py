@@ -27,6 +27,11 @@ class Pool(MultiService):
         """Whether at least one child is up."""
         return any(worker.ready for worker in self.workers)
 
+    @property
+    def restarting(self) -> bool:
+        """Whether a child will be up soon again."""
+        return any(worker.restarting for worker in self.workers)
+
     def worker_changed(self) -> None:
         """Start the other workers once the first child has been up."""
         if self.ready and not self._first_was_up:

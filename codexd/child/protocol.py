@@ -11,7 +11,7 @@ from typing import Final, Literal, Protocol, TypeVar
 from attrs import AttrsInstance, frozen
 
 from codexd.backs import commands
-from codexd.neutral.event import Event
+from codexd.neutral.event import Event, Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.turn import Item, ToolResult, Turn
 from codexd.policy.catalog import AccountModel
@@ -130,6 +130,16 @@ class ThreadTranslator(Protocol):
     @property
     def compacted(self) -> bool:
         """Whether the child has replaced the history by a summary."""
+        ...
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the child retries the response, as it could open no connection to the model's provider."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that were reported for the response so far; None if none were."""
         ...
 
     def share_with(self, tokens: int) -> float:

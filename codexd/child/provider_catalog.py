@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from codexd.neutral.fault import FaultError
 from codexd.neutral.model import ModelCard
 from codexd.policy.provider_models import ProviderModels
+from codexd.policy.shared_breaker import OUTAGE
 
 RETRY_SECONDS: Final = 10.0
 """The delay before the list is requested again after a failure."""
@@ -26,6 +27,7 @@ class ProviderCatalog:
 
     Attributes:
         models: the models that are known.
+        reachable: whether the provider answered the last request, in whatever way.
     """
 
     _log = Logger()
@@ -38,6 +40,7 @@ class ProviderCatalog:
         clock: IReactorTime,
     ) -> None:
         self.models = models
+        self.reachable = True
         self._read = read
         self._refresh_seconds = refresh_seconds
         self._clock = clock
@@ -57,9 +60,10 @@ class ProviderCatalog:
             self.models = evolve(before, listed=await self._read())
         except FaultError as failed:
             self._due = started + min(self._refresh_seconds, RETRY_SECONDS)
+            self.reachable = failed.fault.kind != OUTAGE
             self._warn(failed)
             return False
-        self._failing = False
+        self._failing, self.reachable = False, True
         return self.models != before
 
     def _warn(self, failed: FaultError) -> None:

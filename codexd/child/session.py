@@ -26,7 +26,7 @@ from codexd.child.protocol import (
     SendResult,
     ThreadTranslator,
 )
-from codexd.neutral.event import Event, Failed
+from codexd.neutral.event import Event, Failed, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult
 from codexd.observe.log import format_failure
@@ -128,9 +128,12 @@ class Session:
     def receive(self, message: Input) -> None:
         """Process a message of this thread. This is the hot path."""
         turn = self.active
-        if turn is not None and not (
-            type(message) is jsonrpc.RpcNotification and message.method in self._idle_notifications
-        ):
+        if type(message) is jsonrpc.RpcNotification and message.method in self._idle_notifications:
+            self._translate(message)
+            if turn is not None:
+                turn.note_reconnecting(self.translator.unreachable)
+            return
+        if turn is not None:
             turn.note_activity()
         self._translate(message)
 
@@ -151,12 +154,17 @@ class Session:
             # Its events were ready but not passed on yet (see _start).
             self._emit(turn, Failed(why))
 
-    def check_deadlines(self, limits: Turns) -> None:
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that were reported for the active turn so far (TurnController)."""
+        return self.translator.usage
+
+    def check_deadlines(self, limits: Turns, unreachable_seconds: float) -> None:
         """Fail the active turn if it is late, or complete it if only its last event is missing."""
         turn = self.active
         if turn is None:
             return
-        missed = turn.find_missed_deadline(limits)
+        missed = turn.find_missed_deadline(limits, unreachable_seconds)
         if missed is not None:
             self._owner.count(missed[0])
             self._fail(missed[1])

@@ -46,6 +46,7 @@ class Worker:
         running_turns: the number of active turns.
         turns: how many turns the child has begun.
         retiring: it is being recycled: its threads are not continued.
+        lost_principals: whose turns were active when its last child was lost.
     """
 
     _log = Logger()
@@ -77,6 +78,7 @@ class Worker:
         self._stderr_log = StderrLog(name, codex.log_stderr)
         self.running_turns = self.turns = 0
         self.retiring = False
+        self.lost_principals: frozenset[str] = frozenset()
         # Ordered sets: what happens to several sessions at once happens to the oldest first.
         self._sessions: dict[Session, None] = {}
         self._sessions_by_thread: dict[str, Session] = {}
@@ -84,6 +86,7 @@ class Worker:
         self._liveness = Liveness(codex.hang_seconds, clock.seconds())
         self._heard = False
         self._hung = False
+        self._was_up = False
         self.supervisor = Supervisor(
             spawn=spawn,
             handshake=self._begin_handshake,
@@ -122,6 +125,11 @@ class Worker:
         self._liveness.hang_seconds = codex.hang_seconds
 
     @property
+    def restarting(self) -> bool:
+        """Whether a child that was up is being replaced."""
+        return self._was_up and self.supervisor.state in ("Starting", "Killing", "BackingOff")
+
+    @property
     def suspected(self) -> bool:
         """Whether its child is late to answer a ping."""
         return self._liveness.suspected
@@ -142,7 +150,7 @@ class Worker:
     def _apply_deadlines(self, limits: Turns) -> None:
         self.peer.sweep()
         for session in tuple(self._sessions):
-            session.check_deadlines(limits)
+            session.check_deadlines(limits, self._codex.unreachable_seconds)
         self._settle()
 
     def _is_held(self) -> bool:
@@ -224,6 +232,7 @@ class Worker:
     def _child_up(self, child: ChildProcess, server_info: object) -> None:
         assert isinstance(server_info, ServerInfo)
         self.server_info = server_info
+        self._was_up = True
         self._log.info("{worker} is up (process {pid})", worker=self.name, pid=child.pid)
         self._on_change(self)
 
@@ -231,6 +240,8 @@ class Worker:
         self.server_info = None
         # Before the pending calls end, each of which would fail its turn with a fault of its own.
         why = fault("child_hung" if self._hung else "child_died")
+        active = (session.active for session in self._sessions)
+        self.lost_principals = frozenset(turn.context.principal for turn in active if turn is not None)
         for session in tuple(self._sessions):
             session.child_lost(why)
         self.peer.close()

@@ -26,10 +26,13 @@ class BreakerPolicy:
     Attributes:
         failures: the number of consecutive failures that opens the circuit.
         open_seconds: how long it stays open.
+        outages: the number of consecutive outages that opens the circuit of several principals (`shared_breaker`);
+            None is `failures`.
     """
 
     failures: int = 5
     open_seconds: float = 30.0
+    outages: int | None = None
 
 
 @frozen

@@ -43,9 +43,17 @@ def delay_seconds(
         requested_seconds: the minimum delay that the provider requested (RFC 9110, Retry-After); 0 if none.
         chance: a random number from 0 to 1.
     """
-    if failed.kind not in RETRYABLE_KINDS or retries >= policy.limit:
+    if failed.kind not in RETRYABLE_KINDS:
         return None
     if requested_seconds > policy.max_seconds:
         return None
+    delay = backoff_seconds(policy, retries, chance)
+    return None if delay is None else max(delay, requested_seconds)
+
+
+def backoff_seconds(policy: RetryPolicy, retries: int, chance: float) -> float | None:
+    """Return the delay before the next retry, or None after the last one; the arguments are as above."""
+    if retries >= policy.limit:
+        return None
     step = min(policy.initial_seconds * policy.factor ** min(retries, 64), policy.max_seconds)
-    return max(step * (1 - policy.jitter * chance), requested_seconds)
+    return step * (1 - policy.jitter * chance)

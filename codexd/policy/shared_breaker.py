@@ -35,6 +35,11 @@ class SharedPermit:
     own: Permit
     shared: Permit
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether its outcome decides about a circuit."""
+        return self.own.probe or self.shared.probe
+
 
 class SharedBreaker:
     """The circuits of one upstream; times are seconds of a monotonic clock.
@@ -46,15 +51,31 @@ class SharedBreaker:
     """
 
     def __init__(self, policy: BreakerPolicy) -> None:
-        self._policy = policy
+        self.apply(policy)
+        self._is_outage = False
         self._shared = _CLOSED
         self._own: dict[str, Circuit] = {}
         self._failures: dict[str, int] = {}
+
+    def apply(self, policy: BreakerPolicy) -> None:
+        """Use another policy; the circuits keep their states."""
+        self._policy = policy
+        self._outage_policy = policy if policy.outages is None else evolve(policy, failures=policy.outages)
 
     @property
     def is_open(self) -> bool:
         """Whether the circuit of all principals is open or half open."""
         return self._shared.opened_at is not None
+
+    @property
+    def has_outage(self) -> bool:
+        """Whether the circuit of all principals is open or half open because of an outage."""
+        return self.is_open and self._is_outage
+
+    def close(self) -> None:
+        """Close the circuit of all principals: an outage has ended."""
+        self._shared = _CLOSED
+        self._failures.clear()
 
     def has_own_open(self, principal: str) -> bool:
         """Return whether the circuit of a principal is open or half open."""
@@ -90,7 +111,10 @@ class SharedBreaker:
         if outcome == "success":
             self._failures.clear()
         if outcome != "failure" or kind == OUTAGE or permit.shared.probe:
-            self._shared = breaker.release(self._policy, self._shared, permit.shared, outcome, now)
+            policy = self._outage_policy if kind == OUTAGE else self._policy
+            if outcome != "unknown" and (permit.shared.probe or not self.is_open):
+                self._is_outage = kind == OUTAGE
+            self._shared = breaker.release(policy, self._shared, permit.shared, outcome, now)
         if outcome == "failure" and kind != OUTAGE:
             self._judge_failure(permit, now)
 
@@ -104,6 +128,7 @@ class SharedBreaker:
             self._failures[principal] = self._failures.get(principal, 0) + 1
             if self._have_several_failed():
                 self._shared = evolve(self._shared, opened_at=now)
+                self._is_outage = False
 
     def _have_several_failed(self) -> bool:
         limit = self._policy.failures

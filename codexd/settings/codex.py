@@ -28,6 +28,11 @@ class Codex:
         call_seconds: the timeout of any other JSON-RPC call.
         hang_seconds: how long a process may leave a ping unanswered before it is killed and replaced. A process
             is pinged after two seconds without output.
+        unreachable_seconds: how long Codex may try to connect to the model's provider before its turn fails with
+            `unreachable`.
+        breaker_failures: consecutive failures of the model's provider after which an API key, or several of them
+            together, get `circuit_open` for a while. Without a connection one failure is enough.
+        breaker_seconds: how long that is, before one request is let through as a probe.
         grace_seconds: the time between SIGTERM and SIGKILL when a process is stopped.
         backoff_initial_seconds: the delay before the first restart; it doubles with each further restart.
         backoff_max_seconds: the maximum delay before a restart.
@@ -52,6 +57,9 @@ class Codex:
     handshake_seconds: Seconds = 15.0
     call_seconds: Seconds = 30.0
     hang_seconds: Seconds = 6.0
+    unreachable_seconds: Seconds = 6.0
+    breaker_failures: Count = 5
+    breaker_seconds: Seconds = 15.0
     grace_seconds: Seconds = 5.0
     backoff_initial_seconds: Seconds = 0.5
     backoff_max_seconds: Seconds = 30.0
@@ -72,6 +80,11 @@ class Turns:
         first_event_seconds: the maximum time until the model starts to respond.
         idle_seconds: the maximum time between two events of a running response.
         total_seconds: the maximum duration of a request, fallbacks to and retries of upstreams included.
+        retries: how often a turn of Codex that failed before its first event is started again, if the Codex process
+            ended (then once at most), or the model's provider failed or is overloaded. Agents are not retried.
+            With 0 requests do not wait for a Codex process that restarts either.
+        retry_initial_seconds: the delay before the first retry; it doubles with each further one.
+        retry_total_seconds: no retry starts later than this after the request.
         suspend_seconds: how long a turn waits for the results of its tool calls.
         suspend_limit: the maximum number of turns that wait for tool results; 0 disables waiting.
         affinity: keep the thread of a finished conversation open for its next request.
@@ -86,6 +99,9 @@ class Turns:
     first_event_seconds: Seconds = 300.0
     idle_seconds: Seconds = 300.0
     total_seconds: Seconds = 3600.0
+    retries: Limit = 2
+    retry_initial_seconds: Seconds = 0.5
+    retry_total_seconds: Seconds = 30.0
     suspend_seconds: Seconds = 600.0
     suspend_limit: Limit = 64
     affinity: bool = True

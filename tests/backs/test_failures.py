@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import TurnError
-from codexd.backs.failures import BY_NAME, find_incomplete_reason, translate, translate_rejection
+from codexd.backs.failures import BY_NAME, find_incomplete_reason, is_unreachable, translate, translate_rejection
 from codexd.neutral.fault import fault
 
 CUT = "stream disconnected before completion: stream closed before response.completed"
@@ -193,6 +193,27 @@ class TranslateTests(SynchronousTestCase):
     )
     def test_any_other_error_has_a_fault(self, message: str, info: object) -> None:
         self.assertIn(translate(TurnError(message, info)).status, range(400, 600))
+
+
+class UnreachableTests(SynchronousTestCase):
+    def test_only_a_connection_that_could_not_be_opened_is_unreachable(self) -> None:
+        lost = "stream disconnected before completion: error sending request"
+        failed, waiting = "Connection failed: error sending request", "Reconnecting... waiting for network"
+        for message, name, status, details, unreachable in (
+            (waiting, "responseStreamDisconnected", None, failed, True),
+            (waiting, "responseStreamDisconnected", None, None, True),
+            ("Reconnecting... 1/5", "responseStreamDisconnected", None, failed, True),
+            ("Reconnecting... 1/5", "responseStreamDisconnected", None, lost, False),
+            ("Reconnecting... 1/5", "responseStreamDisconnected", 503, "unexpected status 503: no", False),
+            (failed, "httpConnectionFailed", 503, None, False),
+        ):
+            error = TurnError(message, with_status(name, status), details)
+            self.assertEqual(is_unreachable(error), unreachable, (message, details))
+        self.assertEqual(translate(TurnError(failed, with_status("httpConnectionFailed", None))), fault("unreachable"))
+
+    def test_a_providers_text_is_no_outage(self) -> None:
+        for info in ("other", "badRequest", None, {"other": "x"}, with_status("httpConnectionFailed", 400)):
+            self.assertFalse(is_unreachable(TurnError("Connection failed: not found", info)), info)
 
 
 class IncompleteTests(SynchronousTestCase):

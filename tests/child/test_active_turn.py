@@ -112,8 +112,31 @@ class EventTests(ActiveTurnTestCase):
 
 class DeadlineTests(ActiveTurnTestCase):
     def missed(self) -> str | None:
-        found = self.turn.find_missed_deadline(LIMITS)
+        found = self.turn.find_missed_deadline(LIMITS, 6.0)
         return None if found is None else found[1].kind
+
+    def test_a_provider_that_cannot_be_connected_to(self) -> None:
+        for began in (False, True):
+            self.turn = self.make()
+            if began:
+                self.receive(e.Began())
+            self.turn.note_reconnecting(True)
+            self.clock.advance(5)
+            self.turn.note_reconnecting(True)
+            self.assertIsNone(self.missed())
+            self.clock.advance(1)
+            self.assertEqual(self.missed(), "unreachable", began)
+
+    def test_any_progress_starts_that_time_again(self) -> None:
+        for progress in (self.turn.note_activity, lambda: self.turn.note_reconnecting(False)):
+            self.turn.note_reconnecting(True)
+            self.clock.advance(5.9)
+            progress()
+            self.clock.advance(0.1)
+            self.turn.note_reconnecting(True)
+            self.assertIsNone(self.missed())
+            self.clock.advance(0.1)
+            self.turn.note_activity()
 
     def test_first_event_deadline(self) -> None:
         self.clock.advance(10)

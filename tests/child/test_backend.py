@@ -10,7 +10,7 @@ from codexd.child.backend import ChildBackend
 from codexd.interfaces import IModelBackend
 from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import AudioPart, FilePart, Message, ReasoningOptions, ToolResult, Turn
-from codexd.settings import ModelAlias, Models, Settings
+from codexd.settings import ModelAlias, Models, Settings, Turns
 from tests.support.contexts import context
 from tests.support.fake_app_server import FakeAppServer, ListedModel
 from tests.support.fake_app_server_thread import AppServerBehaviour
@@ -21,11 +21,12 @@ ALIASES = (
     ModelAlias(name="fast", model="scripted", effort="low"),
     ModelAlias(name="helper", model="scripted", profile="agent", workspace="/srv/space", sandbox="workspace-write"),
 )
+NO_RETRIES = Turns(retries=0)
 BINARY = FilePart("data:application/pdf;base64,AAAA", "x.pdf")
 
 
 class BackendTestCase(SynchronousTestCase):
-    settings = Settings()
+    settings = Settings(turns=NO_RETRIES)
 
     def setUp(self) -> None:
         self.codex = InMemoryCodex(state=Path(self.mktemp()), settings=self.settings)
@@ -46,7 +47,7 @@ class BackendTestCase(SynchronousTestCase):
 
 
 class ModelNameTests(BackendTestCase):
-    settings = Settings(models=Models(alias=ALIASES[:1]))
+    settings = Settings(models=Models(alias=ALIASES[:1]), turns=NO_RETRIES)
 
     def make_server(self) -> FakeAppServer:
         server = FakeAppServer()
@@ -187,7 +188,7 @@ class RefusalTests(BackendTestCase):
 
 
 class AgentTests(BackendTestCase):
-    settings = Settings(models=Models(alias=ALIASES))
+    settings = Settings(models=Models(alias=ALIASES), turns=NO_RETRIES)
 
     def make_server(self) -> FakeAppServer:
         server = FakeAppServer()

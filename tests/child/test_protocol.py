@@ -71,6 +71,8 @@ class EchoTranslator:
     window_tokens = None
     has_exact_history = True
     compacted = False
+    unreachable = False
+    usage = None
     pending_calls: frozenset[str] = frozenset()
     added_files: tuple[str, ...] = ()
 

@@ -50,6 +50,12 @@ class ProviderCatalogTests(SynchronousTestCase):
         self.clock.advance(RETRY_SECONDS)
         self.assertTrue(self.catalog.due)
 
+    def test_an_answer_of_any_kind_shows_that_it_is_reachable(self) -> None:
+        for response, reachable in (("unreachable", False), ("credentials_rejected", True), (FIRST, True)):
+            self.response = response
+            self.refresh()
+            self.assertEqual(self.catalog.reachable, reachable, response)
+
     def test_only_the_first_of_consecutive_failures_is_logged(self) -> None:
         self.response = "credentials_rejected"
         with capturedLogs() as logged:

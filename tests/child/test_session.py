@@ -14,7 +14,7 @@ from tests.support.fake_app_server_thread import AppServerBehaviour
 from tests.support.in_memory_codex import InMemoryCodex
 from tests.support.recording_sink import TOOL, continued, turn, with_results
 
-TURNS = Turns(first_event_seconds=20, idle_seconds=30, total_seconds=100, affinity=False)
+TURNS = Turns(first_event_seconds=20, idle_seconds=30, total_seconds=100, affinity=False, retries=0)
 CALL_SECONDS = 30
 
 
@@ -203,7 +203,7 @@ class EndTests(SessionTestCase):
 
 
 class RecordTests(SessionTestCase):
-    turns = Turns()
+    turns = Turns(retries=0)
 
     def named(self, asked: RequestContext) -> tuple[str, str, str]:
         """Return what a request's record says of its back end."""

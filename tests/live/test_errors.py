@@ -5,12 +5,14 @@ from typing import Any
 import openai
 
 from codexd.wire.json import Json, decode
-from tests.support.live_daemon import CHAT, RESPONSES, DaemonSetup, LiveTestCase, user
+from tests.support.live_daemon import CHAT, ONE_ATTEMPT, RESPONSES, DaemonSetup, LiveTestCase, user
 from tests.support.processes import wait_until
 from tests.support.provider_failures import FAILURES, INVALID, Failure
 
 
 class FailureTests(LiveTestCase):
+    daemon_setup = DaemonSetup(settings=ONE_ATTEMPT)
+
     def check(self, failure: Failure, error: openai.APIStatusError) -> None:
         headers = error.response.headers
         self.assertIs(type(error), failure.raised, failure.said)

@@ -28,7 +28,7 @@ def read(frames: Iterator[sse.SseFrame]) -> ChatStream:
 
 class KilledChildTests(LiveTestCase):
     def test_running_turns_fail_at_once_and_the_child_is_replaced(self) -> None:
-        daemon = self.new_daemon().start().await_ready()
+        daemon = self.new_daemon(DaemonSetup(settings="[turns]\nretries = 0\n")).start().await_ready()
         (child,) = daemon.children
         chat = daemon.call(CHAT, daemon.chat_body("slow: 400", stream=True)).frames()
         body = {"model": daemon.model, "input": "slow: 400", "stream": True}

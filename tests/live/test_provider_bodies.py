@@ -1,7 +1,7 @@
 """Error bodies of other servers than OpenAI's, through Codex, at every endpoint."""
 
 from codexd.wire.json import encode
-from tests.support.live_daemon import CHAT, RESPONSES, DaemonSetup, LiveTestCase, user
+from tests.support.live_daemon import CHAT, ONE_ATTEMPT, RESPONSES, DaemonSetup, LiveTestCase, user
 
 WORDS = "Field `x` is not valid."
 PAGE = b"<html><body>Welcome to nginx</body></html>"
@@ -33,7 +33,7 @@ BODIES: tuple[tuple[int, bytes, int, str, str | None], ...] = (
 
 
 class ProviderBodyTests(LiveTestCase):
-    daemon_setup = DaemonSetup(account=True)
+    daemon_setup = DaemonSetup(account=True, settings=ONE_ATTEMPT)
 
     def test_every_body_has_its_class_at_every_endpoint_streamed_and_not(self) -> None:
         daemon = self.daemon

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from codexd.settings import Codex, ModelAlias, Models, Responses, Settings, Tools, Upstream
+from codexd.settings import Codex, ModelAlias, Models, Responses, Settings, Tools, Turns, Upstream
 from codexd.settings.upstream_presets import PRESETS
 from tests.parity.scenario import Place
 
@@ -36,7 +36,9 @@ def build_settings(place: Place, parameters: PlaceParameters) -> Settings:
 
 
 def _build_codex(parameters: PlaceParameters) -> Settings:
-    return Settings(codex=Codex(binary=parameters.codex_binary, model="scripted"))
+    """Return Codex without retries and circuit breaker, so that each request of a scenario stands for itself."""
+    codex = Codex(binary=parameters.codex_binary, model="scripted", breaker_failures=10**6)
+    return Settings(codex=codex, turns=Turns(retries=0))
 
 
 def _build_upstream(parameters: PlaceParameters) -> Settings:

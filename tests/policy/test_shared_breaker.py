@@ -56,6 +56,33 @@ class SharedBreakerTests(SynchronousTestCase):
         self.assertTrue(self.driver.breaker.is_open)
         self.assertFalse(self.driver.request("b", None))
 
+    def test_an_outage_can_open_it_sooner_than_other_failures(self) -> None:
+        driver = Driver(BreakerPolicy(4, 10.0, outages=1))
+        driver.requests("ab", CUT)
+        self.assertFalse(driver.breaker.is_open)
+        self.assertEqual(driver.requests("ab", DOWN), [True, False])
+        self.assertTrue(driver.breaker.has_outage)
+
+    def test_the_end_of_an_outage_closes_it_and_other_failures_are_no_outage(self) -> None:
+        driver = Driver(BreakerPolicy(4, 10.0, outages=1))
+        driver.request("a", DOWN)
+        driver.breaker.close()
+        self.assertEqual((driver.breaker.has_outage, driver.request("b", None)), (False, True))
+        driver.requests("aabb", CUT)
+        self.assertEqual((driver.breaker.is_open, driver.breaker.has_outage), (True, False))
+
+    def test_a_request_from_before_the_opening_does_not_change_its_cause(self) -> None:
+        driver = Driver(BreakerPolicy(4, 10.0, outages=1))
+        early = [driver.breaker.acquire(name, 0.0) for name in "cd"]
+        driver.request("a", DOWN)
+        for permit, kind in zip(early, (None, CUT), strict=True):
+            assert permit is not None
+            driver.breaker.release(permit, kind, 1.0)
+        self.assertTrue(driver.breaker.has_outage)
+        driver.now = 10.0
+        driver.request("b", CUT)
+        self.assertEqual((driver.breaker.is_open, driver.breaker.has_outage), (True, False))
+
     def test_failures_of_several_principals_open_it_for_all(self) -> None:
         for principals, opens in (
             ("aabb", True),

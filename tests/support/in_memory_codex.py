@@ -17,7 +17,7 @@ from codexd.child.provider_catalog import ProviderCatalog
 from codexd.context import RequestContext
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import COUNTERS, Metrics
-from codexd.settings import Settings
+from codexd.settings import Settings, Turns
 from codexd.wire import json
 from codexd.wire.jsonl import LineSplitter
 from tests.support.contexts import context as make_context
@@ -30,7 +30,8 @@ CATALOG = json.encode({"models": [{"slug": "gpt", "tool_mode": "code"}]})
 """The output of the fake's `debug models`."""
 
 
-DEFAULT = Settings()
+DEFAULT = Settings(turns=Turns(retries=0))
+"""Without retries, so that a test sees the outcome of one attempt."""
 
 
 class FakeCodexProcess(FakeProcess):

@@ -28,6 +28,9 @@ TWISTD = Path(sys.executable).with_name("twistd")
 CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
 
+ONE_ATTEMPT = "[codex]\nbreaker_failures = 1000000\n[turns]\nretries = 0\n"
+"""Settings with which each request to Codex stands for itself, whatever failed before it."""
+
 _HOME = """\
 model_provider = "provider"
 {more}

@@ -105,10 +105,14 @@ class UsageUpdated:
 
 @frozen
 class TurnError:
-    """The error of a turn; `codexErrorInfo` is a name, or an object of a name and an `httpStatusCode`."""
+    """The error of a turn; `codexErrorInfo` is a name, or an object of a name and an `httpStatusCode`.
+
+    `additionalDetails` is the error behind a retry, whose message only counts.
+    """
 
     message: str
     codexErrorInfo: Any = None
+    additionalDetails: str | None = None
 
 
 @frozen
