@@ -140,6 +140,13 @@ class DeadlineTests(ActiveTurnTestCase):
             self.turn.note_reconnecting(True)
             self.assertIsNone(self.missed(), counts)
 
+    def test_a_provider_that_is_connected_again_may_take_its_time(self) -> None:
+        self.turn.note_reconnecting(True)
+        self.clock.advance(1)
+        self.turn.note_activity()
+        self.clock.advance(8)
+        self.assertIsNone(self.missed())
+
     def test_first_event_deadline(self) -> None:
         self.clock.advance(10)
         self.assertIsNone(self.missed())

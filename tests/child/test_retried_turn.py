@@ -69,6 +69,18 @@ class ChildEndTests(RetryTestCase):
         self.wait(12)
         self.assertEqual((asked.kind, self.codex.metric("child_hung"), self.codex.metric(RETRIED)), ("stop", 1, 1))
 
+    def test_the_usage_of_an_attempt_that_failed_is_counted(self) -> None:
+        request = context()
+        asked = self.codex.begin(turn("hang:"), request)
+        self.codex.reactor.advance(0)
+        ((thread, under_way),) = self.codex.server.turns.items()
+        counts = ("inputTokens", "cachedInputTokens", "cacheWriteInputTokens", "outputTokens", "reasoningOutputTokens")
+        usage = dict.fromkeys(counts, 3) | {"totalTokens": 6}
+        params = {"threadId": thread, "turnId": under_way.id, "responseId": "r", "usage": usage}
+        self.codex.process.write_lines(jsonrpc.encode_notification("rawResponse/completed", params))
+        self.kill()
+        self.assertEqual((asked.sink.events, request.record.tokens()["input"]), ([], 3))
+
     def test_a_turn_that_has_begun_is_not_started_again(self) -> None:
         asked = self.plain_child_killed("stall: one")
         self.assertEqual((asked.kind, asked.reply.text), ("child_died", "one"))
