@@ -61,6 +61,7 @@ class ChildBackend:
     Attributes:
         catalog: the models and aliases on offer.
         waiting: the turns that wait for their next attempt.
+        draining: no turn is started again, as the daemon stops.
     """
 
     _log = Logger()
@@ -88,7 +89,7 @@ class ChildBackend:
         self._warned: set[str] = set()
         self._random = random
         self._retries = _build_retry_policy(settings.turns)
-        self._draining = False
+        self.draining = False
         self.waiting: set[RetriedTurn] = set()
         self._circuit = ProviderCircuit(settings.codex, clock, metrics, has_probe=provider is not None)
         self._quarantine = CrashQuarantine()
@@ -180,7 +181,7 @@ class ChildBackend:
 
     def drain(self) -> None:
         """Start no turn again: the daemon stops."""
-        self._draining = True
+        self.draining = True
         for turn in tuple(self.waiting):
             turn.give_up()
 
@@ -257,7 +258,7 @@ class ChildBackend:
 
     def delay_seconds(self, turn: RetriedTurn, failed: Fault) -> float | None:
         """Return the delay before the next attempt of a turn; None if there is none."""
-        if self._draining:
+        if self.draining:
             return None
         failure = Failure(
             fault=failed,

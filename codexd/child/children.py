@@ -98,6 +98,7 @@ class Children(Service):
     def startService(self) -> None:
         """Start the children once their model catalog is written."""
         super().startService()
+        self.backend.draining = False
         self._launch_config.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._preparing = Deferred.fromCoroutine(self._start())
         self._preparing.addErrback(self._log_failure)

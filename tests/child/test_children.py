@@ -166,6 +166,23 @@ class ConfiguredProviderTests(SynchronousTestCase):
         self.assertEqual(self.names(), ["qwen", "phi"])
         self.assertEqual(self.codex.backend._idle_threads.context_window("phi"), 9)
 
+    def test_it_is_probed_during_an_outage_which_ends_with_its_answer(self) -> None:
+        self.respond("llama")
+        self.codex.reactor.advance(1)
+        backend = self.codex.backend
+        self.assertTrue(backend.ready())
+        backend.return_permit(backend.acquire_permit("someone"), "unreachable")
+        for fails in (True, True, False):
+            self.assertFalse(backend.ready(), "also after the time of the breaker")
+            self.codex.reactor.pump([1.0] * 20)
+            (request,) = self.waiting
+            if fails:
+                self.waiting.clear()
+                request.errback(FaultError(fault("unreachable")))
+            else:
+                self.respond("llama")
+        self.assertTrue(backend.ready())
+
     def test_a_request_that_fails_when_it_is_cancelled_starts_nothing(self) -> None:
         self.successResultOf(self.codex.children.stopService())
         self.fails_when_cancelled = True

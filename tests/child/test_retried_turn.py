@@ -150,6 +150,17 @@ class WaitingTests(RetryTestCase):
         asked = self.plain_child_killed()
         self.assertEqual(asked.kind, "child_died")
 
+    def test_turns_are_retried_after_another_start(self) -> None:
+        self.codex.children.stopService()
+        self.codex.reactor.advance(1)
+        self.codex.start()
+        self.codex.reactor.pump([0.5] * 4)
+        self.codex.server.stepwise = True
+        asked = self.ask(turn("say: hi"))
+        self.kill()
+        self.wait(2)
+        self.assertEqual(asked.kind, "stop")
+
     def test_nothing_is_left_after_the_children_have_stopped(self) -> None:
         asked = self.plain_child_killed()
         self.codex.children.stopService()
