@@ -125,6 +125,15 @@ class FakeAppServerTests(TestCase):
 
         return Deferred.fromCoroutine(self.compare(scenario))
 
+    def test_pings(self) -> "Deferred[None]":
+        async def scenario(client: AppServerClient, setup: Json) -> None:
+            await client.call("thread/loaded/list", limit=1)
+            await client.start(**setup)
+            listed = await client.call("thread/loaded/list", limit=1)
+            self.assertEqual(len(listed["result"]["data"]), 1)
+
+        return Deferred.fromCoroutine(self.compare(scenario))
+
     def test_answers(self) -> "Deferred[None]":
         return self.compare_turns(
             "say: one two three",
