@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from codexd.context import RequestContext
@@ -28,10 +29,14 @@ class ToolTextBackend:
         backend: the wrapped back end.
         tools: the settings of conversion and limits.
         count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        clock: schedules the conversion of long texts in slices.
     """
 
-    def __init__(self, backend: IModelBackend, tools: Tools, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, backend: IModelBackend, tools: Tools, count: Callable[[str], None], clock: IReactorTime | None = None
+    ) -> None:
         self._backend = backend
+        self._clock = clock
         self._count = count
         self._limits = CallLimits(
             tools.max_calls, tools.stop_after, tools.drop_trailing_text, tools.max_call_characters
@@ -45,7 +50,7 @@ class ToolTextBackend:
         converter = self._converter(turn)
         if converter is None:
             return self._backend.begin(turn, context, sink)
-        return _begin_filtered(self._backend, turn, context, converter, sink, self._count)
+        return _begin_filtered(self._backend, turn, context, converter, sink, self._count, self._clock)
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the models of the wrapped back end (IModelBackend)."""
@@ -73,17 +78,21 @@ class PromptedToolsBackend:
     Args:
         backend: the wrapped back end.
         count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        clock: schedules the conversion of long texts in slices.
     """
 
-    def __init__(self, backend: IModelBackend, count: Callable[[str], None]) -> None:
+    def __init__(self, backend: IModelBackend, count: Callable[[str], None], clock: IReactorTime | None = None) -> None:
         self._backend = backend
+        self._clock = clock
         self._count = count
         self._scan = ScanOptions(count=count)
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
         converter = TextToCalls(turn, _new_token(), scan=self._scan)
-        return _begin_filtered(self._backend, convert_tools_to_text(turn), context, converter, sink, self._count)
+        return _begin_filtered(
+            self._backend, convert_tools_to_text(turn), context, converter, sink, self._count, self._clock
+        )
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the models of the wrapped back end (IModelBackend)."""
@@ -106,7 +115,8 @@ def _begin_filtered(
     converter: TextToCalls | CallsToText,
     sink: IEventSink,
     count: Callable[[str], None],
+    clock: IReactorTime | None,
 ) -> ITurnHandle:
-    tool_filter = ToolTextFilter(turn, converter, sink, count, context.id)
+    tool_filter = ToolTextFilter(turn, converter, sink, count, context.id, clock)
     tool_filter.handle = backend.begin(turn, context, tool_filter)
     return tool_filter

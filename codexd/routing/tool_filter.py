@@ -1,8 +1,11 @@
 """Passes the events of one response through a converter (`codexd.tools.converters`)."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
+from attrs import evolve
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 from codexd.interfaces import IEventSink, ITurnHandle
@@ -11,6 +14,9 @@ from codexd.neutral.turn import Turn
 from codexd.policy import estimate
 from codexd.routing.internal_error import internal_failure
 from codexd.tools.converters import CallsToText, TextToCalls
+
+SLICE_CHARACTERS: Final = 16 * 2**10
+"""How much text is converted in one reactor iteration: a model can write very many blocks into one delta."""
 
 _OUTPUT_DELTAS: Final = (e.TextDelta, e.RefusalDelta, e.SummaryDelta, e.ThoughtDelta, e.CallDelta)
 _ModelState = Literal["running", "ended", "failed", "cancelled"]
@@ -23,12 +29,16 @@ class ToolTextFilter:
     Cancels the model once the converter will forward nothing more. If the converter ends the response before
     the model does and the model reported no usage, the usage is an estimate.
 
+    A long delta is converted in slices, one for each reactor iteration; the model is paused meanwhile, and what it has
+    sent already waits.
+
     Args:
         turn: the request.
         converter: the converter of this response.
         sink: receives the converted events.
         count: counts an entry of `codexd.observe.metrics.COUNTERS`.
         request_id: the id of the request, for the log.
+        clock: schedules the slices of long deltas; without one they are converted at once.
 
     Attributes:
         handle: the model's handle; set once the model's response has begun.
@@ -41,6 +51,7 @@ class ToolTextFilter:
         sink: IEventSink,
         count: Callable[[str], None],
         request_id: str,
+        clock: IReactorTime | None = None,
     ) -> None:
         self.handle: ITurnHandle | None = None
         self._turn = turn
@@ -51,6 +62,10 @@ class ToolTextFilter:
         self._output_bytes = 0
         self._usage_reported = self._ended = False
         self._model: _ModelState = "running"
+        self._clock = clock
+        self._waiting: deque[e.Event] = deque()
+        self._timer: IDelayedCall | None = None
+        self._client_paused = False
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -61,6 +76,17 @@ class ToolTextFilter:
         """Convert the next event and pass on the result (IEventSink)."""
         if self._ended:
             return
+        if self._waiting:
+            self._waiting.append(event)
+        elif type(event) is e.TextDelta and len(event.text) > SLICE_CHARACTERS and self._clock is not None:
+            self._waiting += _slices(event)
+            self._schedule_slice()
+            if self.handle is not None and not self._client_paused:
+                self.handle.pause()
+        else:
+            self._convert(event)
+
+    def _convert(self, event: e.Event) -> None:
         if isinstance(event, _OUTPUT_DELTAS):
             self._output_bytes += len(event.text.encode())
         elif isinstance(event, e.Ended | e.Failed):
@@ -83,16 +109,48 @@ class ToolTextFilter:
 
     def pause(self) -> None:
         """Pause the model's events (ITurnHandle)."""
-        if self.handle is not None:
+        self._client_paused = True
+        self._stop_timer()
+        if self.handle is not None and not self._waiting:
             self.handle.pause()
 
     def resume(self) -> None:
         """Resume the model's events (ITurnHandle)."""
-        if self.handle is not None:
+        self._client_paused = False
+        if self._waiting:
+            self._schedule_slice()
+        elif self.handle is not None:
             self.handle.resume()
+
+    # Long deltas.
+
+    def _schedule_slice(self) -> None:
+        if self._clock is not None and self._timer is None and not self._client_paused:
+            self._timer = self._clock.callLater(0, self._convert_slice)
+
+    def _convert_slice(self) -> None:
+        """Convert the next slice, or the events that wait behind the last one."""
+        self._timer = None
+        size = 0
+        while self._waiting and size < SLICE_CHARACTERS and not self._ended:
+            event = self._waiting.popleft()
+            size += len(event.text) if isinstance(event, _OUTPUT_DELTAS) else 1
+            self._convert(event)
+        if self._waiting and not self._ended:
+            self._schedule_slice()
+        elif self.handle is not None and not (self._client_paused or self._ended):
+            self.handle.resume()
+        self.settle()
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def _cancel_model(self) -> None:
         """Cancel the model unless it has ended, failed or been cancelled already."""
+        self._stop_timer()
+        self._waiting.clear()
         if self.handle is not None and self._model == "running":
             self._model = "cancelled"
             self.handle.cancel()
@@ -111,3 +169,12 @@ class ToolTextFilter:
         if ended_early and not self._usage_reported:
             self._sink.receive(e.UsageReported(estimate.usage(self._turn, self._output_bytes)))
         self._sink.receive(event)
+
+
+def _slices(delta: e.TextDelta) -> Iterator[e.TextDelta]:
+    """Cut a long delta; the last slice has its log probabilities."""
+    text = delta.text
+    last = (len(text) - 1) // SLICE_CHARACTERS * SLICE_CHARACTERS
+    for at in range(0, last, SLICE_CHARACTERS):
+        yield e.TextDelta(delta.index, text[at : at + SLICE_CHARACTERS])
+    yield evolve(delta, text=text[last:])

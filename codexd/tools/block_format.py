@@ -5,7 +5,7 @@ from typing import Final
 
 from codexd.neutral.turn import CallKind
 from codexd.tools.block_parser import CLOSING, OPENING, ParsedBlock, is_tag_name
-from codexd.tools.values import encode_text, encode_value, escape, escape_json, is_exact
+from codexd.tools.values import decode_value, encode_text, encode_value, escape, escape_json, is_exact
 from codexd.wire import json
 from codexd.wire.json import Json
 
@@ -66,7 +66,7 @@ def _sorted(name: str, fields: list[tuple[str, str]], order: Sequence[str]) -> l
 def _fields(arguments: str) -> list[tuple[str, str]] | None:
     """Return a tag for each argument; None if tags cannot represent them."""
     try:
-        decoded: Json = json.decode(arguments or "{}")
+        decoded: Json = decode_value(arguments or "{}")
         if not isinstance(decoded, dict) or not is_exact(decoded) or not all(map(is_tag_name, decoded)):
             return None
         if decoded.keys() == {"args"}:

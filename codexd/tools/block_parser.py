@@ -9,12 +9,15 @@ import re
 from typing import Final
 
 from codexd.neutral.records import frozen
-from codexd.tools.values import decode_text
+from codexd.tools.values import decode_text, decode_value
 from codexd.wire import json
 from codexd.wire.json import Json
 
 OPENING: Final = "<use_tool"
 CLOSING: Final = "</use_tool>"
+
+MAX_MARKS: Final = 20_000
+"""How many `<` a block may have: each may be a tag. One with more is text."""
 
 _TAG: Final = r"[A-Za-z_][\w.-]*"
 _OPENING_TAG: Final = re.compile(rf"{OPENING}(\s[^>]*)?>")
@@ -41,7 +44,7 @@ class ParsedBlock:
 
 def parse_block(source: str) -> ParsedBlock | None:
     """Parse a block, its marks included; None if it is malformed."""
-    opening = _OPENING_TAG.match(source)
+    opening = None if source.count("<") > MAX_MARKS else _OPENING_TAG.match(source)
     if opening is None or not source.endswith(CLOSING):
         return None
     body = source[opening.end() : -len(CLOSING)]
@@ -99,7 +102,7 @@ def _parse_tags(body: str, name: str | None) -> ParsedBlock | None:
 
 def _parse_json(body: str, name: str | None) -> ParsedBlock | None:
     try:
-        members = json.decode(body)
+        members = decode_value(body)
     except json.JsonError:
         return None
     assert isinstance(members, dict)

@@ -89,9 +89,9 @@ class BlockPatterns:
         """Matches the opening of any pattern; the number of the group, minus one, is the pattern's index."""
         return re.compile("|".join(f"({pattern.opening_expression})" for pattern in self.patterns))
 
-    def partial_opening_size(self, text: str) -> int:
-        """Return how many characters at the end of a text without openings may be the beginning of one."""
-        first = self._first_characters.search(text, max(0, len(text) - self._longest_opening))
+    def partial_opening_size(self, text: str, start: int = 0) -> int:
+        """Return how many characters at the end of a text may be the beginning of an opening; none is after `start`."""
+        first = self._first_characters.search(text, max(start, len(text) - self._longest_opening))
         if first is None:
             return 0
         ends = (text[position:] for position in range(first.start(), len(text)))

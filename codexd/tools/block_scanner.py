@@ -68,7 +68,8 @@ DEFAULT_SCAN: Final = ScanOptions()
 class BlockScanner:
     """Scans one text.
 
-    It holds back only the beginning of a block, or the end of the text if that may be the beginning of one.
+    It holds back only the beginning of a block, or the end of the text if that may be the beginning of one. Its time
+    is linear in the text, whatever the text is: it moves a position, and copies what it returns or holds.
     """
 
     def __init__(self, options: ScanOptions = DEFAULT_SCAN) -> None:
@@ -76,6 +77,7 @@ class BlockScanner:
         self._limit = options.max_characters
         self._count = options.count
         self._pieces: list[ScannedPiece] = []
+        self._text: list[str] = []  # outside of blocks, since the last block
         self._pattern: BlockPattern | None = None
         self._held: list[str] = []
         self._held_size = 0
@@ -88,9 +90,8 @@ class BlockScanner:
 
     def feed(self, text: str) -> list[ScannedPiece]:
         """Scan the next piece of the text; return what is now certain."""
-        while text:
-            pattern = self._pattern
-            text = self._scan_outside(text) if pattern is None else self._scan_block(pattern, text)
+        if text:
+            self._scan(text)
         return self._take_pieces()
 
     def finish(self) -> list[ScannedPiece]:
@@ -100,41 +101,57 @@ class BlockScanner:
         self._add_text(self._take_held())
         return self._take_pieces()
 
-    def _scan_outside(self, text: str) -> str:
-        """Look for an opening; return the text after it."""
-        text = self._take_held() + text
-        opening = self._patterns.openings.search(text)
-        if opening is None:
-            certain = len(text) - self._patterns.partial_opening_size(text)
-            self._add_text(text[:certain])
-            self._hold(text[certain:])
-            return ""
-        self._add_text(text[: opening.start()])
-        assert opening.lastindex is not None
-        self._open_block(self._patterns.patterns[opening.lastindex - 1])
-        return text[opening.end() :]
+    def _scan(self, text: str) -> None:
+        """Scan a piece that follows the held text."""
+        start = 0  # of the block in the text, or of what is not scanned yet
+        if self._pattern is None:
+            text = self._take_held() + text
+        else:
+            if self._is_unfinished(self._pattern, text):
+                return
+            pattern, text = self._pattern, self._take_held() + text
+            start = self._scan_block(pattern, text, 0)
+        while start < len(text):
+            opening = self._patterns.openings.search(text, start)
+            if opening is None:
+                certain = len(text) - self._patterns.partial_opening_size(text, start)
+                self._add_text(text[start:certain])
+                self._hold(text[certain:])
+                return
+            self._add_text(text[start : opening.start()])
+            assert opening.lastindex is not None
+            pattern = self._patterns.patterns[opening.lastindex - 1]
+            self._count(BLOCK_STARTED)
+            start = self._scan_block(pattern, text, opening.start())
 
-    def _scan_block(self, pattern: BlockPattern, text: str) -> str:
-        """Look for the end of the block; return the text after it."""
-        body = self._held_end + text
-        before = self._held_size - len(self._held_end)
-        end = pattern.end_expression.search(body, 0, max(0, self._limit - before))
-        if end is None and before + len(body) < self._limit:
-            self._hold(text)
-            self._held_end = body[-max(len(pattern.opening), len(pattern.closing)) :]
-            return ""
-        whole = self._take_held() + text
-        if end is None:
-            return self._abort_block(whole, len(pattern.opening))
-        if end["closing"] is None:
-            return self._abort_block(whole, before + end.start())
-        self._close_block(pattern, whole[: before + end.end()])
-        return whole[before + end.end() :]
+    def _is_unfinished(self, pattern: BlockPattern, text: str) -> bool:
+        """Return whether the held block continues after this piece of text, which is then held, too."""
+        body, before = self._held_end + text, self._held_size - len(self._held_end)
+        if before + len(body) >= self._limit or pattern.end_expression.search(body) is not None:
+            return False
+        self._hold(text)
+        self._held_end = body[-max(len(pattern.opening), len(pattern.closing)) :]
+        return True
 
-    def _open_block(self, pattern: BlockPattern) -> None:
-        self._count(BLOCK_STARTED)
-        self._pattern = pattern
-        self._hold(pattern.opening)
+    def _scan_block(self, pattern: BlockPattern, text: str, start: int) -> int:
+        """Look for the end of the block that begins at a position; return where to continue.
+
+        A block without an end is held: the result is the end of the text then.
+        """
+        inside = start + len(pattern.opening)
+        end = pattern.end_expression.search(text, inside, min(start + self._limit, len(text)))
+        if end is not None and end["closing"] is not None:
+            self._close_block(pattern, text[start : end.end()])
+            return end.end()
+        if end is None and len(text) - start < self._limit:
+            self._pattern = pattern
+            self._hold(text[start:])
+            self._held_end = text[max(inside, len(text) - max(len(pattern.opening), len(pattern.closing))) :]
+            return len(text)
+        failed = inside if end is None else end.start()
+        self._count(BLOCK_REJECTED)
+        self._add_text(text[start:failed])
+        return failed
 
     def _close_block(self, pattern: BlockPattern, source: str) -> None:
         block = pattern.parse(source)
@@ -142,13 +159,8 @@ class BlockScanner:
         if block is None:
             self._add_text(source)
         else:
+            self._end_text()
             self._pieces.append(BlockPiece(source, block))
-
-    def _abort_block(self, whole: str, size: int) -> str:
-        """Treat the first `size` characters of a failed block as text; return the rest for another scan."""
-        self._count(BLOCK_REJECTED)
-        self._add_text(whole[:size])
-        return whole[size:]
 
     def _hold(self, text: str) -> None:
         if text:
@@ -162,14 +174,15 @@ class BlockScanner:
         return held
 
     def _add_text(self, text: str) -> None:
-        if not text:
-            return
-        last = self._pieces[-1] if self._pieces else None
-        if isinstance(last, TextPiece):
-            self._pieces[-1] = TextPiece(last.source + text)
-        else:
-            self._pieces.append(TextPiece(text))
+        if text:
+            self._text.append(text)
+
+    def _end_text(self) -> None:
+        if self._text:
+            self._pieces.append(TextPiece("".join(self._text)))
+            self._text.clear()
 
     def _take_pieces(self) -> list[ScannedPiece]:
+        self._end_text()
         pieces, self._pieces = self._pieces, []
         return pieces

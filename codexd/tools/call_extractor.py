@@ -19,6 +19,9 @@ from codexd.tools.duplicate_calls import CallKey, DuplicateCalls, call_key
 from codexd.tools.numbering import ItemNumbering
 from codexd.tools.offered_tools import OfferedTools
 
+MAX_CALLS: Final = 1024
+"""How many blocks of a response become calls, far more than any client runs; a block after them is text."""
+
 _MAX_BLANKS: Final = 256
 """How many blanks a message holds back before it opens with them."""
 
@@ -170,9 +173,9 @@ class CallExtractor:
         return events
 
     def _extract_call(self, block: ParsedBlock, message: _OpenMessage) -> list[e.Event] | None:
-        """Return the events of a block's call; None if the block calls no offered tool."""
+        """Return the events of a block's call; None if the block calls no offered tool, or one too many."""
         tool = self._offered.find(block.name)
-        if tool is None:
+        if tool is None or len(self.blocks) >= MAX_CALLS:
             return None
         arguments = self._offered.build_arguments(block, tool)
         message.has_blocks = True

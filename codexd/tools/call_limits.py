@@ -117,7 +117,9 @@ class CallLimiter:
         deltas = e.TextDelta | e.RefusalDelta
         if isinstance(event, deltas):
             self._held_size += len(event.text)
-            if not event.text or self._held_size > self._limits.max_tail_characters:
+            if not event.text:
+                return
+            if self._held_size > self._limits.max_tail_characters:
                 self._held = [held for held in self._held if not (event.text and isinstance(held, deltas))]
                 return
         self._held.append(event)

@@ -3,11 +3,14 @@
 from typing import Final
 
 from codexd.tools.block_parser import parse_children
-from codexd.tools.values import decode_text, decode_untyped
+from codexd.tools.values import decode_text, decode_untyped, decode_value
 from codexd.wire import json
 from codexd.wire.json import Json
 
 _ITEM: Final = "item"
+
+MAX_LEVELS: Final = 6
+"""How deep tags are decoded; what is deeper in them is text, because every level is parsed again."""
 
 
 def decode_schema(schema: str) -> dict[str, Json]:
@@ -25,10 +28,10 @@ def get_properties(schema: Json) -> dict[str, Json]:
     return properties if isinstance(properties, dict) else {}
 
 
-def decode_typed(raw: str, schema: Json) -> Json:
+def decode_typed(raw: str, schema: Json, levels: int = MAX_LEVELS) -> Json:
     """Decode the content of a parameter's tag by its schema; without a type in it, by how it looks."""
     types = _types(schema)
-    nested = _decode_nested(raw, schema, types)
+    nested = _decode_nested(raw, schema, types, levels) if levels else None
     if nested is not None:
         return nested
     if types == {"string"}:
@@ -55,7 +58,7 @@ def _types(schema: Json) -> set[str]:
     return {"string"} if isinstance(values, list) and all(isinstance(v, str) for v in values) else set()
 
 
-def _decode_nested(raw: str, schema: Json, types: set[str]) -> Json:
+def _decode_nested(raw: str, schema: Json, types: set[str], levels: int) -> Json:
     """Decode tags inside a tag: an array of `<item>`, or an object if the schema allows one; else None."""
     if "<" not in raw or types == {"string"}:
         return None
@@ -64,10 +67,10 @@ def _decode_nested(raw: str, schema: Json, types: set[str]) -> Json:
         return None
     if all(tag == _ITEM for tag, _ in children) and (not types or "array" in types):
         items = schema.get("items") if isinstance(schema, dict) else None
-        return [decode_typed(inner, items) for _, inner in children]
+        return [decode_typed(inner, items, levels - 1) for _, inner in children]
     if "object" in types:
         properties = get_properties(schema)
-        return {tag: decode_typed(inner, properties.get(tag)) for tag, inner in children}
+        return {tag: decode_typed(inner, properties.get(tag), levels - 1) for tag, inner in children}
     return None
 
 
@@ -82,7 +85,7 @@ def _decode_json(text: str) -> Json:
     """Decode a non-string parameter: JSON, also as Python spells it (`True`); else return the text."""
     for spelling in (text, text.lower()):
         try:
-            return json.decode(spelling)
+            return decode_value(spelling)
         except json.JsonError:
             continue
     return text

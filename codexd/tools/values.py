@@ -19,6 +19,22 @@ _ENTITIES: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
+MAX_DEPTH: Final = 128
+"""How deep a value may nest, as deep as a request: deeper ones cannot be encoded again."""
+
+
+def decode_value(text: str) -> Json:
+    """Decode a JSON text.
+
+    Raises:
+        JsonError: if it is not valid JSON, or nests too deep.
+    """
+    value = json.decode(text)
+    if text.count("[") + text.count("{") > MAX_DEPTH and json.nests_deeper(value, MAX_DEPTH):
+        raise json.JsonError("the value nests too deep")
+    return value
+
+
 def encode_value(value: Json) -> str:
     """Encode a value so that `decode_untyped` returns it."""
     if not isinstance(value, str):
@@ -51,7 +67,7 @@ def decode_untyped(raw: str) -> Json:
     if _OWN_LINES.fullmatch(raw) or _CDATA.fullmatch(raw):
         return text
     try:
-        value = json.decode(text)
+        value = decode_value(text)
     except json.JsonError:
         return text
     return value if is_exact(value) and not isinstance(value, str) else text
