@@ -15,6 +15,7 @@ from attrs import define, field
 
 from codexd.backs.chat.chunk_parts import ChunkToolCall
 from codexd.backs.chat.event_builder import ChatEventBuilder
+from codexd.backs.chat.json_progress import JsonProgress
 from codexd.backs.chat.state_buffer import StateBuffer
 from codexd.backs.chat.tool_names import ToolNames
 from codexd.backs.items import unwrap_custom_input
@@ -27,6 +28,9 @@ from codexd.wire.provider_state import encode_members
 _NO_ARGUMENTS: Final = "{}"
 _MAYBE_PLACEHOLDER: Final = re.compile(r"\s*(\{\s*\}\s*)?")
 """Arguments that may be those of a call without arguments, or a placeholder for arguments that follow."""
+
+MAX_CALLS: Final = 1024
+"""How many calls one response may have: far more than a client runs, so that searching the calls stays cheap."""
 
 _MAX_HELD_FRAGMENTS: Final = 8
 """How many fragments of such arguments are held back."""
@@ -70,16 +74,48 @@ class _PartialCall:
     tool: Tool | None = None
     call_id: str = ""
     state: StateBuffer = field(factory=StateBuffer)
+    _joined: tuple[int, str] = (0, "")
+    _progress: JsonProgress = field(factory=JsonProgress)
+    _followed: int = 0
+    _size: int = 0
+    _decoded: tuple[int, Json] = (0, None)
 
     @property
     def arguments(self) -> str:
-        return "".join(self.fragments)
+        count = len(self.fragments)
+        if self._joined[0] != count:
+            self._joined = count, "".join(self.fragments)
+        return self._joined[1]
 
     @property
     def decoded_arguments(self) -> Json:
-        """The decoded arguments if they are complete, else None; the last fragment usually shows which."""
-        last = next((fragment for fragment in reversed(self.fragments) if fragment.strip()), "")
-        return _decode_object(self.arguments) if last.rstrip().endswith("}") else None
+        """The decoded arguments if they are complete, else None."""
+        count = len(self.fragments)
+        if self._followed < count:
+            self._follow(self.fragments[self._followed :])
+        if not self._progress.complete:
+            return None
+        if self._decoded[0] != count:
+            self._decoded = count, _decode_object(self.arguments)
+        return self._decoded[1]
+
+    @property
+    def size(self) -> int:
+        """The number of characters of the arguments."""
+        self._follow(self.fragments[self._followed :])
+        return self._size
+
+    def _follow(self, fragments: list[str]) -> None:
+        for fragment in fragments:
+            self._progress.feed(fragment)
+            self._size += len(fragment)
+        self._followed = len(self.fragments)
+
+    def drop_arguments(self) -> None:
+        """Forget the arguments so far, which were a placeholder."""
+        self.fragments.clear()
+        self._joined, self._decoded, self._progress = (0, ""), (0, None), JsonProgress()
+        self._followed = self._size = 0
 
     @property
     def may_grow(self) -> bool:
@@ -145,6 +181,11 @@ class CallAssembler:
     def __bool__(self) -> bool:
         return any(not call.is_placeholder for call in self._calls)
 
+    @property
+    def too_many(self) -> bool:
+        """Whether there are more calls than MAX_CALLS."""
+        return len(self._calls) > MAX_CALLS
+
     def add(self, part: ChunkToolCall) -> list[Event]:
         """Add a fragment; return the events that it completes."""
         if part.index is None and not (part.id or part.name or part.arguments):
@@ -169,7 +210,8 @@ class CallAssembler:
             events += self._open(call)
         for call in self._calls:
             if call.tool is not None and call.tool.kind == "function" and not (cut or call.arguments.strip()):
-                call.fragments = [_NO_ARGUMENTS]
+                call.drop_arguments()
+                call.fragments.append(_NO_ARGUMENTS)
             events += self._emit_arguments(call, complete=True)
             if call.index is not None:
                 events.append(CallClosed(call.index, not cut or json.is_valid(call.arguments)))
@@ -274,7 +316,7 @@ class CallAssembler:
         if continued is None or call.name:
             return None
         if continued.has_placeholder and call.arguments.strip():
-            continued.fragments.clear()
+            continued.drop_arguments()
         continued.fragments += call.fragments
         continued.state.add(call.state.build())
         call.joined_to = continued
@@ -293,7 +335,7 @@ class CallAssembler:
         self._add_state(call, part)
         if part.arguments:
             if not call.emitted and part.arguments.strip() and call.has_placeholder:
-                call.fragments.clear()
+                call.drop_arguments()
             call.fragments.append(part.arguments)
             call.name_complete = bool(call.name)
 
@@ -367,7 +409,7 @@ def _is_repetition(call: _PartialCall, part: ChunkToolCall) -> bool:
     if not (call.fragments and part.arguments and part.name) or part.name != call.name:
         return False
     if part.is_custom:
-        return part.is_final and part.arguments == call.arguments
+        return part.is_final and len(part.arguments) == call.size and part.arguments == call.arguments
     arguments = _decode_object(part.arguments) if part.arguments.lstrip().startswith("{") else None
     return arguments is not None and arguments == call.decoded_arguments
 

@@ -6,18 +6,18 @@ lenient: unknown members are ignored. Only data that is not JSON, or an error ob
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve
 
-from codexd.backs.chat.failures import MALFORMED, translate_error
+from codexd.backs.chat.failures import MALFORMED, TOO_LARGE, translate_error
 from codexd.backs.chat.finish_reasons import is_reason
 from codexd.backs.provider_errors import find_error
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import JsonText
-from codexd.wire import json
+from codexd.wire import json, json_size
 from codexd.wire.json import Json
 
 
@@ -142,6 +142,14 @@ ChunkPart = (
 FUNCTION_CALL_INDEX: Final = -1
 """The index of the one call in the deprecated `function_call`."""
 
+MAX_VALUES: Final = 250_000
+"""How many JSON values a chunk may have; most of those of a whole completion are log probabilities."""
+
+MAX_PARTS: Final = 5000
+"""How many parts a chunk may have."""
+
+_SMALL_BYTES: Final = 2**16
+
 _TEXT_FIELDS: Final = ("text", "content", "thinking", "reasoning", "refusal", "summary")
 _REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _MESSAGE_FIELDS: Final = frozenset(
@@ -161,12 +169,32 @@ _CALL_FIELDS: Final = frozenset(("index", "id", "type", "function", "custom", "n
 
 
 def parse_chunk(data: bytes) -> list[ChunkPart]:
-    """Parse a chunk, or a whole completion."""
+    """Parse a chunk, or a whole completion; one with too many values or parts is an error."""
+    if len(data) > _SMALL_BYTES and json_size.has_more_values(data, MAX_VALUES):
+        return [ChunkError(TOO_LARGE)]
+    try:
+        return _parse_any(data)
+    except _TooManyPartsError:
+        return [ChunkError(TOO_LARGE)]
+
+
+class _TooManyPartsError(Exception):
+    """A chunk has more parts than MAX_PARTS."""
+
+
+def _check_count(parts: list[Any]) -> None:
+    if len(parts) > MAX_PARTS:
+        raise _TooManyPartsError
+
+
+def _parse_any(data: bytes) -> list[ChunkPart]:
     try:
         chunk = json.decode(data)
         return _parse(chunk) if type(chunk) is dict else _parse_value(chunk)
     except json.JsonError:  # Raised also for values that are nested too deep to be encoded again.
         return _parse_damaged(data)
+    except RecursionError:
+        return [ChunkError(MALFORMED)]
 
 
 def is_chunk(data: bytes) -> bool:
@@ -210,6 +238,7 @@ def _parse(chunk: dict[str, Json]) -> list[ChunkPart]:
     parts: list[ChunkPart] = []
     for choice in choices:
         parts += _parse_choice(choice)
+        _check_count(parts)
     if len(choices) > 1:
         parts = _join_complete(parts)
     if "citations" in chunk or "search_results" in chunk:
@@ -220,36 +249,42 @@ def _parse(chunk: dict[str, Json]) -> list[ChunkPart]:
 
 def _join_complete(parts: list[ChunkPart]) -> list[ChunkPart]:
     """Join the texts and states of several complete messages: only together they can repeat those before them."""
-    joined: list[ChunkPart] = []
-    places: dict[type, int] = {}
+    groups: dict[type, list[Any]] = {}
     for part in parts:
-        is_complete = isinstance(part, ChunkText | ChunkReasoning | ChunkRefusal | ChunkState) and part.complete
-        place = places.get(type(part)) if is_complete else None
-        if place is None:
-            if is_complete:
-                places[type(part)] = len(joined)
+        if isinstance(part, _JOINED) and part.complete:
+            groups.setdefault(type(part), []).append(part)
+    joined: list[ChunkPart] = []
+    for part in parts:
+        if not (isinstance(part, _JOINED) and part.complete):
             joined.append(part)
-        else:
-            joined[place] = _append(joined[place], part)
+        elif group := groups.pop(type(part), None):  # at the place of the first of them
+            joined.append(_join(group))
     return joined
 
 
-def _append(first: ChunkPart, second: ChunkPart) -> ChunkPart:
+_JOINED: Final = (ChunkText, ChunkReasoning, ChunkRefusal, ChunkState)
+
+
+def _join(group: list[Any]) -> ChunkPart:
+    first: ChunkPart = group[0]
     if isinstance(first, ChunkState):
-        assert isinstance(second, ChunkState)
-        return evolve(first, members=_join_members(first.members, second.members))
+        return evolve(first, members=_join_members([part.members for part in group]))
     assert isinstance(first, ChunkText | ChunkReasoning | ChunkRefusal)
-    assert isinstance(second, ChunkText | ChunkReasoning | ChunkRefusal)
-    return evolve(first, text=first.text + second.text)
+    return evolve(first, text="".join(part.text for part in group))
 
 
-def _join_members(first: dict[str, Json], second: dict[str, Json]) -> dict[str, Json]:
+def _join_members(states: list[dict[str, Json]]) -> dict[str, Json]:
     """Join states: different arrays are concatenated; of other values, the later counts."""
-    joined = first | second
-    for name in first.keys() & second.keys():
-        before, after = first[name], second[name]
-        if isinstance(before, list) and isinstance(after, list) and before != after:
-            joined[name] = [*before, *after]
+    joined: dict[str, Json] = {}
+    last: dict[str, Json] = {}
+    for state in states:
+        for name, value in state.items():
+            before = joined.get(name)
+            if not isinstance(before, list) or not isinstance(value, list):
+                joined[name] = [*value] if isinstance(value, list) else value
+            elif value not in (last[name], before):
+                before += value
+            last[name] = value
     return joined
 
 
@@ -325,6 +360,8 @@ def _parse_content(content: Json, logprobs: JsonText | None, complete: bool) -> 
     if isinstance(content, str) or not content:
         return [ChunkText(content or "", logprobs, complete)]
     parts: list[ChunkPart] = []
+    if isinstance(content, list):
+        _check_count(content)
     for part in content if isinstance(content, list) else [content]:
         kind = _CONTENT_KINDS.get(str(part.get("type")), ChunkText) if isinstance(part, dict) else ChunkText
         parts += [kind(text, complete=complete) for text in _find_texts(part)]
@@ -353,6 +390,8 @@ def _find_texts(value: Json, depth: int = 4) -> list[str]:
 
 
 def _objects(value: Json) -> list[dict[str, Json]]:
+    if isinstance(value, list):
+        _check_count(value)
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 

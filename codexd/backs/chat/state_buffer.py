@@ -89,7 +89,7 @@ class StateBuffer:
             if not isinstance(fragment, dict):
                 entries.append(fragment)
                 continue
-            key = (name, str(fragment.get("type")), str(fragment.get("index")))
+            key = (name, _plain(fragment.get("type")), _plain(fragment.get("index")))
             entry = last if fragment.get("index") is None else self._latest.get(key)
             if not isinstance(entry, _Entry) or not entry.accepts(fragment):
                 entry = self._latest[key] = _Entry()
@@ -98,8 +98,15 @@ class StateBuffer:
             last = None
 
 
+def _plain(value: Json) -> str:
+    """Return a text or a number as text; anything else, which may nest deep, is alike."""
+    return str(value) if isinstance(value, str | int | float | None) else ""
+
+
 def _merge(before: Json, after: Json, depth: int = _MERGED_LEVELS) -> Json:
-    """Merge objects, member by member; anything else replaces what was before."""
+    """Merge objects into the first, member by member; anything else replaces what was before."""
     if not depth or not isinstance(before, dict) or not isinstance(after, dict):
         return after
-    return before | {name: _merge(before.get(name), value, depth - 1) for name, value in after.items()}
+    for name, value in after.items():
+        before[name] = _merge(before.get(name), value, depth - 1)
+    return before

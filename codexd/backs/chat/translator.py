@@ -201,9 +201,9 @@ class ChatTranslator:
         """Return the new text in a part: a complete message at the end repeats all text before it."""
         received, text = self._received[type(part)], part.text
         if part.complete and received:
-            before = "".join(received)
-            text = text[len(before) :] if text.startswith(before) else ""
-        received.append(text)
+            text = _drop_known(text, received)
+        if text:
+            received.append(text)
         return text
 
     def _on_annotation(self, part: c.ChunkAnnotation) -> list[Event]:
@@ -212,7 +212,10 @@ class ChatTranslator:
         return events
 
     def _on_tool_call(self, part: c.ChunkToolCall) -> list[Event]:
-        return self._calls.add(part) if not self.ended else []
+        if self.ended:
+            return []
+        events = self._calls.add(part)
+        return [*events, *self._builder.fail(TOO_LARGE)] if self._calls.too_many else events
 
     def _on_citations(self, part: c.ChunkCitations) -> list[Event]:
         self._sources = part.sources
@@ -304,6 +307,16 @@ class ChatTranslator:
         if len(events) < len(annotations):
             self._drop("annotations")
         return events
+
+
+def _drop_known(text: str, received: list[str]) -> str:
+    """Return what follows the received pieces in a text that begins with all of them; empty if it does not."""
+    position = 0
+    for piece in received:
+        if not text.startswith(piece, position):
+            return ""
+        position += len(piece)
+    return text[position:]
 
 
 _HANDLERS: Final[dict[type, Callable[[ChatTranslator, Any], list[Event]]]] = {
