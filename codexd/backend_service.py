@@ -22,6 +22,7 @@ from codexd.codex_home import (
     has_account,
     state_directory,
 )
+from codexd.decode_thread import RunInThread, run_at_once
 from codexd.images.loader import ImageLoader
 from codexd.interfaces import Backends, IModelBackend
 from codexd.observe.metrics import Metrics
@@ -30,6 +31,7 @@ from codexd.policy.provider_models import ProviderModels
 from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
+from codexd.routing.large_turns import LargeTurnBackend
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.scripted.server import ScriptedModel, build_site
@@ -48,6 +50,7 @@ class BackendService(MultiService):
         reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
         metrics: the daemon's metrics.
         scripted_model: is served instead of a new one, when the scripted model is used.
+        run_in_thread: runs the preparation of large turns.
 
     Attributes:
         provider: whose models Codex serves; `none` when Codex does not run.
@@ -68,8 +71,10 @@ class BackendService(MultiService):
         reactor: Any,
         metrics: Metrics,
         scripted_model: ScriptedModel | None = None,
+        run_in_thread: RunInThread = run_at_once,
     ) -> None:
         super().__init__()
+        self._run_in_thread = run_in_thread
         self._reactor = reactor
         self._metrics = metrics
         self._scripted_model = scripted_model
@@ -111,7 +116,7 @@ class BackendService(MultiService):
         aliases = {alias.name: alias for alias in settings.models.alias}
         router = ModelRouter([*codex, *self._upstream_entries(settings, self._metrics)], aliases, count)
         self.in_use = Backends(
-            backend=CompactingBackend(ToolTextBackend(router, settings.tools, count), count),
+            backend=CompactingBackend(ToolTextBackend(router, settings.tools, count, self._reactor), count),
             embedder=router,
             forwarder=ForwardingRouter(self._forwarding_entries(settings), aliases),
         )
@@ -122,7 +127,8 @@ class BackendService(MultiService):
         return ImageLoading(loader=loader, settings=settings.images, clock=self._reactor, metrics=self._metrics)
 
     def _wrap_children(self, children: Children) -> IModelBackend:
-        return InlineImagesBackend(children.backend, children.backend.check, self._images)
+        large = LargeTurnBackend(children.backend, self._run_in_thread, self._metrics.count)
+        return InlineImagesBackend(large, children.backend.check, self._images)
 
     def recycle(self) -> tuple[str, ...]:
         """Replace every Codex process by a new one; return the names of the workers that are replaced."""
@@ -198,10 +204,10 @@ class BackendService(MultiService):
         ]
 
     def _wrap_upstream(self, settings: Upstream, upstream: UpstreamBackend, metrics: Metrics) -> IModelBackend:
-        backend: IModelBackend = upstream
+        backend: IModelBackend = LargeTurnBackend(upstream, self._run_in_thread, metrics.count)
         if settings.images and settings.inline_images:
             backend = InlineImagesBackend(backend, upstream.check, self._images)
-        return backend if settings.tools else PromptedToolsBackend(backend, metrics.count)
+        return backend if settings.tools else PromptedToolsBackend(backend, metrics.count, self._reactor)
 
     def _serve_scripted_model(self) -> str:
         """Serve the scripted model on a free loopback port and return its base URL."""

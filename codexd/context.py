@@ -86,6 +86,7 @@ class RequestContext:
         traceparent: W3C Trace Context, forwarded to upstreams.
         deadline: when its turns end with `too_long`, on the reactor's clock; None for none.
         record: what is reported of the request; each package adds its own fields.
+        is_large: the request is so large that its turn is prepared in a thread.
     """
 
     id: str
@@ -93,3 +94,4 @@ class RequestContext:
     traceparent: str
     deadline: float | None = None
     record: RequestRecord
+    is_large: bool = False

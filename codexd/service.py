@@ -23,6 +23,7 @@ from codexd.backend_service import BackendService
 from codexd.codex_home import state_directory
 from codexd.configuration import ConfigurationError, LoadedSettings
 from codexd.configuration.reload import plan_reload
+from codexd.decode_thread import DecodeThread
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.memory_release import MemoryRelease
 from codexd.http.server import HttpServer
@@ -120,6 +121,7 @@ class Daemon(MultiService):
         self._store: Store | None = None
         self._backends: BackendService | None = None
         self._server: HttpServer | None = None
+        self._decode_thread = DecodeThread(reactor)
         self._ports: list[IListeningPort] = []
 
     def setServiceParent(self, parent: Any) -> None:
@@ -139,6 +141,7 @@ class Daemon(MultiService):
             writer.on_dropped = partial(self._metrics.count, "log_lines_dropped")
         self._store = store = self._open_store()
         self._backends = backends = self._build_backends()
+        self._decode_thread.start()
         state = state_directory(self._environ)
         maintenance = MaintenanceSwitch(settings.maintenance, state / MAINTENANCE_FILE, self._metrics)
         self._server = HttpServer(
@@ -150,6 +153,7 @@ class Daemon(MultiService):
             now=time.time,
             admin=AdminHandlers(maintenance=maintenance, reload=self.reload, recycle=backends.recycle),
             on_released=self._memory_release.note,
+            run_in_thread=self._decode_thread.run,
         )
         for description in settings.http.listen:
             self._listen(description, self._server.site)
@@ -210,6 +214,7 @@ class Daemon(MultiService):
         await maybeDeferred(super().stopService)
         for port in self._ports:
             await maybeDeferred(port.stopListening)
+        self._decode_thread.stop()
         if self._store is not None:
             await self._store.stopService()
 
@@ -251,7 +256,14 @@ class Daemon(MultiService):
 
     def _build_backends(self) -> BackendService:
         try:
-            return BackendService(self._settings, self._environ, self._reactor, self._metrics, self._scripted_model)
+            return BackendService(
+                self._settings,
+                self._environ,
+                self._reactor,
+                self._metrics,
+                self._scripted_model,
+                self._decode_thread.run,
+            )
         except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
 

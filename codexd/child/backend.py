@@ -21,6 +21,7 @@ from codexd.context import RequestContext
 from codexd.empty_turn import EmptyTurn
 from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, JsonText, Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import estimate, turn_retry
@@ -43,6 +44,16 @@ _QUARANTINED: Final = (
 
 _MAX_WARNINGS: Final = 16
 """AGENTS.md files that are warned of at most."""
+
+
+@frozen
+class PreparedChildTurn:
+    """A turn as the child gets it, with its alias and its fingerprints; an empty turn has none."""
+
+    turn: Turn
+    alias: ModelAlias
+    keys: TurnFingerprints | None = None
+    is_truncated: bool = False
 
 
 @implementer(IModelBackend)
@@ -106,12 +117,42 @@ class ChildBackend:
         context.record.set_backend(CODEX)
         if not self._has_child() and not self._is_restarting():
             raise FaultError(fault("not_ready"))
+        return self.begin_prepared(turn, context, sink, self.prepare(turn))
+
+    def prepare(self, turn: Turn) -> "PreparedChildTurn":
+        """Truncate a turn and compute its fingerprints; pure, as it may run in a thread.
+
+        Raises:
+            FaultError: `unknown_model`.
+        """
         route = self.catalog.resolve(turn.model)
-        if EmptyTurn.is_needed(turn):
-            return EmptyTurn(turn, sink, self._clock)
-        turn = self._truncate(_apply_route(turn, route))
         alias = self._aliases.get(route.alias, _NO_ALIAS)
-        return RetriedTurn(self, turn, alias, context, sink, self._clock).begin()
+        if EmptyTurn.is_needed(turn):
+            return PreparedChildTurn(turn, alias)
+        asked = _apply_route(turn, route)
+        turn = truncate(asked, self._idle_threads.history_budget, estimate.item_tokens)
+        return PreparedChildTurn(turn, alias, fingerprint_turn(turn, alias.name), turn is not asked)
+
+    def begin_prepared(
+        self, turn: Turn, context: RequestContext, sink: IEventSink, prepared: "PreparedChildTurn"
+    ) -> ITurnHandle:
+        """Start a turn whose fingerprints are known; raises FaultError as `begin`."""
+        context.record.set_backend(CODEX)
+        if not self._has_child() and not self._is_restarting():
+            raise FaultError(fault("not_ready"))
+        if prepared.keys is None:
+            return EmptyTurn(prepared.turn, sink, self._clock)
+        if prepared.is_truncated:
+            self._metrics.count("turn_truncated")
+        return RetriedTurn(
+            host=self,
+            turn=prepared.turn,
+            keys=prepared.keys,
+            alias=prepared.alias,
+            context=context,
+            sink=sink,
+            clock=self._clock,
+        ).begin()
 
     def check(self, turn: Turn) -> None:
         """Refuse a turn that `begin` would refuse whatever its history is.
@@ -277,33 +318,25 @@ class ChildBackend:
         turn, alias = retried.turn, retried.alias
         if not self._pools[alias.profile].ready:
             raise FaultError(fault("not_ready"))
-        key = fingerprint_turn(turn, alias.name)
-        found = self._idle_threads.take(turn, key)
+        found = self._idle_threads.take(turn, retried.keys)
         if found is None:
-            return self._open_thread(retried, key)
+            return self._open_thread(retried)
         session, rest = found
-        return _continue_thread(session, self._make_active(retried, key, session), rest)
+        return _continue_thread(session, self._make_active(retried, session), rest)
 
-    def _make_active(self, retried: RetriedTurn, key: TurnFingerprints, session: Session) -> ActiveTurn:
-        return ActiveTurn(retried.turn, retried.context, key, retried.sink, session, self._clock, retried)
+    def _make_active(self, retried: RetriedTurn, session: Session) -> ActiveTurn:
+        return ActiveTurn(retried.turn, retried.context, retried.keys, retried.sink, session, self._clock, retried)
 
     # Choice of a thread.
 
-    def _open_thread(self, retried: RetriedTurn, key: TurnFingerprints) -> ActiveTurn:
+    def _open_thread(self, retried: RetriedTurn) -> ActiveTurn:
         alias = retried.alias
         worker = self._pools[alias.profile].choose_worker()
         session = Session(self._make_translator(retried.turn, alias, worker), worker, self, self._clock)
-        active = self._make_active(retried, key, session)
+        active = self._make_active(retried, session)
         session.open(active)
         worker.add_session(session)
         return active
-
-    def _truncate(self, turn: Turn) -> Turn:
-        """Drop the beginning of a history that is too long, if the request has `truncation: auto`."""
-        short = truncate(turn, self._idle_threads.history_budget, estimate.item_tokens)
-        if short is not turn:
-            self._metrics.count("turn_truncated")
-        return short
 
     def _make_translator(self, turn: Turn, alias: ModelAlias, worker: Worker) -> ThreadTranslator:
         assert worker.server_info is not None

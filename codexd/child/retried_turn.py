@@ -14,6 +14,7 @@ from codexd.neutral.event import Failed, Usage
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.log import format_failure
+from codexd.policy.affinity import TurnFingerprints
 from codexd.policy.shared_breaker import SharedPermit, failure_kind
 from codexd.policy.turn_retry import Attempts
 from codexd.settings import ModelAlias
@@ -55,6 +56,7 @@ class RetriedTurn:
     Args:
         host: the back end.
         turn: the turn, with the names of the child's models.
+        keys: its fingerprints.
         alias: the settings of the requested model.
         context: of the client's request.
         sink: receives the events.
@@ -68,14 +70,17 @@ class RetriedTurn:
 
     def __init__(
         self,
+        *,
         host: AttemptHost,
         turn: Turn,
+        keys: TurnFingerprints,
         alias: ModelAlias,
         context: RequestContext,
         sink: IEventSink,
         clock: IReactorTime,
     ) -> None:
         self.turn = turn
+        self.keys = keys
         self.alias = alias
         self.context = context
         self.sink = sink

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from attrs import evolve
 
+from codexd.fronts.limits import DEFAULT_LIMITS, RequestLimits
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
 from codexd.neutral.records import frozen
@@ -37,6 +38,7 @@ class RequestOptions:
         drop_hosted: drop unsupported hosted tools and list them as ignored, instead of rejecting the request.
         show_reasoning: show reasoning where the API of the dialect has no field for it.
         calls_as_text: show tool calls as blocks in the text.
+        limits: what the request may contain at most.
     """
 
     principal: str
@@ -44,6 +46,7 @@ class RequestOptions:
     drop_hosted: bool = True
     show_reasoning: bool = True
     calls_as_text: bool = False
+    limits: RequestLimits = DEFAULT_LIMITS
 
 
 def turn_for_choice(turn: Turn, index: int) -> Turn:

@@ -4,6 +4,7 @@ from typing import Final
 
 from codexd.fronts import json_fields
 from codexd.fronts.json_fields import Fields
+from codexd.fronts.limits import DEFAULT_LIMITS, RequestLimits
 from codexd.neutral.records import frozen
 from codexd.wire import json
 
@@ -30,13 +31,13 @@ class EmbeddingsRequest:
         return json.encode({**json.decode(self.body), "model": model})
 
 
-def decode(body: bytes) -> EmbeddingsRequest:
+def decode(body: bytes, limits: RequestLimits = DEFAULT_LIMITS) -> EmbeddingsRequest:
     """Decode a request body; apart from its size, `input` is validated by the upstream.
 
     Raises:
         FaultError: with a fault of status 400 that names the field.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, limits)
     _check_input(fields)
     return EmbeddingsRequest(fields.required_name("model"), body)
 

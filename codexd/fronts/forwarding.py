@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from codexd.fronts import json_fields
+from codexd.fronts.limits import DEFAULT_LIMITS, RequestLimits
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.forwarded import ForwardedRequest, Resource
 from codexd.wire import json, multipart
@@ -25,7 +26,9 @@ FORM: Final = b"multipart/form-data"
 _MAX_NAME_BYTES: Final = 512
 
 
-def decode(path: str, content_type: bytes, accept: bytes | None, body: bytes) -> ForwardedRequest:
+def decode(
+    path: str, content_type: bytes, accept: bytes | None, body: bytes, limits: RequestLimits = DEFAULT_LIMITS
+) -> ForwardedRequest:
     """Decode a request; the upstream validates all but its model.
 
     Args:
@@ -33,12 +36,13 @@ def decode(path: str, content_type: bytes, accept: bytes | None, body: bytes) ->
         content_type: JSON, or `multipart/form-data` with its boundary.
         accept: the media types that the client accepts.
         body: the body, decompressed.
+        limits: what a JSON body may contain.
 
     Raises:
         FaultError: with a fault of status 400 that names the field.
     """
     is_form = content_type[: len(FORM)].lower() == FORM
-    model, replace_model = _decode_form(content_type, body) if is_form else _decode_json(body)
+    model, replace_model = _decode_form(content_type, body) if is_form else _decode_json(body, limits)
     return ForwardedRequest(
         resource=ENDPOINTS[path],
         path=path,
@@ -50,8 +54,8 @@ def decode(path: str, content_type: bytes, accept: bytes | None, body: bytes) ->
     )
 
 
-def _decode_json(body: bytes) -> tuple[str | None, Callable[[str], bytes]]:
-    fields = json_fields.parse_body(body)
+def _decode_json(body: bytes, limits: RequestLimits) -> tuple[str | None, Callable[[str], bytes]]:
+    fields = json_fields.parse_body(body, limits)
     model = None if fields.raw("model") is None else fields.required_name("model")
 
     def replace_model(name: str) -> bytes:

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
+from codexd.fronts.limits import DEFAULT_LIMITS, RequestLimits, check_lengths, raise_too_many_values
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.records import frozen
-from codexd.wire import json
+from codexd.wire import json, json_size, long_strings
 
 MAX_DEPTH: Final = 128
 """The maximum nesting depth of a body: schemas of real tools stay under 20, and schemas are encoded again."""
@@ -199,21 +200,27 @@ def parse_element(path: str, index: int, value: json.Json) -> Fields:
     return Fields(value, f"{path}[{index}]")
 
 
-def parse_body(data: bytes) -> Fields:
+def parse_body(data: bytes, limits: RequestLimits = DEFAULT_LIMITS) -> Fields:
     """Parse a request body: one JSON object.
 
     Raises:
-        FaultError: `malformed_json`, `wrong_type` if it is not an object, `wrong_value` if it nests too deep.
+        FaultError: `malformed_json`, `wrong_type` if it is not an object, `wrong_value` if it nests too deep,
+            `too_many_values` or `array_too_long` if it exceeds the limits.
     """
+    marks = json_size.count_marks(data)
+    if marks > limits.json_values and json_size.has_more_values(data, limits.json_values):
+        raise_too_many_values(limits.json_values)
     try:
-        value = json.decode(data)
+        value = long_strings.decode(data)
     except json.JsonError:
         raise FaultError(fault("malformed_json")) from None
     if type(value) is not dict:
         message = f"The body must be a JSON object, but it is {_KINDS[type(value)]}."
         raise FaultError(fault("wrong_type", message))
-    if json.nests_deeper(value, MAX_DEPTH):
+    if marks > MAX_DEPTH and json_size.count_openings(data) > MAX_DEPTH and json.nests_deeper(value, MAX_DEPTH):
         raise FaultError(fault("wrong_value", f"The body nests deeper than {MAX_DEPTH} levels."))
+    if marks >= limits.smallest:
+        check_lengths(value, limits)
     return Fields(value)
 
 

@@ -12,9 +12,9 @@ _DONE: Final = b"[DONE]"
 
 def _decode_chat(body: bytes, options: RequestOptions) -> PendingRequest:
     """Decode a Chat body, or a Responses body that was sent to Chat, as Cursor does."""
-    if chat.is_responses_shaped(body):
+    if chat.is_responses_shaped(body, options.limits):
         turn = responses.decode_stateless(body, options).turn
-        return StandaloneRequest.of(chat.adapt_responses_turn(body, turn, options.show_reasoning))
+        return StandaloneRequest.of(chat.adapt_responses_turn(body, turn, options))
     return StandaloneRequest.of(chat.decode(body, options))
 
 

@@ -1,13 +1,26 @@
-"""Reads and decompresses request bodies."""
+"""Reads, decompresses and decodes request bodies: small ones at once, large ones in a thread.
 
-from typing import Final
+Decoding is pure. In a thread it takes turns with the reactor, which waits for one call of C code at most.
+"""
 
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from codexd.decode_thread import RunInThread, run_at_once
+from codexd.fronts.dialect import DecodedRequest, PendingRequest
+from codexd.fronts.limits import DEFAULT_LIMITS, RequestLimits, check_history
 from codexd.http.request import Request
 from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.records import frozen
+from codexd.neutral.stored import LoadedHistory
 from codexd.wire.inflate import (
     BodyTooLargeError,
     CorruptBodyError,
     DecodingError,
+    RatioError,
     UnsupportedEncodingError,
     inflate,
 )
@@ -15,6 +28,11 @@ from codexd.wire.inflate import (
 _TOO_MUCH_RECEIVED: Final = (
     "The requests that are being handled have too many bytes (http.max_received_bytes). Try again shortly."
 )
+SMALL_BYTES: Final = 32 * 2**10
+"""Decoding a body of up to this size takes a few milliseconds at most, which is not worth a switch of threads."""
+
+_SMALL_ITEMS: Final = 64
+
 _READABLE: Final = (b"", b"application/json", b"text/plain")
 _FAULTS: Final[dict[type[DecodingError], Fault]] = {
     UnsupportedEncodingError: fault(
@@ -22,20 +40,96 @@ _FAULTS: Final[dict[type[DecodingError], Fault]] = {
     ),
     CorruptBodyError: fault("malformed_json", "The body is not what its content encoding says."),
     BodyTooLargeError: fault("too_large"),
+    RatioError: fault(
+        "inflates_too_much",
+        "The decompressed body is too many times larger than the compressed one (http.max_inflate_ratio).",
+    ),
 }
 
+_T = TypeVar("_T")
 
-def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] = ()) -> bytes:
-    """Return the decoded body.
 
-    Args:
-        max_bytes: the largest decoded body that is accepted.
-        other_media: media types that are accepted besides JSON.
+@frozen(kw_only=True)
+class BodyReader:
+    """Reads the bodies of requests.
 
-    Raises:
-        FaultError: `shutting_down`, `busy`, `too_large`, `unsupported_media`, or `malformed_json` for a body that
-            contradicts its encoding.
+    Attributes:
+        max_bytes: the largest body that is accepted, before and after decompression.
+        max_ratio: how many times larger than the compressed body the decompressed one may be.
+        limits: what a request may contain.
+        run_in_thread: runs the decoding of large bodies.
     """
+
+    max_bytes: int
+    max_ratio: int
+    limits: RequestLimits = DEFAULT_LIMITS
+    run_in_thread: RunInThread = run_at_once
+
+    def decode(
+        self, request: Request, decode: Callable[[bytes], _T], other_media: tuple[bytes, ...] = ()
+    ) -> "_T | Deferred[_T]":
+        """Return the decoded body, or a Deferred of it if it is large.
+
+        Args:
+            decode: decodes the decompressed body; pure, as it may run in a thread.
+            other_media: media types that are accepted besides JSON.
+
+        Raises:
+            FaultError: `shutting_down`, `busy`, `too_large`, `inflates_too_much`, `unsupported_media`,
+                `malformed_json` for a body that contradicts its encoding, or as `decode`.
+        """
+        encodings, encoded = _check_head(request, other_media), request.take_content()
+        if len(encoded) <= SMALL_BYTES:
+            try:
+                return decode(self._inflate(encodings, encoded, min(SMALL_BYTES, self.max_bytes)))
+            except BodyTooLargeError:
+                pass  # It is small only while it is compressed.
+            except DecodingError as error:
+                raise FaultError(_FAULTS[type(error)]) from None
+        request.context = evolve(request.context, is_large=True)
+        return self.run_in_thread(lambda: decode(self._inflate_fully(encodings, encoded)))
+
+    async def decode_fully(
+        self, request: Request, decode: Callable[[bytes], _T], other_media: tuple[bytes, ...] = ()
+    ) -> _T:
+        """Return the decoded body; arguments and errors as `decode`."""
+        decoded = self.decode(request, decode, other_media)
+        return await decoded if isinstance(decoded, Deferred) else decoded
+
+    async def complete(self, request: Request, pending: PendingRequest, loaded: LoadedHistory) -> DecodedRequest:
+        """Decode the rest of a request with its stored history; raises FaultError as `PendingRequest.complete`."""
+        check_history(len(loaded.history or ()), self.limits)
+        if not request.context.is_large and not _is_long(loaded):
+            return pending.complete(loaded)
+        request.context = evolve(request.context, is_large=True)
+        return await self.run_in_thread(lambda: pending.complete(loaded))
+
+    def _inflate_fully(self, encodings: str, encoded: bytes) -> bytes:
+        try:
+            return self._inflate(encodings, encoded, self.max_bytes)
+        except DecodingError as error:
+            raise FaultError(_FAULTS[type(error)]) from None
+
+    def _inflate(self, encodings: str, encoded: bytes, limit_bytes: int) -> bytes:
+        return inflate(encodings, encoded, limit_bytes, self.max_ratio)
+
+
+def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the decompressed body of a request that has only a small one; raises FaultError as `BodyReader.decode`."""
+    encodings = _check_head(request, ())
+    try:
+        return inflate(encodings, request.take_content(), max_bytes)
+    except DecodingError as error:
+        raise FaultError(_FAULTS[type(error)]) from None
+
+
+def _is_long(loaded: LoadedHistory) -> bool:
+    history = loaded.history or ()
+    return len(history) > _SMALL_ITEMS or sum(len(item.body) for item in history) > SMALL_BYTES
+
+
+def _check_head(request: Request, other_media: tuple[bytes, ...]) -> str:
+    """Check what the headers say about the body, and return its content encodings."""
     if request.interrupted:
         raise FaultError(fault("shutting_down"))
     if request.crowded:
@@ -46,8 +140,4 @@ def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] =
     if media not in _READABLE and media not in other_media:
         accepted = " or ".join(("application/json", *(other.decode() for other in other_media)))
         raise FaultError(fault("unsupported_media", f"The content type must be {accepted}."))
-    encodings = b",".join(request.requestHeaders.getRawHeaders(b"content-encoding") or ())
-    try:
-        return inflate(encodings.decode("latin-1"), request.take_content(), max_bytes)
-    except DecodingError as error:
-        raise FaultError(_FAULTS[type(error)]) from None
+    return b",".join(request.requestHeaders.getRawHeaders(b"content-encoding") or ()).decode("latin-1")

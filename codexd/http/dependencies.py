@@ -8,6 +8,7 @@ from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.fronts import compatibility, responses
 from codexd.fronts.dialect import RequestOptions
+from codexd.http.body import BodyReader
 from codexd.http.request import Request
 from codexd.interfaces import IEmbedder, IForwarder, IResponseStore
 from codexd.neutral.fault import FaultError, fault
@@ -24,6 +25,7 @@ class Dependencies:
         answers: what every answer needs.
         embedder: creates embeddings.
         forwarder: forwards requests to upstreams.
+        bodies: reads request bodies.
         http: settings of the server.
         responses: settings of stored responses.
         maintenance: refuses requests for work.
@@ -34,6 +36,7 @@ class Dependencies:
     answers: AnswerDependencies
     embedder: IEmbedder
     forwarder: IForwarder
+    bodies: BodyReader
     http: Http
     responses: Responses
     maintenance: MaintenanceSwitch
@@ -54,6 +57,7 @@ class Dependencies:
             drop_hosted=self.responses.hosted_tools == "drop",
             show_reasoning=self.http.reasoning_content,
             calls_as_text=calls == "obsidian-xml",
+            limits=self.bodies.limits,
         )
 
     def check_accepting(self) -> None:

@@ -10,7 +10,10 @@ from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.registry import ActiveAnswers
+from codexd.decode_thread import RunInThread, run_at_once
+from codexd.fronts.limits import RequestLimits
 from codexd.http.auth import Authenticator, ControlAuthenticator
+from codexd.http.body import BodyReader
 from codexd.http.connections import Connections
 from codexd.http.cors_resource import CorsResource
 from codexd.http.dependencies import Dependencies
@@ -70,7 +73,9 @@ class HttpServer:
         now: Callable[[], float],
         admin: AdminHandlers,
         on_released: Callable[[int], object] = lambda _: None,
+        run_in_thread: RunInThread = run_at_once,
     ) -> None:
+        self._run_in_thread = run_in_thread
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
         self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
         http, connections = settings.http, Connections()
@@ -132,6 +137,7 @@ class HttpServer:
             ),
             embedder=backends.embedder,
             forwarder=backends.forwarder,
+            bodies=_build_body_reader(http, self._run_in_thread),
             http=http,
             responses=settings.responses,
             maintenance=self._admin.maintenance,
@@ -143,6 +149,18 @@ class HttpServer:
 def _received_limit(http: Http) -> int:
     """Return the budget of received bytes, in which one body of the largest size has room."""
     return max(http.max_received_bytes, http.max_body_bytes)
+
+
+def _build_body_reader(http: Http, run_in_thread: RunInThread) -> BodyReader:
+    limits = RequestLimits(
+        json_values=http.max_json_values,
+        items=http.max_items,
+        content_parts=http.max_content_parts,
+        tools=http.max_tools,
+    )
+    return BodyReader(
+        max_bytes=http.max_body_bytes, max_ratio=http.max_inflate_ratio, limits=limits, run_in_thread=run_in_thread
+    )
 
 
 def _build_flow_limits(settings: Settings) -> FlowLimits:

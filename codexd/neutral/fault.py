@@ -90,6 +90,7 @@ _FAULTS: Final = {
         _invalid("missing", "missing_required_parameter"),
         _invalid("wrong_type", "invalid_type"),
         _invalid("wrong_value", "invalid_value"),
+        _invalid("array_too_long", "array_above_max_length"),
         _invalid("unsupported", "unsupported_parameter"),
         _invalid("orphan_tool_output", "invalid_value"),
         _invalid("tool_output_empty", "tool_output_empty", "A tool message must not be empty."),
@@ -139,6 +140,8 @@ _FAULTS: Final = {
             "The request body exceeds this server's limit (http.max_body_bytes).",
             413,
         ),
+        _invalid("too_many_values", "request_too_large", status=413),
+        _invalid("inflates_too_much", "request_too_large", status=413),
         _invalid(
             "unsupported_media",
             "unsupported_media_type",

@@ -2,7 +2,7 @@
 
 from attrs import field, frozen
 
-from codexd.settings.ranges import Bytes, Seconds
+from codexd.settings.ranges import Bytes, Count, Seconds
 
 
 @frozen(kw_only=True)
@@ -20,6 +20,12 @@ class Http:
             `localhost` and loopback addresses; `*` allows any. A web page could otherwise call it by a name of its
             own that resolves to this machine (DNS rebinding).
         max_body_bytes: the maximum size of a request body, before and after decompression.
+        max_inflate_ratio: how many times larger than a compressed body the decompressed one may be; up to 1 MiB is
+            always accepted.
+        max_json_values: the maximum number of JSON values in a request body.
+        max_items: the maximum number of messages of a request, or of items of its input and its stored history.
+        max_content_parts: the maximum number of content parts of a request, in all its messages and tool outputs.
+        max_tools: the maximum number of tools of a request.
         max_buffer_bytes: the maximum output buffered for one slow client; when it is reached, the model's
             output is paused.
         max_unsent_bytes: the maximum size of all responses that wait for slow clients. Beyond it, the clients that
@@ -41,6 +47,11 @@ class Http:
     cors_origins: tuple[str, ...] = ("app://obsidian.md", "capacitor://localhost", "loopback")
     allowed_hosts: tuple[str, ...] = ("host.docker.internal", "host.containers.internal")
     max_body_bytes: Bytes = 64 * 2**20
+    max_inflate_ratio: Count = 200
+    max_json_values: Count = 350_000
+    max_items: Count = 10_000
+    max_content_parts: Count = 20_000
+    max_tools: Count = 2048
     max_buffer_bytes: Bytes = 4 * 2**20
     max_unsent_bytes: Bytes = 256 * 2**20
     max_received_bytes: Bytes = 512 * 2**20

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from codexd.backs.chat import model_list
 from codexd.backs.chat.capabilities import ServerCapabilities
 from codexd.backs.chat.failures import MALFORMED
+from codexd.backs.chat.request import EncodedRequest
 from codexd.backs.chat.translator import ChatTranslator
 from codexd.context import OK, RequestContext
 from codexd.empty_turn import EmptyTurn
@@ -29,6 +30,7 @@ from codexd.interfaces import (
 )
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.forwarded import ForwardedRequest
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import breaker, estimate, retry
@@ -50,6 +52,16 @@ _LIST_SECONDS: Final = 30.0
 _TEMPORARY: Final = retry.RETRYABLE_KINDS | breaker.FAILURE_KINDS
 LIST_RETRY_SECONDS: Final = 10.0
 """The delay before a model list is requested again after a failure that may be temporary."""
+
+
+@frozen
+class PreparedUpstreamTurn:
+    """A turn and its encoded request, which an empty turn does not have."""
+
+    turn: Turn
+    translator: ChatTranslator | None = None
+    request: EncodedRequest | None = None
+    is_truncated: bool = False
 
 
 @implementer(IModelBackend, IEmbedder, IForwarder)
@@ -124,27 +136,39 @@ class UpstreamBackend:
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
-        context.record.set_backend(self.name)
-        turn = self._truncate(evolve(turn, model=self.upstream_models.resolve(turn.model)))
+        return self.begin_prepared(turn, context, sink, self.prepare(turn))
+
+    def prepare(self, turn: Turn) -> "PreparedUpstreamTurn":
+        """Encode the request of a turn; pure, as it may run in a thread.
+
+        Raises:
+            FaultError: when the server does not accept a part of the turn.
+        """
+        asked = evolve(turn, model=self.upstream_models.resolve(turn.model))
+        turn = truncate(asked, self._available_tokens, estimate.item_tokens)
         if EmptyTurn.is_needed(turn):
-            return EmptyTurn(turn, sink, self._clock)
+            return PreparedUpstreamTurn(turn)
+        translator = ChatTranslator(turn, self._capabilities, secrets.token_hex(12), self._settings.max_event_bytes)
+        return PreparedUpstreamTurn(turn, translator, translator.open(), turn is not asked)
+
+    def begin_prepared(
+        self, turn: Turn, context: RequestContext, sink: IEventSink, prepared: "PreparedUpstreamTurn"
+    ) -> ITurnHandle:
+        """Start a response whose request is encoded; raises FaultError as `begin`."""
+        context.record.set_backend(self.name)
+        translator, request = prepared.translator, prepared.request
+        if prepared.is_truncated:
+            self._metrics.count("turn_truncated")
+        if translator is None or request is None:
+            return EmptyTurn(prepared.turn, sink, self._clock)
         if self.running >= self._settings.max_connections:
             raise FaultError(fault("busy"))
-        translator = ChatTranslator(turn, self._capabilities, secrets.token_hex(12), self._settings.max_event_bytes)
-        request = translator.open()
         permit = self.acquire_permit(context.principal)
         if permit is None:
             raise FaultError(self.circuit_open(context.principal))
         running = UpstreamTurn(self, translator, request, permit, context, sink, self._clock)
         self._turns.add(running)
         return running
-
-    def _truncate(self, turn: Turn) -> Turn:
-        """Drop the beginning of a history that is too long, if the request has `truncation: "auto"`."""
-        truncated = truncate(turn, self._available_tokens, estimate.item_tokens)
-        if truncated is not turn:
-            self._metrics.count("turn_truncated")
-        return truncated
 
     def _available_tokens(self, turn: Turn) -> int | None:
         window = self.upstream_models.context_window(turn.model)

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 import brotli
 import zstandard
 
+FREE_BYTES = 2**20
+"""A decoded body of up to this size may have any ratio: short repetitive texts have high ones."""
+
 _STEP_BYTES = 64 * 2**10
 _MAX_MEMBERS = 1024  # gzip members or zstd frames: empty ones cost time without output
 _MAX_ENCODINGS = 2
@@ -34,24 +37,29 @@ class BodyTooLargeError(DecodingError):
     """The decoded body is larger than the limit."""
 
 
+class RatioError(DecodingError):
+    """The decoded body is too many times larger than the encoded one."""
+
+
 class _LimitedBuffer:
     """Collects decoded bytes and raises when they exceed the limit."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, error: type[DecodingError]) -> None:
         self.remaining_bytes = limit_bytes
+        self._error = error
         self._bytes = io.BytesIO()
 
     def write(self, piece: bytes) -> None:
         self.remaining_bytes -= len(piece)
         if self.remaining_bytes < 0:
-            raise BodyTooLargeError("the decoded body exceeds the limit")
+            raise self._error("the decoded body exceeds the limit")
         self._bytes.write(piece)
 
     def content(self) -> bytes:
         return self._bytes.getvalue()
 
 
-def inflate(encodings: str, body: bytes, limit_bytes: int) -> bytes:
+def inflate(encodings: str, body: bytes, limit_bytes: int, max_ratio: int | None = None) -> bytes:
     """Decode a body: gzip, deflate (zlib or raw), br, zstd, or two of them combined.
 
     Args:
@@ -59,18 +67,22 @@ def inflate(encodings: str, body: bytes, limit_bytes: int) -> bytes:
             skipped.
         body: the encoded body.
         limit_bytes: the limit of the decoded body and of every intermediate result.
+        max_ratio: how many times larger than the encoded body they may be; FREE_BYTES are always accepted.
 
     Raises:
         UnsupportedEncodingError: for any other encoding, or for more than two.
         CorruptBodyError: if the body does not match its encoding exactly.
         BodyTooLargeError: if the decoded body exceeds the limit.
+        RatioError: if it exceeds the ratio only.
     """
     names = [name.strip().lower() for name in encodings.split(",")]
     decoders = [_decoder(name) for name in reversed(names) if name not in ("", "identity")]
     if len(decoders) > _MAX_ENCODINGS:
         raise UnsupportedEncodingError("more than two encodings")
+    allowed = limit_bytes if max_ratio is None else max(FREE_BYTES, max_ratio * len(body))
+    error = RatioError if allowed < limit_bytes else BodyTooLargeError
     for decode in decoders:
-        buffer = _LimitedBuffer(limit_bytes)
+        buffer = _LimitedBuffer(min(allowed, limit_bytes), error)
         try:
             decode(body, buffer)
         except (zlib.error, brotli.error, zstandard.ZstdError):

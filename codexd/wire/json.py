@@ -95,6 +95,18 @@ def encode(value: Json) -> bytes:
         raise JsonError(str(error)) from None
 
 
+def encode_line(value: Json) -> bytes:
+    """Encode a value with a newline at the end, without another copy of a long text.
+
+    Raises:
+        JsonError: as `encode`.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError as error:
+        raise JsonError(str(error)) from None
+
+
 def encode_canonical(value: Json) -> bytes:
     """Encode a value with sorted keys, so that equal values have equal encodings.
 

@@ -116,7 +116,7 @@ def encode_notification(method: str, params: Json = None) -> bytes:
 
 def encode_response(id: RpcId, result: Json) -> bytes:
     """Encode the result of a server's request as one line."""
-    return json.encode({"id": id, "result": result}) + b"\n"
+    return json.encode_line({"id": id, "result": result})
 
 
 def encode_error(id: RpcId, code: int, message: str, data: Json = None) -> bytes:
@@ -124,10 +124,10 @@ def encode_error(id: RpcId, code: int, message: str, data: Json = None) -> bytes
     error = {"code": code, "message": message}
     if data is not None:
         error["data"] = data
-    return json.encode({"id": id, "error": error}) + b"\n"
+    return json.encode_line({"id": id, "error": error})
 
 
 def _line(message: dict[str, Json], params: Json) -> bytes:
     if params is not None:
         message["params"] = params
-    return json.encode(message) + b"\n"
+    return json.encode_line(message)

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.context import RequestRecord
+from codexd.decode_thread import RunInThread, run_at_once
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.server import HttpServer
 from codexd.http.site import Site
@@ -44,6 +45,7 @@ def build_front(
     reactor: Any,
     now: Callable[[], float],
     reload: Callable[[], ReloadReport] = ReloadReport,
+    run_in_thread: RunInThread = run_at_once,
 ) -> HttpServer:
     """Build the HTTP front as the service does.
 
@@ -51,6 +53,7 @@ def build_front(
         backend: answers turns.
         other: creates embeddings and forwards requests.
         reload: reloads the settings.
+        run_in_thread: runs the decoding of large bodies.
     """
     maintenance = MaintenanceSwitch(settings.maintenance, None, metrics)
     return HttpServer(
@@ -61,6 +64,7 @@ def build_front(
         clock=reactor,
         now=now,
         admin=AdminHandlers(maintenance=maintenance, reload=reload, recycle=lambda: ("plain-0",)),
+        run_in_thread=run_in_thread,
     )
 
 
@@ -322,6 +326,7 @@ class InMemoryServer:
         store: used instead of a new fake one.
         wrap_backend: builds the back end that the front uses from the fake one.
         admin: settings of administration.
+        run_in_thread: runs the decoding of large bodies.
     """
 
     def __init__(
@@ -332,6 +337,7 @@ class InMemoryServer:
         store: FakeStore | None = None,
         wrap_backend: Callable[[FakeBackend], IModelBackend] = lambda backend: backend,
         admin: Admin = Admin(),  # noqa: B008
+        run_in_thread: RunInThread = run_at_once,
     ) -> None:
         self.clock = MemoryReactorClock()
         self.clock.advance(NOW)
@@ -349,6 +355,7 @@ class InMemoryServer:
             self.clock,
             self.clock.seconds,
             lambda: self.reload_report,
+            run_in_thread,
         )
         self.reload_report = ReloadReport()
         self.front, self.site, self.active, self.drain = front, front.site, front.active, front.drain

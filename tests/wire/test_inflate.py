@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.wire.inflate import (
+    FREE_BYTES,
     BodyTooLargeError,
     CorruptBodyError,
     DecodingError,
+    RatioError,
     UnsupportedEncodingError,
     inflate,
 )
@@ -158,3 +160,27 @@ class LimitTests(SynchronousTestCase):
         for encoding, empty in (("gzip", gzip.compress(b"")), ("zstd", ENCODERS["zstd"][1](b""))):
             self.assertEqual(inflate(encoding, empty * 1024, LIMIT), b"")
             self.assertRaises(CorruptBodyError, inflate, encoding, empty * 1025, LIMIT)
+
+
+class RatioTests(SynchronousTestCase):
+    def test_a_body_may_be_so_many_times_larger_than_its_encoding(self) -> None:
+        encoding, encode = ENCODERS["zstd"]
+        body = random.Random(1).randbytes(10_000) * 120
+        encoded = encode(body)
+        ratio = len(body) // len(encoded)
+        self.assertGreater(ratio, 2)
+        self.assertEqual(inflate(encoding, encoded, len(body), ratio + 1), body)
+        self.assertRaises(RatioError, inflate, encoding, encoded, len(body), ratio - 1)
+
+    def test_a_small_body_may_have_any_ratio(self) -> None:
+        for case, (encoding, body) in bombs(FREE_BYTES).items():
+            self.assertEqual(len(inflate(encoding, body, 2 * FREE_BYTES, 1)), FREE_BYTES, case)
+
+    def test_a_bomb_is_stopped_at_the_ratio_with_one_encoding_or_two(self) -> None:
+        for case, (encoding, body) in bombs(64 * 2**20).items():
+            with self.assertRaises(RatioError, msg=case):
+                inflate(encoding, body, 64 * 2**20, 20)
+
+    def test_the_absolute_limit_is_reported_where_it_is_lower(self) -> None:
+        for encoding, body in bombs(2**18).values():
+            self.assertRaises(BodyTooLargeError, inflate, encoding, body, 2**17, 200)

@@ -13,9 +13,10 @@ from codexd.fronts.chat.objects import ChatOutputOptions
 from codexd.fronts.dialect import RequestOptions
 from codexd.fronts.hosted_tools import HostedTools
 from codexd.fronts.json_fields import Fields
+from codexd.fronts.limits import DEFAULT_LIMITS, RequestLimits
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import ReasoningOptions, Tool, ToolChoice, Turn, WebSearch
-from codexd.wire import json
+from codexd.wire import json, json_size, long_strings
 
 MAX_CHOICES: Final = 8
 """The maximum `n`: every choice is a whole turn."""
@@ -63,7 +64,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedChatRequest:
     Raises:
         FaultError: with a fault of status 400 that names the field.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, options.limits)
     model = fields.required_name("model")
     reject_attachments(fields, "messages")
     tools = _parse_tools(fields, options.drop_hosted)
@@ -101,33 +102,34 @@ def decode(body: bytes, options: RequestOptions) -> DecodedChatRequest:
     )
 
 
-def is_responses_shaped(body: bytes) -> bool:
+def is_responses_shaped(body: bytes, limits: RequestLimits = DEFAULT_LIMITS) -> bool:
     """Return whether this is a Responses body that was sent to the Chat endpoint, as Cursor does.
 
-    It is cheap for all other bodies: it searches for the field's name before it decodes the body.
+    It is cheap for all other bodies: it searches for the field's name before it decodes the body. A body with too
+    many values is not decoded.
     """
-    if b'"input"' not in body:
+    if b'"input"' not in body or json_size.has_more_values(body, limits.json_values):
         return False
     try:
-        value = json.decode(body)
+        value = long_strings.decode(body)
     except json.JsonError:
         return False
     return isinstance(value, dict) and value.get("input") is not None and value.get("messages") is None
 
 
-def adapt_responses_turn(body: bytes, turn: Turn, show_reasoning: bool) -> DecodedChatRequest:
+def adapt_responses_turn(body: bytes, turn: Turn, options: RequestOptions) -> DecodedChatRequest:
     """Wrap a turn that was decoded from a Responses body, to be answered in Chat's shape.
 
     Raises:
         FaultError: as `decode`, for `stream` and `stream_options`.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, options.limits)
     if turn.compaction is not None:  # Chat has no compaction items
         turn = evolve(turn, compaction=None, ignored=(*turn.ignored, "context_management"))
     output_options = ChatOutputOptions(
         include_usage=include_usage(fields),
         functions_only=True,
-        show_reasoning=show_reasoning,
+        show_reasoning=options.show_reasoning,
         service_tier=_echoed_tier(turn),
     )
     return DecodedChatRequest(turn=turn, stream=fields.flag("stream", False), output_options=output_options)

@@ -54,7 +54,7 @@ def decode(body: bytes, options: RequestOptions) -> DecodedCompletionsRequest:
     Raises:
         FaultError: with a fault of status 400 that names the field.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, options.limits)
     model = fields.required_name("model")
     reject_attachments(fields, "prompt")
     prompts = _parse_prompts(fields)

@@ -56,7 +56,7 @@ def decode_new_conversation(
     Raises:
         FaultError: for an invalid body, with the path of the invalid field as `param`.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, options.limits)
     id = f"conv_{token}"
     shown = {"id": id, "object": "conversation", "created_at": created, "metadata": _metadata(fields)}
     added = _items(fields, options, token, (), _KNOWN_CONVERSATION)
@@ -87,7 +87,7 @@ def decode_new_items(body: bytes, options: RequestOptions, token: str, before: S
     Raises:
         FaultError: as `decode_new_conversation`, and `missing` without `items`.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, options.limits)
     fields.required_array("items")
     return _items(fields, options, token, before, _KNOWN_ITEMS)
 

@@ -85,7 +85,7 @@ def decode_compact_request(body: bytes, options: RequestOptions) -> PendingCompa
     Raises:
         FaultError: as `decode_pending`.
     """
-    fields = Fields(json_fields.parse_body(body).value | _NOT_STORED)
+    fields = Fields(json_fields.parse_body(body, options.limits).value | _NOT_STORED)
     return PendingCompactRequest(build_pending(fields, options), fields)
 
 

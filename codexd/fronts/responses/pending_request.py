@@ -48,7 +48,7 @@ def decode_pending(body: bytes, options: RequestOptions) -> PendingResponsesRequ
         FaultError: `malformed_json`, `missing`, `wrong_type`, `wrong_value` or `unsupported`, with the path of
             the invalid field as `param`.
     """
-    return build_pending(json_fields.parse_body(body), options)
+    return build_pending(json_fields.parse_body(body, options.limits), options)
 
 
 def decode_for_counting(body: bytes, options: RequestOptions) -> PendingResponsesRequest:
@@ -57,7 +57,7 @@ def decode_for_counting(body: bytes, options: RequestOptions) -> PendingResponse
     Raises:
         FaultError: as `decode_pending`.
     """
-    fields = json_fields.parse_body(body)
+    fields = json_fields.parse_body(body, options.limits)
     given = {name: value for name, value in fields.value.items() if value is not None}
     return build_pending(Fields(_DEFAULTS | given), options)
 

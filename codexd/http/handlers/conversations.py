@@ -3,7 +3,6 @@
 from attrs import frozen
 
 from codexd.fronts import conversations, pagination
-from codexd.http.body import read_body
 from codexd.http.dependencies import Dependencies
 from codexd.http.request import Request
 from codexd.http.response_headers import set_ignored_header
@@ -27,9 +26,10 @@ class ConversationHandlers:
         Raises:
             FaultError: for what is wrong with the body.
         """
-        answers = self.dependencies.answers
-        conversation, added = conversations.decode_new_conversation(
-            self._body(request), self.dependencies.options(request), answers.token(), int(answers.now())
+        answers, options = self.dependencies.answers, self.dependencies.options(request)
+        token, now = answers.token(), int(answers.now())
+        conversation, added = await self.dependencies.bodies.decode_fully(
+            request, lambda body: conversations.decode_new_conversation(body, options, token, now)
         )
         store = answers.store.for_request(request.context.id)
         await store.save_conversation(conversation, added.items)
@@ -46,7 +46,10 @@ class ConversationHandlers:
         Raises:
             FaultError: for what is wrong with the body.
         """
-        changed = conversations.decode_update(self._body(request), await self._load(request, id))
+        stored = await self._load(request, id)
+        changed = await self.dependencies.bodies.decode_fully(
+            request, lambda body: conversations.decode_update(body, stored)
+        )
         store = self.dependencies.answers.store.for_request(request.context.id)
         if not await store.update_conversation(changed):
             raise FaultError(conversations.conversation_not_found(id))
@@ -76,7 +79,10 @@ class ConversationHandlers:
         """
         options, answers = self.dependencies.options(request), self.dependencies.answers
         before = await self._load_items(request, id)
-        added = conversations.decode_new_items(self._body(request), options, answers.token(), before)
+        token = answers.token()
+        added = await self.dependencies.bodies.decode_fully(
+            request, lambda body: conversations.decode_new_items(body, options, token, before)
+        )
         store = answers.store.for_request(request.context.id)
         if not await store.append_items(options.principal, id, added.items):
             raise FaultError(conversations.conversation_not_found(id))
@@ -99,9 +105,6 @@ class ConversationHandlers:
         if not await store.remove_item(conversation.owner, id, item_id):
             raise FaultError(conversations.item_not_found(item_id))
         return request.send(200, conversations.render_conversation(conversation))
-
-    def _body(self, request: Request) -> bytes:
-        return read_body(request, self.dependencies.http.max_body_bytes)
 
     async def _load(self, request: Request, id: str) -> StoredConversation:
         store = await self.dependencies.store(request)

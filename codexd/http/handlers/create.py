@@ -1,5 +1,6 @@
 """Handlers of the endpoints that create an answer: Chat Completions, Responses, the legacy Completions."""
 
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
@@ -8,8 +9,7 @@ from twisted.internet.defer import Deferred
 from codexd.answers.answer import Answer
 from codexd.answers.replay import Replay
 from codexd.fronts import responses
-from codexd.fronts.dialect import DecodedRequest, PendingRequest
-from codexd.http.body import read_body
+from codexd.fronts.dialect import DecodedRequest, Dialect, PendingRequest, RequestOptions
 from codexd.http.dependencies import Dependencies
 from codexd.http.json_writer import JsonWriter
 from codexd.http.request import Request
@@ -36,14 +36,21 @@ class CreateHandlers:
         request.record.dialect = request.dialect.name
         options = self.dependencies.options(request)
         self.dependencies.check_accepting()
-        pending = request.dialect.decode(read_body(request, self.dependencies.http.max_body_bytes), options)
-        if pending.history_query.is_empty:
-            return self._start(request, pending.complete(LoadedHistory()))
-        return Deferred.fromCoroutine(self._continue(request, pending))
+        decoded = self.dependencies.bodies.decode(request, partial(_decode, request.dialect, options))
+        if isinstance(decoded, _Standalone):
+            return self._start(request, decoded.request)
+        return Deferred.fromCoroutine(self._create(request, decoded))
 
-    async def _continue(self, request: Request, pending: PendingRequest) -> bytes | None:
+    async def _create(
+        self, request: Request, decoding: "PendingRequest | Deferred[_Standalone | PendingRequest]"
+    ) -> bytes | None:
+        """Create an answer to a request that is still decoded in a thread, or that continues stored state."""
+        decoded = await decoding if isinstance(decoding, Deferred) else decoding
+        if isinstance(decoded, _Standalone):
+            return await self._start(request, decoded.request)
         store = await self.dependencies.store(request)
-        return await self._start(request, pending.complete(await store.load_history(pending.history_query)))
+        loaded = await store.load_history(decoded.history_query)
+        return await self._start(request, await self.dependencies.bodies.complete(request, decoded, loaded))
 
     def _start(self, request: Request, decoded: DecodedRequest) -> Deferred[bytes | None]:
         record = request.record
@@ -76,6 +83,19 @@ class CreateHandlers:
             replay.start()
             return await writer.done
         return request.send(200, responses.render_stored(answer.storage.accepted))
+
+
+@frozen
+class _Standalone:
+    """A decoded request that continues no stored state."""
+
+    request: DecodedRequest
+
+
+def _decode(dialect: Dialect, options: RequestOptions, body: bytes) -> _Standalone | PendingRequest:
+    """Decode a body as far as possible without stored state."""
+    pending = dialect.decode(body, options)
+    return _Standalone(pending.complete(LoadedHistory())) if pending.history_query.is_empty else pending
 
 
 def printable_model_name(name: str) -> str:

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from codexd.answers.registry import ActiveAnswers
 from codexd.context import CLIENT_DISCONNECTED
 from codexd.fronts import embeddings
-from codexd.http.body import read_body
+from codexd.fronts.embeddings import EmbeddingsRequest
 from codexd.http.dependencies import Dependencies
 from codexd.http.handlers.create import printable_model_name
 from codexd.http.request import Request
@@ -30,14 +30,17 @@ class EmbeddingsHandler:
         """
         request.record.dialect = "embeddings"
         self.dependencies.check_accepting()
-        decoded = embeddings.decode(read_body(request, self.dependencies.http.max_body_bytes))
+        limits = self.dependencies.bodies.limits
+        decoded = self.dependencies.bodies.decode(request, lambda body: embeddings.decode(body, limits))
+        return Deferred.fromCoroutine(self._embed(request, decoded))
+
+    async def _embed(self, request: Request, decoding: EmbeddingsRequest | Deferred[EmbeddingsRequest]) -> bytes:
+        decoded = await decoding if isinstance(decoding, Deferred) else decoding
         request.record.model = printable_model_name(decoded.model)
         answers = self.dependencies.answers
         embedder = self.dependencies.embedder
         passthrough = Passthrough(answers.active, answers.request_log.metrics, request)
-        return Deferred.fromCoroutine(
-            passthrough.run(lambda: embedder.embed(decoded.model, decoded.with_model, request.context))
-        )
+        return await passthrough.run(lambda: embedder.embed(decoded.model, decoded.with_model, request.context))
 
 
 class Passthrough:

@@ -6,11 +6,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from codexd.fronts import forwarding
-from codexd.http.body import read_body
 from codexd.http.dependencies import Dependencies
 from codexd.http.forwarded_response import ForwardedResponse
 from codexd.http.handlers.create import printable_model_name
 from codexd.http.request import Request
+from codexd.neutral.forwarded import ForwardedRequest
 
 _MAX_ACCEPT_BYTES: Final = 256
 
@@ -31,13 +31,25 @@ class ForwardingHandler:
             FaultError: for whatever is wrong with the request.
         """
         request.record.dialect = forwarding.ENDPOINTS[path]
-        answers = self.dependencies.answers
         self.dependencies.check_accepting()
-        body = read_body(request, self.dependencies.http.max_body_bytes, (forwarding.FORM,))
         accept = request.getHeader(b"accept")
         if accept is not None and len(accept) > _MAX_ACCEPT_BYTES:
             accept = None
-        decoded = forwarding.decode(path, request.getHeader(b"content-type") or b"", accept, body)
+        content_type, bodies = request.getHeader(b"content-type") or b"", self.dependencies.bodies
+        decoded = bodies.decode(
+            request,
+            lambda body: forwarding.decode(path, content_type, accept, body, bodies.limits),
+            (forwarding.FORM,),
+        )
+        if isinstance(decoded, Deferred):
+            return Deferred.fromCoroutine(self._forward_large(request, decoded))
+        return self._start(request, decoded)
+
+    async def _forward_large(self, request: Request, decoding: Deferred[ForwardedRequest]) -> bytes | None:
+        return await self._start(request, await decoding)
+
+    def _start(self, request: Request, decoded: ForwardedRequest) -> Deferred[bytes | None]:
+        answers = self.dependencies.answers
         request.record.model = printable_model_name(decoded.model or "")
         response = ForwardedResponse(
             request,

@@ -8,7 +8,6 @@ from codexd.answers.answer import Answer
 from codexd.answers.recording import Recording
 from codexd.answers.replay import Replay
 from codexd.fronts import pagination, responses
-from codexd.http.body import read_body
 from codexd.http.dependencies import Dependencies
 from codexd.http.request import Request
 from codexd.http.response_headers import set_response_headers
@@ -110,11 +109,11 @@ class StoredResponseHandlers:
         Raises:
             FaultError: for whatever is wrong with it.
         """
-        body = read_body(request, self.dependencies.http.max_body_bytes)
-        pending = responses.decode_for_counting(body, self.dependencies.options(request))
+        options, bodies = self.dependencies.options(request), self.dependencies.bodies
+        pending = await bodies.decode_fully(request, lambda body: responses.decode_for_counting(body, options))
         store = await self.dependencies.store(request)
-        turn = pending.complete(await store.load_history(pending.history_query)).turn
-        return request.send(200, responses.render_token_count(estimate.usage(turn, 0).input_tokens))
+        decoded = await bodies.complete(request, pending, await store.load_history(pending.history_query))
+        return request.send(200, responses.render_token_count(estimate.usage(decoded.turn, 0).input_tokens))
 
     async def _stop(self, owner: str, id: str) -> StoredResponse | None:
         """End a background answer that is running, and return it as it is stored then."""

@@ -311,7 +311,7 @@ class ResponsesShapeTests(SynchronousTestCase):
             include_usage=True, functions_only=True, show_reasoning=False, service_tier="default"
         )
         self.assertEqual(
-            adapt_responses_turn(body, turn, show_reasoning=False),
+            adapt_responses_turn(body, turn, RequestOptions(principal="p", show_reasoning=False)),
             DecodedChatRequest(turn=turn, output_options=output_options, stream=True),
         )
 
