@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.codex import measure_instant_child, measure_real_child
+from bench.hostile import measure_hostile
 from bench.processes import ROOT
 from bench.report import Figure, print_section
 from bench.store import measure_store
@@ -19,6 +20,7 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Path, int], list[Figure]]]]] = {
     "child": ("With a child that answers at once", measure_instant_child),
     "codex": ("With the real Codex app-server", measure_real_child),
     "upstream": ("With an upstream that answers at once", measure_upstream),
+    "hostile": ("The longest hold of the reactor, over hostile requests and answers", measure_hostile),
     "store": ("With a growing store and the same upstream", measure_store),
 }
 

@@ -34,7 +34,7 @@ def measure_instant_child(state: Path, turns: int) -> list[Figure]:
     options = ("--codex", str(ROOT / "bench" / "instant-codex"))
     with (
         run_scripted_model() as url,
-        run_daemon(state, *options, "--codex-home", _home(state, url)) as (pid, port),
+        run_daemon(state, *options, "--codex-home", build_home(state, url)) as (pid, port),
     ):
         meter = Meter(port, (pid,), MODEL)
         meter.measure_requests(CHAT, 200)
@@ -52,7 +52,7 @@ def measure_instant_child(state: Path, turns: int) -> list[Figure]:
 
 def measure_real_child(state: Path, turns: int) -> list[Figure]:
     """Measure codexd and compare it with the real child's own cost of the same work."""
-    with run_scripted_model() as url, run_daemon(state, "--codex-home", _home(state, url)) as (pid, port):
+    with run_scripted_model() as url, run_daemon(state, "--codex-home", build_home(state, url)) as (pid, port):
         meter = Meter(port, (pid, *child_pids(pid)), MODEL)
         meter.measure_requests(CHAT, 60)
         _, before = meter.resident_bytes()
@@ -85,7 +85,7 @@ def measure_real_child(state: Path, turns: int) -> list[Figure]:
     ]
 
 
-def _home(state: Path, url: str) -> str:
+def build_home(state: Path, url: str) -> str:
     """Create a CODEX_HOME that uses the scripted model and return its path."""
     home = state / "home"
     home.mkdir(mode=0o700, exist_ok=True)
@@ -96,7 +96,7 @@ def _home(state: Path, url: str) -> str:
 def _first_text(state: Path, port: int) -> tuple[float, float]:
     """Return the median seconds to the first text with codexd and without it, measured alternately."""
     direct = DirectChild(bundled_codex_path(), state / "home", state / "codexd")
-    client = StreamClient(port=port, name=CHAT)
+    client = StreamClient(port, CHAT)
     proxied, without = [], []
     for number in range(120):
         text = f"{SHORT}{number}"

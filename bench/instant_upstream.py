@@ -73,6 +73,10 @@ class InstantUpstream(asyncio.Protocol):
         if not end or len(body) < _length(head):
             return
         self._buffer = b""
+        self.answer(head, body)
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        """Answer one request."""
         if head.startswith(b"GET"):
             self._transport.write(_MODELS)
         elif b"slow" in body:

@@ -75,10 +75,23 @@ def run_server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
 @contextmanager
 def run_daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
     """Run codexd with its state in `state`; yield its process id and port."""
+    with _run_twistd(state, [str(Path(sys.executable).with_name("twistd"))], options) as found:
+        yield found
+
+
+@contextmanager
+def run_probed_daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
+    """Run codexd with a probe in its reactor (`bench.probe`); yield its port and that of the probe."""
+    probe_port = free_port()
+    with _run_twistd(state, [sys.executable, "-m", "bench.probe", str(probe_port)], options) as (_, port):
+        yield port, probe_port
+
+
+@contextmanager
+def _run_twistd(state: Path, twistd: list[str], options: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     port = free_port()
     command = [
-        str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "codexd",
-        "--listen", f"tcp:{port}:interface=127.0.0.1", *options,
+        *twistd, "--nodaemon", "--pidfile=", "codexd", "--listen", f"tcp:{port}:interface=127.0.0.1", *options,
     ]  # fmt: skip
     with run_command(*command, env={"XDG_STATE_HOME": str(state), "CODEXD_LOG_LEVEL": "warn"}) as process:
         _wait_until_ready(port, "/readyz")

@@ -23,6 +23,11 @@ def delta_figure(name: str, seconds: float, target: str = "", comparison: str = 
     return Figure(name, f"{seconds * 1e6:.1f} us", target, comparison)
 
 
+def hold_figure(name: str, seconds: float, target: str = "") -> Figure:
+    """Build the figure of the longest time for which the reactor was held."""
+    return Figure(name, f"{seconds * 1e3:.1f} ms", target)
+
+
 def memory_figure(name: str, size_bytes: int, target: str = "") -> Figure:
     """Build the figure of an amount of memory."""
     return Figure(name, f"{size_bytes / 2**20:.1f} MB", target)

@@ -55,7 +55,7 @@ class _ContinuingClient:
     """A client that repeatedly continues the same response."""
 
     def __init__(self, meter: Meter) -> None:
-        self.client = StreamClient(port=meter.port, name=RESPONSES)
+        self.client = StreamClient(meter.port, RESPONSES)
         self._meter = meter
         first = self.client.request(RESPONSES.request(meter.model, SHORT)).body
         match = _ID.search(first)

@@ -31,12 +31,17 @@ base_url = "http://127.0.0.1:{port}/v1"
 """
 
 
+def upstream_config(state: Path, port: int, *settings: str) -> tuple[str, str]:
+    """Write the settings of a daemon whose only back end is the upstream; return the daemon's options."""
+    config = state / "upstream.toml"
+    config.write_text(_CONFIG.format(port=port) + "\n".join(settings))
+    return "--config", str(config)
+
+
 @contextmanager
 def run_daemon_with_upstream(state: Path, port: int) -> Iterator[Meter]:
     """Run a daemon whose only back end is the upstream."""
-    config = state / "upstream.toml"
-    config.write_text(_CONFIG.format(port=port))
-    with run_daemon(state, "--config", str(config)) as (pid, daemon_port):
+    with run_daemon(state, *upstream_config(state, port)) as (pid, daemon_port):
         yield Meter(daemon_port, (pid,), MODEL)
 
 

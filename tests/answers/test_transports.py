@@ -27,6 +27,7 @@ from codexd.fronts.dialect import (
 )
 from codexd.fronts.openai import CHAT, RESPONSES
 from codexd.http.auth import Authenticator
+from codexd.http.body import BodyReader
 from codexd.http.dependencies import Dependencies
 from codexd.http.handlers.create import CreateHandlers
 from codexd.http.json_writer import JsonWriter
@@ -429,6 +430,7 @@ class HttpTests(TransportTestCase):
             answers=self.answers,
             embedder=server.backend,
             forwarder=server.backend,
+            bodies=BodyReader(max_bytes=Http().max_body_bytes, max_ratio=Http().max_inflate_ratio),
             http=Http(),
             responses=Responses(),
             maintenance=MaintenanceSwitch(Maintenance(), None, Metrics()),
