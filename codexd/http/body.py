@@ -4,7 +4,7 @@ Decoding is pure. In a thread it takes turns with the reactor, which waits for o
 """
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -58,12 +58,14 @@ class BodyReader:
         max_ratio: how many times larger than the compressed body the decompressed one may be.
         limits: what a request may contain.
         run_in_thread: runs the decoding of large bodies.
+        on_released: called with the bytes that were decompressed at most, once they are decoded.
     """
 
     max_bytes: int
     max_ratio: int
     limits: RequestLimits = DEFAULT_LIMITS
     run_in_thread: RunInThread = run_at_once
+    on_released: Callable[[int], object] = lambda _: None
 
     def decode(
         self, request: Request, decode: Callable[[bytes], _T], other_media: tuple[bytes, ...] = ()
@@ -87,7 +89,11 @@ class BodyReader:
             except DecodingError as error:
                 raise FaultError(_FAULTS[type(error)]) from None
         request.context = evolve(request.context, is_large=True)
-        return self.run_in_thread(lambda: decode(self._inflate_fully(encodings, encoded)))
+        decoding = self.run_in_thread(lambda: decode(self._inflate_fully(encodings, encoded)))
+        # What a thread frees stays in its own heap; a body that is not compressed is counted by its request.
+        return decoding.addBoth(
+            self._note_released, min(self.max_bytes, self.max_ratio * len(encoded)) if encodings else 0
+        )
 
     async def decode_fully(
         self, request: Request, decode: Callable[[bytes], _T], other_media: tuple[bytes, ...] = ()
@@ -103,6 +109,10 @@ class BodyReader:
             return pending.complete(loaded)
         request.context = evolve(request.context, is_large=True)
         return await self.run_in_thread(lambda: pending.complete(loaded))
+
+    def _note_released(self, result: Any, size_bytes: int) -> Any:
+        self.on_released(size_bytes)
+        return result
 
     def _inflate_fully(self, encodings: str, encoded: bytes) -> bytes:
         try:

@@ -75,7 +75,7 @@ class HttpServer:
         on_released: Callable[[int], object] = lambda _: None,
         run_in_thread: RunInThread = run_at_once,
     ) -> None:
-        self._run_in_thread = run_in_thread
+        self._run_in_thread, self._on_released = run_in_thread, on_released
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
         self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
         http, connections = settings.http, Connections()
@@ -137,7 +137,7 @@ class HttpServer:
             ),
             embedder=backends.embedder,
             forwarder=backends.forwarder,
-            bodies=_build_body_reader(http, self._run_in_thread),
+            bodies=_build_body_reader(http, self._run_in_thread, self._on_released),
             http=http,
             responses=settings.responses,
             maintenance=self._admin.maintenance,
@@ -151,7 +151,7 @@ def _received_limit(http: Http) -> int:
     return max(http.max_received_bytes, http.max_body_bytes)
 
 
-def _build_body_reader(http: Http, run_in_thread: RunInThread) -> BodyReader:
+def _build_body_reader(http: Http, run_in_thread: RunInThread, on_released: Callable[[int], object]) -> BodyReader:
     limits = RequestLimits(
         json_values=http.max_json_values,
         items=http.max_items,
@@ -159,7 +159,11 @@ def _build_body_reader(http: Http, run_in_thread: RunInThread) -> BodyReader:
         tools=http.max_tools,
     )
     return BodyReader(
-        max_bytes=http.max_body_bytes, max_ratio=http.max_inflate_ratio, limits=limits, run_in_thread=run_in_thread
+        max_bytes=http.max_body_bytes,
+        max_ratio=http.max_inflate_ratio,
+        limits=limits,
+        run_in_thread=run_in_thread,
+        on_released=on_released,
     )
 
 

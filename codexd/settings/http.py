@@ -47,7 +47,7 @@ class Http:
     cors_origins: tuple[str, ...] = ("app://obsidian.md", "capacitor://localhost", "loopback")
     allowed_hosts: tuple[str, ...] = ("host.docker.internal", "host.containers.internal")
     max_body_bytes: Bytes = 64 * 2**20
-    max_inflate_ratio: Count = 200
+    max_inflate_ratio: Count = 100
     max_json_values: Count = 350_000
     max_items: Count = 10_000
     max_content_parts: Count = 20_000
