@@ -8,6 +8,8 @@ return events and commands in one list, in order; the caller separates them.
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from attrs import evolve
+
 from codexd.backs import bindings as b
 from codexd.backs import failures, profile
 from codexd.backs.call_batch import ToolCallBatch
@@ -238,6 +240,7 @@ class Thread:
         if not self._translator.is_reusable:
             return [*events, *self.close()]
         self.state = "idle"
+        self._forget_items()
         return [*events]
 
     def _on_thread_closed(self, event: b.ThreadClosed) -> list[Output]:
@@ -339,7 +342,13 @@ class Thread:
         if not self._translator.results_expected:
             return [*events, *self.abort()]
         self.state = "suspended"
+        self._forget_items()
         return events
+
+    def _forget_items(self) -> None:
+        """Release the history of a turn that has ended: the thread may be kept for long, and the child has it."""
+        self._turn = evolve(self._turn, items=())
+        self._translator.forget_items()
 
 
 def _encode_result(request: RpcId, result: ToolResult) -> SendResult:

@@ -6,6 +6,8 @@ A translator handles one response only. The Thread handles the thread's state an
 from collections.abc import Callable
 from typing import Any, Final
 
+from attrs import evolve
+
 from codexd.backs import bindings as b
 from codexd.backs import failures
 from codexd.backs.call_batch import ToolCallBatch
@@ -103,6 +105,10 @@ class TurnTranslator:
     def fail(self, why: Fault) -> list[Event]:
         """End the response with a failure of codexd's own."""
         return self._builder.fail(why)
+
+    def forget_items(self) -> None:
+        """Release the turn's history, which only an estimate of the usage needs: the response has ended."""
+        self._turn = evolve(self._turn, items=())
 
     def stop(self) -> None:
         """Emit no more events."""

@@ -120,7 +120,7 @@ class AppServerThread:
     def __init__(self, setup: ThreadSetup) -> None:
         window = DEFAULT_WINDOW_TOKENS if setup.window_tokens is None else setup.window_tokens
         self._thread = Thread(_profile(setup), window)
-        self._turn = Turn(model="", items=())
+        self._has_exact_history = True
         # The hot path: without a call of its own.
         self.receive = self._thread.receive
 
@@ -152,7 +152,7 @@ class AppServerThread:
     @property
     def has_exact_history(self) -> bool:
         """Whether no instruction was injected that the protocol cannot express (ThreadTranslator)."""
-        return not build_requirements(self._turn)
+        return self._has_exact_history
 
     @property
     def compacted(self) -> bool:
@@ -175,17 +175,17 @@ class AppServerThread:
 
     def open(self, turn: Turn) -> list[Output]:
         """Start the thread with a turn's whole history (ThreadTranslator)."""
-        self._turn = turn
+        self._has_exact_history = not build_requirements(turn)
         return self._thread.open(turn)
 
     def extend(self, turn: Turn, rest: tuple[Item, ...]) -> list[Output]:
         """Start another turn on the idle thread (ThreadTranslator)."""
-        self._turn = turn
+        self._has_exact_history = not build_requirements(turn)
         return self._thread.extend(turn, rest)
 
     def submit_results(self, turn: Turn, results: tuple[ToolResult, ...]) -> list[Output]:
         """Continue the suspended turn (ThreadTranslator)."""
-        self._turn = turn
+        self._has_exact_history = not build_requirements(turn)
         return self._thread.resume(turn, results)
 
     def complete_if_whole(self) -> list[Output]:

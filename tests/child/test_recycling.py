@@ -6,7 +6,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.settings import Codex as CodexSettings
-from codexd.settings import Settings
+from codexd.settings import Settings, Turns
 from tests.support.in_memory_codex import InMemoryCodex
 from tests.support.recording_sink import TOOL, turn, with_results
 
@@ -71,7 +71,7 @@ class RecyclingTests(SynchronousTestCase):
         self.assertEqual(codex.threads, codex.metric("threads_idle"))
 
     def test_a_turn_that_never_ends_is_bounded_by_its_own_time_limit(self) -> None:
-        codex = self.start()
+        codex = InMemoryCodex.started(Path(self.mktemp()), Settings(turns=Turns(retries=0)))
         old = codex.process
         hanging = codex.ask(turn("hang:"))
         codex.children.recycle()
@@ -166,7 +166,7 @@ class RecyclingTests(SynchronousTestCase):
             self.assertEqual(codex.reactor.running_processes, [])
 
     def test_an_old_worker_that_dies_meanwhile_is_not_restarted(self) -> None:
-        codex = self.start()
+        codex = InMemoryCodex.started(Path(self.mktemp()), Settings(turns=Turns(retries=0)))
         old = codex.process
         hanging = codex.ask(turn("hang:"))
         codex.children.recycle()

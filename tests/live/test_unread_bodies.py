@@ -19,7 +19,7 @@ max_unsent_bytes = {BUDGET_BYTES}
 write_timeout_seconds = 3
 
 [turns]
-affinity = false
+affinity_limit = 3
 """
 
 
