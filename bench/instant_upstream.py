@@ -1,11 +1,12 @@
 """An upstream that answers at once with prepared bytes, so that it is not the bottleneck.
 
 The request's text determines the answer: `long` has many chunks, written at once; `slow` has chunks in
-separate writes; any other is short. Each chunk is one event and one HTTP chunk, with the members that most
-servers send.
+separate writes; any other is short. With `delay=` and a number of milliseconds, the answer comes after that time.
+Each chunk is one event and one HTTP chunk, with the members that most servers send.
 """
 
 import asyncio
+import re
 import sys
 from typing import Final
 
@@ -15,6 +16,7 @@ MODEL: Final = "instant"
 LONG_CHUNKS: Final = 4000
 SLOW_CHUNKS: Final = 300
 _SLOW_SECONDS: Final = 0.002
+_DELAY: Final = re.compile(rb"delay=(\d+)")
 
 _HEAD: Final = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -79,6 +81,8 @@ class InstantUpstream(asyncio.Protocol):
         """Answer one request."""
         if head.startswith(b"GET"):
             self._transport.write(_MODELS)
+        elif delayed := _DELAY.search(body):
+            asyncio.get_running_loop().call_later(int(delayed[1]) / 1000, self._transport.write, _SHORT)
         elif b"slow" in body:
             self._transport.write(_HEAD + _FIRST)
             self._write_slowly(SLOW_CHUNKS)

@@ -39,8 +39,12 @@ def child_pids(pid: int) -> list[int]:
 
 
 @contextmanager
-def run_command(*command: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command while the context is active."""
+def run_command(
+    *command: str, env: dict[str, str] | None = None, open_files: int = 0
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command while the context is active, with this limit of open files if it is given."""
+    if open_files:
+        command = ("sh", "-c", 'ulimit -n "$0" && exec "$@"', str(open_files), *command)
     log = ROOT / "build" / "bench.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("ab") as out:
@@ -73,9 +77,9 @@ def run_server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def run_daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
+def run_daemon(state: Path, *options: str, open_files: int = 0) -> Iterator[tuple[int, int]]:
     """Run codexd with its state in `state`; yield its process id and port."""
-    with _run_twistd(state, [str(Path(sys.executable).with_name("twistd"))], options) as found:
+    with _run_twistd(state, [str(Path(sys.executable).with_name("twistd"))], options, open_files) as found:
         yield found
 
 
@@ -88,12 +92,15 @@ def run_probed_daemon(state: Path, *options: str) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _run_twistd(state: Path, twistd: list[str], options: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+def _run_twistd(
+    state: Path, twistd: list[str], options: tuple[str, ...], open_files: int = 0
+) -> Iterator[tuple[int, int]]:
     port = free_port()
     command = [
         *twistd, "--nodaemon", "--pidfile=", "codexd", "--listen", f"tcp:{port}:interface=127.0.0.1", *options,
     ]  # fmt: skip
-    with run_command(*command, env={"XDG_STATE_HOME": str(state), "CODEXD_LOG_LEVEL": "warn"}) as process:
+    environment = {"XDG_STATE_HOME": str(state), "CODEXD_LOG_LEVEL": "warn"}
+    with run_command(*command, env=environment, open_files=open_files) as process:
         _wait_until_ready(port, "/readyz")
         yield process.pid, port
 

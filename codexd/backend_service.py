@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
@@ -24,16 +25,20 @@ from codexd.codex_home import (
 )
 from codexd.decode_thread import RunInThread, run_at_once
 from codexd.images.loader import ImageLoader
-from codexd.interfaces import Backends, IModelBackend
+from codexd.interfaces import Backends, ILimitedBackend, IModelBackend
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
 from codexd.policy.provider_models import ProviderModels
+from codexd.policy.slot_ledger import SlotLedger
 from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
 from codexd.routing.large_turns import LargeTurnBackend
+from codexd.routing.queued_backend import QueuedBackend
+from codexd.routing.queued_requests import QueuedRequests
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
+from codexd.routing.turn_queue import QueueDependencies, TurnsAtOnce
 from codexd.scripted.server import ScriptedModel, build_site
 from codexd.settings import Settings, Upstream
 from codexd.upstream.backend import UpstreamBackend
@@ -44,24 +49,26 @@ from codexd.upstream.service import PreparedUpstreams, Upstreams
 class BackendService(MultiService):
     """Starts and stops all back ends of a daemon.
 
-    Args:
-        settings: all settings.
-        environ: the source of CODEX_HOME, upstream keys and the variables passed to the Codex processes.
-        reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
-        metrics: the daemon's metrics.
-        scripted_model: is served instead of a new one, when the scripted model is used.
-        run_in_thread: runs the preparation of large turns.
+        Args:
+            settings: all settings.
+            environ: the source of CODEX_HOME, upstream keys and the variables passed to the Codex processes.
+            reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
+            metrics: the daemon's metrics.
+            scripted_model: is served instead of a new one, when the scripted model is used.
+    from codexd.routing.large_turns import LargeTurnBackend
+    from codexd.routing.queued_backend import QueuedBackend
+    from codexd.routing.queued_requests import QueuedRequests
 
-    Attributes:
-        provider: whose models Codex serves; `none` when Codex does not run.
-        codex_home: the CODEX_HOME of the Codex processes.
-        candidate_homes: the homes from which it was chosen.
-        configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
-        upstreams: the upstream servers.
-        in_use: what answers requests now.
+        Attributes:
+            provider: whose models Codex serves; `none` when Codex does not run.
+            codex_home: the CODEX_HOME of the Codex processes.
+            candidate_homes: the homes from which it was chosen.
+            configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
+            upstreams: the upstream servers.
+            in_use: what answers requests now.
 
-    Raises:
-        ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
+        Raises:
+            ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class BackendService(MultiService):
         metrics: Metrics,
         scripted_model: ScriptedModel | None = None,
         run_in_thread: RunInThread = run_at_once,
+        turns_at_once: TurnsAtOnce | None = None,
     ) -> None:
         super().__init__()
         self._run_in_thread = run_in_thread
@@ -83,7 +91,19 @@ class BackendService(MultiService):
         self.candidate_homes = candidate_homes(settings.codex, environ)
         self.provider = choose_provider(settings.codex, self.codex_home, bool(settings.upstream), self.candidate_homes)
         self.configured_provider = find_configured_provider(settings.codex, self.codex_home, self.provider)
-        self.upstreams = Upstreams(settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics)
+        self._slots = slots = SlotLedger()
+        self._queueing = QueueDependencies(
+            settings=settings.queue,
+            slots=slots,
+            turns_at_once=turns_at_once or self._turns_at_once,
+            clock=reactor,
+            metrics=metrics,
+            chance=random.random,
+        )
+        self._queued: dict[ILimitedBackend, QueuedBackend] = {}
+        self.upstreams = Upstreams(
+            settings.upstream, environ, _read_text, reactor, random.random, time.time, metrics, slots
+        )
         self.upstreams.setServiceParent(self)
         self._image_settings, self._images = settings.images, self._build_images(settings)
         self._children: Children | None = None
@@ -108,27 +128,48 @@ class BackendService(MultiService):
             self._image_settings, self._images = settings.images, self._build_images(settings)
         if self._children is not None:
             self._children.apply(settings)
+        self._queueing.settings = settings.queue
         self._build_routers(settings)
+        for queued in self._queued.values():
+            queued.apply(settings.queue)
+        self._images.queue.apply(settings.queue)
+        self._slots.capacity_changed()
+
+    def _turns_at_once(self, principal: str) -> int:
+        return self._queueing.settings.turns_per_key
 
     def _build_routers(self, settings: Settings) -> None:
         count = self._metrics.count
-        codex = [] if self._children is None else [BackendEntry(CODEX, self._wrap_children(self._children))]
+        known, self._queued = self._queued, {}
+        codex = [] if self._children is None else [self._codex_entry(self._children, known)]
+        upstreams = zip(settings.upstream, self.upstreams.backends, strict=True)
+        queued = [self._queued_upstream(one, backend, known) for one, backend in upstreams]
         aliases = {alias.name: alias for alias in settings.models.alias}
-        router = ModelRouter([*codex, *self._upstream_entries(settings, self._metrics)], aliases, count)
+        router = ModelRouter([*codex, *map(self._upstream_entry, settings.upstream, queued)], aliases, count)
         self.in_use = Backends(
             backend=CompactingBackend(ToolTextBackend(router, settings.tools, count, self._reactor), count),
             embedder=router,
-            forwarder=ForwardingRouter(self._forwarding_entries(settings), aliases),
+            forwarder=ForwardingRouter(map(_forwarding_entry, settings.upstream, queued), aliases),
         )
 
     def _build_images(self, settings: Settings) -> ImageLoading:
         loader = ImageLoader.from_settings(settings.images, self._reactor, self._metrics)
         loader.setServiceParent(self)
-        return ImageLoading(loader=loader, settings=settings.images, clock=self._reactor, metrics=self._metrics)
+        return ImageLoading(
+            loader=loader,
+            settings=settings.images,
+            clock=self._reactor,
+            metrics=self._metrics,
+            queue_settings=settings.queue,
+        )
 
-    def _wrap_children(self, children: Children) -> IModelBackend:
-        large = LargeTurnBackend(children.backend, self._run_in_thread, self._metrics.count)
-        return InlineImagesBackend(large, children.backend.check, self._images)
+    def drain(self) -> None:
+        """Refuse the turns that wait for room, and start no turn again: the daemon stops. Running ones go on."""
+        for queued in self._queued.values():
+            queued.drain()
+        self._images.queue.drain()
+        if self._children is not None:
+            self._children.drain()
 
     def recycle(self) -> tuple[str, ...]:
         """Replace every Codex process by a new one; return the names of the workers that are replaced."""
@@ -138,11 +179,6 @@ class BackendService(MultiService):
         """Give the Codex processes little time to exit when they are stopped, or now if they are."""
         if self._children is not None:
             self._children.hurry()
-
-    def drain(self) -> None:
-        """Start no turn again: the daemon stops."""
-        if self._children is not None:
-            self._children.drain()
 
     def stopService(self) -> "Deferred[None]":
         """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""
@@ -164,7 +200,9 @@ class BackendService(MultiService):
             provider_environment=() if self.configured_provider is None else self.configured_provider.environment,
         )
         catalog = self._build_provider_catalog(settings, environ)
-        return Children(settings, launch_config, self._reactor, random.random, self._metrics, provider=catalog)
+        return Children(
+            settings, launch_config, self._reactor, random.random, self._metrics, provider=catalog, slots=self._slots
+        )
 
     def _build_provider_catalog(self, settings: Settings, environ: Mapping[str, str]) -> ProviderCatalog | None:
         provider = self.configured_provider
@@ -179,41 +217,66 @@ class BackendService(MultiService):
         reader = ProviderListReader(provider, environ, self._reactor, time.time)
         return ProviderCatalog(models, reader, settings.models.refresh_seconds, self._reactor)
 
-    def _upstream_entries(self, settings: Settings, metrics: Metrics) -> list[BackendEntry]:
-        backends = zip(settings.upstream, self.upstreams.backends, strict=True)
-        return [
-            BackendEntry(
-                upstream.name,
-                self._wrap_upstream(upstream, backend, metrics),
-                upstream.prefix,
-                backend,
-            )
-            for upstream, backend in backends
-        ]
+    def _queued_upstream(
+        self, settings: Upstream, upstream: UpstreamBackend, known: Mapping[ILimitedBackend, QueuedBackend]
+    ) -> "_QueuedUpstream":
+        turns = self._add_queue(settings.name, upstream, known)
+        return _QueuedUpstream(upstream, turns, QueuedRequests(upstream, turns.queue(settings.name)))
 
-    def _forwarding_entries(self, settings: Settings) -> list[ForwardingEntry]:
-        return [
-            ForwardingEntry(
-                name=upstream.name,
-                prefix=upstream.prefix,
-                resources=upstream.pass_through,
-                models=backend.models,
-                forwarder=backend,
-            )
-            for upstream, backend in zip(settings.upstream, self.upstreams.backends, strict=True)
-        ]
+    def _codex_entry(self, children: Children, known: Mapping[ILimitedBackend, QueuedBackend]) -> BackendEntry:
+        queued = self._add_queue(CODEX, children.backend, known)
+        backend = InlineImagesBackend(self._prepare_large(queued), queued.check, self._images)
+        return BackendEntry(name=CODEX, backend=backend, must_wait=queued.must_wait)
 
-    def _wrap_upstream(self, settings: Upstream, upstream: UpstreamBackend, metrics: Metrics) -> IModelBackend:
-        backend: IModelBackend = LargeTurnBackend(upstream, self._run_in_thread, metrics.count)
+    def _prepare_large(self, queued: QueuedBackend) -> LargeTurnBackend:
+        """Prepare large turns in a thread, before they wait: a turn takes no slot that is not about to run."""
+        return LargeTurnBackend(queued, self._run_in_thread, self._metrics.count)
+
+    def _add_queue(
+        self, name: str, backend: ILimitedBackend, known: Mapping[ILimitedBackend, QueuedBackend]
+    ) -> QueuedBackend:
+        """Put a queue in front of a back end: the one that it has, with those that wait, or a new one."""
+        self._queued[backend] = queued = known.get(backend) or QueuedBackend(name, backend, self._queueing)
+        return queued
+
+    def _upstream_entry(self, settings: Upstream, queued: "_QueuedUpstream") -> BackendEntry:
+        backend: IModelBackend = self._prepare_large(queued.turns)
         if settings.images and settings.inline_images:
-            backend = InlineImagesBackend(backend, upstream.check, self._images)
-        return backend if settings.tools else PromptedToolsBackend(backend, metrics.count, self._reactor)
+            backend = InlineImagesBackend(backend, queued.turns.check, self._images)
+        if not settings.tools:
+            backend = PromptedToolsBackend(backend, self._metrics.count, self._reactor)
+        return BackendEntry(
+            name=settings.name,
+            backend=backend,
+            prefix=settings.prefix,
+            embedder=queued.requests,
+            must_wait=queued.turns.must_wait,
+        )
 
     def _serve_scripted_model(self) -> str:
         """Serve the scripted model on a free loopback port and return its base URL."""
         site = build_site(self._reactor, self._scripted_model)
         self._port = port = self._reactor.listenTCP(0, site, interface="127.0.0.1")
         return f"http://127.0.0.1:{port.getHost().port}/v1"
+
+
+@frozen
+class _QueuedUpstream:
+    """An upstream with the queue in front of it, for turns and for other requests."""
+
+    upstream: UpstreamBackend
+    turns: QueuedBackend
+    requests: QueuedRequests
+
+
+def _forwarding_entry(settings: Upstream, queued: _QueuedUpstream) -> ForwardingEntry:
+    return ForwardingEntry(
+        name=settings.name,
+        prefix=settings.prefix,
+        resources=settings.pass_through,
+        models=queued.upstream.models,
+        forwarder=queued.requests,
+    )
 
 
 def _read_text(path: str) -> str:

@@ -37,6 +37,7 @@ class RequestRecord:
         backend: the back end that was asked last: `codex` or an upstream's name; empty if none was.
         worker: of Codex: the name of the worker, such as `plain-0`: its profile and its number.
         thread: of Codex: the id of the thread, once it is known.
+        queue_seconds: how long it waited for its back ends to have room.
         first_event_seconds: time from arrival to the model's first event.
         seconds: time from arrival to the end.
         usages: the token usage of each choice.
@@ -58,6 +59,7 @@ class RequestRecord:
     backend: str = ""
     worker: str = ""
     thread: str = ""
+    queue_seconds: float = 0.0
     first_event_seconds: float | None = None
     seconds: float = 0.0
     usages: list[Usage] = Factory(list)

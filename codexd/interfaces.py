@@ -1,6 +1,7 @@
 """The zope interfaces between HTTP, back ends and the store."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -14,6 +15,9 @@ from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
+
+SlotState = Literal["free", "full", "down"]
+"""Whether a back end can run one more turn: it has a slot, all are taken, or it can run none at all."""
 
 
 class IEventSink(Interface):
@@ -69,6 +73,42 @@ class IModelBackend(Interface):
 
     def ready() -> bool:
         """Return whether a turn that begins now could run."""
+
+
+class ILimitedBackend(IModelBackend):
+    """A back end that runs a limited number of turns at once; a queue is in front of it.
+
+    It records in its `codexd.policy.slot_ledger.SlotLedger` which turns run, which notifies the queue.
+    """
+
+    def slot_group(turn: Turn) -> str:
+        """Return the name of the slots that can run a turn; there are few groups."""
+
+    def slot_state(group: str) -> SlotState:
+        """Return whether the group can run one more turn."""
+
+    def prepare(turn: Turn) -> Any:
+        """Compute what beginning a turn needs; pure, as it may run in a thread.
+
+        Raises:
+            FaultError: when the turn cannot be begun, whatever the load is.
+        """
+
+    def begin_prepared(turn: Turn, context: RequestContext, sink: IEventSink, prepared: Any) -> ITurnHandle:
+        """Start a turn with the result of `prepare`; `begin` does both."""
+
+    def continues(turn: Turn) -> bool:
+        """Return whether a turn goes on with one that waits for it in the model. It does not wait for a slot.
+
+        Only asked for a turn whose last item is a tool result.
+        """
+
+    def check(turn: Turn) -> None:
+        """Refuse a turn that `begin` would refuse whatever its history and the load are.
+
+        Raises:
+            FaultError: `not_ready` or `unknown_model`.
+        """
 
 
 class IEmbedder(Interface):

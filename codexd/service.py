@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
@@ -25,7 +26,9 @@ from codexd.configuration import ConfigurationError, LoadedSettings
 from codexd.configuration.reload import plan_reload
 from codexd.decode_thread import DecodeThread
 from codexd.http.handlers.administration import AdminHandlers
+from codexd.http.listening import add_backlog
 from codexd.http.memory_release import MemoryRelease
+from codexd.http.open_files import connection_limit, raise_limit
 from codexd.http.server import HttpServer
 from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
@@ -147,7 +150,7 @@ class Daemon(MultiService):
         self._server = HttpServer(
             backends=backends.in_use,
             store=store,
-            settings=settings,
+            settings=_with_connection_limit(settings),
             request_log=RequestLogger(self._metrics, AccessLog()),
             clock=self._reactor,
             now=time.time,
@@ -193,7 +196,7 @@ class Daemon(MultiService):
         self._store.apply(plan.settings.responses)
         if plan.settings.maintenance != self._settings.maintenance:
             self._server.maintenance.apply(plan.settings.maintenance)
-        self._server.apply(plan.settings, self._backends.in_use)
+        self._server.apply(_with_connection_limit(plan.settings), self._backends.in_use)
         if isinstance(self._observer, LeveledObserver):
             self._observer.set_level(plan.settings.log.level)
         self._settings = plan.settings
@@ -207,10 +210,11 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         self._memory_release.stop()
+        drained = None if self._server is None else self._server.drain.run()
         if self._backends is not None:
             self._backends.drain()
-        if self._server is not None:
-            await self._server.drain.run()
+        if drained is not None:
+            await drained
         await maybeDeferred(super().stopService)
         for port in self._ports:
             await maybeDeferred(port.stopListening)
@@ -269,7 +273,7 @@ class Daemon(MultiService):
 
     def _listen(self, description: str, site: Any) -> None:
         problems: list[Failure] = []
-        endpoint = serverFromString(self._reactor, description)
+        endpoint = serverFromString(self._reactor, add_backlog(description))
         endpoint.listen(site).addCallbacks(self._add_port, problems.append)
         if problems:
             # The daemon is useless without this endpoint: stop with the reason.
@@ -278,3 +282,12 @@ class Daemon(MultiService):
     def _add_port(self, port: IListeningPort) -> None:
         self._ports.append(port)
         self.addresses.append(port.getHost())
+
+
+def _with_connection_limit(settings: Settings) -> Settings:
+    """Raise the limit of open files, and derive `http.max_connections` from it if it is not set."""
+    files = raise_limit()
+    if settings.http.max_connections:
+        return settings
+    reserved = sum(upstream.max_connections for upstream in settings.upstream) + 8 * settings.codex.workers
+    return evolve(settings, http=evolve(settings.http, max_connections=connection_limit(files, reserved)))

@@ -111,6 +111,22 @@ class ReloadTests(DaemonTestCase):
         self.assertNotIn(b"codexd_upstream_up{", self.daemon._metrics.render())
         self.assertEqual([one["id"] for one in self.models().json["data"]], ["scripted"])
 
+    def test_what_waits_stays_and_gets_a_slot_that_a_reload_adds(self) -> None:
+        self.start()
+        self.reload(codex=evolve(self.settings.codex, turns_per_worker=1))
+        self.reactor.child.server.stepwise = True
+        body = chat(model="scripted", messages=[{"role": "user", "content": "say: hello"}])
+        connections = [self.connect() for _ in range(3)]
+        for connection in connections:
+            connection.request("POST", "/v1/chat/completions", body)
+        running, waiting = "codexd_turns_running", "codexd_queue_length"
+        self.assertEqual((self.counted(running), metric(self.daemon._metrics, waiting, backend="codex")), (1, 2))
+        self.reload(codex=evolve(self.settings.codex, turns_per_worker=2))
+        self.assertEqual((self.counted(running), metric(self.daemon._metrics, waiting, backend="codex")), (2, 1))
+        self.reactor.child.catch_up()
+        self.reactor.pump([0.0] * 9)
+        self.assertEqual([connection.response.status for connection in connections], [200] * 3)
+
     def test_wrong_settings_change_nothing(self) -> None:
         self.start()
         self.problem = ConfigurationError("http.listen: must not be empty", "codex.workers: must be at least 1")

@@ -455,6 +455,10 @@ class Answer:
         """End without the store (codexd.answers.registry.Drainable)."""
         self.lifecycle.abandon()
 
+    def displace(self) -> None:
+        """End a background answer of a key that has too many, for one of another key."""
+        self.lifecycle.stop(fault("busy"))
+
     def enter(self, state: AnswerState) -> None:
         """Set the machine's state (AnswerActions)."""
         self.state = state

@@ -1,5 +1,6 @@
 """Running answers, replays and pass-through requests: find, limit, drain."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
@@ -7,6 +8,7 @@ from twisted.internet.defer import Deferred
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
+from codexd.policy.shares import may_displace
 
 if TYPE_CHECKING:
     from codexd.answers.answer import Answer
@@ -24,6 +26,59 @@ class Drainable(Protocol):
         ...
 
 
+class BackgroundAnswers:
+    """The active background answers: their number is limited, and each key has its share of the limit.
+
+    When the limit is reached, a key that has less than others takes the place of the newest answer of the key that has
+    most: that one has cost least. A key never loses an answer that is not beyond its share.
+
+    Args:
+        limit: how many may be active.
+        metrics: counts those that are ended for others.
+
+    Attributes:
+        limit: may be changed; applies to the next answer.
+    """
+
+    def __init__(self, limit: int, metrics: Metrics) -> None:
+        self.limit = limit
+        self._metrics = metrics
+        self._answers: dict[str, Answer] = {}  # in order of arrival
+        self._ending: set[str] = set()  # the ids of those that are ended for others, and are being stored
+        metrics.watch("background_running", lambda: len(self._answers))
+
+    def make_room(self, principal: str) -> None:
+        """End an answer of another key if this one may have one more in its place.
+
+        Raises:
+            FaultError: `busy` if there are too many.
+        """
+        counted = [answer for id, answer in self._answers.items() if id not in self._ending]
+        if len(counted) < self.limit:
+            return
+        counts = Counter(answer.context.principal for answer in counted)
+        if not may_displace(counts, principal):
+            raise FaultError(fault("busy"))
+        owner, _ = counts.most_common(1)[0]
+        victim = next(answer for answer in reversed(counted) if answer.context.principal == owner)
+        self._ending.add(victim.id)
+        self._metrics.count("background_displaced")
+        victim.displace()
+
+    def add(self, id: str, answer: "Answer") -> None:
+        """Register an answer, after `make_room`."""
+        self._answers[id] = answer
+
+    def get(self, id: str) -> "Answer | None":
+        """Return an active answer."""
+        return self._answers.get(id)
+
+    def remove(self, id: str) -> None:
+        """Remove an answer that is over. Idempotent."""
+        self._answers.pop(id, None)
+        self._ending.discard(id)
+
+
 class ActiveAnswers:
     """Answers, replays and pass-through requests from their start to their end.
 
@@ -36,18 +91,15 @@ class ActiveAnswers:
     """
 
     def __init__(self, background_limit: int, metrics: Metrics) -> None:
-        self._background_limit = background_limit
         self._active: dict[Drainable, None] = {}  # in order of arrival
-        self._background: dict[str, Answer] = {}
-        self._background_users: set[str] = set()
+        self._background = BackgroundAnswers(background_limit, metrics)
         self._drained = OneShotEvent()
         self.draining = False
         metrics.watch("requests_running", lambda: len(self._active))
-        metrics.watch("background_running", lambda: len(self._background))
 
     def apply(self, background_limit: int) -> None:
         """Use another limit from now on."""
-        self._background_limit = background_limit
+        self._background.limit = background_limit
 
     @property
     def count(self) -> int:
@@ -67,20 +119,13 @@ class ActiveAnswers:
     def add_background(self, id: str, answer: "Answer") -> None:
         """Register a background answer, which `find` returns until it is removed.
 
-        Once two callers have used background answers, each may start one only while he has fewer than places are
-        free, so that a place is always left for another.
-
         Raises:
             FaultError: `shutting_down`, or `busy` when there are too many.
         """
-        principal = answer.context.principal
-        self._background_users.add(principal)
-        free = self._background_limit - len(self._background)
-        own = [one for one in self._background.values() if one.context.principal == principal]
-        if free <= 0 or (len(self._background_users) > 1 and len(own) >= free):
-            raise FaultError(fault("busy"))
+        if not self.draining:
+            self._background.make_room(answer.context.principal)
         self.add(answer)
-        self._background[id] = answer
+        self._background.add(id, answer)
 
     def find(self, owner: str, id: str) -> "Answer | None":
         """Return an active background answer, if it is the owner's."""
@@ -95,7 +140,7 @@ class ActiveAnswers:
         """
         self._active.pop(active, None)
         if id is not None:
-            self._background.pop(id, None)
+            self._background.remove(id)
         if self.draining and not self._active:
             self._drained.fire()
 

@@ -19,7 +19,7 @@ from codexd.child.session import Session
 from codexd.child.worker import Worker
 from codexd.context import RequestContext
 from codexd.empty_turn import EmptyTurn
-from codexd.interfaces import IEventSink, IModelBackend, ITurnHandle, ModelCard
+from codexd.interfaces import IEventSink, ILimitedBackend, ITurnHandle, ModelCard, SlotState
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, JsonText, Turn
@@ -31,6 +31,7 @@ from codexd.policy.crash_quarantine import CrashQuarantine
 from codexd.policy.fallback import CODEX
 from codexd.policy.retry import RetryPolicy
 from codexd.policy.shared_breaker import SharedPermit
+from codexd.policy.slot_ledger import SlotLedger
 from codexd.policy.truncation import truncate
 from codexd.policy.turn_retry import Failure, TurnRetryPolicy
 from codexd.settings import ModelAlias, Settings, Turns
@@ -56,7 +57,7 @@ class PreparedChildTurn:
     is_truncated: bool = False
 
 
-@implementer(IModelBackend)
+@implementer(ILimitedBackend)
 class ChildBackend:
     """Runs turns on supervised child processes of any `ChildProtocol`.
 
@@ -68,6 +69,7 @@ class ChildBackend:
         metrics: counters and gauges.
         provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
         random: returns a number from 0 to 1, for the jitter of retries.
+        slots: records which turns run.
 
     Attributes:
         catalog: the models and aliases on offer.
@@ -86,7 +88,9 @@ class ChildBackend:
         metrics: Metrics,
         provider: ProviderCatalog | None = None,
         random: Callable[[], float] = lambda: 0.0,
+        slots: SlotLedger | None = None,
     ) -> None:
+        self._slots = slots or SlotLedger()
         self._provider = provider
         self._child_models: tuple[AccountModel, ...] = ()
         self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unlisted=settings.models.pass_unlisted)
@@ -154,12 +158,32 @@ class ChildBackend:
             clock=self._clock,
         ).begin()
 
-    def check(self, turn: Turn) -> None:
-        """Refuse a turn that `begin` would refuse whatever its history is.
+    # ILimitedBackend
 
-        Raises:
-            FaultError: `not_ready` or `unknown_model`.
-        """
+    def slot_group(self, turn: Turn) -> str:
+        """Return the profile of the children that can run a turn (ILimitedBackend)."""
+        if len(self._pools) == 1:
+            return _NO_ALIAS.profile
+        try:
+            route = self.catalog.resolve(turn.model)
+        except FaultError:  # which `begin` raises, too
+            return _NO_ALIAS.profile
+        return self._aliases.get(route.alias, _NO_ALIAS).profile
+
+    def slot_state(self, group: str) -> SlotState:
+        """Return whether the children of a profile can run one more turn (ILimitedBackend)."""
+        return self._pools[group].slot_state
+
+    def continues(self, turn: Turn) -> bool:
+        """Return whether a suspended turn waits for this one's results (ILimitedBackend)."""
+        try:
+            prepared = self.prepare(turn)
+        except FaultError:
+            return False
+        return prepared.keys is not None and self._idle_threads.has_suspended(prepared.turn, prepared.keys)
+
+    def check(self, turn: Turn) -> None:
+        """Refuse a turn that `begin` would refuse whatever its history and the load are (ILimitedBackend)."""
         if not self._has_child() and not self._is_restarting():
             raise FaultError(fault("not_ready"))
         self.catalog.resolve(turn.model)
@@ -196,7 +220,9 @@ class ChildBackend:
         if worker.server_info is None:
             self._idle_threads.drop_host(worker)
             self._note_crash(worker)
-        elif worker in self._pools["plain"].workers:
+            return
+        self._slots.capacity_changed()
+        if worker in self._pools["plain"].workers:
             self._offer(worker.server_info.models)
 
     def apply(self, settings: Settings) -> None:
@@ -242,8 +268,12 @@ class ChildBackend:
         self._idle_threads.close_expired()
 
     def hand_over(self, worker: Worker) -> None:
-        """Close the idle threads and suspended turns of a worker; their histories are replayed on another one."""
+        """Close the idle threads and suspended turns of a worker; their histories are replayed on another one.
+
+        Its successor has taken its place, so that there is room for turns that wait.
+        """
         self._idle_threads.close_host(worker)
+        self._slots.capacity_changed()
 
     def free_memory(self) -> None:
         """Unload idle threads, to free memory in the children."""
@@ -268,6 +298,14 @@ class ChildBackend:
         self.catalog = evolve(self.catalog, models=models)
 
     # For sessions (codexd.child.session.SessionOwner).
+
+    def turn_started(self, turn: ActiveTurn) -> None:
+        """Record that a turn runs."""
+        self._slots.take(turn.context.principal)
+
+    def turn_stopped(self, turn: ActiveTurn) -> None:
+        """Record that a turn runs no longer."""
+        self._slots.release(CODEX, turn.context.principal)
 
     def turn_ended(self, session: Session, turn: ActiveTurn) -> bool:
         """Keep the thread of a turn that has ended, if it can be continued."""
@@ -318,7 +356,10 @@ class ChildBackend:
         turn, alias = retried.turn, retried.alias
         if not self._pools[alias.profile].ready:
             raise FaultError(fault("not_ready"))
-        found = self._idle_threads.take(turn, retried.keys)
+        if self.slot_state(alias.profile) == "full":
+            found = self._idle_threads.take_suspended(turn, retried.keys)
+        else:
+            found = self._idle_threads.take(turn, retried.keys)
         if found is None:
             return self._open_thread(retried)
         session, rest = found

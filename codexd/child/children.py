@@ -24,6 +24,7 @@ from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from codexd.policy.recycling import RecycleLimits
 from codexd.policy.restart import RestartPolicy, Supervision
+from codexd.policy.slot_ledger import SlotLedger
 from codexd.settings import Codex, Settings
 
 PROBE_SECONDS = 2.0
@@ -45,6 +46,7 @@ class Children(Service):
         measure_memory: returns a process's resident memory in bytes.
         protocol: the protocol that the children speak.
         provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
+        slots: records which turns run.
 
     Attributes:
         backend: answers turns.
@@ -62,6 +64,7 @@ class Children(Service):
         measure_memory: Callable[[int], int] = resident_bytes,
         protocol: ChildProtocol | None = None,
         provider: ProviderCatalog | None = None,
+        slots: SlotLedger | None = None,
     ) -> None:
         self._settings = settings
         self._launch_config = launch_config
@@ -77,7 +80,14 @@ class Children(Service):
         self._numbers = dict.fromkeys(_profiles(settings), settings.codex.workers)
         self._pools = self._make_pools()
         self.backend = ChildBackend(
-            settings, self._pools, str(launch_config.workspace), reactor, metrics, provider, random
+            settings=settings,
+            pools=self._pools,
+            workspace=str(launch_config.workspace),
+            clock=reactor,
+            metrics=metrics,
+            provider=provider,
+            random=random,
+            slots=slots,
         )
         self._recycler = Recycler(
             self._pools,

@@ -61,15 +61,26 @@ class IdleThreads:
     def take(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
         """Find the session that this request continues, and remove it from its cache."""
         if turn.items and isinstance(turn.items[-1], ToolResult):
-            found = self._take_suspended(turn, keys)
-            self._metrics.count("turn_replayed" if found is None else "turn_resumed")
+            found = self.take_suspended(turn, keys)
             if found is not None:
                 return found
+            self._metrics.count("turn_replayed")
         if not self._turns.affinity:
             return None
         found = self._take_idle(turn, keys)
         self._metrics.count("affinity_miss" if found is None else "affinity_hit")
         return found
+
+    def take_suspended(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
+        """Find the suspended turn that waits for exactly these results, and remove it from its cache."""
+        found = self._take_suspended(turn, keys)
+        if found is not None:
+            self._metrics.count("turn_resumed")
+        return found
+
+    def has_suspended(self, turn: Turn, keys: TurnFingerprints) -> bool:
+        """Return whether a suspended turn waits for results of this history."""
+        return any((keys.turn, prefix.digest) in self._suspended for prefix in keys.prefixes[:-1])
 
     def add(self, session: Session, turn: ActiveTurn) -> bool:
         """Add the session of a turn that has ended; return False if the thread is to be unloaded instead."""
@@ -77,12 +88,13 @@ class IdleThreads:
         window = translator.window_tokens
         if window is not None and len(self._windows) < MAX_WINDOWS:
             self._windows[turn.request.model] = window
+        owner = turn.request.principal
         digest = fingerprint_extended(turn.keys.prefixes, turn.request.items, reply.items)
         if translator.state == "suspended" and translator.pending_calls:
             self._metrics.count("turn_suspended")
-            self._close_all(self._suspended.put((turn.keys.turn, digest), session, now), "turn_expired")
+            self._close_all(self._suspended.put((turn.keys.turn, digest), session, now, owner), "turn_expired")
         elif translator.state == "idle" and self._turns.affinity and translator.has_exact_history:
-            self._close_all(self._idle.put((turn.keys.thread, digest), session, now), "affinity_evicted")
+            self._close_all(self._idle.put((turn.keys.thread, digest), session, now, owner), "affinity_evicted")
         else:
             return False
         return True
@@ -108,7 +120,6 @@ class IdleThreads:
             self._close_all(cache.discard(lambda session: session.host is host), counter)
 
     def _take_suspended(self, turn: Turn, keys: TurnFingerprints) -> Continuation | None:
-        """Find the suspended turn that waits for exactly these results."""
         for prefix in reversed(keys.prefixes):
             if prefix.count == len(turn.items):
                 continue

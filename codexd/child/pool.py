@@ -4,6 +4,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
 from codexd.child.worker import Worker
+from codexd.interfaces import SlotState
 from codexd.neutral.fault import FaultError, fault
 from codexd.settings import Turns
 
@@ -31,6 +32,14 @@ class Pool(MultiService):
     def restarting(self) -> bool:
         """Whether a child will be up soon again."""
         return any(worker.restarting for worker in self.workers)
+
+    @property
+    def slot_state(self) -> SlotState:
+        """Whether a child can run one more turn."""
+        up = [worker for worker in self.workers if worker.ready]
+        if not up:
+            return "down"
+        return "full" if all(worker.full for worker in up) else "free"
 
     def worker_changed(self) -> None:
         """Start the other workers once the first child has been up."""

@@ -81,6 +81,12 @@ class ThreadHost(Protocol):
 class SessionOwner(Protocol):
     """Decides what happens to threads after a turn."""
 
+    def turn_started(self, turn: ActiveTurn) -> None:
+        """Record that a turn runs."""
+
+    def turn_stopped(self, turn: ActiveTurn) -> None:
+        """Record that a turn runs no longer: it has ended, was cancelled, or is suspended."""
+
     def turn_ended(self, session: "Session", turn: ActiveTurn) -> bool:
         """Return True if the thread stays loaded for another turn, False to unload it."""
         ...
@@ -189,6 +195,7 @@ class Session:
         self._report_thread()
         self.host.running_turns += 1
         self.host.turns += 1
+        self._owner.turn_started(turn)
         commands = [output for output in outputs if type(output) in COMMANDS]
         events = [output for output in outputs if type(output) not in COMMANDS]
         self._perform(commands)
@@ -272,4 +279,5 @@ class Session:
         turn, self.active = self.active, None
         if turn is not None:
             self.host.running_turns -= 1
+            self._owner.turn_stopped(turn)
             self.resume(turn)

@@ -47,6 +47,7 @@ class Channel(HalfCloseChannel):
         """Register the connection."""
         super().connectionMade()
         self.site.connections.add(self)
+        self.site.limit.add(self)
 
     @property
     def has_response(self) -> bool:
@@ -82,6 +83,20 @@ class Channel(HalfCloseChannel):
             return False
         return bool(persistent)
 
+    # Its place among too many connections (connection_limit.IdleConnection).
+
+    @property
+    def has_partial_request(self) -> bool:
+        """Whether a part of a request has arrived."""
+        return bool(self.requests)
+
+    def close_idle(self) -> None:
+        """Close the connection for a new one."""
+        if self.has_partial_request:
+            self.abort()
+        else:
+            self.loseConnection()
+
     # Its requests.
 
     def drop_rest(self) -> None:
@@ -114,6 +129,8 @@ class Channel(HalfCloseChannel):
     def requestDone(self, request: http.Request) -> None:
         """Read the next request, unless the client reads no responses: they must not pile up in memory."""
         super().requestDone(request)
+        if not self._handlingRequest:
+            self.site.limit.set_idle(self)
         if self._waitingForTransport and not self._handlingRequest:
             self._networkProducer.pauseProducing()
 
@@ -138,6 +155,7 @@ class Channel(HalfCloseChannel):
             self._linger.cancel()
         super().connectionLost(reason)
         self._closing = self._handlingRequest = False
+        self.site.limit.remove(self)
         self.site.connections.remove(self)
 
     def lineLengthExceeded(self, line: bytes) -> None:

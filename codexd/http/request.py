@@ -122,6 +122,7 @@ class Request(server.Request):
     def process(self) -> None:
         """Handle the request: its body is complete, or is known to be too large."""
         self.site, self._arrived = self.channel.site, True
+        self.site.limit.set_busy(self.channel)
         record = self.record
         record.id = request_id(self.getHeader(b"x-request-id"))
         record.method = self.method.decode() if self.method in METHODS else "other"

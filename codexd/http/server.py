@@ -14,6 +14,7 @@ from codexd.decode_thread import RunInThread, run_at_once
 from codexd.fronts.limits import RequestLimits
 from codexd.http.auth import Authenticator, ControlAuthenticator
 from codexd.http.body import BodyReader
+from codexd.http.connection_limit import ConnectionLimit
 from codexd.http.connections import Connections
 from codexd.http.cors_resource import CorsResource
 from codexd.http.dependencies import Dependencies
@@ -86,6 +87,8 @@ class HttpServer:
         self.drain = Drain(self.active, connections, clock, settings.codex.drain_seconds)
         self._recovered = OneShotEvent()
         dependencies = self._build_dependencies(settings, backends)
+        self._limit = ConnectionLimit(http.max_connections, clock.seconds, request_log.metrics.count)
+        request_log.metrics.watch("connections_open", lambda: self._limit.open_count)
         make_site = partial(
             Site,
             request_log=request_log,
@@ -94,7 +97,7 @@ class HttpServer:
             connections=connections,
             memory=self._build_memory_limits(settings),
         )
-        self.site = make_site(*_build_routes(dependencies, settings, admin))
+        self.site = make_site(*_build_routes(dependencies, settings, admin), limit=self._limit)
         self.control_site = make_site(self.site.resource, _build_control_authenticator(settings))
         Deferred.fromCoroutine(dependencies.recover())
         # The store and the active answers are the same after a reload.
@@ -115,6 +118,7 @@ class HttpServer:
         self.site.resource, self.site.authenticator = _build_routes(dependencies, settings, self._admin)
         self.control_site.resource = self.site.resource
         self.control_site.authenticator = _build_control_authenticator(settings)
+        self._limit.limit = settings.http.max_connections
         self.site.timeOut = self.control_site.timeOut = settings.http.idle_seconds
         self.site.memory = self.control_site.memory = self._build_memory_limits(settings)
 

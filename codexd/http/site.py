@@ -1,14 +1,15 @@
 """The site: makes channels and requests of codexd's classes, and logs every request once."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web import http, server
 from twisted.web.resource import IResource
 
 from codexd.context import OTHER_ROUTE
 from codexd.http.channel import Channel
+from codexd.http.connection_limit import ConnectionLimit
 from codexd.http.connections import Connections
 from codexd.http.path import printable_path
 from codexd.http.request import Request
@@ -44,6 +45,7 @@ class Site(server.Site):
         clock: for timeouts and durations.
         connections: the open connections.
         memory: the limits of what clients can make the server keep.
+        limit: of their number; by default there is none.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -59,6 +61,7 @@ class Site(server.Site):
         idle_seconds: float,
         connections: Connections,
         memory: MemoryLimits,
+        limit: ConnectionLimit | None = None,
     ) -> None:
         super().__init__(root, timeout=idle_seconds, reactor=clock, parsePOSTFormSubmission=False)
         self.authenticator = authenticator
@@ -66,6 +69,11 @@ class Site(server.Site):
         self.clock = clock
         self.connections = connections
         self.memory = memory
+        self.limit = limit or ConnectionLimit(0, clock.seconds, request_log.metrics.count)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return the channel of a new connection; None closes it at once, because there are too many."""
+        return super().buildProtocol(addr) if self.limit.accept() else None
 
     def startFactory(self) -> None:
         """Open no access log: the request log is one."""

@@ -32,6 +32,7 @@ _REQUEST: Final = (
     "{method} {route} {status} {outcome} {milliseconds}ms id={id} principal={principal} "
     "dialect={dialect} model=%s tokens={input_tokens}+{output_tokens}"
 )
+_QUEUE: Final = " queue={queue_milliseconds}ms"
 _OPTIONAL: Final = ("path", "backend", "worker", "thread", "note")
 _FIELDS: Final = (
     "id",
@@ -81,7 +82,8 @@ def _format(record: RequestRecord) -> str:
     """
     optional = "".join(f" {name}={_quoted(value)}" for name in _OPTIONAL if (value := getattr(record, name)))
     ignored = f" ignored={_quoted(','.join(record.ignored))}" if record.ignored else ""
-    return _REQUEST % _quoted(record.model) + optional + ignored
+    queue = _QUEUE if record.queue_seconds else ""
+    return _REQUEST % _quoted(record.model) + queue + optional + ignored
 
 
 def _quoted(value: str) -> str:
@@ -99,6 +101,7 @@ def _fields(record: RequestRecord) -> dict[str, Any]:
     first = record.first_event_seconds
     fields: dict[str, Any] = dict(zip(_FIELDS, _READ_FIELDS(record), strict=True))
     fields["milliseconds"] = round(record.seconds * 1000, 1)
+    fields["queue_milliseconds"] = round(record.queue_seconds * 1000, 1)
     fields["first_event_milliseconds"] = None if first is None else round(first * 1000, 1)
     fields.update((f"{kind}_tokens", amount) for kind, amount in record.tokens().items())
     fields["ignored"] = ",".join(record.ignored)

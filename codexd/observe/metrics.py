@@ -4,6 +4,7 @@ Other packages count and set metrics by the names in these tables and do not imp
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -18,6 +19,9 @@ COUNTERS: Final = {
     "slow_client": "Clients disconnected because they read too slowly.",
     "client_paused": "Times a model's output was paused for a slow client.",
     "background_started": "Background responses started.",
+    "background_displaced": "Background responses that failed to make room for those of keys that had fewer.",
+    "connection_refused": "Connections closed at once because too many were open.",
+    "connection_closed_idle": "Idle connections closed to make room for new ones.",
     "malformed_request": "Requests that were not valid HTTP.",
     "internal_error": "Unexpected exceptions in codexd.",
     "log_lines_dropped": "Log lines that were dropped because their destination stalled or failed.",
@@ -66,6 +70,7 @@ COUNTERS: Final = {
 """The counters: name to help text; exported as `codexd_<name>_total`."""
 
 GAUGES: Final = {
+    "connections_open": "Open connections of clients.",
     "requests_running": "Running responses, background responses included, replayed streams and forwarded requests.",
     "received_bytes": "Size of the bodies of the requests that are being handled; small ones are not counted.",
     "unsent_bytes": "Size of the responses that wait for slow clients.",
@@ -90,6 +95,8 @@ LABELLED_GAUGES: Final = {
         "Whether an upstream is ready: its models are listed and its circuit breaker is closed.",
         ("upstream",),
     ),
+    "queue_length": ("Requests that wait until their back end has room.", ("backend",)),
+    "queue_bytes": ("Memory of the requests that wait until their back end has room.", ("backend",)),
 }
 """The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""
 
@@ -101,6 +108,11 @@ LABELLED: Final = {
         ("upstream", "outcome"),
     ),
     "store_faults": ("Times a fault of the database file began.", ("problem",)),
+    "queued": (
+        "Requests that found their back end full, by what became of them: admitted, expired, cancelled, displaced by"
+        " those of other keys, refused because too many wait, or shutting_down.",
+        ("backend", "outcome"),
+    ),
     "tokens": ("Tokens used.", ("kind",)),
     "child_recycled": ("Codex processes replaced by a new one although they worked.", ("reason",)),
     "ignored_params": ("Request fields accepted without effect.", ("param",)),
@@ -108,10 +120,11 @@ LABELLED: Final = {
 """The counters with labels: name to help text and labels."""
 
 TIMES: Final = {
-    "request_duration_seconds": "Time from a request's arrival to its end.",
-    "first_event_seconds": "Time from a request's arrival to the model's first event.",
+    "request_duration_seconds": ("Time from a request's arrival to its end.", "route"),
+    "first_event_seconds": ("Time from a request's arrival to the model's first event.", "route"),
+    "queue_wait_seconds": ("Time that a request waited until its back end had room.", "backend"),
 }
-"""The histograms of seconds by route: name to help text."""
+"""The histograms of seconds: name to help text and label."""
 
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -154,8 +167,8 @@ class Metrics:
             for name, (text, labels) in LABELLED.items()
         }
         self._times = {
-            name: _ByLabels(Histogram(f"codexd_{name}", text, ("route",), registry=registry, buckets=_BUCKETS))
-            for name, text in TIMES.items()
+            name: _ByLabels(Histogram(f"codexd_{name}", text, (label,), registry=registry, buckets=_BUCKETS))
+            for name, (text, label) in TIMES.items()
         }
         self._labelled_gauges = {
             name: Gauge(f"codexd_{name}", text, labels, registry=registry)
@@ -222,7 +235,26 @@ class Metrics:
 
     def forget_upstream(self, name: str) -> None:
         """Remove the gauges of an upstream that is no longer configured."""
-        self._labelled_gauges["upstream_up"].remove(name)
+        for gauge in self._labelled_gauges.values():
+            with suppress(KeyError):
+                gauge.remove(name)
+
+    def watch_queue(self, backend: str, length: Callable[[], int], size_bytes: Callable[[], int]) -> None:
+        """Register functions that return how many requests wait for a back end, and their size."""
+        self._labelled_gauges["queue_length"].labels(backend).set_function(length)
+        self._labelled_gauges["queue_bytes"].labels(backend).set_function(size_bytes)
+
+    def count_queued(self, backend: str, outcome: str, waited_seconds: float | None = None) -> None:
+        """Count a request that found its back end full.
+
+        Args:
+            backend: the name of the back end.
+            outcome: what became of it.
+            waited_seconds: how long it waited; None if it did not.
+        """
+        self._labelled["queued"][backend, outcome].inc()
+        if waited_seconds is not None:
+            self._times["queue_wait_seconds"][(backend,)].observe(waited_seconds)
 
     def _count_usage(self, record: RequestRecord) -> None:
         for kind, amount in record.tokens().items():

@@ -1,7 +1,9 @@
 """Tries several back ends for one response, in order, until one of them sends its first event."""
 
 from collections.abc import Callable
+from typing import Literal
 
+from attrs import frozen
 from zope.interface import implementer
 
 from codexd.interfaces import IEventSink, ITurnHandle
@@ -11,8 +13,25 @@ from codexd.policy.fallback import allows_fallback
 from codexd.routing.internal_error import internal_failure
 from codexd.routing.relayed_handle import RelayedHandle
 
-Attempt = Callable[[IEventSink], ITurnHandle]
-"""Starts the response with one back end; raises FaultError."""
+BackendLoad = Literal["free", "full", "unknown"]
+
+
+def _unknown_load() -> BackendLoad:
+    return "unknown"
+
+
+@frozen
+class Attempt:
+    """One back end to try.
+
+    Attributes:
+        begin: starts the response there; raises FaultError.
+        load: returns whether the response would begin at once, or wait because the back end is full; `unknown` if the
+            back end is not ready or is not known before it is asked.
+    """
+
+    begin: Callable[[IEventSink], ITurnHandle]
+    load: Callable[[], BackendLoad] = _unknown_load
 
 
 @implementer(IEventSink)
@@ -66,13 +85,22 @@ class FallbackRunner(RelayedHandle):
             self._start_next()
 
     def _start_next(self) -> None:
-        attempt = self._attempts.pop(0)
+        attempt = self._attempts.pop(self._choose_attempt())
         self._attempt_failed, self._current = False, _AttemptSink(self)
         try:
-            self.relay_to(attempt(self._current))
+            self.relay_to(attempt.begin(self._current))
         except FaultError as refused:
             if not self._give_up_attempt(refused.fault):
                 raise
+
+    def _choose_attempt(self) -> int:
+        """Return the index of the next attempt: the first, or, while that would wait, the first that would not."""
+        if len(self._attempts) == 1 or self._attempts[0].load() != "full":
+            return 0
+        free = next((index for index, attempt in enumerate(self._attempts) if attempt.load() == "free"), 0)
+        if free:
+            self._count("fallback_used")
+        return free
 
     def _give_up_attempt(self, fault: Fault) -> bool:
         """Mark the attempt as failed and return True, if another attempt can be made after this fault."""

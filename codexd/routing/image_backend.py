@@ -1,26 +1,31 @@
 """A back end that receives images inline: those that a request names by URL are loaded first."""
 
 from collections.abc import Callable, Mapping
+from random import random
 from typing import Final
 
-from attrs import define, evolve
+from attrs import Factory, define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, FirstError, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from codexd.context import RequestContext
-from codexd.interfaces import IEventSink, IImageLoader, IModelBackend, ITurnHandle, ModelCard
+from codexd.interfaces import IEventSink, IImageLoader, IModelBackend, ITurnHandle, ModelCard, SlotState
 from codexd.neutral.event import Event, Failed
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy.image_urls import failure
 from codexd.policy.remote_images import ImageLimits, RemoteImage, find_remote_images, inline_images
+from codexd.policy.slot_ledger import SlotLedger
 from codexd.routing.internal_error import internal_failure
 from codexd.routing.relayed_handle import RelayedHandle
-from codexd.settings import Images
+from codexd.routing.turn_queue import QueueDependencies, QueuedTurn, TurnQueue
+from codexd.settings import Images, Queue
 
 _IMAGE_KINDS: Final = frozenset(("image_refused", "image_failed", "image_too_large", "image_type"))
+
+_QUEUE_NAME: Final = "images"
 
 
 @define(kw_only=True)
@@ -32,17 +37,38 @@ class ImageLoading:
         settings: the limits.
         clock: for the deadlines of requests.
         metrics: counts.
+        queue_settings: the limits of the queue of requests that find `images.waiting_requests` reached.
+        chance: returns a random number from 0 to 1, for the jitter of Retry-After.
         waiting: how many requests wait for images.
+        slots: the requests that wait for images, by principal.
+        queue: the requests that wait until others have their images.
     """
 
     loader: IImageLoader
     settings: Images
     clock: IReactorTime
     metrics: Metrics
+    queue_settings: Queue = Factory(Queue)
+    chance: Callable[[], float] = random
     waiting: int = 0
+    slots: SlotLedger = Factory(SlotLedger)
+    queue: TurnQueue = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        needs = QueueDependencies(
+            settings=self.queue_settings,
+            slots=self.slots,
+            turns_at_once=lambda principal: 0,
+            clock=self.clock,
+            metrics=self.metrics,
+            chance=self.chance,
+        )
+        self.queue = TurnQueue(_QUEUE_NAME, needs, self._slot_state)
+        self.metrics.watch_queue(_QUEUE_NAME, lambda: len(self.queue), lambda: self.queue.size_bytes)
         self.metrics.watch("requests_waiting_for_images", lambda: self.waiting)
+
+    def _slot_state(self) -> SlotState:
+        return "full" if self.waiting >= self.settings.waiting_requests else "free"
 
     def check(self, images: tuple[RemoteImage, ...]) -> None:
         """Check the number of images and their URLs.
@@ -96,8 +122,14 @@ class InlineImagesBackend:
         if found is not None:
             check_total(images, found, self._loading.settings.conversation_bytes)
             return self._backend.begin(_inline(turn, found), context, sink)
-        if self._loading.waiting >= self._loading.settings.waiting_requests:
-            raise FaultError(fault("busy"))
+        if not self._loading.queue.must_wait(context.principal):
+            return self._load(turn, context, sink)
+        entry = QueuedTurn(self._loading.queue, self._load, turn, context, sink)
+        self._loading.queue.enter(entry)
+        return entry
+
+    def _load(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
+        images = find_remote_images(turn.items)
         return ImageTurn(self._backend, self._loading, turn, images, context, sink).start()
 
     def models(self) -> tuple[ModelCard, ...]:
@@ -144,6 +176,7 @@ class ImageTurn(RelayedHandle):
     def start(self) -> "ImageTurn":
         """Start loading, and return the handle; what happens before is not settled."""
         self._loading.waiting += 1
+        self._loading.slots.take(self._context.principal)
         loads = Deferred.fromCoroutine(self._run())
         if not loads.called:
             self._loads = loads
@@ -192,6 +225,7 @@ class ImageTurn(RelayedHandle):
         if self._is_waiting:
             self._is_waiting = False
             self._loading.waiting -= 1
+            self._loading.slots.release(_QUEUE_NAME, self._context.principal)
 
     async def _load_all(self) -> dict[str, str]:
         """Load all images, a few at once; the first failure ends the others."""

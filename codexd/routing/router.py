@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from codexd.context import RequestContext
 from codexd.interfaces import IEmbedder, IEventSink, IModelBackend, ITurnHandle, ModelCard
 from codexd.neutral.fault import Fault, FaultError, fault
+from codexd.neutral.records import frozen
 from codexd.neutral.turn import Turn
 from codexd.policy.fallback import CODEX, RouteCandidate, RoutedAlias, list_candidates
-from codexd.routing.fallback import Attempt, FallbackRunner
+from codexd.routing.fallback import Attempt, BackendLoad, FallbackRunner
 
 _UNKNOWN: Final = "unknown_model"
 _MODEL_CHARACTERS: Final = 64
@@ -22,7 +23,11 @@ _ADD_UPSTREAM: Final = "Configure a server that creates embeddings in an [[upstr
 _NO_EMBEDDINGS: Final = f"This model does not support embeddings. {_ADD_UPSTREAM}"
 
 
-@frozen
+def _never(_: Turn) -> bool:
+    return False
+
+
+@frozen(kw_only=True)
 class BackendEntry:
     """One back end of the router.
 
@@ -31,12 +36,14 @@ class BackendEntry:
         backend: the back end.
         prefix: the beginning of all its model names; aliases omit it.
         embedder: the embeddings of this back end, if it has any.
+        must_wait: returns whether a turn that begins now would wait until others have ended.
     """
 
     name: str
     backend: IModelBackend
     prefix: str = ""
     embedder: IEmbedder | None = None
+    must_wait: Callable[[Turn], bool] = _never
 
 
 @implementer(IModelBackend, IEmbedder)
@@ -61,7 +68,7 @@ class ModelRouter:
         """Start a response (IModelBackend)."""
         attempts = tuple(self._attempt(candidate, context) for candidate in list_candidates(turn, self._aliases))
         if len(attempts) == 1:
-            return attempts[0](sink)
+            return attempts[0].begin(sink)
         runner = FallbackRunner(attempts, sink, self._count, context.id)
         runner.begin()
         return runner
@@ -119,9 +126,18 @@ class ModelRouter:
     def _attempt(self, candidate: RouteCandidate, context: RequestContext) -> Attempt:
         entry = None if candidate.backend is None else self._entries.get(candidate.backend)
         if entry is None:
-            return lambda sink: self._begin_by_model(candidate.turn, context, sink)
+            return Attempt(
+                lambda sink: self._begin_by_model(candidate.turn, context, sink),
+                lambda: self._load(self._find_listing(candidate.turn.model), candidate.turn),
+            )
         turn = evolve(candidate.turn, model=entry.prefix + candidate.turn.model)
-        return lambda sink: entry.backend.begin(turn, context, sink)
+        return Attempt(lambda sink: entry.backend.begin(turn, context, sink), lambda: self._load(entry, turn))
+
+    @staticmethod
+    def _load(entry: BackendEntry | None, turn: Turn) -> BackendLoad:
+        if entry is None or not entry.backend.ready():
+            return "unknown"
+        return "full" if entry.must_wait(turn) else "free"
 
     def _begin_by_model(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start the response with the back end that lists the model, else with the first that accepts it.

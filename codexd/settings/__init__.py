@@ -14,6 +14,7 @@ from codexd.settings.codex import Codex, Turns
 from codexd.settings.http import Http
 from codexd.settings.images import Images
 from codexd.settings.models import ModelAlias, Models
+from codexd.settings.queue import Queue
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
 from codexd.settings.responses import Responses
 from codexd.settings.tools import Tools
@@ -31,6 +32,7 @@ __all__ = [
     "Maintenance",
     "ModelAlias",
     "Models",
+    "Queue",
     "Range",
     "Responses",
     "Seconds",
@@ -66,6 +68,7 @@ class Settings:
     http: Http = Http()
     codex: Codex = Codex()
     turns: Turns = Turns()
+    queue: Queue = Queue()
     responses: Responses = Responses()
     tools: Tools = Tools()
     images: Images = Images()

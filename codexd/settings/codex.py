@@ -20,7 +20,7 @@ class Codex:
             one.
         workers: the number of Codex processes.
         turns_per_worker: the maximum number of turns that one Codex process runs at once; further requests
-            get status 429.
+            wait (`[queue]`).
         pass_environment: environment variables that Codex gets in addition to the built-in list.
         config: additional `key=value` overrides of Codex's configuration (its `-c` flag).
         log_stderr: log everything that Codex writes to stderr; it may contain prompts.
@@ -86,10 +86,12 @@ class Turns:
         retry_initial_seconds: the delay before the first retry; it doubles with each further one.
         retry_total_seconds: no retry starts later than this after the request.
         suspend_seconds: how long a turn waits for the results of its tool calls.
-        suspend_limit: the maximum number of turns that wait for tool results; 0 disables waiting.
+        suspend_limit: the maximum number of turns that wait for tool results; beyond it, the API key that has
+            most of them loses its oldest one, whose history is replayed later. 0 disables waiting.
         affinity: keep the thread of a finished conversation open for its next request.
         affinity_seconds: how long such an idle thread is kept.
-        affinity_limit: the maximum number of idle threads.
+        affinity_limit: the maximum number of idle threads; beyond it, the API key that has most of them loses
+            its oldest one.
         affinity_memory_bytes: no idle threads are kept while a Codex process uses more resident memory than
             this.
         context_share: the share of the model's context window up to which a thread is continued. Beyond it

@@ -2,7 +2,7 @@
 
 from attrs import field, frozen
 
-from codexd.settings.ranges import Bytes, Count, Seconds
+from codexd.settings.ranges import Bytes, Count, Limit, Seconds
 
 
 @frozen(kw_only=True)
@@ -10,7 +10,8 @@ class Http:
     """The HTTP server: addresses, keys, and limits per client.
 
     Attributes:
-        listen: the addresses to listen on, as Twisted endpoint strings.
+        listen: the addresses to listen on, as Twisted endpoint strings. Their `backlog` is 1024 unless they set
+            one.
         api_keys: the API keys of clients. With keys, every request must send one; without, only loopback
             addresses are allowed.
         api_keys_file: a file with more API keys, one per line; lines that begin with `#` are comments.
@@ -37,6 +38,8 @@ class Http:
         pause_seconds: how long output may be paused for one slow client before that client is disconnected.
         write_timeout_seconds: how long a client may accept no output before it is disconnected.
         keepalive_seconds: the time without output after which a stream sends a keep-alive comment.
+        max_connections: the maximum number of open connections; beyond it, the newest idle one is closed, or else
+            the new one. 0 is as many as the limit of open files leaves, up to 10,000.
         idle_seconds: the time after which an idle connection is closed.
         reasoning_content: include the reasoning in chat responses, as `reasoning_content`.
     """
@@ -58,5 +61,6 @@ class Http:
     pause_seconds: Seconds = 1.0
     write_timeout_seconds: Seconds = 30.0
     keepalive_seconds: Seconds = 15.0
+    max_connections: Limit = 0
     idle_seconds: Seconds = 120.0
     reasoning_content: bool = True

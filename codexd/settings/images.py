@@ -28,8 +28,8 @@ class Images:
         request_limit: the maximum number of images by URL after the model's last output in the history.
         conversation_limit: the maximum number of images by URL of one request, its history included.
         concurrent_fetches: how many images of one request are fetched at once.
-        waiting_requests: the maximum number of requests that wait for their images; further requests get
-            status 429.
+        waiting_requests: the maximum number of requests that wait for their images; further requests wait
+            until others have theirs (`[queue]`).
         cache_seconds: how long a fetched image is used for the same URL and the same API key. If it is shorter
             than `turns.suspend_seconds`, an image that changed can prevent that a suspended turn continues.
         cache_bytes: the maximum memory of the cached images; 0 disables the cache.

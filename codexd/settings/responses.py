@@ -28,8 +28,8 @@ class Responses:
         call_seconds: the maximum time for which a request waits for the database, for example while the disk does
             not respond; then it fails.
         queue_bytes: the maximum memory of calls that wait for the database; beyond it, requests get a 503.
-        background_limit: the maximum number of background responses that run at once. When several API keys use
-            them, each may start one only while it runs fewer than places are free.
+        background_limit: the maximum number of background responses that run at once. Beyond it, a request gets
+            status 429, unless its API key has fewer than another one, whose newest one fails instead.
         hosted_tools: what happens to a hosted tool that no back end can run: `drop` removes the tool and lists
             it in `x-codexd-ignored`, `refuse` returns an error.
         compatibility: extensions for clients that need them: `tool-events` adds `response.output_tool_call.*`

@@ -92,7 +92,7 @@ class Upstream:
         breaker_failures: the number of consecutive failures that open the circuit breaker: for the API key that
             they are of, or for all if they are of several keys or no connection can be opened.
         breaker_seconds: how long the circuit breaker stays open before one request tests the upstream.
-        max_connections: the maximum number of concurrent requests to it; further requests get status 429.
+        max_connections: the maximum number of concurrent requests to it; further requests wait (`[queue]`).
         max_event_bytes: the maximum size of one event, or of the whole response of a server that does not
             stream.
         max_response_bytes: the maximum size of a response.

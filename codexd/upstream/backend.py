@@ -24,9 +24,10 @@ from codexd.interfaces import (
     IForwarder,
     IForwardingHandle,
     IForwardingReceiver,
-    IModelBackend,
+    ILimitedBackend,
     ITurnHandle,
     ModelCard,
+    SlotState,
 )
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.forwarded import ForwardedRequest
@@ -37,6 +38,7 @@ from codexd.policy import breaker, estimate, retry
 from codexd.policy.breaker import BreakerPolicy
 from codexd.policy.retry import RetryPolicy
 from codexd.policy.shared_breaker import SharedBreaker, SharedPermit, failure_kind
+from codexd.policy.slot_ledger import SlotLedger
 from codexd.policy.truncation import truncate
 from codexd.policy.upstream_models import UpstreamModels, parse_allow_list
 from codexd.settings import Upstream
@@ -64,7 +66,7 @@ class PreparedUpstreamTurn:
     is_truncated: bool = False
 
 
-@implementer(IModelBackend, IEmbedder, IForwarder)
+@implementer(ILimitedBackend, IEmbedder, IForwarder)
 class UpstreamBackend:
     """Answers turns, embeddings requests and forwarded requests with one upstream.
 
@@ -75,6 +77,7 @@ class UpstreamBackend:
         metrics: counts.
         chance: returns a random number from 0 to 1, for the jitter of retries.
         now: returns Unix time in seconds, for HTTP dates.
+        slots: records which turns run.
 
     Attributes:
         name: the upstream's name in the settings.
@@ -94,7 +97,9 @@ class UpstreamBackend:
         metrics: Metrics,
         chance: Callable[[], float],
         now: Callable[[], float],
+        slots: SlotLedger | None = None,
     ) -> None:
+        self._slots = slots or SlotLedger()
         self.name = settings.name
         self.upstream_models = UpstreamModels(
             allowed=parse_allow_list(settings.models),
@@ -117,15 +122,16 @@ class UpstreamBackend:
         self._clock = clock
         self._metrics = metrics
         self._chance = chance
-        self._turns: set[UpstreamTurn] = set()
-        self._forwardings: set[Forwarding] = set()
+        self._turns: dict[UpstreamTurn, str] = {}  # the principal of each
+        self._forwardings: dict[Forwarding, str] = {}
+        self._embeddings = 0
         self._listing_failed = False
         self._list_due = 0.0
 
     @property
     def running(self) -> int:
-        """The number of running responses, those of forwarded requests included."""
-        return len(self._turns) + len(self._forwardings)
+        """The number of running responses, those of embeddings and forwarded requests included."""
+        return len(self._turns) + len(self._forwardings) + self._embeddings
 
     @property
     def max_response_bytes(self) -> int:
@@ -167,22 +173,39 @@ class UpstreamBackend:
         if permit is None:
             raise FaultError(self.circuit_open(context.principal))
         running = UpstreamTurn(self, translator, request, permit, context, sink, self._clock)
-        self._turns.add(running)
+        self._turns[running] = context.principal
+        self._slots.take(context.principal)
         return running
 
     def _available_tokens(self, turn: Turn) -> int | None:
         window = self.upstream_models.context_window(turn.model)
         return None if window is None else estimate.history_budget(turn, window)
 
+    # ILimitedBackend
+
+    def slot_group(self, turn: Turn) -> str:
+        """Return the name of the only group (ILimitedBackend)."""
+        return self.name
+
+    def slot_state(self, group: str) -> SlotState:
+        """Return whether there may be one more request (ILimitedBackend)."""
+        return "full" if self.running >= self._settings.max_connections else "free"
+
+    def continues(self, turn: Turn) -> bool:
+        """Return False: no turn waits in an upstream (ILimitedBackend)."""
+        return False
+
     def check(self, turn: Turn) -> None:
-        """Refuse a turn that `begin` would refuse whatever its history is.
+        """Refuse a turn that `begin` would refuse whatever its history and the load are (ILimitedBackend)."""
+        self.check_model(turn.model)
+
+    def check_model(self, model: str) -> None:
+        """Refuse a model that this upstream does not have.
 
         Raises:
-            FaultError: `not_ready`, `unknown_model` or `busy`.
+            FaultError: `not_ready` or `unknown_model`.
         """
-        self.upstream_models.resolve(turn.model)
-        if self.running >= self._settings.max_connections:
-            raise FaultError(fault("busy"))
+        self.upstream_models.resolve(model)
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the offered models (IModelBackend)."""
@@ -201,9 +224,13 @@ class UpstreamBackend:
         return Deferred.fromCoroutine(self._embed(encode_body(self.upstream_models.resolve(model)), context))
 
     async def _embed(self, body: bytes, context: RequestContext) -> bytes:
+        if self.running >= self._settings.max_connections:
+            raise FaultError(fault("busy"))
         permit = self.acquire_permit(context.principal)
         if permit is None:
             raise FaultError(self.circuit_open(context.principal))
+        self._embeddings += 1
+        self._slots.take(context.principal)
         kind: str | None = "cancelled"
         judged: str | None = kind
         try:
@@ -213,6 +240,8 @@ class UpstreamBackend:
             kind, judged = refused.fault.kind, failure_kind(refused.fault)
             raise
         finally:
+            self._embeddings -= 1
+            self._release(context.principal)
             self.return_permit(permit, judged)
             self._metrics.count_upstream_request(self.name, kind or OK)
         return document
@@ -253,12 +282,13 @@ class UpstreamBackend:
             receiver,
             self._clock,
         )
-        self._forwardings.add(forwarding)
+        self._forwardings[forwarding] = context.principal
+        self._slots.take(context.principal)
         return forwarding
 
     def forwarding_ended(self, forwarding: Forwarding, kind: str | None) -> None:
         """Remove a forwarded request that is over, and count its outcome (forwarding.ForwardingContext)."""
-        self._forwardings.discard(forwarding)
+        self._release(self._forwardings.pop(forwarding, None))
         self._metrics.count_upstream_request(self.name, kind or OK)
 
     # The list of models.
@@ -351,8 +381,12 @@ class UpstreamBackend:
 
     def turn_ended(self, turn: UpstreamTurn, kind: str | None) -> None:
         """Remove a turn that is over, and count its outcome."""
-        self._turns.discard(turn)
+        self._release(self._turns.pop(turn, None))
         self._metrics.count_upstream_request(self.name, kind or OK)
+
+    def _release(self, principal: str | None) -> None:
+        if principal is not None:
+            self._slots.release(self.name, principal)
 
 
 def build_capabilities(settings: Upstream) -> ServerCapabilities:

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from codexd.observe.metrics import Metrics
+from codexd.policy.slot_ledger import SlotLedger
 from codexd.settings import Upstream
 from codexd.upstream.api_key import load_api_key
 from codexd.upstream.backend import LIST_RETRY_SECONDS, UpstreamBackend
@@ -80,6 +81,7 @@ class Upstreams(MultiService):
         chance: returns a random number from 0 to 1.
         now: returns Unix time in seconds.
         metrics: counts.
+        slots: records which turns run.
 
     Attributes:
         backends: the back end of each upstream.
@@ -97,10 +99,11 @@ class Upstreams(MultiService):
         chance: Callable[[], float],
         now: Callable[[], float],
         metrics: Metrics,
+        slots: SlotLedger | None = None,
     ) -> None:
         super().__init__()
         self._environ, self._read, self._reactor = environ, read, reactor
-        self._chance, self._now, self._metrics = chance, now, metrics
+        self._chance, self._now, self._metrics, self._slots = chance, now, metrics, slots
         self._clients: dict[UpstreamBackend, tuple[Upstream, UpstreamSecrets]] = {}
         self._refreshers: dict[UpstreamBackend, _Refresher] = {}
         self.backends: tuple[UpstreamBackend, ...] = ()
@@ -143,7 +146,7 @@ class Upstreams(MultiService):
             if self._clients[backend] == (settings, secrets):
                 return backend
         client = _build_client(settings, secrets, self._reactor)
-        backend = UpstreamBackend(settings, client, self._reactor, self._metrics, self._chance, self._now)
+        backend = UpstreamBackend(settings, client, self._reactor, self._metrics, self._chance, self._now, self._slots)
         self._clients[backend] = settings, secrets
         return backend
 

@@ -2,9 +2,9 @@ from codexd.fronts.responses.storage_encoder import ResponsesStorageEncoder
 from codexd.fronts.responses.stream import ResponsesEncoder
 from codexd.neutral import event as e
 from codexd.neutral.fault import fault
-from codexd.settings import Http
+from codexd.settings import Http, Responses
 from tests.support.fake_backend import BEGINNING, MODEL_FAILED, REST, USAGE, message, text_answer
-from tests.support.http_cases import ResponsesTestCase, event_types
+from tests.support.http_cases import RESPONSES, ResponsesTestCase, event_types
 from tests.support.in_memory_server import InMemoryServer
 
 
@@ -252,6 +252,21 @@ class AcceptanceTests(ResponsesTestCase):
         turns[0].emit(*text_answer())
         self.ask(background=True)
         self.assertEqual(self.connection.response.status, 200)
+
+    def test_an_answer_of_a_key_with_fewer_takes_the_place_of_another_keys_newest(self) -> None:
+        self.open(InMemoryServer(Http(api_keys=("one", "two")), responses=Responses(background_limit=2)))
+        ids = []
+        for key in ("one", "one", "two"):
+            body = {"model": "gpt-5", "input": "hi", "background": True}
+            response = self.server.request("POST", RESPONSES, body, authorization=f"Bearer {key}")
+            self.assertEqual(response.status, 200)
+            ids.append(response.json["id"])
+        shown = [self.server.request("GET", f"{RESPONSES}/{id}", authorization="Bearer one").json for id in ids[:2]]
+        self.assertEqual([one["status"] for one in shown], ["queued", "failed"])
+        self.assertEqual(shown[1]["error"]["code"], "rate_limit_exceeded")
+        self.assertEqual([turn.cancelled for turn in self.server.backend.turns], [False, True, False])
+        for turn in (self.server.backend.turns[0], self.server.backend.turns[2]):
+            turn.emit(*text_answer())
 
     def test_no_background_answer_is_accepted_while_draining(self) -> None:
         self.server.drain.run()

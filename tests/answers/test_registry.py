@@ -1,6 +1,9 @@
+from typing import cast
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.answers.answer import Answer
 from codexd.answers.registry import ActiveAnswers
 from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError
@@ -10,6 +13,7 @@ from tests.support.contexts import context
 from tests.support.fake_backend import message
 from tests.support.http_cases import CHAT, ChatTestCase
 from tests.support.in_memory_server import chat
+from tests.support.limited_backend import context_of
 from tests.support.metric_samples import metric
 
 
@@ -76,15 +80,6 @@ class ActiveAnswersTests(SynchronousTestCase):
         self.active.apply(8)
         self.assertEqual(self.begin_background(*"aaaaaaaaaa"), "aaaaaaaa")
 
-    def test_with_several_callers_a_place_is_left_for_another(self) -> None:
-        self.begun: list[str] = []
-        self.active.apply(8)
-        self.assertEqual(self.begin_background(*"abaaaaaa"), "abaaa")
-        self.assertEqual(self.begin_background(*"bbbcc"), "bc")
-        for id in self.begun:
-            self.active.remove(Activity(self.active), id)
-        self.assertEqual(self.begin_background(*"bbbbbbbb"), "bbbb")
-
     def test_draining_waits_for_the_last(self) -> None:
         for activity in self.activities:
             self.active.add(activity)
@@ -122,6 +117,62 @@ class ActiveAnswersTests(SynchronousTestCase):
         self.failureResultOf(closed)
         self.active.remove(self.activities[0])
         self.successResultOf(other)
+
+
+class BackgroundAnswer(Activity):
+    """A background answer of a principal, which ends some time after it was displaced."""
+
+    def __init__(self, active: ActiveAnswers, id: str) -> None:
+        super().__init__(active)
+        self.id, self.context = id, context_of(id[0])
+        self.displaced = False
+
+    def displace(self) -> None:
+        self.displaced = True
+
+    def end(self) -> None:
+        self.active.remove(self, self.id)
+
+
+class BackgroundShareTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.metrics = Metrics()
+        self.active = ActiveAnswers(4, self.metrics)
+        self.answers: dict[str, BackgroundAnswer] = {}
+
+    def add(self, *ids: str) -> None:
+        for id in ids:
+            answer = BackgroundAnswer(self.active, id)
+            self.active.add_background(id, cast(Answer, answer))
+            self.answers[id] = answer
+
+    def displaced(self) -> list[str]:
+        return [id for id, answer in self.answers.items() if answer.displaced]
+
+    def refused(self, id: str) -> str:
+        return self.assertRaises(FaultError, self.add, id).fault.kind
+
+    def test_one_key_may_use_everything(self) -> None:
+        self.add("a1", "a2", "a3", "a4")
+        self.assertEqual((self.refused("a5"), self.displaced()), ("busy", []))
+
+    def test_a_key_with_fewer_takes_the_places_of_the_newest_of_the_key_with_most(self) -> None:
+        self.add("a1", "a2", "a3", "a4", "b1", "b2")
+        self.assertEqual(self.displaced(), ["a3", "a4"])
+        self.assertEqual((self.refused("b3"), self.refused("a5")), ("busy", "busy"))
+        self.assertEqual(metric(self.metrics, "codexd_background_displaced_total"), 2)
+
+    def test_an_answer_that_is_over_leaves_its_place(self) -> None:
+        self.add("a1", "a2", "a3", "a4", "b1")
+        self.answers["a4"].end()
+        self.answers["a1"].end()
+        self.add("c1")
+        self.assertEqual((self.displaced(), self.refused("a5")), (["a4"], "busy"))
+
+    def test_while_draining_nothing_is_displaced(self) -> None:
+        self.add("a1", "a2", "a3", "a4")
+        self.active.drain()
+        self.assertEqual((self.refused("b1"), self.displaced()), ("shutting_down", []))
 
 
 class DrainTests(ChatTestCase):

@@ -1,5 +1,6 @@
 from io import StringIO
 
+from attrs import evolve
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -91,6 +92,7 @@ class AccessLogTests(SynchronousTestCase):
                 "outcome": "ok",
                 "note": "",
                 "milliseconds": 1500.0,
+                "queue_milliseconds": 0.0,
                 "first_event_milliseconds": 250.0,
                 "input_tokens": 7,
                 "cached_tokens": 3,
@@ -105,6 +107,9 @@ class AccessLogTests(SynchronousTestCase):
     def test_a_method_that_a_client_made_up_is_no_warning(self) -> None:
         self.assertIn(" info  ", self.write(RequestRecord(status=501, outcome="method_unknown"), "text"))
         self.assertIn(" warn  ", self.write(RequestRecord(status=502, outcome="model_failed"), "text"))
+
+    def test_a_request_that_waited_for_room_shows_how_long(self) -> None:
+        self.assertIn("tokens=7+2 queue=120.0ms backend=", self.write(evolve(RECORD, queue_seconds=0.12), "text"))
 
     def test_a_request_is_one_line_of_text(self) -> None:
         line = self.write(RECORD, "text")

@@ -44,6 +44,29 @@ class ExpiringCacheTests(SynchronousTestCase):
             cache.put(word, word, 0)
         self.assertEqual((cache.discard(lambda word: len(word) == 3 and "o" in word), len(cache)), (["one", "two"], 1))
 
+    def test_the_owner_that_has_most_loses_his_oldest_value(self) -> None:
+        cache: ExpiringCache[str] = ExpiringCache(4, 10)
+        for number in range(4):
+            self.assertEqual(cache.put(f"a{number}", f"a{number}", number, "a"), [])
+        evicted = [cache.put(f"b{number}", f"b{number}", 9, "b") for number in range(3)]
+        self.assertEqual(evicted, [["a0"], ["a1"], ["b0"]])
+
+    def test_a_flood_of_one_owner_leaves_others_their_share(self) -> None:
+        cache: ExpiringCache[str] = ExpiringCache(6, 10)
+        for owner in "bc":
+            for number in range(2):
+                cache.put(f"{owner}{number}", owner, 0, owner)
+        evicted = [value for number in range(80) for value in cache.put(f"a{number}", "a", 1, "a")]
+        self.assertEqual((evicted, len(cache)), (["a"] * 78, 6))
+
+    def test_values_that_are_used_or_expire_free_their_share(self) -> None:
+        cache: ExpiringCache[str] = ExpiringCache(2, 10)
+        cache.put("a0", "a0", 0, "a")
+        cache.put("a1", "a1", 5, "a")
+        cache.take("a1", 6)
+        cache.expire(10)
+        self.assertEqual([cache.put(name, name, 11, name[0]) for name in ("b0", "b1", "b2")], [[], [], ["b0"]])
+
 
 @define
 class ModelEntry:

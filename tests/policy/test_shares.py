@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.policy.shares import fair_shares
+from codexd.policy.shares import choose_owner_to_displace, fair_shares, may_displace
 
 USED = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 100))
 
@@ -38,3 +38,15 @@ class FairShareTests(SynchronousTestCase):
         shares = fair_shares(used, limit)
         fewer = {owner: max(shares[owner], used[owner] - step) for owner in used}
         self.assertEqual(sum(fair_shares(fewer, limit).values()), sum(shares.values()))
+
+
+class DisplacementTests(SynchronousTestCase):
+    def test_the_owner_that_has_most_loses(self) -> None:
+        self.assertEqual(choose_owner_to_displace({"a": 3, "b": 1}, {"a": 2, "b": 1}), "a")
+
+    def test_of_several_the_one_with_the_oldest_loses(self) -> None:
+        self.assertEqual(choose_owner_to_displace({"a": 2, "b": 2, "c": 1}, {"a": 5, "b": 4, "c": 1}), "b")
+
+    def test_nobody_displaces_others_to_have_more_than_they(self) -> None:
+        self.assertEqual([may_displace({"a": 4, "b": own}, "b") for own in (1, 2, 3)], [True, True, False])
+        self.assertEqual([may_displace({}, "b"), may_displace({"b": 9}, "b")], [False, False])

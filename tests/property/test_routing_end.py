@@ -122,7 +122,7 @@ class RoutingMachine(RuleBasedStateMachine):
     )
     def start(self, tools: Tools) -> None:
         self.backends = [PlannedBackend() for _ in "abc"]
-        lines = [BackendEntry(name, backend) for name, backend in zip("abc", self.backends, strict=True)]
+        lines = [BackendEntry(name=name, backend=backend) for name, backend in zip("abc", self.backends, strict=True)]
         self.routing = ToolTextBackend(ModelRouter(lines, ALIASES, lambda _: None), tools, lambda _: None)
         self.handle: ITurnHandle | None = None
         self.sink = RecordingSink(strict=False)

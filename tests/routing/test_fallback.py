@@ -8,7 +8,7 @@ from codexd.interfaces import IEventSink, ITurnHandle
 from codexd.neutral import event as e
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Turn
-from codexd.routing.fallback import FallbackRunner
+from codexd.routing.fallback import Attempt, BackendLoad, FallbackRunner
 from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend, text_answer
 
@@ -37,7 +37,7 @@ class FallbackRunnerTests(SynchronousTestCase):
         self.first, self.second, self.third = self.backends
         self.sink = EventRecorder()
         self.counted: list[str] = []
-        attempts = tuple(lambda sink, back=back: back.begin(TURN, context(), sink) for back in self.backends)
+        attempts = tuple(Attempt(lambda sink, back=back: back.begin(TURN, context(), sink)) for back in self.backends)
         self.runner = FallbackRunner(attempts, self.sink, self.counted.append, "req_1")
 
     def begun_counts(self) -> list[int]:
@@ -128,3 +128,39 @@ class FallbackRunnerTests(SynchronousTestCase):
         self.runner.cancel()
         self.first.turns[0].sink.settle()
         self.assertEqual(self.begun_counts(), [1, 0, 0])
+
+
+class LoadTests(SynchronousTestCase):
+    """Which of several back ends is tried first depends on whether the response would wait there."""
+
+    def tried(self, *loads: BackendLoad, errors: tuple[int, ...] = ()) -> tuple[list[int], list[str]]:
+        """Return which back ends are asked, in order, and what is counted; some of them refuse."""
+        asked: list[int] = []
+        counted: list[str] = []
+
+        def begin(index: int, sink: IEventSink) -> ITurnHandle:
+            asked.append(index)
+            backend = FakeBackend()
+            backend.begin_errors = [fault("busy")] if index in errors else []
+            return backend.begin(TURN, context(), sink)
+
+        attempts = tuple(
+            Attempt(lambda sink, index=index: begin(index, sink), lambda load=load: load)
+            for index, load in enumerate(loads)
+        )
+        FallbackRunner(attempts, EventRecorder(), counted.append, "req_1").begin()
+        return asked, counted
+
+    def test_a_free_fallback_is_used_at_once_where_the_model_would_wait(self) -> None:
+        self.assertEqual(self.tried("full", "full", "free"), ([2], ["fallback_used"]))
+
+    def test_without_a_free_fallback_the_response_waits_for_its_own_model(self) -> None:
+        for loads in (("full", "full"), ("full", "unknown")):
+            self.assertEqual(self.tried(*loads), ([0], []))
+
+    def test_a_model_that_is_free_or_must_be_asked_is_asked(self) -> None:
+        for loads in (("free", "free"), ("unknown", "free")):
+            self.assertEqual(self.tried(*loads), ([0], []))
+
+    def test_the_model_itself_remains_a_fallback(self) -> None:
+        self.assertEqual(self.tried("full", "free", errors=(1,)), ([1, 0], ["fallback_used"] * 2))

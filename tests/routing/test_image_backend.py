@@ -14,16 +14,17 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.turn import ImagePart, Message, TextPart, ToolCall, ToolResult, Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy.image_urls import failure, refusal
-from codexd.routing.fallback import FallbackRunner
+from codexd.routing.fallback import Attempt, FallbackRunner
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
 from codexd.settings import Images
 from tests.routing.test_fallback import EventRecorder
 from tests.support.contexts import context
 from tests.support.fake_backend import FakeBackend, text_answer
 from tests.support.fake_image_loader import FakeImageLoader
+from tests.support.limited_backend import context_of
 from tests.support.metric_samples import metric
 
-A, B, C = (f"https://a.org/{name}" for name in "abc")
+A, B, C, D = (f"https://a.org/{name}" for name in "abcd")
 
 
 def turn(*urls: str, **more: Any) -> Turn:
@@ -152,9 +153,30 @@ class InlineImagesTests(SynchronousTestCase):
     def test_the_number_of_waiting_requests_is_limited(self) -> None:
         self.build(waiting_requests=1)
         self.begin(turn(A))
-        self.assertEqual(self.assertRaises(FaultError, self.begin, turn(B)).fault.kind, "busy")
-        self.arrive(A)
         self.begin(turn(B))
+        self.assertEqual(list(self.loader.loads), [A])
+        self.arrive(A)
+        self.clock.advance(0)
+        self.arrive(B)
+        self.assertEqual(len(self.model.turns), 2)
+
+    def test_keys_wait_in_turn(self) -> None:
+        self.build(waiting_requests=1)
+        for principal, url in (("a", A), ("a", B), ("a", D), ("b", C)):
+            self.backend.begin(evolve(turn(url), principal=principal), context_of(principal), EventRecorder())
+        for _ in range(3):
+            self.arrive(list(self.loader.loads)[-1])
+            self.clock.advance(0)
+        self.assertEqual(list(self.loader.loads), [A, B, C, D])
+
+    def test_who_waits_too_long_is_refused(self) -> None:
+        self.build(waiting_requests=1)
+        self.begin(turn(A))
+        self.begin(turn(B))
+        self.clock.advance(10)
+        (event,) = self.sink.events
+        assert isinstance(event, e.Failed)
+        self.assertEqual((event.fault.kind, list(self.loader.loads)), ("busy", [A]))
 
     # Failures while the images are loaded.
 
@@ -204,8 +226,8 @@ class InlineImagesTests(SynchronousTestCase):
         self.model.begin_errors = [fault("busy")]
         second, asked = FakeBackend(), turn(A)
         attempts = (
-            lambda sink: self.backend.begin(asked, context(), sink),
-            lambda sink: second.begin(asked, context(), sink),
+            Attempt(lambda sink: self.backend.begin(asked, context(), sink)),
+            Attempt(lambda sink: second.begin(asked, context(), sink)),
         )
         runner = FallbackRunner(attempts, self.sink, lambda _: None, "id")
         runner.begin()

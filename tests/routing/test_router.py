@@ -31,7 +31,10 @@ class ModelRouterTests(SynchronousTestCase):
             "small": ModelAlias(name="small", model="llama", upstream="local", fallback=("gpt-5",)),
             "gpt-5": ModelAlias(name="gpt-5", effort="low"),
         }
-        entries = (BackendEntry("codex", self.codex), BackendEntry("local", self.local, "local/", self.local))
+        entries = (
+            BackendEntry(name="codex", backend=self.codex),
+            BackendEntry(name="local", backend=self.local, prefix="local/", embedder=self.local),
+        )
         self.counted: list[str] = []
         self.router = ModelRouter(entries, aliases, self.counted.append)
 
@@ -67,7 +70,7 @@ class ModelRouterTests(SynchronousTestCase):
     ) -> None:
         unlisted, accepting = FakeBackend(), FakeBackend()
         router = ModelRouter(
-            (BackendEntry("unlisted", unlisted), BackendEntry("accepting", accepting)),
+            (BackendEntry(name="unlisted", backend=unlisted), BackendEntry(name="accepting", backend=accepting)),
             {},
             self.counted.append,
         )
@@ -128,7 +131,7 @@ class ModelRouterTests(SynchronousTestCase):
             self.assertIn("[[upstream]]", refused.message)
 
     def test_without_an_upstream_an_unknown_embedding_model_is_named_with_what_to_configure(self) -> None:
-        router = ModelRouter((BackendEntry("codex", self.codex),), {}, self.counted.append)
+        router = ModelRouter((BackendEntry(name="codex", backend=self.codex),), {}, self.counted.append)
         refused = self.assertRaises(FaultError, router.embed, "text-embedding-3", str.encode, context()).fault
         self.assertEqual((refused.kind, refused.status, refused.param), ("unknown_model", 404, "model"))
         self.assertIn("'text-embedding-3'", refused.message)

@@ -31,7 +31,7 @@ class RoutedServer:
         self.connection: Connection = self.server.connect()
 
     def _route(self, backend: FakeBackend) -> IModelBackend:
-        board = ModelRouter([BackendEntry(CODEX, backend)], {"m1": ModelAlias(name="m1")}, lambda _: None)
+        board = ModelRouter([BackendEntry(name=CODEX, backend=backend)], {"m1": ModelAlias(name="m1")}, lambda _: None)
         return ToolTextBackend(board, self._tools, lambda _: None)
 
     def request(self, endpoint: Endpoint, stream: bool, members: dict[str, Json], **headers: str) -> None:

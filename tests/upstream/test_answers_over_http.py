@@ -25,7 +25,7 @@ class _Answering:
         self.server = InMemoryServer(wrap_backend=self.route)
 
     def route(self, backend: FakeBackend) -> IModelBackend:
-        entries = [BackendEntry(CODEX, backend), BackendEntry("up", self.upstream.backend)]
+        entries = [BackendEntry(name=CODEX, backend=backend), BackendEntry(name="up", backend=self.upstream.backend)]
         return ModelRouter(entries, {"m1": self.alias}, lambda _: None)
 
     def answer(self, endpoint: Endpoint, stream: bool, name: str) -> Response:
