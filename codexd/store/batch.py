@@ -28,6 +28,8 @@ class StoreCall:
         on_result: called with the result in the reactor's thread, even when the caller has cancelled.
         request_id: the id of the request that the call is made for, for the log; empty for none.
         size_bytes: the memory of what the call stores, while it waits.
+        loads_much: whether its result may be large. It is then the last call of its batch, so that the results of
+            many such calls are never in memory together.
     """
 
     name: str
@@ -36,6 +38,7 @@ class StoreCall:
     on_result: Callable[[Any], object] = lambda _: None
     request_id: str = ""
     size_bytes: int = 0
+    loads_much: bool = False
 
 
 @frozen

@@ -79,20 +79,20 @@ class StoreCalls:
 
     def load_stream(self, owner: str, id: str) -> "Deferred[bytes]":
         """Load a response's stream."""
-        return self._read("load_stream", partial(responses.load_stream, owner=owner, id=id))
+        return self._read("load_stream", partial(responses.load_stream, owner=owner, id=id), loads_much=True)
 
     def load_history(self, wanted: HistoryQuery) -> "Deferred[LoadedHistory]":
         """Load what a request continues and the items it refers to."""
         until = self._now() + self._lease_seconds
         max_bytes = self._settings.history_bytes
         work = partial(history.load_history, wanted=wanted, until=until, max_bytes=max_bytes)
-        return self._read("load_history", work)
+        return self._read("load_history", work, loads_much=True)
 
     def load_input_items(self, owner: str, id: str) -> "Deferred[tuple[StoredItem, ...] | None]":
         """Load the model's input for a response."""
         max_bytes = self._settings.history_bytes
         work = partial(history.load_input_items, owner=owner, id=id, max_bytes=max_bytes)
-        return self._read("load_input_items", work)
+        return self._read("load_input_items", work, loads_much=True)
 
     def delete_response(self, owner: str, id: str) -> "Deferred[bool]":
         """Delete a response."""
@@ -126,7 +126,7 @@ class StoreCalls:
         """Load a conversation's items."""
         max_bytes = self._settings.history_bytes
         work = partial(history.load_conversation_items, owner=owner, id=id, max_bytes=max_bytes)
-        return self._read("load_conversation_items", work)
+        return self._read("load_conversation_items", work, loads_much=True)
 
     def remove_item(self, owner: str, id: str, item: str) -> "Deferred[bool]":
         """Remove one item from a conversation."""
@@ -140,8 +140,8 @@ class StoreCalls:
 
     # The queue.
 
-    def _read(self, name: str, work: Work) -> "Deferred[Any]":
-        return self._submit(StoreCall(name=name, work=work, request_id=self._request_id))
+    def _read(self, name: str, work: Work, loads_much: bool = False) -> "Deferred[Any]":
+        return self._submit(StoreCall(name=name, work=work, request_id=self._request_id, loads_much=loads_much))
 
     def _store(
         self, owner: str, name: str, work: Work, size_bytes: int, on_result: Callable[[Any], object] = lambda _: None

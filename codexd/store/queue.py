@@ -142,13 +142,22 @@ class CallQueue:
             self._executor.run(check).addCallbacks(self._check_passed, self._check_failed)
         elif self._waiting:
             self._busy_since = self._clock.seconds()
-            self._running = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            self._running = self._take_batch()
             work = partial(run_batch, calls=tuple(entry.call for entry in self._running))
             self._executor.run(work).addCallbacks(self._finish, self._fail)
         elif self._closed is not None and not self._closed.called:
             self._stop_timer()
             self._executor.close()
             self._closed.callback(None)
+
+    def _take_batch(self) -> list[_Entry]:
+        """Remove the next calls from the queue: at most MAX_BATCH, and none after one that loads much."""
+        batch: list[_Entry] = []
+        while self._waiting and len(batch) < MAX_BATCH:
+            batch.append(self._waiting.popleft())
+            if batch[-1].call.loads_much:
+                break
+        return batch
 
     def _check_passed(self, _: object) -> None:
         self._health.check_passed()

@@ -276,6 +276,9 @@ class UpstreamTurn:
                 self._began = True
                 if not self.over:
                     self._deadline.start_response()
+                if self._permit is not None and self._permit.is_probe:
+                    # A success: the upstream responds again, however long this response takes.
+                    self._return_permit(None)
             self._sink.receive(event)
         if events:
             self._sink.settle()

@@ -22,14 +22,14 @@ class QueueTests(SynchronousTestCase):
         self.health = StoreHealth(Metrics(), lambda: None)
         self.queue = CallQueue(self.executor, self.counted.append, self.health, self.clock, 10 * 2**20, 30.0)
 
-    def submit(self, name: object, writes: bool = False) -> "Deferred[object]":
+    def submit(self, name: object, writes: bool = False, loads_much: bool = False) -> "Deferred[object]":
         def work(connection: sqlite3.Connection) -> object:
             self.done.append(name)
             if isinstance(name, Exception):
                 raise name
             return name
 
-        return self.queue.submit(StoreCall(name="call", work=work, writes=writes))
+        return self.queue.submit(StoreCall(name="call", work=work, writes=writes, loads_much=loads_much))
 
     def test_a_single_call_runs_at_once(self) -> None:
         self.assertEqual(self.successResultOf(self.submit("a")), "a")
@@ -57,6 +57,14 @@ class QueueTests(SynchronousTestCase):
         self.executor.run_delayed_calls()
         self.assertEqual([self.successResultOf(d) for d in asked], list(range(2 * MAX_BATCH)))
         self.assertEqual(self.executor.runs, 3)
+
+    def test_a_batch_ends_with_a_call_that_loads_much(self) -> None:
+        self.executor.delay_calls()
+        asked = [self.submit(number, loads_much=number in (2, 3)) for number in range(6)]
+        self.executor.run_delayed_calls()
+        self.assertEqual([self.successResultOf(d) for d in asked], list(range(6)))
+        # The first alone, as the thread was free; then 1 and 2, 3, and 4 and 5.
+        self.assertEqual(self.executor.runs, 4)
 
     def test_only_writes_are_counted(self) -> None:
         self.submit("a", writes=True)

@@ -134,6 +134,16 @@ class BreakerTests(SynchronousTestCase):
         self.assertEqual(sink.text, "Hello")
         harness.begin()
 
+    def test_a_probe_has_succeeded_with_its_first_event(self) -> None:
+        harness = self.broken()
+        harness.clock.advance(30)
+        harness.begin()
+        connection = harness.accept()
+        connection.send_head()
+        self.assertRaises(FaultError, harness.begin)
+        connection.send_chunk(frames(chunk({"content": "x"})))
+        harness.begin()
+
     def test_a_cancelled_probe_allows_another_one(self) -> None:
         harness = self.broken()
         harness.clock.advance(30)
