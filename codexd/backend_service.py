@@ -50,25 +50,25 @@ class BackendService(MultiService):
     """Starts and stops all back ends of a daemon.
 
     Args:
-    settings: all settings.
-    environ: the source of CODEX_HOME, upstream keys and the variables passed to the Codex processes.
-    reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
-    metrics: the daemon's metrics.
-    scripted_model: is served instead of a new one, when the scripted model is used.
-    run_in_thread: runs the preparation of large turns.
-    turns_at_once: returns how many turns of a principal may run at once, 0 for no limit; by default the same
-    for all (`queue.turns_per_key`).
+        settings: all settings.
+        environ: the source of CODEX_HOME, upstream keys and the variables passed to the Codex processes.
+        reactor: provides IReactorTCP, IReactorTime and IReactorProcess.
+        metrics: the daemon's metrics.
+        scripted_model: is served instead of a new one, when the scripted model is used.
+        run_in_thread: runs the preparation of large turns.
+        turns_at_once: returns how many turns of a principal may run at once, 0 for no limit; by default the same
+            for all (`queue.turns_per_key`).
 
     Attributes:
-    provider: whose models Codex serves; `none` when Codex does not run.
-    codex_home: the CODEX_HOME of the Codex processes.
-    candidate_homes: the homes from which it was chosen.
-    configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
-    upstreams: the upstream servers.
-    in_use: what answers requests now.
+        provider: whose models Codex serves; `none` when Codex does not run.
+        codex_home: the CODEX_HOME of the Codex processes.
+        candidate_homes: the homes from which it was chosen.
+        configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
+        upstreams: the upstream servers.
+        in_use: what answers requests now.
 
     Raises:
-    ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
+        ConfigurationError: when Codex, its home, or an upstream's key or CA file cannot be used.
     """
 
     def __init__(
