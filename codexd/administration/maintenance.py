@@ -52,8 +52,13 @@ class MaintenanceSwitch:
             raise FaultError(self.state.to_fault())
 
     def apply(self, settings: Maintenance) -> None:
-        """Use the state of changed settings."""
-        self.switch(_read_settings(settings))
+        """Use the state of changed settings, also if a state that was kept cannot be removed."""
+        state = _read_settings(settings)
+        try:
+            self.switch(state)
+        except OSError as error:
+            self._log.error("{path} cannot be removed: {error}", path=str(self._path), error=str(error))
+            self._set(state, self.kept)
 
     def switch(self, state: MaintenanceState, keep: bool = False) -> None:
         """Set the state.
@@ -72,6 +77,9 @@ class MaintenanceSwitch:
                 self._path.unlink(missing_ok=True)
         elif keep:
             raise OSError("there is no state directory")
+        self._set(state, keep)
+
+    def _set(self, state: MaintenanceState, keep: bool) -> None:
         self.state, self.kept = state, keep
         if state.enabled:
             self._log.warn(

@@ -53,7 +53,7 @@ class Peer:
         self._encode_call = encode_call
         self._on_message = on_message
         self._clock = clock
-        self.call_seconds = call_seconds
+        self._call_seconds = call_seconds
         self._metrics = metrics
         self._lines = LineSplitter()
         self._pending: dict[jsonrpc.RpcId, _PendingCall] = {}
@@ -63,12 +63,12 @@ class Peer:
     def oldest_call_at(self) -> float | None:
         """When the oldest call was sent that is not answered yet; None if there is none."""
         first = next(iter(self._pending.values()), None)
-        return None if first is None else first.deadline - self.call_seconds
+        return None if first is None else first.deadline - self._call_seconds
 
     def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> None:
         """Send a call; `on_outcome` is called exactly once."""
         self._last_id += 1
-        self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self.call_seconds)
+        self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
         self._write(jsonrpc.encode_request(self._last_id, *self._encode_call(params)))
 
     def call(self, params: AttrsInstance) -> "Deferred[Json]":

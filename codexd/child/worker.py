@@ -121,7 +121,6 @@ class Worker:
     def apply(self, codex: Codex) -> None:
         """Use other limits."""
         self._codex = codex
-        self.peer.call_seconds = codex.call_seconds
         self._liveness.hang_seconds = codex.hang_seconds
 
     @property

@@ -17,6 +17,7 @@ RESTART: Final = (
     "codex.config",
     "codex.log_stderr",
     "codex.handshake_seconds",
+    "codex.call_seconds",
     "codex.grace_seconds",
     "codex.backoff_initial_seconds",
     "codex.backoff_max_seconds",
@@ -28,6 +29,8 @@ RESTART: Final = (
     "responses.database_bytes",
     "responses.sync",
     "responses.prune_interval_seconds",
+    "responses.call_seconds",
+    "responses.queue_bytes",
     "log.format",
     "admin.socket",
 )

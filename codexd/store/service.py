@@ -66,7 +66,7 @@ class Store(StoreCalls, Service):
         connect: ExecutorFactory = ThreadExecutor,
         owner_bytes: pruning.ByteLimit | None = None,
     ) -> None:
-        owner_bytes = owner_bytes or (lambda _: settings.owner_bytes)
+        owner_bytes = owner_bytes or (lambda _: self._settings.owner_bytes)
         super().__init__(
             self._submit_call, settings, now, lease_seconds, self._change_count, owner_bytes, self._limit_owner
         )

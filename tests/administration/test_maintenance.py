@@ -58,6 +58,12 @@ class MaintenanceSwitchTests(SynchronousTestCase):
             self.path.write_bytes(damaged)
             self.assertTrue(self.make().state.enabled, damaged)
 
+    def test_changed_settings_take_effect_although_the_kept_state_cannot_be_removed(self) -> None:
+        switch = self.make()
+        self.path.mkdir(parents=True)
+        switch.apply(Maintenance(enabled=True, message="soon"))
+        self.assertEqual((switch.state.enabled, switch.state.message), (True, "soon"))
+
     def test_a_state_that_cannot_be_kept_is_not_set(self) -> None:
         switch = self.make()
         self.path.parent.parent.mkdir(parents=True)

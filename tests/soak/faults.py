@@ -54,6 +54,15 @@ class Faults:
         self.write_settings(number)
         self.admin.call("POST", "reload")
 
+    def recycle(self) -> None:
+        """Replace every Codex process by a new one."""
+        self.admin.call("POST", "workers/recycle")
+
+    def hang_up(self) -> None:
+        """Reload with the signal."""
+        self.write_settings(self.random.randrange(1, 4))
+        self.daemon.signal(signal.SIGHUP)
+
     def maintain(self) -> None:
         """Switch maintenance on for a moment."""
         self.admin.call("POST", "maintenance", {"enabled": True, "retry_after_seconds": 1})
@@ -74,6 +83,8 @@ FAULTS: Final[tuple[Callable[[Faults], None], ...]] = (
     Faults.kill_child,
     Faults.reload,
     Faults.stop_child,
+    Faults.recycle,
+    Faults.hang_up,
     Faults.maintain,
     Faults.stop_upstream,
 )
