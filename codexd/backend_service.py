@@ -11,6 +11,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
+from codexd.child.agent_sandbox import check_reload, confine_agents
 from codexd.child.children import Children
 from codexd.child.launch import LaunchConfig
 from codexd.child.provider_catalog import ProviderCatalog
@@ -20,6 +21,8 @@ from codexd.codex_home import (
     find_codex_binary,
     find_codex_home,
     find_configured_provider,
+    find_shell_excludes,
+    find_workspace_write,
     has_account,
     state_directory,
 )
@@ -58,6 +61,7 @@ class BackendService(MultiService):
         run_in_thread: runs the preparation of large turns.
         turns_at_once: returns how many turns of a principal may run at once, 0 for no limit; by default the same
             for all (`queue.turns_per_key`).
+        files: the files from which the settings were read, which agents must not read.
 
     Attributes:
         provider: whose models Codex serves; `none` when Codex does not run.
@@ -80,11 +84,14 @@ class BackendService(MultiService):
         scripted_model: ScriptedModel | None = None,
         run_in_thread: RunInThread = run_at_once,
         turns_at_once: TurnsAtOnce | None = None,
+        files: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self._run_in_thread = run_in_thread
         self._reactor = reactor
         self._metrics = metrics
+        self._files = files
+        self._launch_config: LaunchConfig | None = None
         self._scripted_model = scripted_model
         self._port: IListeningPort | None = None
         self.codex_home = find_codex_home(settings.codex, environ)
@@ -112,12 +119,18 @@ class BackendService(MultiService):
             self._children.setServiceParent(self)
         self._build_routers(settings)
 
-    def prepare(self, settings: Settings) -> PreparedUpstreams:
+    def prepare(self, settings: Settings, files: tuple[str, ...] = ()) -> PreparedUpstreams:
         """Build what other settings need, without using it.
 
+        Args:
+            settings: the settings.
+            files: the files from which they were read.
+
         Raises:
-            ConfigurationError: when an upstream's key or CA file cannot be used.
+            ConfigurationError: when an upstream's key or CA file cannot be used, or agents could read one.
         """
+        if self._launch_config is not None:
+            check_reload(settings, self._launch_config, self.candidate_homes, files)
         return self.upstreams.prepare(settings.upstream)
 
     def apply(self, settings: Settings, prepared: PreparedUpstreams) -> None:
@@ -198,7 +211,12 @@ class BackendService(MultiService):
             codex=settings.codex,
             provider=self._serve_scripted_model() if self.provider == "scripted" else None,
             provider_environment=() if self.configured_provider is None else self.configured_provider.environment,
+            shell_excludes=find_shell_excludes(settings.codex, self.codex_home),
+            workspace_write=find_workspace_write(settings.codex, self.codex_home),
         )
+        # The sandbox of agents hides this directory, so it must exist.
+        launch_config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._launch_config = launch_config = confine_agents(settings, launch_config, self.candidate_homes, self._files)
         catalog = self._build_provider_catalog(settings, environ)
         return Children(
             settings, launch_config, self._reactor, random.random, self._metrics, provider=catalog, slots=self._slots

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codexd.backs.codex_config import OPENAI, ConfiguredProvider, parse_config, read_provider, select_provider
+from codexd.backs.permission_profile import WorkspaceWrite
 from codexd.configuration import ConfigurationError
 from codexd.settings import Codex
 
@@ -110,6 +111,24 @@ def find_configured_provider(codex: Codex, home: Path, provider: Provider) -> Co
         provider: what `choose_provider` returned.
     """
     return read_provider(_read_config(home, codex.config)) if provider == "account" else None
+
+
+def find_shell_excludes(codex: Codex, home: Path) -> tuple[str, ...]:
+    """Return the environment variables that Codex's configuration withholds from its shell commands."""
+    policy = _read_config(home, codex.config).get("shell_environment_policy")
+    names = policy.get("exclude") if isinstance(policy, dict) else None
+    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+
+
+def find_workspace_write(codex: Codex, home: Path) -> WorkspaceWrite:
+    """Return what Codex's configuration adds to the sandbox `workspace-write`."""
+    table = _read_config(home, codex.config).get("sandbox_workspace_write")
+    table = table if isinstance(table, dict) else {}
+    roots = table.get("writable_roots")
+    return WorkspaceWrite(
+        network=table.get("network_access") is True,
+        writable_roots=tuple(root for root in roots if isinstance(root, str)) if isinstance(roots, list) else (),
+    )
 
 
 def choose_provider(

@@ -22,7 +22,8 @@ from codexd.codex_home import (
 from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
 from codexd.configuration.reference import render_effective
 from codexd.settings import Settings
-from codexd.start_checks import find_start_problems
+from codexd.start_checks import find_agent_problems, find_start_problems
+from codexd.startup_banner import find_risks
 
 _SINGLE_VALUE_FLAGS: Final = {
     "codex": "codex.binary",
@@ -149,7 +150,8 @@ class Options(usage.Options):
             lines.append(f"# provider of config.toml: {configured.summary}")
             missing = [name for name in configured.environment if not self.environ.get(name)]
             lines += [f"# warning: the environment variable {name} of that provider is not set" for name in missing]
-        lines += [f"# warning: {warning}" for warning in self.loaded.warnings]
+        warnings = (*self.loaded.warnings, *find_risks(self.settings, self._user))
+        lines += [f"# warning: {warning}" for warning in warnings]
         if is_temporary(home):
             lines.append("# warning: CODEX_HOME is in the temporary directory, where Codex has no helper programs")
         lines.append("# not checked: whether the addresses of http.listen are free, and whether upstreams answer")
@@ -163,6 +165,7 @@ class Options(usage.Options):
         """
         settings, home, program = self.settings, None, None
         problems: list[str] = []
+        candidates: tuple[Path, ...] = ()
         provider: Provider = "none"
         try:
             home = find_codex_home(settings.codex, self.environ)
@@ -176,9 +179,19 @@ class Options(usage.Options):
             problems += error.problems
         checked = None if provider == "none" else home
         problems += find_start_problems(settings, self.environ, _read_text, checked)
+        if program is not None and home is not None:
+            problems += find_agent_problems(
+                settings, self.environ, program, home, candidates=candidates, files=self.loaded.files
+            )
         if problems or home is None:
             raise ConfigurationError(*problems)
         return home, provider, program
+
+    @property
+    def _user(self) -> int:
+        """The user id that the daemon will have: twistd's --uid, else that of this process."""
+        chosen = None if self.parent is None else self.parent.get("uid")
+        return os.geteuid() if chosen is None else int(chosen)
 
     def _overrides(self) -> list[Override]:
         overrides = [

@@ -40,7 +40,7 @@ from codexd.reactor_clock import use_monotonic_time
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Log, Settings
 from codexd.signals import Signals
-from codexd.startup_banner import render_startup_banner
+from codexd.startup_banner import find_risks, render_startup_banner
 from codexd.store.database_file import locate_database
 from codexd.store.executor import ThreadExecutor
 from codexd.store.service import ExecutorFactory, Store
@@ -58,7 +58,13 @@ def makeService(options: Options) -> IService:
     twistd = getattr(options, "parent", None) or {}
     observer = _build_observer(options.settings.log, twistd)
     daemon = Daemon(
-        options.settings, os.environ, reactor, observer, load=options.reload, warnings=options.loaded.warnings
+        options.settings,
+        os.environ,
+        reactor,
+        observer,
+        load=options.reload,
+        warnings=options.loaded.warnings,
+        files=options.loaded.files,
     )
     Signals(reactor, daemon).install()
     # twistd ends the process by a signal, so no exit handlers run.
@@ -91,6 +97,7 @@ class Daemon(MultiService):
         connect: opens the executor of the store's SQL.
         load: loads the settings again, for a reload; raises ConfigurationError.
         warnings: of the settings; they are logged at the start.
+        files: the files from which the settings were read.
 
     Attributes:
         addresses: the addresses it listens on once started, with the real port where port 0 was configured.
@@ -108,6 +115,7 @@ class Daemon(MultiService):
         connect: ExecutorFactory = ThreadExecutor,
         load: Callable[[], LoadedSettings] | None = None,
         warnings: tuple[str, ...] = (),
+        files: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.addresses: list[IAddress] = []
@@ -119,6 +127,7 @@ class Daemon(MultiService):
         self._connect = connect
         self._load = load or (lambda: LoadedSettings(settings))
         self._warnings = warnings
+        self._files = files
         self._metrics = Metrics()
         self._memory_release = MemoryRelease(reactor)
         self._store: Store | None = None
@@ -175,8 +184,8 @@ class Daemon(MultiService):
         )
         for line in banner:
             self._log.info("{line}", line=line)
-        for warning in self._warnings:
-            self._log.warn("{warning}", warning=warning)
+        for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
+            self._log.warn("{text}", text=warning)
 
     def reload(self) -> ReloadReport:
         """Load the settings again and apply what changed; if anything is wrong, nothing changes.
@@ -186,8 +195,9 @@ class Daemon(MultiService):
         if self._server is None or self._backends is None or self._store is None:
             return ReloadReport(problems=("the daemon does not run",))
         try:
-            plan = plan_reload(self._settings, self._load().settings)
-            prepared = self._backends.prepare(plan.settings)
+            loaded = self._load()
+            plan = plan_reload(self._settings, loaded.settings)
+            prepared = self._backends.prepare(plan.settings, loaded.files)
         except ConfigurationError as error:
             self._metrics.count("reloads_failed")
             self._log.error("The settings were not reloaded, the old ones stay in effect: {error}", error=str(error))
@@ -267,6 +277,7 @@ class Daemon(MultiService):
                 self._metrics,
                 self._scripted_model,
                 self._decode_thread.run,
+                files=self._files,
             )
         except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error

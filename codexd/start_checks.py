@@ -6,11 +6,21 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from codexd.codex_home import state_directory
+from attrs import evolve
+
+from codexd.child.agent_sandbox import check_agents, confine_agents
+from codexd.child.launch import LaunchConfig
+from codexd.codex_home import (
+    choose_provider,
+    find_configured_provider,
+    find_shell_excludes,
+    find_workspace_write,
+    state_directory,
+)
 from codexd.configuration import ConfigurationError
 from codexd.settings import Settings
 from codexd.store.database_file import check_location, locate_database
@@ -38,6 +48,51 @@ def find_start_problems(
     if home is not None and not os.access(home, _WRITABLE, effective_ids=True):
         problems.append(f"codex.home: {home} must be readable and writable; Codex stores its files there")
     return (*problems, *_problems_of(lambda: _check_database(settings, environ)))
+
+
+def find_agent_problems(
+    settings: Settings,
+    environ: Mapping[str, str],
+    program: Path,
+    home: Path,
+    *,
+    candidates: Iterable[Path],
+    files: Iterable[str],
+) -> tuple[str, ...]:
+    """Return why this machine cannot confine the commands of agents; runs a program in the sandbox of each.
+
+    Args:
+        settings: all settings. Agents without a workspace are left out, those are `find_start_problems`' matter.
+        environ: the process environment.
+        program: Codex.
+        home: its CODEX_HOME.
+        candidates: the directories that may contain a login of Codex.
+        files: the files from which the settings were read.
+    """
+    aliases = tuple(one for one in settings.models.alias if one.workspace is None or os.path.isdir(one.workspace))
+    settings = evolve(settings, models=evolve(settings.models, alias=aliases))
+    if not any(alias.profile == "agent" for alias in aliases):
+        return ()
+    return _problems_of(
+        lambda: check_agents(
+            settings,
+            confine_agents(settings, _build_launch_config(settings, environ, program, home), candidates, files),
+        )
+    )
+
+
+def _build_launch_config(settings: Settings, environ: Mapping[str, str], program: Path, home: Path) -> LaunchConfig:
+    configured = find_configured_provider(settings.codex, home, choose_provider(settings.codex, home))
+    return LaunchConfig(
+        binary=program,
+        home=home,
+        state=state_directory(environ),
+        environ=environ,
+        codex=settings.codex,
+        provider_environment=() if configured is None else configured.environment,
+        shell_excludes=find_shell_excludes(settings.codex, home),
+        workspace_write=find_workspace_write(settings.codex, home),
+    )
 
 
 def _problems_of(check: Callable[[], object]) -> tuple[str, ...]:

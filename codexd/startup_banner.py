@@ -1,4 +1,4 @@
-"""Renders the log lines at the start: whose models are served, and a curl command to try."""
+"""Renders the log lines at the start: whose models are served, a curl command to try, and warnings."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,6 +40,28 @@ def render_startup_banner(
     sources = _sources(settings, provider, home, candidates or (home,), configured_provider)
     summary = f"codexd {__version__} serves {' and '.join(sources)}"
     return (summary, f"Try: {command}") if url else (summary,)
+
+
+def find_risks(settings: Settings, user: int) -> tuple[str, ...]:
+    """Return warnings of what an operator should know, one sentence each.
+
+    Args:
+        settings: all settings.
+        user: the effective user id of the daemon.
+    """
+    risks = []
+    if user == 0:
+        risks.append(
+            "codexd runs as root, and so do the Codex processes and the commands of agents; use a user of its own "
+            "(twistd --uid and --gid, or etc/codexd.service)"
+        )
+    risks += [
+        f"models.alias {alias.name!r}: with danger-full-access the model can place programs in files of the daemon's "
+        "user that run later, outside of the sandbox that hides codexd's files; use it on a machine of its own"
+        for alias in settings.models.alias
+        if alias.profile == "agent" and alias.sandbox == "danger-full-access"
+    ]
+    return tuple(risks)
 
 
 def _sources(

@@ -1,3 +1,4 @@
+import os
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -7,7 +8,10 @@ from twisted.python import usage
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.configuration import ConfigurationError
 from codexd.options import Options
+
+SCRIPTED = '[codex]\nmodel = "scripted"\n'
 
 
 class OptionsTests(SynchronousTestCase):
@@ -132,4 +136,23 @@ class OptionsTests(SynchronousTestCase):
         with TemporaryDirectory() as home:
             shown = self.parsed("--codex-home", home).summary()
         self.assertIn("# warning: CODEX_HOME is in the temporary directory", shown)
-        self.assertNotIn("# warning", self.parsed("--codex-home", "/").summary())
+        self.assertNotIn("temporary directory", self.parsed("--codex-home", "/").summary())
+
+    def test_a_daemon_of_root_is_a_warning_unless_twistd_changes_the_user(self) -> None:
+        self.patch(os, "geteuid", lambda: 0)
+        self.assertIn("# warning: codexd runs as root", self.parsed().summary())
+        options = Options({"HOME": str(self.home)})
+        options.parent = {"uid": 1000}
+        options.parseOptions([])
+        self.assertNotIn("# warning: codexd runs as root", options.summary())
+
+    def test_agents_that_cannot_be_confined_are_reported_with_all_other_problems(self) -> None:
+        workspace = self.home / "inside"
+        workspace.mkdir()
+        agent = f'[[models.alias]]\nname = "a"\nmodel = "m"\nprofile = "agent"\nworkspace = "{workspace}"\n'
+        upstream = '[[upstream]]\nname = "u"\nbase_url = "http://127.0.0.1:9/v1"\nkey_file = "/gone/key"\n'
+        options = self.parsed("--codex-home", str(self.home), "--config", self.file(agent + upstream + SCRIPTED))
+        problems = "\n".join(self.assertRaises(ConfigurationError, options.summary).problems)
+        self.assertIn("upstream 'u'", problems)
+        self.assertIn("models.alias 'a'", problems)
+        self.assertIn("which agents must not read", problems)

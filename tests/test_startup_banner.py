@@ -3,11 +3,12 @@
 import shlex
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd import __version__
-from codexd.settings import Codex, Http, Settings, Upstream
-from codexd.startup_banner import render_startup_banner
+from codexd.settings import Codex, Http, ModelAlias, Models, Settings, Upstream
+from codexd.startup_banner import find_risks, render_startup_banner
 from codexd.wire import json
 
 HOME = Path("/home/me/.codex")
@@ -87,3 +88,16 @@ class StartupBannerTests(SynchronousTestCase):
     def test_without_a_known_url_no_command_is_suggested(self) -> None:
         for endpoint in ("unix:/run/codexd.sock", "systemd:domain=INET:index=0", "tcp:0", "ssl:443"):
             self.assertIsNone(self.url(endpoint), endpoint)
+
+
+class RiskTests(SynchronousTestCase):
+    def test_root_is_a_warning(self) -> None:
+        (risk,) = find_risks(Settings(), 0)
+        self.assertIn("codexd runs as root", risk)
+        self.assertEqual(find_risks(Settings(), 1000), ())
+
+    def test_an_agent_with_full_access_is_a_warning(self) -> None:
+        agent = ModelAlias(name="agent", profile="agent", workspace="/work", sandbox="danger-full-access")
+        (risk,) = find_risks(Settings(models=Models(alias=(agent,))), 1000)
+        self.assertIn("models.alias 'agent': with danger-full-access the model can place programs", risk)
+        self.assertEqual(find_risks(Settings(models=Models(alias=(evolve(agent, sandbox="read-only"),))), 1000), ())

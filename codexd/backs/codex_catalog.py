@@ -50,6 +50,17 @@ def build_plain_catalog(catalog: bytes) -> bytes:
     return json.encode({"models": [_remove_tools(model) for model in _decode_models(catalog)]})
 
 
+def build_agent_catalog(catalog: bytes) -> bytes:
+    """Remove the sub-agents from every model: their commands can lose the sandbox of the agent (0.163).
+
+    Raises:
+        CatalogError: when the binary writes its catalog in another form.
+    """
+    names = ("multi_agent_version", "multi_agent_reasoning_effort")
+    models = [model | {name: None for name in names if name in model} for model in _decode_models(catalog)]
+    return json.encode({"models": models})
+
+
 def build_scripted_catalog(catalog: bytes) -> bytes:
     """Build a catalog with the scripted model only.
 

@@ -11,6 +11,7 @@ from attrs import asdict
 
 from codexd.backs.bindings import ThreadStart, TurnStart
 from codexd.backs.items import encode_dynamic_tools, encode_items
+from codexd.backs.permission_profile import name_profile
 from codexd.backs.reserved_names import ChildNames
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, Message, TextPart, Turn, WebSearch
@@ -62,7 +63,7 @@ class Profile:
     Attributes:
         agent: use Codex's own prompt and tools; False is the bare model.
         cwd: the thread's working directory.
-        sandbox: what an agent may do in `cwd` (`sandbox_mode`).
+        sandbox: what an agent may do in `cwd`; with `cwd` it determines its permission profile.
         mcp_servers: names configured in CODEX_HOME; the plain profile must disable each by name.
         home_verbosity: CODEX_HOME sets a verbosity. A thread cannot unset it, so the plain profile sets
             OpenAI's default instead, for models that have a verbosity.
@@ -88,7 +89,8 @@ def build_thread_start(turn: Turn, profile: Profile) -> ThreadStart:
         model=turn.model,
         cwd=profile.cwd,
         approvalPolicy="never",
-        sandbox=profile.sandbox,
+        sandbox=None if profile.agent else profile.sandbox,
+        permissions=name_profile(profile.cwd, profile.sandbox) if profile.agent else None,
         config=config,
         dynamicTools=encode_dynamic_tools(turn.visible_tools),
         # An agent keeps Codex's own prompt; the client's instructions are added to it.

@@ -75,6 +75,7 @@ class Children(Service):
         self._protocol: ChildProtocol = protocol or AppServerProtocol()
         self._provider = provider
         self._catalog: Path | None = None
+        self._agent_catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._listing: Deferred[bool] | None = None
         self._numbers = dict.fromkeys(_profiles(settings), settings.codex.workers)
@@ -164,7 +165,7 @@ class Children(Service):
         except CancelledError:
             return
         if prepared is not None:
-            self._catalog = prepared.path
+            self._catalog, self._agent_catalog = prepared.path, prepared.agent_path
             self.backend.add_windows(read_context_windows(prepared.path.read_bytes()))
             self.backend.add_descriptions(read_descriptions(prepared.original), read_template(prepared.original))
         self._pools["plain"].startService()
@@ -192,9 +193,10 @@ class Children(Service):
 
     def _make_worker(self, profile: str, number: int) -> Worker:
         def spawn(child: ChildProcess) -> None:
-            # Agents use Codex's own catalog, which gives them its tools.
-            catalog = self._catalog if profile == "plain" else None
-            launch(self._reactor, self._launch_config.command(catalog), child)
+            # The catalog of agents gives them Codex's tools.
+            agent = profile == "agent"
+            catalog = self._agent_catalog if agent else self._catalog
+            launch(self._reactor, self._launch_config.command(catalog, agent), child)
 
         return Worker(
             name=f"{profile}-{number}",

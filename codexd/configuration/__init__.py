@@ -36,11 +36,13 @@ class LoadedSettings:
         settings: complete and checked.
         overrides: the values in effect that are not defaults, at most one per key.
         warnings: what is probably not meant but prevents nothing, one line each.
+        files: the files from which they were read.
     """
 
     settings: Settings
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def _no_files(path: str) -> str:
@@ -71,7 +73,13 @@ def load(
     settings = _add_keys_of_file(structure(tuple(effective.values())), read)
     if problems := rules.find_problems(settings):
         raise ConfigurationError(*problems)
-    return LoadedSettings(settings, tuple(effective.values()), tuple(_find_warnings(environ, settings)))
+    files = (config, settings.http.api_keys_file)
+    return LoadedSettings(
+        settings=settings,
+        overrides=tuple(effective.values()),
+        warnings=tuple(_find_warnings(environ, settings)),
+        files=tuple(file for file in files if file),
+    )
 
 
 def _find_warnings(environ: Mapping[str, str], settings: Settings) -> Iterator[str]:

@@ -57,18 +57,20 @@ class ReloadPlan:
 def plan_reload(current: Settings, loaded: Settings) -> ReloadPlan:
     """Compare the settings in effect with newly loaded ones.
 
-    Aliases with the agent profile run in Codex processes of their own, which exist only if there was such an alias at
-    the start: without, they are not added.
+    Aliases with the agent profile run in Codex processes of their own, which were started with the permissions of their
+    workspaces and sandboxes: an alias with another workspace or sandbox is not added.
     """
     changed = [setting.key for setting in list_settings() if _read(current, setting.key) != _read(loaded, setting.key)]
     restart = [key for key in changed if key in RESTART]
     settings = loaded
     for key in restart:
         settings = _replace(settings, key, _read(current, key))
-    if not any(map(_is_agent, current.models.alias)) and any(map(_is_agent, loaded.models.alias)):
+    started = {(alias.workspace, alias.sandbox) for alias in current.models.alias if _is_agent(alias)}
+    aliases = loaded.models.alias
+    known = tuple(alias for alias in aliases if not _is_agent(alias) or (alias.workspace, alias.sandbox) in started)
+    if known != aliases:
         restart.append(_AGENTS)
-        others = tuple(alias for alias in loaded.models.alias if not _is_agent(alias))
-        settings = _replace(settings, "models.alias", others)
+        settings = _replace(settings, "models.alias", known)
     applied = tuple(key for key in changed if _read(settings, key) != _read(current, key))
     return ReloadPlan(settings=settings, applied=applied, restart=tuple(restart))
 

@@ -21,7 +21,8 @@ class ModelAlias:
         max_output_tokens: the maximum number of output tokens of a response.
         profile: `plain` is the model alone; `agent` is Codex with its own prompt, shell and workspace.
         workspace: the agent's working directory (agent only).
-        sandbox: what the agent may do there (agent only).
+        sandbox: what the agent may change: nothing, its workspace, or nearly everything (agent only). In each, codexd's
+            own files and Codex's login are hidden from it.
     """
 
     name: str

@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.backs.bindings import encode
+from codexd.backs.permission_profile import name_profile
 from codexd.backs.profile import (
     Profile,
     build_requirements,
@@ -125,7 +126,8 @@ class AgentTests(SynchronousTestCase):
         self.assertNotIn("baseInstructions", params)
         self.assertNotIn("environments", params)
         self.assertEqual(params["developerInstructions"], "Be brief.")
-        self.assertEqual((params["cwd"], params["sandbox"]), ("/work", "workspace-write"))
+        self.assertEqual((params["cwd"], params["permissions"]), ("/work", name_profile("/work", "workspace-write")))
+        self.assertNotIn("sandbox", params)
         self.assertEqual(params["config"], {"model_verbosity": "low"})
         self.assertNotIn("developerInstructions", encode(build_thread_start(WITH_TOOL, AGENT)))
 

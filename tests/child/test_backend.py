@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from codexd.backs.permission_profile import name_profile
 from codexd.child.backend import ChildBackend
 from codexd.interfaces import IModelBackend
 from codexd.neutral.fault import FaultError
@@ -212,7 +213,9 @@ class AgentTests(BackendTestCase):
     def test_an_agent_has_codexs_prompt_and_its_own_workspace(self) -> None:
         self.codex.ask(turn("say: hi", model="helper", instructions="be nice"))
         (start,) = self.codex.reactor.children[1].server.calls_to("thread/start")
-        self.assertEqual((start["cwd"], start["sandbox"]), ("/srv/space", "workspace-write"))
+        self.assertEqual(
+            (start["cwd"], start["permissions"]), ("/srv/space", name_profile("/srv/space", "workspace-write"))
+        )
         self.assertEqual(start["developerInstructions"], "be nice")
         self.assertNotIn("baseInstructions", start)
         self.assertNotIn("environments", start)

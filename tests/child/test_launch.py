@@ -8,6 +8,7 @@ from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.backs.permission_profile import ProtectedFiles, build_default_profile
 from codexd.child import launch
 from codexd.child.launch import CATALOG_SECONDS, LaunchConfig, prepare_catalog, run_command
 from codexd.child.process import ProcessCommand
@@ -130,6 +131,17 @@ class CatalogTests(SynchronousTestCase):
         assert path is not None
         found = json.decode(path.read_bytes())["models"]
         self.assertEqual([model["slug"] for model in found], ["qwen", "gpt"])
+
+    def test_agents_have_codex_s_own_catalog_without_sub_agents(self) -> None:
+        self.reactor.catalog = json.encode({"models": [{"slug": "a", "tool_mode": "x", "multi_agent_version": "v2"}]})
+        how = evolve(config(state=self.state), permission_profiles=(build_default_profile(ProtectedFiles(())),))
+        made = Deferred.fromCoroutine(prepare_catalog(how, self.reactor))
+        self.reactor.advance(0)
+        prepared = self.successResultOf(made)
+        assert prepared is not None
+        assert prepared.agent_path is not None
+        (model,) = json.decode(prepared.agent_path.read_bytes())["models"]
+        self.assertEqual((model["tool_mode"], model["multi_agent_version"]), ("x", None))
 
     def test_catalogs_with_other_content_have_other_names(self) -> None:
         own = self.successResultOf(self.prepare())

@@ -64,6 +64,14 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual(plan.restart, ("http.listen", "codex.workers"))
         self.assertEqual(plan.settings, Settings(http=Http(api_keys=("new",)), log=Log(level="debug")))
 
+    def test_an_agent_with_another_sandbox_or_workspace_needs_a_restart(self) -> None:
+        """The running Codex process has no permissions for it."""
+        same, other = evolve(AGENT, name="same"), evolve(AGENT, name="other", sandbox="workspace-write")
+        current = Settings(models=Models(alias=(AGENT,)))
+        plan = plan_reload(current, Settings(models=Models(alias=(AGENT, same, other))))
+        self.assertEqual(plan.restart, ('models.alias (profile = "agent")',))
+        self.assertEqual(plan.settings.models.alias, (AGENT, same))
+
     def test_the_first_alias_of_the_agent_profile_needs_a_restart(self) -> None:
         plain = ModelAlias(name="plain")
         loaded = Settings(models=Models(alias=(plain, AGENT)))

@@ -3,7 +3,7 @@
 import signal
 
 from codexd.wire.json import Json, encode
-from tests.support import provider_requests
+from tests.support import provider_requests, sandbox_host
 from tests.support.live_daemon import CHAT, DaemonSetup, LiveTestCase, message
 from tests.support.processes import descendants, is_running, wait_until
 
@@ -28,6 +28,7 @@ def run(command: str, then: str = "") -> str:
 
 
 class AgentTests(LiveTestCase):
+    skip = sandbox_host.missing()
     daemon_setup = SETUP
 
     def setUp(self) -> None:
@@ -91,6 +92,7 @@ class AgentTests(LiveTestCase):
 
 
 class AgentShutdownTests(LiveTestCase):
+    skip = sandbox_host.missing()
     daemon_setup = SETUP
 
     def test_no_command_outlives_a_killed_or_stopped_daemon(self) -> None:

@@ -286,12 +286,12 @@ def message(answer: HttpResponse) -> Json:
 _shared: dict[DaemonSetup, Daemon] = {}
 
 
-def shared(setup: DaemonSetup) -> Daemon:
+def shared(setup: DaemonSetup, build: type[Daemon] = Daemon) -> Daemon:
     """Return a ready daemon with this setup: the shared one, or a new one that replaces it."""
     daemon = _shared.get(setup)
     if daemon is None or not daemon.running:
         discard_shared()
-        daemon = _shared[setup] = Daemon(setup).start()
+        daemon = _shared[setup] = build(setup).start()
     return daemon.await_ready()
 
 

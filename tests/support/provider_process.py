@@ -61,9 +61,9 @@ class ProviderProcess:
         """Set the response to requests for the list of models."""
         request(self._port, "POST", f"/models?{status}", encode(body))
 
-    def set_answers(self, body: bytes, status: int) -> None:
-        """Set the response to all Responses requests; status 0 lets the model answer again."""
-        request(self._port, "POST", f"/answers?{status}", body)
+    def set_answers(self, body: bytes, status: int, count: int = -1) -> None:
+        """Set the response to the next Responses requests, to all by default; status 0 lets the model answer again."""
+        request(self._port, "POST", f"/answers?{status}&{count}", body)
 
     def send(self, sent: signal.Signals) -> None:
         """Send a signal, without waiting."""
@@ -92,6 +92,7 @@ class InspectedModel(Resource):
         self._listed: list[Json] = []
         self._list: tuple[int, bytes] | None = None
         self._answer = (0, b"")
+        self._answers_left = 0
 
     def render(self, request: Request) -> Any:
         """Render one request."""
@@ -108,9 +109,11 @@ class InspectedModel(Resource):
             return b""
         if path == b"/answers":
             assert request.content is not None
-            self._answer = int(query), request.content.read()
+            status, count = map(int, query.split(b"&"))
+            self._answer, self._answers_left = (status, request.content.read()), count
             return b""
-        if path == b"/v1/responses" and self._answer[0]:
+        if path == b"/v1/responses" and self._answer[0] and self._answers_left:
+            self._answers_left -= 1
             request.setResponseCode(self._answer[0])
             return self._answer[1]
         if path == b"/v1/models":

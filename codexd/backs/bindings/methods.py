@@ -56,16 +56,17 @@ class LoadedThreads:
 
 @frozen(kw_only=True)
 class ThreadStart:
-    """`thread/start`: start a thread with an empty history."""
+    """`thread/start`: start a thread with an empty history; `permissions` replaces `sandbox`."""
 
     ephemeral: bool
     experimentalRawEvents: bool
     model: str
     cwd: str
     approvalPolicy: Literal["never"]
-    sandbox: str
     config: dict[str, Json]
     dynamicTools: tuple[Json, ...]
+    sandbox: str | None = None
+    permissions: str | None = None
     baseInstructions: str | None = None
     developerInstructions: str | None = None
     environments: tuple[()] | None = None
