@@ -36,6 +36,7 @@ from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.options import Options
 from codexd.policy.reload import ReloadReport
+from codexd.process_hardening import forbid_memory_dumps, forbid_public_writes
 from codexd.reactor_clock import use_monotonic_time
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Log, Settings
@@ -56,6 +57,8 @@ def makeService(options: Options) -> IService:
     # Imported modules are never freed: the garbage collector need not scan them.
     gc.freeze()
     twistd = getattr(options, "parent", None) or {}
+    forbid_memory_dumps()
+    forbid_public_writes()
     observer = _build_observer(options.settings.log, twistd)
     daemon = Daemon(
         options.settings,

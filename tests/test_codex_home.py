@@ -63,6 +63,13 @@ class FindCodexBinaryTests(HomeTestCase):
             self.assertEqual(str(error), f"codex.binary: {str(path)!r} is not an executable program")
 
 
+class PrivateDirectoriesTests(HomeTestCase):
+    def test_the_state_directory_and_the_home_in_it_are_private_whatever_the_umask_is(self) -> None:
+        self.addCleanup(os.umask, os.umask(0))
+        home = find_codex_home(Codex(model="scripted"), self.environ)
+        self.assertEqual([stat.S_IMODE(place.stat().st_mode) for place in (home, home.parent)], [0o700, 0o700])
+
+
 class FindCodexHomeTests(HomeTestCase):
     def home(self, codex: Codex | None = None, more: Mapping[str, str] | None = None) -> Path:
         """Return the home that is found, which must be the one that the candidates imply."""

@@ -6,10 +6,13 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _PREFIXES: Final = ("v1", "api")
-_UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics", "admin")
+_UNVERSIONED: Final = ("livez", "readyz", "healthz", "health", "metrics", "admin", "openapi.json")
 _ABSOLUTE: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _LOGGED_CHARACTERS: Final = 128
 """How many characters of an unknown path are logged."""
+
+_SECRET: Final = re.compile(r"[^/]*sk-[^/]*|[^/]{24,}", re.IGNORECASE)
+"""A segment that may be a key, such as one that a client has as a part of its base URL; no endpoint is that long."""
 
 
 @lru_cache(maxsize=128)
@@ -31,11 +34,15 @@ def canonical(target: bytes) -> str:
 
 
 def printable_path(target: bytes) -> str:
-    """Return a request target in a form that is safe to log: shortened, on one line, without a host or a query."""
-    shown = _without_host(target.partition(b"?")[0])[: 4 * _LOGGED_CHARACTERS]
-    text = unquote_to_bytes(shown).decode("utf-8", "replace")
+    """Return a request target in a form that is safe to log.
+
+    It is shortened, on one line, without a host, a query, and what may be a key.
+    """
+    shortened = _without_host(target.partition(b"?")[0])[: 4 * _LOGGED_CHARACTERS]
+    text = unquote_to_bytes(shortened).decode("utf-8", "replace")
     path = text if text.startswith("/") else f"/{text}"
-    return "".join(letter if letter.isprintable() and letter != " " else "?" for letter in path[:_LOGGED_CHARACTERS])
+    shown = _SECRET.sub("***", path)[:_LOGGED_CHARACTERS]
+    return "".join(letter if letter.isprintable() and letter != " " else "?" for letter in shown)
 
 
 def _without_host(target: bytes) -> bytes:

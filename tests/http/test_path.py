@@ -56,6 +56,15 @@ class PrintablePathTests(SynchronousTestCase):
     def test_hosts_credentials_and_queries_are_not_shown(self) -> None:
         self.assertEqual(printable_path(b"http://me:secret@host/nowhere?key=secret"), "/nowhere")
 
+    def test_what_may_be_a_key_is_not_shown(self) -> None:
+        for target, shown in (
+            (b"/sk-1/v1/nowhere", "/***/v1/nowhere"),
+            (b"/v1/SK-1", "/v1/***"),
+            (b"/v1/threads/thread_0123456789abcdef01/runs", "/v1/threads/***/runs"),
+            (b"/v1/x%2Fkey-sk-1", "/v1/x/***"),
+        ):
+            self.assertEqual(printable_path(target), shown)
+
     @given(st.binary(max_size=1000))
     def test_it_is_short_and_on_one_line(self, target: bytes) -> None:
         shown = printable_path(target)
