@@ -21,6 +21,7 @@ from codexd.administration.control_socket import listen_on_control_socket, locat
 from codexd.administration.maintenance import NAME as MAINTENANCE_FILE
 from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.backend_service import BackendService
+from codexd.child.orphans import OrphanReaper
 from codexd.codex_home import state_directory
 from codexd.configuration import ConfigurationError, LoadedSettings
 from codexd.configuration.reload import plan_reload
@@ -68,6 +69,7 @@ def makeService(options: Options) -> IService:
         load=options.reload,
         warnings=options.loaded.warnings,
         files=options.loaded.files,
+        reap_orphans=True,
     )
     Signals(reactor, daemon).install()
     # twistd ends the process by a signal, so no exit handlers run.
@@ -101,6 +103,7 @@ class Daemon(MultiService):
         load: loads the settings again, for a reload; raises ConfigurationError.
         warnings: of the settings; they are logged at the start.
         files: the files from which the settings were read.
+        reap_orphans: end the processes that Codex leaves behind; it changes the whole process.
 
     Attributes:
         addresses: the addresses it listens on once started, with the real port where port 0 was configured.
@@ -119,6 +122,7 @@ class Daemon(MultiService):
         load: Callable[[], LoadedSettings] | None = None,
         warnings: tuple[str, ...] = (),
         files: tuple[str, ...] = (),
+        reap_orphans: bool = False,
     ) -> None:
         super().__init__()
         self.addresses: list[IAddress] = []
@@ -133,6 +137,8 @@ class Daemon(MultiService):
         self._files = files
         self._metrics = Metrics()
         self._memory_release = MemoryRelease(reactor)
+        count_killed = partial(self._metrics.count, "child_orphans_killed")
+        self._orphans = OrphanReaper(reactor, count_killed) if reap_orphans else None
         self._store: Store | None = None
         self._backends: BackendService | None = None
         self._server: HttpServer | None = None
@@ -175,6 +181,8 @@ class Daemon(MultiService):
         if control := locate_control_socket(settings.admin, self._environ):
             port = listen_on_control_socket(control, self._server.control_site, self._reactor)
             self._ports += [port] if port else []
+        if self._orphans is not None:
+            self._orphans.start()
         backends.setServiceParent(self)
         super().startService()
         configured = backends.configured_provider
@@ -229,6 +237,8 @@ class Daemon(MultiService):
         if drained is not None:
             await drained
         await maybeDeferred(super().stopService)
+        if self._orphans is not None:
+            await self._orphans.end()
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         self._decode_thread.stop()

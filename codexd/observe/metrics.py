@@ -52,6 +52,7 @@ COUNTERS: Final = {
     "child_started": "Codex processes started.",
     "child_exited": "Codex processes that exited unexpectedly.",
     "child_hung": "Codex processes killed because they did not respond.",
+    "child_orphans_killed": "Processes that were killed because a Codex process had left them behind.",
     "child_line_malformed": "Lines from a Codex process that were not JSON-RPC.",
     "child_notification_ignored": "Notifications from a Codex process that codexd does not use.",
     "child_request_declined": "Requests from a Codex process that were declined or unknown.",
