@@ -267,6 +267,11 @@ class Routes:
         """Send the name and the version of this server; `/` is the same path."""
         return self._handlers.probes.index(request)
 
+    @_route("GET", "/openapi.json", public=True)
+    def description(self, request: Request) -> bytes:
+        """Send the OpenAPI description."""
+        return self._handlers.probes.description(request)
+
     @_route("GET", "/livez", public=True)
     def live(self, request: Request) -> bytes:
         """Report liveness."""

@@ -1,7 +1,10 @@
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 from werkzeug.routing import Rule
 
 from codexd.fronts.forwarding import ENDPOINTS
+from codexd.fronts.openapi import OPERATIONS
 from codexd.fronts.unknown_url import unknown_url
 from codexd.http.routes import Routes
 from codexd.settings import Admin, Http
@@ -10,7 +13,7 @@ from tests.support.http_cases import CHAT, RESPONSES
 from tests.support.in_memory_server import InMemoryServer
 
 ADMIN = {"/admin/maintenance", "/admin/reload", "/admin/workers/recycle"}
-PUBLIC = {"/v1", "/livez", "/readyz", "/healthz", "/health"}
+PUBLIC = {"/v1", "/openapi.json", "/livez", "/readyz", "/healthz", "/health"}
 UNKNOWN = "Unknown request URL. This is codexd, which serves OpenAI's API"
 WITHOUT_KEY = {"OPTIONS"}  # preflights, which CORS forbids to carry one
 
@@ -81,6 +84,33 @@ class RouteAuthenticationTests(SynchronousTestCase):
                 continue  # forwarded to an upstream, which does not answer here
             response = server.request(method, path, {} if method == "POST" else None, authorization="Bearer secret")
             self.assertNotEqual(response.status, 401, f"{method} {path}")
+
+
+class OpenApiTests(SynchronousTestCase):
+    """The description has every route."""
+
+    def test_every_route_and_method_is_described_and_no_other(self) -> None:
+        described = {(one.path, one.method) for one in OPERATIONS}
+        self.assertEqual(len(described), len(OPERATIONS))
+        routed = {
+            (re.sub(r"<\w+:(\w+)>", r"{\1}", template), method)
+            for template, _, method in endpoints()
+            if method not in WITHOUT_KEY | {"HEAD"}
+        }
+        self.assertEqual(described, routed)
+
+    def test_the_access_is_that_of_the_routes(self) -> None:
+        access = {one.path: one.access for one in OPERATIONS}
+        self.assertEqual({path for path in access if access[path] == "public"}, PUBLIC)
+        self.assertEqual({path for path in access if access[path] == "administrator"}, ADMIN)
+
+    def test_it_is_served_without_a_key_and_every_reference_resolves(self) -> None:
+        response = InMemoryServer(Http(api_keys=("secret",))).request("GET", "/openapi.json")
+        self.assertEqual((response.status, response.headers["content-type"]), (200, "application/json"))
+        schemas = response.json["components"]["schemas"]
+        used = set(re.findall(rb"#/components/schemas/(\w+)", response.body))
+        self.assertEqual({name.decode() for name in used}, set(schemas))
+        self.assertNotIn(b"secret", response.body)
 
 
 class RouteTests(SynchronousTestCase):

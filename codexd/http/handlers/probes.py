@@ -7,6 +7,7 @@ from attrs import frozen
 from codexd import __version__
 from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.registry import ActiveAnswers
+from codexd.fronts.openapi import render_description
 from codexd.http.request import Request
 from codexd.interfaces import IModelBackend, IStore
 from codexd.wire import json
@@ -18,7 +19,7 @@ _INDEX: Final[json.Json] = {
     "name": "codexd",
     "version": __version__,
     "api": "OpenAI-compatible; its base URL is this server's address followed by /v1",
-    "links": {"models": "/v1/models", "health": "/healthz", "metrics": "/metrics"},
+    "links": {"models": "/v1/models", "health": "/healthz", "metrics": "/metrics", "openapi": "/openapi.json"},
 }
 
 
@@ -41,6 +42,10 @@ class ProbeHandlers:
     def index(self, request: Request) -> bytes:
         """Answer `/` and `/v1`: what this server is. No models: clients without a key must not learn them."""
         return _send(request, 200, _INDEX)
+
+    def description(self, request: Request) -> bytes:
+        """Answer `/openapi.json`: what every codexd offers, whatever its configuration."""
+        return request.send(200, render_description())
 
     def live(self, request: Request) -> bytes:
         """Answer `/livez`: 200 while the daemon runs."""
