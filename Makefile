@@ -7,11 +7,11 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # All tests but the live ones, which start processes, and parity's, which replay every golden transcript.
-QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support,\
+QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support tests/fuzz,\
 	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick trial check format bench parity clients soak docs drawings reference clean
+.PHONY: help run test quick trial check format bench parity clients soak fuzz audit docs drawings reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +56,15 @@ clients: .venv/dev  ## Install real client programs under build/clients, run the
 
 soak: .venv/dev  ## Mixed load and faults for ten minutes; ARGS="--seconds 3600 --clients 8", --help lists the others.
 	$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: .venv/dev  ## Fuzz the whole HTTP surface for ten minutes; ARGS="..." are options of schemathesis run.
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Needs the network, so CI does not run it. --strict: a package that could not be looked up is a failure, not a success.
+audit: .venv/dev  ## Look the installed versions up in the package index's list of vulnerabilities.
+	@$(INSTALL) --editable '.[audit]'
+	@$(BIN)/python -m pip freeze --exclude-editable > .venv/installed.txt
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r .venv/installed.txt
 
 docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 	$(BIN)/python -m pydoctor

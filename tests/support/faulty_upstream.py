@@ -69,7 +69,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"object": "list", "data": [{"id": name} for name in MODELS]})
 
     def do_POST(self) -> None:
-        body = decode(self.rfile.read(int(self.headers["content-length"])))
+        try:
+            body = decode(self.rfile.read(int(self.headers["content-length"])))
+            body["model"].partition("-")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return self._send(400, {"error": {"message": "not a request"}})
         self.upstream.requests.append(body)
         if self.path.endswith("/embeddings"):
             return self._embed(body)

@@ -1,0 +1,1 @@
+"""Fuzzing of the whole HTTP surface of a real daemon, against its own OpenAPI description."""
