@@ -133,7 +133,9 @@ MISTAKES: Final = (
     # The database.
     Mistake("responses.database: DIR/gone is not a directory", '[responses]\ndatabase = "DIR/gone/x.sqlite3"\n'),
     Mistake(
-        "responses.database: DIR/file cannot be used: file is not a database", '[responses]\ndatabase = "DIR/file"\n'
+        "responses.database: DIR/file cannot be used: file is not a database; run `codexd store check`, then"
+        " `codexd store restore BACKUP`, or move the file and those beside it away to start with an empty store",
+        '[responses]\ndatabase = "DIR/file"\n',
     ),
     # Several at once.
     Mistake(
