@@ -37,6 +37,8 @@ from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
 from codexd.routing.large_turns import LargeTurnBackend
+from codexd.routing.metered_backend import MeteredBackend
+from codexd.routing.metered_forwarding import MeteredEmbedder, MeteredForwarder
 from codexd.routing.queued_backend import QueuedBackend
 from codexd.routing.queued_requests import QueuedRequests
 from codexd.routing.router import BackendEntry, ModelRouter
@@ -160,9 +162,11 @@ class BackendService(MultiService):
         aliases = {alias.name: alias for alias in settings.models.alias}
         router = ModelRouter([*codex, *map(self._upstream_entry, settings.upstream, queued)], aliases, count)
         self.in_use = Backends(
-            backend=CompactingBackend(ToolTextBackend(router, settings.tools, count, self._reactor), count),
-            embedder=router,
-            forwarder=ForwardingRouter(map(_forwarding_entry, settings.upstream, queued), aliases),
+            backend=CompactingBackend(
+                ToolTextBackend(MeteredBackend(router), settings.tools, count, self._reactor), count
+            ),
+            embedder=MeteredEmbedder(router),
+            forwarder=MeteredForwarder(ForwardingRouter(map(_forwarding_entry, settings.upstream, queued), aliases)),
         )
 
     def _build_images(self, settings: Settings) -> ImageLoading:

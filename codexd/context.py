@@ -7,13 +7,17 @@ from attrs import Factory, define
 
 from codexd.neutral.event import Usage
 from codexd.neutral.records import frozen
+from codexd.policy.key_meter import Charge
+from codexd.policy.key_policy import OPEN_POLICY, KeyPolicy
 
 OK = "ok"
 CLIENT_DISCONNECTED = "client_disconnected"
 SLOW_CLIENT = "slow_client"
 OTHER_ROUTE = "other"
 TOKEN_KINDS = ("input", "cached", "cache_write", "output", "reasoning")
-_READ_TOKENS: Final = attrgetter(*(f"{kind}_tokens" for kind in TOKEN_KINDS))
+read_tokens: Final = attrgetter(*(f"{kind}_tokens" for kind in TOKEN_KINDS))
+"""Return the tokens of a Usage, in the order of TOKEN_KINDS."""
+
 _NO_TOKENS: Final = (0,) * len(TOKEN_KINDS)
 
 
@@ -74,7 +78,7 @@ class RequestRecord:
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""
         return dict(
-            zip(TOKEN_KINDS, map(sum, zip(_NO_TOKENS, *map(_READ_TOKENS, self.usages), strict=True)), strict=True)
+            zip(TOKEN_KINDS, map(sum, zip(_NO_TOKENS, *map(read_tokens, self.usages), strict=True)), strict=True)
         )
 
 
@@ -89,6 +93,8 @@ class RequestContext:
         deadline: when its turns end with `too_long`, on the reactor's clock; None for none.
         record: what is reported of the request; each package adds its own fields.
         is_large: the request is so large that its turn is prepared in a thread.
+        policy: the limits and permissions of the principal's API key.
+        charge: counts the tokens of the request; None if its key has no name.
     """
 
     id: str
@@ -97,3 +103,5 @@ class RequestContext:
     deadline: float | None = None
     record: RequestRecord
     is_large: bool = False
+    policy: KeyPolicy = OPEN_POLICY
+    charge: Charge | None = None

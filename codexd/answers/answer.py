@@ -473,6 +473,8 @@ class Answer:
         self.over.fire()
 
     def _close_in_background(self) -> None:
+        if self.context.charge is not None:
+            self.context.charge.close()
         if self.rejection is None:
             self._log()
         self._dependencies.active.remove(self, self.id)

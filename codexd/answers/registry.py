@@ -47,16 +47,22 @@ class BackgroundAnswers:
         self._ending: set[str] = set()  # the ids of those that are ended for others, and are being stored
         metrics.watch("background_running", lambda: len(self._answers))
 
-    def make_room(self, principal: str) -> None:
+    def make_room(self, principal: str, own_limit: int | None) -> None:
         """End an answer of another key if this one may have one more in its place.
 
+        Args:
+            principal: who wants to have one more.
+            own_limit: how many he may have, however many places are free; None for no limit.
+
         Raises:
-            FaultError: `busy` if there are too many.
+            FaultError: `busy` if there are too many, `key_background_limit` if the key has.
         """
         counted = [answer for id, answer in self._answers.items() if id not in self._ending]
+        counts = Counter(answer.context.principal for answer in counted)
+        if own_limit is not None and counts[principal] >= own_limit:
+            raise FaultError(fault("key_background_limit"))
         if len(counted) < self.limit:
             return
-        counts = Counter(answer.context.principal for answer in counted)
         if not may_displace(counts, principal):
             raise FaultError(fault("busy"))
         owner, _ = counts.most_common(1)[0]
@@ -120,10 +126,10 @@ class ActiveAnswers:
         """Register a background answer, which `find` returns until it is removed.
 
         Raises:
-            FaultError: `shutting_down`, or `busy` when there are too many.
+            FaultError: `shutting_down`, `busy` when there are too many, `key_background_limit` when its key has.
         """
         if not self.draining:
-            self._background.make_room(answer.context.principal)
+            self._background.make_room(answer.context.principal, answer.context.policy.background_responses)
         self.add(answer)
         self._background.add(id, answer)
 

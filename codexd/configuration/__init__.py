@@ -10,6 +10,7 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from codexd.configuration import rules
+from codexd.configuration.keys import parse_keys
 from codexd.configuration.misspellings import describe_foreign
 from codexd.configuration.sources import (
     CONFIG_VARIABLE,
@@ -23,7 +24,7 @@ from codexd.configuration.sources import (
 from codexd.configuration.structure import structure
 from codexd.settings import Settings
 
-__all__ = ["ConfigurationError", "LoadedSettings", "Override", "load", "parse_flag"]
+__all__ = ["ConfigurationError", "LoadedSettings", "Override", "find_keys_file", "load", "parse_flag"]
 
 ReadFile = Callable[[str], str]
 
@@ -66,11 +67,11 @@ def load(
     Raises:
         ConfigurationError: with every problem found, each with the name of its setting.
     """
-    source = "--config" if config else CONFIG_VARIABLE
-    config = config or environ.get(CONFIG_VARIABLE)
-    document = parse_toml(_read_text(read, config, config, f" ({source})"), config) if config else ()
-    effective = {override.key: override for override in (*document, *parse_environ(environ), *argv)}
-    settings = _add_keys_of_file(structure(tuple(effective.values())), read)
+    effective = _collect_overrides(argv, environ, read, config)
+    settings = _add_keys_of_files(structure(tuple(effective.values())), read)
+    if settings.keys.file is not None and settings.key:
+        origins = (effective["key"].origin,) if "key" in effective else ()
+        effective["key"] = Override("key", None, ", ".join((*origins, settings.keys.file)))
     if problems := rules.find_problems(settings):
         raise ConfigurationError(*problems)
     files = (config, settings.http.api_keys_file)
@@ -88,6 +89,27 @@ def _find_warnings(environ: Mapping[str, str], settings: Settings) -> Iterator[s
         yield describe_foreign(foreign)
 
 
+def find_keys_file(
+    environ: Mapping[str, str], read: ReadFile, config: str | None = None, argv: Sequence[Override] = ()
+) -> str | None:
+    """Return the setting `keys.file`; the file need not exist, and nothing but the sources is checked.
+
+    Raises:
+        ConfigurationError: when a source of settings cannot be read.
+    """
+    override = _collect_overrides(argv, environ, read, config).get("keys.file")
+    return None if override is None else structure((override,)).keys.file
+
+
+def _collect_overrides(
+    argv: Sequence[Override], environ: Mapping[str, str], read: ReadFile, config: str | None
+) -> dict[str, Override]:
+    source = "--config" if config else CONFIG_VARIABLE
+    config = config or environ.get(CONFIG_VARIABLE)
+    document = parse_toml(_read_text(read, config, config, f" ({source})"), config) if config else ()
+    return {override.key: override for override in (*document, *parse_environ(environ), *argv)}
+
+
 def _read_text(read: ReadFile, path: str, what: str, origin: str = "") -> str:
     try:
         return read(path)
@@ -96,7 +118,10 @@ def _read_text(read: ReadFile, path: str, what: str, origin: str = "") -> str:
         raise ConfigurationError(f"{what}: cannot be read: {reason}{origin}") from error
 
 
-def _add_keys_of_file(settings: Settings, read: ReadFile) -> Settings:
+def _add_keys_of_files(settings: Settings, read: ReadFile) -> Settings:
+    if settings.keys.file is not None:
+        named = parse_keys(_read_text(read, settings.keys.file, f"keys.file: {settings.keys.file}"), settings.keys.file)
+        settings = evolve(settings, key=settings.key + named)
     path = settings.http.api_keys_file
     if path is None:
         return settings

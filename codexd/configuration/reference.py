@@ -1,6 +1,7 @@
 """Renders the settings: an example TOML file, the tables of the manual, the presets, the settings in effect."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from textwrap import fill
@@ -76,6 +77,8 @@ def format_value(value: object) -> str:
         return f"[{', '.join(format_value(item) for item in value)}]"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:_}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     return json.encode(value).decode().replace("\x7f", "\\u007f")  # JSON does not escape DEL, TOML must
@@ -153,4 +156,4 @@ def _render_list_table(setting: Setting, one: AttrsInstance, origins: dict[str, 
 def _set_fields(value: AttrsInstance) -> Iterator[tuple[str, object]]:
     for field in fields(type(value)):
         if (content := getattr(value, field.name)) is not None:
-            yield field.name, content
+            yield field.name, content if field.repr else _REDACTED

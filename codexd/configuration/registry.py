@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from inspect import cleandoc
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from attrs import NOTHING, Attribute, fields, frozen, has
 
 from codexd.settings import Range, Settings
 
-_TYPE_NAMES: Final = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+_TYPE_NAMES: Final = {
+    str: "text",
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    datetime: "date and time",
+}
 
 
 @frozen(kw_only=True)
@@ -78,6 +86,8 @@ def strip_annotation(kind: Any) -> Any:
 
 def describe_type(kind: Any) -> str:
     """Return the values that a type accepts in words, such as `whole number, at least 1`."""
+    if get_origin(kind) in (Union, UnionType):  # `None`, the default of such a setting, cannot be written in TOML
+        return describe_type(get_args(kind)[0])
     if get_origin(kind) is Annotated:
         plain, limits = get_args(kind)
         return f"{describe_type(plain)}, {limits}"

@@ -3,11 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 
 from codexd.policy.addresses import AllowedHosts
 from codexd.policy.hosts import normalise_host
+from codexd.policy.key_policy import RESERVED_NAMES, is_valid_name
 from codexd.settings import Settings
 
 _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
@@ -18,6 +20,7 @@ _MAX_PORT: Final = 65535
 _PROXY: Final = re.compile(rf"http://{_HOST}:\d{{1,5}}/?", re.IGNORECASE)
 _RENAMED: Final = re.compile(r"[A-Za-z0-9_]+=[A-Za-z0-9_]+")
 _EFFORT_NAME: Final = re.compile(r"[a-z]+=[A-Za-z0-9_.-]*")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _API_VERSION: Final = re.compile(r"[A-Za-z0-9._-]+")
 _KEYED_MODE: Final = re.compile(r"[0-9a-f]{12}=(openai-json|obsidian-xml)")
 
@@ -60,14 +63,14 @@ def _check_listen_twice(settings: Settings) -> Iterator[str]:
 
 
 def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
-    if settings.http.api_keys:
+    if settings.http.api_keys or settings.key or settings.keys.file is not None:
         return
     for endpoint in settings.http.listen:
         if not is_loopback_endpoint(endpoint):
             yield (
                 f"http.listen: {endpoint!r} is reachable from other machines, but no API key is set; create "
-                "one with `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, or listen on "
-                f"loopback, for example {_EXAMPLE}"
+                "one with `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, set keys.file and "
+                f"create one with `codexd keys add`, or listen on loopback, for example {_EXAMPLE}"
             )
 
 
@@ -81,6 +84,41 @@ def _check_allowed_hosts(settings: Settings) -> Iterator[str]:
 def _check_keys(settings: Settings) -> Iterator[str]:
     if not all(re.fullmatch(r"[!-~]+", key) for key in settings.http.api_keys):
         yield "http.api_keys: a key must not be empty and may contain only visible ASCII characters"
+
+
+def _check_named_keys(settings: Settings) -> Iterator[str]:
+    """Never quotes a hash: a key may stand in its place by mistake."""
+    for key in settings.key:
+        where = f"key {key.name!r}" if is_valid_name(key.name) else "key"
+        if not is_valid_name(key.name):
+            yield (
+                "key: a name must have up to 64 letters, digits, '.', '_' and '-', begin with a letter or digit, and "
+                "must not be 12 hexadecimal digits, which are the id of a key without a name, or one of "
+                f"{', '.join(sorted(RESERVED_NAMES))}"
+            )
+        for field in ("sha256", "previous_sha256"):
+            if (value := getattr(key, field)) is not None and not _SHA256.fullmatch(value):
+                yield f"{where}: {field} must be 64 hexadecimal digits in lower case; `codexd keys add` writes them"
+        if (key.previous_sha256 is None) != (key.previous_expires is None):
+            yield f"{where}: previous_sha256 and previous_expires must be set together"
+        if not all(pattern.strip() for pattern in key.models):
+            yield f"{where}: models must not contain an empty name"
+    for name, count in Counter(key.name for key in settings.key).items():
+        if count > 1:
+            yield f"key {name!r}: {count} keys have this name; names must be unique"
+
+
+def _check_equal_keys(settings: Settings) -> Iterator[str]:
+    names: dict[str, str] = {
+        sha256(key.strip().encode()).hexdigest(): "an entry of http.api_keys" for key in settings.http.api_keys
+    }
+    for key in settings.key:
+        for digest in (key.sha256, key.previous_sha256):
+            if digest is None:
+                continue
+            if digest in names:
+                yield f"key {key.name!r}: is the same key as {names[digest]}; remove one"
+            names[digest] = f"key {key.name!r}"
 
 
 def _check_backoff(settings: Settings) -> Iterator[str]:
@@ -188,6 +226,8 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _check_key_for_remote_clients,
     _check_keys,
     _check_allowed_hosts,
+    _check_named_keys,
+    _check_equal_keys,
     _check_backoff,
     _check_alias_names,
     _check_agent_workspaces,

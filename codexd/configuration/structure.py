@@ -1,17 +1,22 @@
 """Builds the Settings tree from overrides; checks types and ranges with cattrs."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, cast, get_args, get_origin
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
 
-from attrs import fields, has
+from attrs import AttrsInstance, fields, has
 from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, IterableValidationError
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
 from codexd.configuration.registry import describe_type, get_range
 from codexd.configuration.sources import ConfigurationError, Override, suggest
+from codexd.policy.key_policy import is_valid_name
 from codexd.settings import Settings
 from codexd.settings.upstream_presets import apply_preset
+
+T = TypeVar("T", bound=AttrsInstance)
 
 Hook = Callable[[Any, Any], Any]
 
@@ -34,13 +39,36 @@ def structure(overrides: Sequence[Override]) -> Settings:
     Raises:
         ConfigurationError: with every unknown key, wrong type and number out of range, each with its origin.
     """
+    origins = {override.key: override.origin for override in overrides}
+    return structure_tree(_build_tree(overrides), Settings, origins)
+
+
+def structure_tree(tree: Mapping[str, Any], kind: type[T], origins: Mapping[str, str]) -> T:
+    """Build a record from the tables of a document.
+
+    Raises:
+        ConfigurationError: with every unknown key, wrong type and number out of range, each with its origin.
+    """
     try:
-        return _converter().structure(_build_tree(overrides), Settings)
+        return _converter().structure(tree, kind)
     except ClassValidationError as error:
-        origins = {override.key: override.origin for override in overrides}
         raise ConfigurationError(
-            *(f"{path}: {problem}{_format_origin(path, origins)}" for path, problem in _flatten(error, ""))
+            *(
+                f"{_name_key(path, tree)}: {problem}{_format_origin(path, origins)}"
+                for path, problem in _flatten(error, "")
+            )
         ) from None
+
+
+def _name_key(path: str, tree: Mapping[str, Any]) -> str:
+    """Return the path of a setting with the name of its API key in place of its number."""
+    found = re.fullmatch(r"key\[(\d+)\](.*)", path)
+    keys = tree.get("key")
+    if found is None or not isinstance(keys, list):
+        return path
+    key = keys[int(found[1])]
+    name = key.get("name") if isinstance(key, dict) else None
+    return f"key {name!r}{found[2]}" if isinstance(name, str) and is_valid_name(name) else path
 
 
 def _build_tree(overrides: Iterable[Override]) -> dict[str, Any]:
@@ -92,6 +120,7 @@ def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, bool, int, float):
         converter.register_structure_hook(kind, _structure_scalar)
+    converter.register_structure_hook(datetime, _structure_moment)
     converter.register_structure_hook_func(_is(Literal), _structure_literal)
     converter.register_structure_hook_factory(_is(Annotated), _number_hook)
     converter.register_structure_hook_factory(_is(tuple), _list_hook)
@@ -109,6 +138,20 @@ def _structure_scalar(value: object, kind: type) -> object:
     if kind is float and type(value) is int:
         return float(value)
     raise _wrong_type(_TYPE_NAMES[kind], value)
+
+
+def _structure_moment(value: object, _: Any) -> datetime:
+    """Return a time of TOML, or of ISO 8601 in a string; UTC unless it has another offset."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be a time such as 2027-01-31T12:00:00Z, or a date") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if not isinstance(value, datetime):
+        raise _wrong_type("a time such as 2027-01-31T12:00:00Z, or a date", value)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _structure_literal(value: object, kind: Any) -> object:

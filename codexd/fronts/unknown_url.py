@@ -18,6 +18,11 @@ _PATHS: Final = {
 _APIS: Final = {f"/v1/{path}": api for api, paths in _PATHS.items() for path in paths.split()}
 
 
+def is_probe(path: str) -> bool:
+    """Return whether clients request this canonical path to find out which other server this is."""
+    return path in _APIS
+
+
 def unknown_url(path: str) -> Fault:
     """Return the fault of a request for a path that no route has.
 

@@ -1,5 +1,6 @@
 """Identifies callers by their API keys."""
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
@@ -9,7 +10,7 @@ from codexd.fronts.unknown_url import unknown_url
 from codexd.http.path import canonical
 from codexd.http.request import Request
 from codexd.http.request_id import traceparent
-from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import ANONYMOUS, LOCAL_ADMIN, Credentials, KeyRing, Principal
 from codexd.policy.cors import CorsPolicy
 
@@ -26,22 +27,26 @@ class Authenticator:
         cors: the web pages that may call where no key is configured.
         max_body_bytes: the largest body of a known caller, before and after decoding.
         total_seconds: how long a request may take; its deadline.
+        now: returns Unix time in seconds, for the expiry of keys.
     """
 
     keys: KeyRing
     cors: CorsPolicy
     max_body_bytes: int
     total_seconds: float
+    now: Callable[[], float]
 
     def identify(self, request: Request) -> int:
         """Identify the caller by the headers, and return how many bytes of body to read."""
-        header = request.getHeader
-        presented = Credentials(header(b"authorization"), header(b"x-api-key"), header(b"api-key"))
-        request.principal = self._identify(presented)
+        request.principal = self._identify(_read_credentials(request))
         return UNKNOWN_CALLER_BODY_BYTES if request.principal is None else self.max_body_bytes
 
     def _identify(self, presented: Credentials) -> Principal | None:
-        return self.keys.identify(presented)
+        return self.keys.identify(presented, self.now())
+
+    def explain_rejection(self, request: Request) -> Fault:
+        """Return the fault of a request of an unknown caller."""
+        return self.keys.explain_rejection(_read_credentials(request), self.now())
 
     def authenticate_admin(self, request: Request) -> None:
         """Authenticate a request to administer the daemon, and set its context.
@@ -52,7 +57,7 @@ class Authenticator:
         if not self.has_admin:
             raise FaultError(unknown_url(canonical(request.path)))
         if request.principal is None or request.principal == ANONYMOUS:
-            raise FaultError(fault("invalid_api_key"))
+            raise FaultError(self.explain_rejection(request))
         if not request.principal.is_admin:
             raise FaultError(fault("not_an_admin"))
         self.authenticate(request)
@@ -74,7 +79,7 @@ class Authenticator:
         if self.keys.is_open and not self.cors.allows(request.getHeader(b"origin")):
             raise FaultError(fault("origin_not_allowed"))
         if request.principal is None:
-            raise FaultError(fault("invalid_api_key"))
+            raise FaultError(self.explain_rejection(request))
         record, principal = request.record, request.principal.id
         record.principal = principal
         request.context = RequestContext(
@@ -83,6 +88,7 @@ class Authenticator:
             traceparent=traceparent(request.getHeader(b"traceparent")),
             deadline=record.began + self.total_seconds,
             record=record,
+            policy=request.principal.policy,
         )
 
 
@@ -97,3 +103,8 @@ class ControlAuthenticator(Authenticator):
 
     def _identify(self, presented: Credentials) -> Principal | None:
         return LOCAL_ADMIN
+
+
+def _read_credentials(request: Request) -> Credentials:
+    header = request.getHeader
+    return Credentials(header(b"authorization"), header(b"x-api-key"), header(b"api-key"))

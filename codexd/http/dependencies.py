@@ -9,6 +9,7 @@ from codexd.answers.one_shot_event import OneShotEvent
 from codexd.fronts import compatibility, responses
 from codexd.fronts.dialect import RequestOptions
 from codexd.http.body import BodyReader
+from codexd.http.key_access import KeyAccess
 from codexd.http.request import Request
 from codexd.interfaces import IEmbedder, IForwarder, IResponseStore
 from codexd.neutral.fault import FaultError, fault
@@ -30,6 +31,7 @@ class Dependencies:
         responses: settings of stored responses.
         maintenance: refuses requests for work.
         output_modes: which callers are shown tool calls as text.
+        keys: applies the policies of API keys.
         recovered: fires when the responses that the last stop of the daemon interrupted are marked in the store.
     """
 
@@ -41,6 +43,7 @@ class Dependencies:
     responses: Responses
     maintenance: MaintenanceSwitch
     output_modes: OutputModes
+    keys: KeyAccess
     recovered: OneShotEvent = Factory(OneShotEvent)
 
     def options(self, request: Request) -> RequestOptions:
@@ -49,8 +52,8 @@ class Dependencies:
         Raises:
             FaultError: `wrong_value` for an unknown mode.
         """
-        principal, header = request.context.principal, request.header_text
-        calls = self.output_modes.choose([header(name) for name in output_mode.HEADERS], principal)
+        principal, policy, header = request.context.principal, request.context.policy, request.header_text
+        calls = self.output_modes.choose([header(name) for name in output_mode.HEADERS], principal, policy.output_mode)
         return RequestOptions(
             principal=principal,
             modes=compatibility.choose_modes(header(compatibility.HEADER), frozenset(self.responses.compatibility)),

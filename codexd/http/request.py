@@ -19,6 +19,7 @@ from codexd.http.request_id import request_id
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Principal
 from codexd.policy.byte_budget import BudgetAccount
+from codexd.policy.key_meter import Charge
 
 if TYPE_CHECKING:
     from codexd.http.site import Site
@@ -41,6 +42,7 @@ class Request(server.Request):
         record: what is reported of it.
         principal: who asks; None for an unknown caller.
         context: set once the caller is authenticated.
+        charge: counts what the request uses; None if its key has no name.
         dialect: of its route; the shape of its errors.
         oversized: its body was too large and was dropped.
         interrupted: the server is being stopped; the body, or the rest of it, is dropped.
@@ -57,6 +59,7 @@ class Request(server.Request):
     principal: Principal | None = None
     oversized = interrupted = crowded = False
     stream_probe = b""
+    charge: Charge | None = None
     _body_bytes_left = 0
     _arrived = _finishes_when_sent = False
     _received: BudgetAccount | None = None
@@ -165,6 +168,11 @@ class Request(server.Request):
         for name, value in headers:
             self.setHeader(name, value)
 
+    def set_limit_headers(self) -> None:
+        """Set OpenAI's headers of the limits of the key, as they are now."""
+        if self.charge is not None:
+            self.set_headers(self.charge.meter.headers())
+
     def send(self, status: int, body: bytes, content_type: bytes = JSON) -> bytes:
         """Set the head of a response that is this one body, and return the body for Klein to write.
 
@@ -176,6 +184,9 @@ class Request(server.Request):
         self.setResponseCode(status, (REASON_PHRASES.get(status) or HTTPStatus(status).phrase).encode())
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
+        if self.charge is not None:
+            self.charge.close()  # nothing more is used: the headers show what is left
+            self.set_limit_headers()
         return body
 
     def _prepare_large_body(self, size_bytes: int) -> None:

@@ -23,6 +23,7 @@ def set_response_headers(request: Request, ignored: Iterable[str] = ()) -> None:
     if dialect.duration_header:
         request.setHeader(dialect.duration_header, b"%d" % request.milliseconds())
     request.set_headers(dialect.headers)
+    request.set_limit_headers()
     set_ignored_header(request, ignored)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from klein import Klein
@@ -12,7 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from codexd.fronts.dialect import Dialect
 from codexd.fronts.openai import CHAT, COMPACT, COMPLETIONS, OPENAI, RESPONSES
-from codexd.fronts.unknown_url import unknown_url
+from codexd.fronts.unknown_url import is_probe, unknown_url
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.handlers.conversations import ConversationHandlers
 from codexd.http.handlers.create import CreateHandlers
@@ -21,10 +21,12 @@ from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
+from codexd.http.key_access import KeyAccess
 from codexd.http.path import canonical
 from codexd.http.request import Request
 from codexd.http.request_id import PathId
 from codexd.neutral.fault import FaultError, fault
+from codexd.policy.key_policy import FAMILIES
 
 Handler = Callable[..., Any]
 
@@ -44,6 +46,12 @@ class Handlers:
     admin: AdminHandlers
 
 
+_FAMILIES: Final = {family: family for family in FAMILIES} | {"conversations": "responses", "engines": "models"}
+"""The family of endpoints that a path belongs to, by its first part."""
+
+_PUBLIC_PATHS: Final[set[str]] = set()
+"""The paths of the routes that need no API key."""
+
 _app = Klein()
 _app.url_map.converters["id"] = PathId
 
@@ -60,6 +68,9 @@ def _route(
         public: needs no API key.
         admin: needs the API key of an administrator.
     """
+    if public:
+        _PUBLIC_PATHS.add(path)
+    family = "" if public or admin else _FAMILIES[path.removeprefix("/v1").split("/")[1]]
     template = path.replace("<id:", "{").replace("<path:", "{").replace(">", "}")
 
     def declare(handler: Handler) -> Handler:
@@ -71,6 +82,7 @@ def _route(
                 request.site.authenticator.authenticate_admin(request)
             elif not public:
                 request.site.authenticator.authenticate(request)
+                routes.keys.admit(request, family)
             return handler(routes, request, **variables)
 
         route: Handler = _app.route(path, methods=[method])(handle)
@@ -93,17 +105,28 @@ def _asks_for_websocket(request: Request) -> bool:
     return request.method == b"GET" and (request.getHeader(b"upgrade") or b"").lower() == b"websocket"
 
 
+def _is_open_to(request: Request) -> bool:
+    """Return whether the caller may learn that a path or a method does not exist.
+
+    An unknown caller may only of the public paths, and of those by which clients look for other servers.
+    """
+    path = canonical(request.path)
+    return request.principal is not None or path in _PUBLIC_PATHS or is_probe(path)
+
+
 class Routes:
     """Maps every path and method to its handler.
 
     Attributes:
         app: the Klein application.
+        keys: applies the policies of API keys, to every route that is neither public nor for administrators.
         forwarding: the handler of the routes that are forwarded.
     """
 
     app = _app
 
-    def __init__(self, handlers: Handlers) -> None:
+    def __init__(self, handlers: Handlers, keys: KeyAccess) -> None:
+        self.keys = keys
         self.forwarding = handlers.forwarding
         self._handlers = handlers
 
@@ -298,6 +321,8 @@ class Routes:
         error = failure.value
         if isinstance(error, FaultError):
             return request.refuse(error.fault)
+        if isinstance(error, NotFound | MethodNotAllowed) and not _is_open_to(request):
+            return request.refuse(request.site.authenticator.explain_rejection(request))
         if isinstance(error, NotFound):
             return request.refuse(unknown_url(canonical(request.path)))
         if isinstance(error, MethodNotAllowed) and _asks_for_websocket(request):

@@ -10,6 +10,7 @@ from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.dependencies import AnswerDependencies
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.registry import ActiveAnswers
+from codexd.configuration.keys import build_key_ring, build_policy
 from codexd.decode_thread import RunInThread, run_at_once
 from codexd.fronts.limits import RequestLimits
 from codexd.http.auth import Authenticator, ControlAuthenticator
@@ -27,9 +28,10 @@ from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
+from codexd.http.key_access import KeyAccess
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import MemoryLimits, Site
-from codexd.interfaces import Backends, IStore
+from codexd.interfaces import Backends, IModelBackend, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.byte_budget import ByteBudget
@@ -37,6 +39,8 @@ from codexd.policy.cors import CorsPolicy
 from codexd.policy.flow import FlowLimits
 from codexd.policy.hosts import ANY as ANY_HOST
 from codexd.policy.hosts import HostPolicy
+from codexd.policy.key_meter import KeyMeters
+from codexd.policy.model_access import ModelAccess
 from codexd.settings import Http, Settings
 from codexd.tools.output_mode import OutputModes
 
@@ -59,6 +63,7 @@ class HttpServer:
     Attributes:
         site: to listen with for clients.
         control_site: to listen with on the control socket, where everyone is an administrator.
+        meters: count what the API keys use.
         active: the running answers.
         drain: runs before the back ends stop; the store stops last.
     """
@@ -77,6 +82,7 @@ class HttpServer:
         run_in_thread: RunInThread = run_at_once,
     ) -> None:
         self._run_in_thread, self._on_released = run_in_thread, on_released
+        self.meters = KeyMeters(clock.seconds, now, request_log.metrics.count_key_tokens)
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
         self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
         http, connections = settings.http, Connections()
@@ -98,7 +104,7 @@ class HttpServer:
             memory=self._build_memory_limits(settings),
         )
         self.site = make_site(*_build_routes(dependencies, settings, admin), limit=self._limit)
-        self.control_site = make_site(self.site.resource, _build_control_authenticator(settings))
+        self.control_site = make_site(self.site.resource, _build_control_authenticator(settings, self._now))
         Deferred.fromCoroutine(dependencies.recover())
         # The store and the active answers are the same after a reload.
         store.on_recovered(lambda: Deferred.fromCoroutine(dependencies.recover_unsaved()))
@@ -117,7 +123,7 @@ class HttpServer:
         dependencies = self._build_dependencies(settings, backends)
         self.site.resource, self.site.authenticator = _build_routes(dependencies, settings, self._admin)
         self.control_site.resource = self.site.resource
-        self.control_site.authenticator = _build_control_authenticator(settings)
+        self.control_site.authenticator = _build_control_authenticator(settings, self._now)
         self._limit.limit = settings.http.max_connections
         self.site.timeOut = self.control_site.timeOut = settings.http.idle_seconds
         self.site.memory = self.control_site.memory = self._build_memory_limits(settings)
@@ -146,7 +152,19 @@ class HttpServer:
             responses=settings.responses,
             maintenance=self._admin.maintenance,
             output_modes=OutputModes.from_settings(tools.output_mode, tools.key_output_modes),
+            keys=self._build_key_access(settings, backends.backend),
             recovered=self._recovered,
+        )
+
+    def _build_key_access(self, settings: Settings, backend: IModelBackend) -> KeyAccess:
+        metrics = self._request_log.metrics
+        self.meters.apply(map(build_policy, settings.key))
+        metrics.watch_key_budgets(self.meters)
+        return KeyAccess(
+            meters=self.meters,
+            models=ModelAccess.of_aliases(settings.models.alias),
+            backend=backend,
+            metrics=metrics,
         )
 
 
@@ -182,16 +200,17 @@ def _build_routes(
     http, answers = settings.http, dependencies.answers
     cors = CorsPolicy.from_origins(http.cors_origins)
     authenticator = Authenticator(
-        keys=KeyRing(http.api_keys, settings.admin.api_keys),
+        keys=build_key_ring(settings),
         cors=cors,
         max_body_bytes=http.max_body_bytes,
         total_seconds=settings.turns.total_seconds,
+        now=answers.now,
     )
     handlers = Handlers(
         create=CreateHandlers(dependencies),
         stored=StoredResponseHandlers(dependencies),
         conversations=ConversationHandlers(dependencies),
-        models=ModelHandlers(answers.backend),
+        models=ModelHandlers(answers.backend, dependencies.keys.models),
         embeddings=EmbeddingsHandler(dependencies),
         forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),
@@ -199,14 +218,15 @@ def _build_routes(
         admin=admin,
     )
     # A page that rebinds its name to this machine has no key.
-    hosts = HostPolicy.from_hosts((ANY_HOST,) if http.api_keys else http.allowed_hosts)
-    return CorsResource(Routes(handlers).app.resource(), cors, hosts), authenticator
+    hosts = HostPolicy.from_hosts(http.allowed_hosts if authenticator.keys.is_open else (ANY_HOST,))
+    return CorsResource(Routes(handlers, dependencies.keys).app.resource(), cors, hosts), authenticator
 
 
-def _build_control_authenticator(settings: Settings) -> ControlAuthenticator:
+def _build_control_authenticator(settings: Settings, now: Callable[[], float]) -> ControlAuthenticator:
     return ControlAuthenticator(
         keys=KeyRing(),
         cors=CorsPolicy.from_origins(()),
         max_body_bytes=settings.http.max_body_bytes,
         total_seconds=settings.turns.total_seconds,
+        now=now,
     )

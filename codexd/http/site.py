@@ -7,15 +7,17 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web import http, server
 from twisted.web.resource import IResource
 
-from codexd.context import OTHER_ROUTE
+from codexd.context import OTHER_ROUTE, RequestRecord
 from codexd.http.channel import Channel
 from codexd.http.connection_limit import ConnectionLimit
 from codexd.http.connections import Connections
+from codexd.http.key_access import REFUSALS
 from codexd.http.path import printable_path
 from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.flow import FlowLimits
+from codexd.policy.key_meter import Charge
 
 if TYPE_CHECKING:
     from codexd.http.auth import Authenticator
@@ -98,4 +100,12 @@ class Site(server.Site):
         if request.startedWriting:
             record.status = request.code
         record.seconds = self.clock.seconds() - record.began
+        if request.charge is not None:
+            self._close_charge(request.charge, record)
         self.request_log.log_request(record)
+
+    def _close_charge(self, charge: Charge, record: RequestRecord) -> None:
+        charge.close()
+        reason = REFUSALS.get(record.outcome)
+        if reason is not None:
+            self.request_log.metrics.count_key_refusal(charge.meter.policy.name, reason)

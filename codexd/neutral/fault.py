@@ -155,13 +155,54 @@ _FAULTS: Final = {
             "No API key is configured, so only allowed origins may call this server (http.cors_origins).",
             403,
         ),
-        _invalid("not_an_admin", "insufficient_permissions", "This API key may not administer the server.", 403),
         _invalid(
             "host_not_allowed",
             "host_not_allowed",
             "No API key is configured, so requests must name this machine (localhost, 127.0.0.1, [::1]) or an allowed"
             " host (http.allowed_hosts) in their Host header.",
             403,
+        ),
+        # What the policy of the API key does not allow.
+        _invalid("not_an_admin", "insufficient_permissions", "This API key may not administer the server.", 403),
+        _invalid("endpoint_not_allowed", "insufficient_permissions", "This API key may not use this endpoint.", 403),
+        _invalid("model_not_allowed", "insufficient_permissions", "This API key may not use this model.", 403),
+        Fault(
+            kind="key_request_limit",
+            status=429,
+            type="requests",
+            code="rate_limit_exceeded",
+            message="This API key has reached its limit of requests.",
+        ),
+        Fault(
+            kind="key_token_limit",
+            status=429,
+            type="tokens",
+            code="rate_limit_exceeded",
+            message="This API key has reached its limit of tokens.",
+        ),
+        Fault(
+            kind="key_request_too_large",
+            status=429,
+            type="tokens",
+            code="rate_limit_exceeded",
+            message="The request has more tokens than this API key may use in a minute.",
+            should_retry=False,
+        ),
+        Fault(
+            kind="key_background_limit",
+            status=429,
+            type="requests",
+            code="rate_limit_exceeded",
+            message="This API key has reached its limit of background responses. Try again when one has ended.",
+            retry_after_seconds=5.0,
+        ),
+        Fault(
+            kind="key_budget_exhausted",
+            status=429,
+            type="insufficient_quota",
+            code="insufficient_quota",
+            message="This API key has used up its budget.",
+            should_retry=False,
         ),
         # Limits.
         Fault(

@@ -3,14 +3,17 @@
 Other packages count and set metrics by the names in these tables and do not import prometheus_client.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from codexd.context import RequestRecord
+from codexd.context import TOKEN_KINDS, RequestRecord, read_tokens
+from codexd.neutral.event import Usage
+from codexd.policy.key_meter import KeyMeter
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
@@ -22,6 +25,7 @@ COUNTERS: Final = {
     "background_displaced": "Background responses that failed to make room for those of keys that had fewer.",
     "connection_refused": "Connections closed at once because too many were open.",
     "connection_closed_idle": "Idle connections closed to make room for new ones.",
+    "authentication_failed": "Requests without a valid API key.",
     "malformed_request": "Requests that were not valid HTTP.",
     "internal_error": "Unexpected exceptions in codexd.",
     "log_lines_dropped": "Log lines that were dropped because their destination stalled or failed.",
@@ -98,6 +102,7 @@ LABELLED_GAUGES: Final = {
     ),
     "queue_length": ("Requests that wait until their back end has room.", ("backend",)),
     "queue_bytes": ("Memory of the requests that wait until their back end has room.", ("backend",)),
+    "key_budget_used_ratio": ("The part of an API key's budget that is used.", ("key", "period")),
 }
 """The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""
 
@@ -116,6 +121,9 @@ LABELLED: Final = {
     ),
     "tokens": ("Tokens used.", ("kind",)),
     "child_recycled": ("Codex processes replaced by a new one although they worked.", ("reason",)),
+    "key_requests": ("Requests of an API key that has a name.", ("key",)),
+    "key_tokens": ("Tokens used by an API key that has a name; estimated where no provider counted.", ("key", "kind")),
+    "key_refusals": ("Requests of an API key that its policy refused.", ("key", "reason")),
     "ignored_params": ("Request fields accepted without effect.", ("param",)),
 }
 """The counters with labels: name to help text and labels."""
@@ -206,6 +214,8 @@ class Metrics:
         self._times["request_duration_seconds"][(record.route,)].observe(record.seconds)
         if record.first_event_seconds is not None:
             self._times["first_event_seconds"][(record.route,)].observe(record.first_event_seconds)
+        if record.outcome == "invalid_api_key":
+            self.count("authentication_failed")
         self._count_usage(record)
 
     def count_background_response(self, record: RequestRecord) -> None:
@@ -236,9 +246,9 @@ class Metrics:
 
     def forget_upstream(self, name: str) -> None:
         """Remove the gauges of an upstream that is no longer configured."""
-        for gauge in self._labelled_gauges.values():
+        for gauge in ("upstream_up", "queue_length", "queue_bytes"):
             with suppress(KeyError):
-                gauge.remove(name)
+                self._labelled_gauges[gauge].remove(name)
 
     def watch_queue(self, backend: str, length: Callable[[], int], size_bytes: Callable[[], int]) -> None:
         """Register functions that return how many requests wait for a back end, and their size."""
@@ -256,6 +266,28 @@ class Metrics:
         self._labelled["queued"][backend, outcome].inc()
         if waited_seconds is not None:
             self._times["queue_wait_seconds"][(backend,)].observe(waited_seconds)
+
+    def count_key_request(self, name: str) -> None:
+        """Count a request of a key; `name` is one of the settings."""
+        self._labelled["key_requests"][(name,)].inc()
+
+    def count_key_tokens(self, name: str, usage: Usage) -> None:
+        """Count what a key has used."""
+        for kind, amount in zip(TOKEN_KINDS, read_tokens(usage), strict=True):
+            self._labelled["key_tokens"][name, kind].inc(amount)
+
+    def count_key_refusal(self, name: str, reason: str) -> None:
+        """Count a request that the policy of its key refused; `reason` is one of `codexd.http.key_access.REFUSALS`."""
+        self._labelled["key_refusals"][name, reason].inc()
+
+    def watch_key_budgets(self, meters: Iterable[KeyMeter]) -> None:
+        """Register the budgets of all keys; read at every scrape."""
+        gauge = self._labelled_gauges["key_budget_used_ratio"]
+        gauge.clear()
+        for meter in meters:
+            for budget in meter.budgets:
+                if budget.limit is not None:
+                    gauge.labels(meter.policy.name, budget.kind).set_function(partial(meter.used_ratio, budget.kind))
 
     def _count_usage(self, record: RequestRecord) -> None:
         for kind, amount in record.tokens().items():

@@ -1,11 +1,16 @@
 """Authenticate requests by API key, in any of the headers that OpenAI's and other clients use."""
 
 import hmac
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
+from math import inf
 
 from attrs import Attribute, field
 
+from codexd.neutral.fault import Fault, fault
 from codexd.neutral.records import frozen
+from codexd.policy.key_policy import ADMIN_POLICY, OPEN_POLICY, UNNAMED_POLICY, KeyPolicy
 
 
 @frozen
@@ -28,18 +33,24 @@ class Principal:
     """The authenticated client. Limits, stored state and log lines are assigned to it.
 
     Attributes:
-        id: the first 12 hex digits of the key's SHA-256: distinguishes keys without revealing them.
-        is_admin: may administer the daemon.
+        id: the key's name; of a key without one the first 12 hex digits of its SHA-256, which distinguish keys
+            without revealing them.
+        policy: the limits and permissions of its key.
     """
 
     id: str
-    is_admin: bool = False
+    policy: KeyPolicy = UNNAMED_POLICY
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may administer the daemon."""
+        return self.policy.admin
 
 
-ANONYMOUS = Principal("anonymous")
+ANONYMOUS = Principal("anonymous", OPEN_POLICY)
 """The principal of every request if no API keys are configured."""
 
-LOCAL_ADMIN = Principal("local-admin", is_admin=True)
+LOCAL_ADMIN = Principal("local-admin", ADMIN_POLICY)
 """The principal of every request on the control socket."""
 
 
@@ -49,12 +60,32 @@ def _not_empty(_: object, attribute: "Attribute[tuple[str, ...]]", keys: tuple[s
 
 
 @frozen
-class KeyRing:
-    """The configured API keys. Without any in `keys`, every request is allowed but for administration.
+class NamedKey:
+    """A key that is known by its hash.
 
     Attributes:
-        keys: the keys of clients.
+        policy: its name, limits and permissions.
+        digest: its SHA-256.
+        expires: Unix time in seconds; None for never.
+    """
+
+    policy: KeyPolicy
+    digest: bytes = field(repr=False)
+    expires: float | None = None
+
+
+@frozen
+class KeyRing:
+    """The configured API keys.
+
+    Without any but of administrators, every request is allowed except for administration, unless a key is required
+    all the same.
+
+    Attributes:
+        keys: the keys of clients, without a name.
         admin_keys: the keys of administrators, who may do everything.
+        named: the keys with a name. A name can have several keys.
+        is_required: requests need a key even if there is none.
 
     Raises:
         ValueError: if a key is empty, because an empty header would match it.
@@ -62,41 +93,75 @@ class KeyRing:
 
     keys: tuple[str, ...] = field(default=(), repr=False, validator=_not_empty)
     admin_keys: tuple[str, ...] = field(default=(), repr=False, validator=_not_empty)
-    _digests: tuple[tuple[bytes, bool], ...] = field(init=False, repr=False, eq=False)
+    named: tuple[NamedKey, ...] = ()
+    is_required: bool = False
+    _entries: tuple[tuple[bytes, Principal, float], ...] = field(init=False, repr=False, eq=False)
 
-    @_digests.default
-    def _digest_all(self) -> tuple[tuple[bytes, bool], ...]:
-        return (*_digest(self.keys, False), *_digest(self.admin_keys, True))
+    @_entries.default
+    def _build_entries(self) -> tuple[tuple[bytes, Principal, float], ...]:
+        return (
+            *_unnamed_entries(self.keys, UNNAMED_POLICY),
+            *_unnamed_entries(self.admin_keys, ADMIN_POLICY),
+            *(
+                (key.digest, Principal(key.policy.name, key.policy), inf if key.expires is None else key.expires)
+                for key in self.named
+            ),
+        )
 
     @property
     def is_open(self) -> bool:
         """Whether no key is required. Presented keys that are no administrator's are then ignored."""
-        return not self.keys
+        return not (self.keys or self.named or self.is_required)
 
     @property
     def has_admin(self) -> bool:
         """Whether any key may administer the daemon."""
-        return bool(self.admin_keys)
+        return any(principal.is_admin for _, principal, _ in self._entries)
 
-    def identify(self, credentials: Credentials) -> Principal | None:
-        """Return the principal of these credentials, or None if no key matches.
+    @property
+    def policies(self) -> tuple[KeyPolicy, ...]:
+        """The policies of all names."""
+        return tuple({key.policy.name: key.policy for key in self.named}.values())
+
+    def identify(self, credentials: Credentials, now: float) -> Principal | None:
+        """Return the principal of these credentials, or None if no key matches or it has expired.
 
         Every presented key is compared with every known one, as digests of equal length, so that the time
         needed reveals nothing about the keys.
+
+        Args:
+            credentials: as presented.
+            now: Unix time in seconds.
         """
         found = ANONYMOUS if self.is_open else None
-        if not self._digests:
+        if not self._entries:
             return found
-        for presented in _presented(credentials):
-            digest = sha256(presented).digest()
-            for known, is_admin in self._digests:
-                if hmac.compare_digest(digest, known):
-                    found = Principal(digest.hex()[:12], is_admin)
+        for principal, expires in self._find(credentials):
+            if now < expires:
+                found = principal
         return found
 
+    def explain_rejection(self, credentials: Credentials, now: float) -> Fault:
+        """Return the fault of credentials that `identify` has rejected: which key has expired, if one has."""
+        for principal, expires in self._find(credentials):
+            if now >= expires:
+                ended = datetime.fromtimestamp(expires, UTC)
+                message = f"Incorrect API key: key '{principal.id}' has expired at {ended:%Y-%m-%dT%H:%M:%SZ}."
+                return fault("invalid_api_key", message)
+        return fault("invalid_api_key")
 
-def _digest(keys: tuple[str, ...], is_admin: bool) -> tuple[tuple[bytes, bool], ...]:
-    return tuple((sha256(key.strip().encode()).digest(), is_admin) for key in keys)
+    def _find(self, credentials: Credentials) -> Iterator[tuple[Principal, float]]:
+        for presented in _presented(credentials):
+            digest = sha256(presented).digest()
+            for known, principal, expires in self._entries:
+                if hmac.compare_digest(digest, known):
+                    yield principal, expires
+
+
+def _unnamed_entries(keys: tuple[str, ...], policy: KeyPolicy) -> Iterator[tuple[bytes, Principal, float]]:
+    for key in keys:
+        digest = sha256(key.strip().encode()).digest()
+        yield digest, Principal(digest.hex()[:12], policy), inf
 
 
 def _presented(credentials: Credentials) -> tuple[bytes, ...]:

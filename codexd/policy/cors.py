@@ -9,7 +9,9 @@ Header = tuple[bytes, bytes]
 
 _EXPOSE_HEADERS: Final = (
     b"access-control-expose-headers",
-    b"x-request-id, retry-after, x-should-retry, openai-processing-ms, openai-version, x-codexd-ignored",
+    b"x-request-id, retry-after, x-should-retry, openai-processing-ms, openai-version, x-codexd-ignored,"
+    b" x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests,"
+    b" x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens",
 )
 _ALLOW_METHODS: Final = (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS")
 _MAX_AGE: Final = (b"access-control-max-age", b"600")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from codexd.neutral.event import Usage
+from codexd.neutral.forwarded import ForwardedRequest
 from codexd.neutral.turn import (
     Compaction,
     FilePart,
@@ -40,6 +41,16 @@ def usage(turn: Turn, output_bytes: int) -> Usage:
     """Return the estimated usage of a turn with this many UTF-8 bytes of output."""
     size = _size_bytes(turn.items) + len((turn.instructions or "").encode())
     return Usage(input_tokens=text_tokens(size), output_tokens=text_tokens(output_bytes), estimated=True)
+
+
+def input_tokens(turn: Turn) -> int:
+    """Return the estimated tokens of everything that the model reads: instructions, tools and history."""
+    return overhead_tokens(turn) + sum(map(item_tokens, turn.items))
+
+
+def forwarded_tokens(request: ForwardedRequest) -> int:
+    """Return the estimated tokens of a forwarded request; 0 for a form, whose audio or images say nothing."""
+    return text_tokens(len(request.body)) if b"json" in request.content_type else 0
 
 
 def history_tokens(items: Iterable[Item]) -> int:

@@ -13,6 +13,7 @@ from codexd.settings.administration import Admin, Maintenance
 from codexd.settings.codex import Codex, Turns
 from codexd.settings.http import Http
 from codexd.settings.images import Images
+from codexd.settings.keys import ApiKey, Keys
 from codexd.settings.models import ModelAlias, Models
 from codexd.settings.queue import Queue
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
@@ -22,11 +23,13 @@ from codexd.settings.upstream import Upstream
 
 __all__ = [
     "Admin",
+    "ApiKey",
     "Bytes",
     "Codex",
     "Count",
     "Http",
     "Images",
+    "Keys",
     "Limit",
     "Log",
     "Maintenance",
@@ -62,10 +65,13 @@ class Settings:
     """All settings.
 
     Attributes:
+        key: API keys with a name: tables `[[key]]`, any number. With keys, every request must send one.
         upstream: servers with a Chat Completions API: tables `[[upstream]]`, any number.
     """
 
     http: Http = Http()
+    keys: Keys = Keys()
+    key: tuple[ApiKey, ...] = ()
     codex: Codex = Codex()
     turns: Turns = Turns()
     queue: Queue = Queue()

@@ -39,12 +39,13 @@ class OutputModes:
         pairs = (entry.partition("=") for entry in keys)
         return cls(default, {principal: _SPELLINGS[mode] for principal, _, mode in pairs})
 
-    def choose(self, headers: Sequence[str | None], principal: str) -> OutputMode:
+    def choose(self, headers: Sequence[str | None], principal: str, of_key: OutputMode | None = None) -> OutputMode:
         """Return the mode of a request: that of its header, else of its key, else the default.
 
         Args:
             headers: the values of HEADERS; None and blank values are skipped.
             principal: the principal of the request.
+            of_key: the mode of its key's policy, which has precedence over `keys`.
 
         Raises:
             FaultError: `wrong_value`, with the header as `param`, if the value is not a mode.
@@ -52,7 +53,7 @@ class OutputModes:
         for name, value in zip(HEADERS, headers, strict=True):
             if value and value.strip():
                 return _parse_mode(name, value)
-        return self.keys.get(principal, self.default)
+        return of_key or self.keys.get(principal, self.default)
 
 
 def _parse_mode(name: str, value: str) -> OutputMode:

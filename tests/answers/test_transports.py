@@ -31,6 +31,7 @@ from codexd.http.body import BodyReader
 from codexd.http.dependencies import Dependencies
 from codexd.http.handlers.create import CreateHandlers
 from codexd.http.json_writer import JsonWriter
+from codexd.http.key_access import KeyAccess
 from codexd.http.request import Request
 from codexd.http.sse_writer import SseWriter
 from codexd.interfaces import IBodyWriter, IStreamWriter
@@ -42,6 +43,8 @@ from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.flow import FlowLimits
+from codexd.policy.key_meter import KeyMeters
+from codexd.policy.model_access import ModelAccess
 from codexd.settings import Http, Maintenance, Responses
 from codexd.tools.output_mode import OutputModes
 from codexd.wire import json
@@ -435,6 +438,12 @@ class HttpTests(TransportTestCase):
             responses=Responses(),
             maintenance=MaintenanceSwitch(Maintenance(), None, Metrics()),
             output_modes=OutputModes(),
+            keys=KeyAccess(
+                meters=KeyMeters(server.clock.seconds, server.clock.seconds),
+                models=ModelAccess(),
+                backend=server.backend,
+                metrics=server.metrics,
+            ),
         )
         routes = MessagesRoutes(server.site.authenticator, CreateHandlers(dependencies))
         server.site.resource = routes.app.resource()

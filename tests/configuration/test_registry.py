@@ -31,10 +31,9 @@ class RegistryTests(SynchronousTestCase):
         description = next(setting.description for setting in list_settings() if setting.key == "turns.context_share")
         self.assertIn("up to which a thread is continued.", description)
 
-    def test_only_api_keys_are_secret(self) -> None:
-        self.assertEqual(
-            [setting.key for setting in list_settings() if setting.secret], ["http.api_keys", "admin.api_keys"]
-        )
+    def test_only_api_keys_and_their_hashes_are_secret(self) -> None:
+        secret = [setting.key for setting in ALL_SETTINGS if setting.secret]
+        self.assertEqual(secret, ["http.api_keys", "admin.api_keys", "key.sha256", "key.previous_sha256"])
 
     def test_types_are_described_in_words(self) -> None:
         words = {setting.key: describe_type(setting.kind) for setting in list_settings()}
@@ -43,13 +42,18 @@ class RegistryTests(SynchronousTestCase):
         self.assertEqual(words["codex.workers"], "whole number, at least 1")
         self.assertEqual(words["codex.model"], "one of auto, account, scripted, none")
         self.assertEqual(words["models.alias"], "list of tables")
+        inner = {setting.key: describe_type(setting.kind) for setting in ALL_SETTINGS}
+        self.assertEqual(inner["models.alias.max_output_tokens"], "whole number, at least 1")
+        self.assertEqual(inner["key.expires"], "date and time")
 
-    def test_only_names_and_addresses_in_lists_are_required(self) -> None:
+    def test_only_names_addresses_and_hashes_in_lists_are_required(self) -> None:
         required = [setting.key for setting in ALL_SETTINGS if setting.default is NOTHING]
-        self.assertEqual(required, ["models.alias.name", "upstream.name", "upstream.base_url"])
+        self.assertEqual(
+            required, ["key.name", "key.sha256", "models.alias.name", "upstream.name", "upstream.base_url"]
+        )
 
     def test_table_lists_are_in_a_table_or_at_the_top_level(self) -> None:
         self.assertEqual(
             [(setting.table, setting.name) for setting in TABLE_LISTS],
-            [("models", "alias"), ("", "upstream")],
+            [("", "key"), ("models", "alias"), ("", "upstream")],
         )

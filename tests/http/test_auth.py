@@ -60,6 +60,6 @@ class ApiKeyTests(SynchronousTestCase):
     def test_the_key_is_looked_up_once_per_request(self) -> None:
         lookups = []
         identify = KeyRing.identify
-        self.patch(KeyRing, "identify", lambda ring, keys: lookups.append(keys) or identify(ring, keys))
+        self.patch(KeyRing, "identify", lambda ring, keys, now: lookups.append(keys) or identify(ring, keys, now))
         self.server.request("POST", CHAT, {}, authorization="Bearer secret")
         self.assertEqual(len(lookups), 1)

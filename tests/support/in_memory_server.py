@@ -22,7 +22,9 @@ from codexd.observe.log import AccessLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.reload import ReloadReport
-from codexd.settings import Admin, Codex, Http, Responses, Settings
+from codexd.routing.metered_backend import MeteredBackend
+from codexd.routing.metered_forwarding import MeteredEmbedder, MeteredForwarder
+from codexd.settings import Admin, ApiKey, Codex, Http, Models, Responses, Settings
 from codexd.wire import json
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_store import FakeStore
@@ -57,7 +59,9 @@ def build_front(
     """
     maintenance = MaintenanceSwitch(settings.maintenance, None, metrics)
     return HttpServer(
-        backends=Backends(backend=backend, embedder=other, forwarder=other),
+        backends=Backends(
+            backend=MeteredBackend(backend), embedder=MeteredEmbedder(other), forwarder=MeteredForwarder(other)
+        ),
         store=store,
         settings=settings,
         request_log=RequestLogger(metrics, log),
@@ -327,6 +331,8 @@ class InMemoryServer:
         wrap_backend: builds the back end that the front uses from the fake one.
         admin: settings of administration.
         run_in_thread: runs the decoding of large bodies.
+        keys: the keys with a name.
+        models: settings of the models.
     """
 
     def __init__(
@@ -338,6 +344,8 @@ class InMemoryServer:
         wrap_backend: Callable[[FakeBackend], IModelBackend] = lambda backend: backend,
         admin: Admin = Admin(),  # noqa: B008
         run_in_thread: RunInThread = run_at_once,
+        keys: tuple[ApiKey, ...] = (),
+        models: Models = Models(),  # noqa: B008
     ) -> None:
         self.clock = MemoryReactorClock()
         self.clock.advance(NOW)
@@ -349,7 +357,14 @@ class InMemoryServer:
             wrap_backend(self.backend),
             self.backend,
             self.store,
-            Settings(http=http, codex=Codex(drain_seconds=drain_seconds), responses=responses, admin=admin),
+            Settings(
+                http=http,
+                codex=Codex(drain_seconds=drain_seconds),
+                responses=responses,
+                admin=admin,
+                key=keys,
+                models=models,
+            ),
             self.metrics,
             self.log,
             self.clock,

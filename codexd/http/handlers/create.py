@@ -56,6 +56,9 @@ class CreateHandlers:
         record = request.record
         record.model = printable_model_name(decoded.turn.model)
         record.stream = decoded.stream
+        keys = self.dependencies.keys
+        keys.check_model(request.context.policy, decoded.turn.model)
+        keys.reserve_turns(request, decoded.turns)
         if decoded.storage is not None and decoded.storage.background:
             return Deferred.fromCoroutine(self._start_in_background(request, decoded))
         writer = SseWriter(request) if decoded.stream else JsonWriter(request)
@@ -67,9 +70,15 @@ class CreateHandlers:
     async def _start_in_background(self, request: Request, decoded: DecodedRequest) -> bytes | None:
         """Start a background answer; its client is answered once it is stored as queued."""
         record = evolve(request.record, method="background", status=200, usages=[])
-        context = evolve(request.context, record=record)
+        charge = None if request.charge is None else request.charge.take_over()
+        context = evolve(request.context, record=record, charge=charge)
         answer = Answer(self.dependencies.answers, context, decoded, None)
-        answer.start()
+        try:
+            answer.start()
+        except FaultError:
+            if charge is not None:
+                charge.close()
+            raise
         await answer.decided.wait()
         if answer.rejection is not None:
             raise FaultError(answer.rejection)

@@ -14,6 +14,7 @@ from codexd.http.handlers.create import printable_model_name
 from codexd.http.request import Request
 from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
+from codexd.policy.estimate import text_tokens
 
 
 @frozen
@@ -37,6 +38,8 @@ class EmbeddingsHandler:
     async def _embed(self, request: Request, decoding: EmbeddingsRequest | Deferred[EmbeddingsRequest]) -> bytes:
         decoded = await decoding if isinstance(decoding, Deferred) else decoding
         request.record.model = printable_model_name(decoded.model)
+        self.dependencies.keys.check_model(request.context.policy, decoded.model)
+        self.dependencies.keys.reserve_tokens(request, text_tokens(len(decoded.body)))
         answers = self.dependencies.answers
         embedder = self.dependencies.embedder
         passthrough = Passthrough(answers.active, answers.request_log.metrics, request)

@@ -11,6 +11,7 @@ from codexd.http.forwarded_response import ForwardedResponse
 from codexd.http.handlers.create import printable_model_name
 from codexd.http.request import Request
 from codexd.neutral.forwarded import ForwardedRequest
+from codexd.policy.estimate import forwarded_tokens
 
 _MAX_ACCEPT_BYTES: Final = 256
 
@@ -51,6 +52,8 @@ class ForwardingHandler:
     def _start(self, request: Request, decoded: ForwardedRequest) -> Deferred[bytes | None]:
         answers = self.dependencies.answers
         request.record.model = printable_model_name(decoded.model or "")
+        self.dependencies.keys.check_model(request.context.policy, decoded.model)
+        self.dependencies.keys.reserve_tokens(request, forwarded_tokens(decoded))
         response = ForwardedResponse(
             request,
             answers.active,

@@ -6,8 +6,9 @@ from attrs import frozen
 
 from codexd.fronts import models
 from codexd.http.request import Request
-from codexd.interfaces import IModelBackend
+from codexd.interfaces import IModelBackend, ModelCard
 from codexd.observe.metrics import CONTENT_TYPE, Metrics
+from codexd.policy.model_access import ModelAccess
 
 _CLIENT_VERSION: Final = "client_version"
 """The parameter by which Codex, as a client, asks for the list in its own form."""
@@ -15,14 +16,20 @@ _CLIENT_VERSION: Final = "client_version"
 
 @frozen
 class ModelHandlers:
-    """List the models, or show one."""
+    """List the models that the key of the request may use, or show one of them.
+
+    Attributes:
+        backend: has the models.
+        access: which of them a key may use.
+    """
 
     backend: IModelBackend
+    access: ModelAccess
 
     def models(self, request: Request) -> bytes:
         """List the models."""
         for_codex = _CLIENT_VERSION in request.query
-        return request.send(200, models.render_models(self.backend.models(), for_codex))
+        return request.send(200, models.render_models(self._visible(request), for_codex))
 
     def model(self, request: Request, id: str) -> bytes:
         """Send one model.
@@ -30,11 +37,11 @@ class ModelHandlers:
         Raises:
             FaultError: `unknown_model`.
         """
-        return request.send(200, models.render_model(self.backend.models(), id))
+        return request.send(200, models.render_model(self._visible(request), id))
 
     def engines(self, request: Request) -> bytes:
         """List the models as engines."""
-        return request.send(200, models.render_engines(self.backend.models()))
+        return request.send(200, models.render_engines(self._visible(request)))
 
     def engine(self, request: Request, id: str) -> bytes:
         """Send one model as an engine.
@@ -42,7 +49,10 @@ class ModelHandlers:
         Raises:
             FaultError: `unknown_model`.
         """
-        return request.send(200, models.render_engine(self.backend.models(), id))
+        return request.send(200, models.render_engine(self._visible(request), id))
+
+    def _visible(self, request: Request) -> tuple[ModelCard, ...]:
+        return self.access.visible(request.context.policy, self.backend.models())
 
 
 @frozen

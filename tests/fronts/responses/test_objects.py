@@ -310,6 +310,11 @@ class ErrorTests(SynchronousTestCase):
     known = {
         "rate_limited": "rate_limit_exceeded",
         "busy": "rate_limit_exceeded",
+        "key_request_limit": "rate_limit_exceeded",
+        "key_token_limit": "rate_limit_exceeded",
+        "key_request_too_large": "rate_limit_exceeded",
+        "key_background_limit": "rate_limit_exceeded",
+        "key_budget_exhausted": "insufficient_quota",
         "quota_exhausted": "insufficient_quota",
         "context_length_exceeded": "context_length_exceeded",
         "history_too_large": "context_length_exceeded",

@@ -1,0 +1,139 @@
+"""Counts the tokens of embeddings and of forwarded requests for the API key of the request."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from codexd.context import RequestContext
+from codexd.interfaces import IEmbedder, IForwarder, IForwardingHandle, IForwardingReceiver
+from codexd.neutral.event import Usage
+from codexd.neutral.fault import Fault
+from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
+from codexd.policy.estimate import forwarded_tokens, text_tokens
+from codexd.policy.key_meter import Charge
+from codexd.policy.reported_usage import WINDOW_BYTES, find_usage, read_usage
+from codexd.wire import json
+
+
+@implementer(IEmbedder)
+class MeteredEmbedder:
+    """Wraps an embedder: counts the usage of its response; without one, an estimate.
+
+    Args:
+        embedder: the wrapped embedder.
+    """
+
+    def __init__(self, embedder: IEmbedder) -> None:
+        self._embedder = embedder
+
+    def embed(self, model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
+        """Request embeddings (IEmbedder)."""
+        charge = context.charge
+        if charge is None:
+            return self._embedder.embed(model, encode_body, context)
+        sent: list[int] = []
+
+        def encode(own_name: str) -> bytes:
+            body = encode_body(own_name)
+            sent.append(len(body))
+            return body
+
+        def count(result: Any) -> Any:
+            used = Usage(input_tokens=text_tokens(sent[-1] if sent else 0))
+            if isinstance(result, Failure):
+                if result.check(CancelledError):  # the client is gone, the upstream has the request
+                    charge.spend(used)
+            else:
+                charge.spend(read_usage(json.decode(result)) or used)
+            return result
+
+        return self._embedder.embed(model, encode, context).addBoth(count)
+
+
+@implementer(IForwarder)
+class MeteredForwarder:
+    """Wraps a forwarder: counts the usage that is in its response.
+
+    Without one the estimate of a request in JSON counts, and nothing for audio or images, whose size says nothing.
+
+    Args:
+        forwarder: the wrapped forwarder.
+    """
+
+    def __init__(self, forwarder: IForwarder) -> None:
+        self._forwarder = forwarder
+
+    def forward(
+        self, model: str | None, request: ForwardedRequest, context: RequestContext, receiver: IForwardingReceiver
+    ) -> IForwardingHandle:
+        """Forward a request (IForwarder)."""
+        if context.charge is None:
+            return self._forwarder.forward(model, request, context, receiver)
+        metered = _MeteredForwarding(context.charge, forwarded_tokens(request), receiver)
+        metered.handle = self._forwarder.forward(model, request, context, metered)
+        return metered
+
+
+@implementer(IForwardingReceiver, IForwardingHandle)
+class _MeteredForwarding:
+    """One forwarded request: between its upstream and its receiver."""
+
+    def __init__(self, charge: Charge, estimated_tokens: int, receiver: IForwardingReceiver) -> None:
+        self._charge = charge
+        self._estimated_tokens = estimated_tokens
+        self._receiver = receiver
+        self._beginning = self._end = b""
+        self._opened = self._counted = False
+        self.handle: IForwardingHandle | None = None
+
+    # IForwardingReceiver
+
+    def open(self, head: ForwardedHead) -> None:
+        """Begin the response (IForwardingReceiver)."""
+        self._opened = True
+        self._receiver.open(head)
+
+    def write(self, data: bytes) -> None:
+        """Pass a piece on, and keep what may contain the usage (IForwardingReceiver)."""
+        if len(self._beginning) < WINDOW_BYTES:
+            self._beginning += data[: WINDOW_BYTES - len(self._beginning)]
+        self._end = (self._end + data[-WINDOW_BYTES:])[-WINDOW_BYTES:]
+        self._receiver.write(data)
+
+    def finish(self) -> None:
+        """End the response (IForwardingReceiver)."""
+        self._count()
+        self._receiver.finish()
+
+    def fail(self, fault: Fault) -> None:
+        """End the response with a failure, which is free if it came in place of the response (IForwardingReceiver)."""
+        if self._opened:
+            self._count()
+        self._receiver.fail(fault)
+
+    # IForwardingHandle
+
+    def cancel(self) -> None:
+        """Cancel the request, which the upstream has (IForwardingHandle)."""
+        self._count()
+        if self.handle is not None:
+            self.handle.cancel()
+
+    def pause(self) -> None:
+        """Pause the response (IForwardingHandle)."""
+        if self.handle is not None:
+            self.handle.pause()
+
+    def resume(self) -> None:
+        """Resume the response (IForwardingHandle)."""
+        if self.handle is not None:
+            self.handle.resume()
+
+    def _count(self) -> None:
+        if not self._counted:
+            self._counted = True
+            used = find_usage(self._beginning, self._end)
+            self._charge.spend(used or Usage(input_tokens=self._estimated_tokens))

@@ -1,0 +1,108 @@
+"""Tests of the count of tokens by API key, below everything that begins or ends turns on its own."""
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from codexd.interfaces import IEmbedder, IEventSink, IForwarder, IModelBackend, ITurnHandle
+from codexd.neutral import event as e
+from codexd.neutral.turn import CompactionRequest, Message, TextPart, Turn
+from codexd.policy.key_meter import Charge, KeyMeters
+from codexd.policy.key_policy import KeyPolicy
+from codexd.routing.compaction import CompactingBackend
+from codexd.routing.metered_backend import MeteredBackend
+from codexd.routing.metered_forwarding import MeteredEmbedder, MeteredForwarder
+from codexd.routing.tool_backends import ToolTextBackend
+from codexd.settings import Tools
+from tests.support.contexts import context
+from tests.support.fake_backend import BEGINNING, USAGE, FakeBackend, FakeTurn, text_answer
+from tests.support.recording_sink import RecordingSink
+
+TURN = Turn(model="m", items=(Message(role="user", parts=(TextPart("x" * 40),)),))
+
+
+class MeteredBackendTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.fake = FakeBackend()
+        meters = KeyMeters(lambda: 0.0, lambda: 0.0)
+        meters.apply([KeyPolicy(name="alice")])
+        meter = meters.find("alice")
+        assert meter is not None
+        self.meter = meter
+        self.context = evolve(context(), charge=Charge(meter))
+        self.sink = RecordingSink()
+
+    @property
+    def spent(self) -> int:
+        return self.meter.budgets[0].spent
+
+    def begin(self, backend: IModelBackend | None = None, turn: Turn = TURN) -> ITurnHandle:
+        handle: ITurnHandle = (backend or MeteredBackend(self.fake)).begin(turn, self.context, self.sink)
+        return handle
+
+    def last(self) -> FakeTurn:
+        return self.fake.turns[-1]
+
+    def test_it_is_a_back_end_and_its_turns_are_sinks_and_handles(self) -> None:
+        verifyObject(IModelBackend, MeteredBackend(self.fake))
+        verifyObject(IEmbedder, MeteredEmbedder(self.fake))
+        verifyObject(IForwarder, MeteredForwarder(self.fake))
+        handle = self.begin()
+        verifyObject(ITurnHandle, handle)
+        verifyObject(IEventSink, self.last().sink)
+        handle.pause()
+        handle.resume()
+        handle.cancel()
+        self.assertEqual(self.last().actions, ["pause", "resume", "cancel"])
+
+    def test_a_turn_of_a_key_without_a_name_passes_as_it_is(self) -> None:
+        handle = MeteredBackend(self.fake).begin(TURN, context(), self.sink)
+        self.assertIs(handle, self.last())
+        self.assertIs(self.last().sink, self.sink)
+
+    def test_the_reported_usage_counts_once(self) -> None:
+        handle = self.begin()
+        self.last().emit(*text_answer())
+        handle.cancel()
+        self.assertEqual(self.spent, USAGE.total_tokens)
+
+    def test_an_end_without_a_usage_is_an_estimate(self) -> None:
+        self.begin()
+        *events, _, end = text_answer("ä" * 8)
+        self.last().emit(*events, end)
+        self.assertEqual(self.spent, 10 + 4)
+
+    def test_a_turn_that_no_back_end_was_asked_for_is_free(self) -> None:
+        self.begin().cancel()
+        self.assertEqual(self.spent, 0)
+
+    def test_a_turn_that_was_asked_for_costs_its_input_before_its_first_event(self) -> None:
+        self.context.record.set_backend("codex")
+        self.begin().cancel()
+        self.assertEqual(self.spent, 10)
+
+    def test_a_cancelled_turn_is_counted_once(self) -> None:
+        handle = self.begin()
+        self.last().emit(*BEGINNING)
+        for _ in range(2):
+            handle.cancel()
+        self.assertEqual(self.spent, 11)
+
+    def test_both_turns_of_a_compaction_count_also_if_the_second_is_cancelled(self) -> None:
+        compacting = CompactingBackend(MeteredBackend(self.fake), lambda name: None)
+        turn = evolve(TURN, compaction=CompactionRequest(threshold_tokens=1))
+        handle = self.begin(compacting, turn)
+        self.last().emit(*text_answer("a summary"))
+        self.assertEqual((len(self.fake.turns), self.spent), (2, USAGE.total_tokens))
+        self.last().emit(*BEGINNING)
+        handle.cancel()
+        self.assertGreater(self.spent, USAGE.total_tokens)
+
+    def test_a_call_limit_that_ends_a_response_early_does_not_hide_what_was_used(self) -> None:
+        tools = ToolTextBackend(MeteredBackend(self.fake), Tools(stop_after="first"), lambda name: None)
+        turn = evolve(TURN, calls_as_text=True)
+        self.begin(tools, turn)
+        opened = e.CallOpened(index=0, id="fc_1", call_id="call_1", name="read")
+        self.last().emit(e.Began(), opened, e.CallDelta(0, "{}"), e.CallClosed(0))
+        self.assertTrue(self.last().cancelled)
+        self.assertEqual(self.spent, 11)
