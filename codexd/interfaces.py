@@ -15,6 +15,7 @@ from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
+from codexd.policy.key_meter import SpentTokens
 
 SlotState = Literal["free", "full", "down"]
 """Whether a back end can run one more turn: it has a slot, all are taken, or it can run none at all."""
@@ -342,3 +343,13 @@ class IStore(IResponseStore):
         The age of a conversation counts from its last use. Queued and running responses and their
         conversations stay. Fires with the number of deleted responses.
         """
+
+
+class IUsageStore(Interface):
+    """Stores the tokens that API keys have spent in the current day and month."""
+
+    def load_key_usage() -> "Deferred[tuple[SpentTokens, ...]]":
+        """Load what all keys have spent in their last periods."""
+
+    def save_key_usage(spent: tuple[SpentTokens, ...]) -> "Deferred[None]":
+        """Save what keys have spent. A stored count of the same period is never lowered."""

@@ -31,6 +31,7 @@ from codexd.http.listening import add_backlog
 from codexd.http.memory_release import MemoryRelease
 from codexd.http.open_files import connection_limit, raise_limit
 from codexd.http.server import HttpServer
+from codexd.keys.usage_saver import UsageSaver
 from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
 from codexd.observe.metrics import Metrics
@@ -143,6 +144,7 @@ class Daemon(MultiService):
         self._backends: BackendService | None = None
         self._server: HttpServer | None = None
         self._decode_thread = DecodeThread(reactor)
+        self._usage_saver: UsageSaver | None = None
         self._ports: list[IListeningPort] = []
 
     def setServiceParent(self, parent: Any) -> None:
@@ -184,6 +186,8 @@ class Daemon(MultiService):
         if self._orphans is not None:
             self._orphans.start()
         backends.setServiceParent(self)
+        self._usage_saver = UsageSaver(self._server.meters, store, self._reactor)
+        self._usage_saver.start()
         super().startService()
         configured = backends.configured_provider
         banner = render_startup_banner(
@@ -241,6 +245,8 @@ class Daemon(MultiService):
             await self._orphans.end()
         for port in self._ports:
             await maybeDeferred(port.stopListening)
+        if self._usage_saver is not None:
+            await self._usage_saver.stop()
         self._decode_thread.stop()
         if self._store is not None:
             await self._store.stopService()

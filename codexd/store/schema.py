@@ -147,7 +147,17 @@ CREATE TRIGGER conversation_item_removed AFTER DELETE ON item WHEN OLD.conversat
 END;
 """
 
-SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS)
+# What an API key has spent in a calendar day or month (UTC): its name, and `2026-11-30` or `2026-11`.
+_KEY_USAGE: Final = """
+CREATE TABLE key_usage (
+    key TEXT NOT NULL,
+    period TEXT NOT NULL,
+    tokens INTEGER NOT NULL,
+    PRIMARY KEY (key, period)
+) WITHOUT ROWID;
+"""
+
+SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS, _KEY_USAGE)
 """One script a version."""
 
 

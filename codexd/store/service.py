@@ -10,12 +10,13 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
-from codexd.interfaces import IStore
+from codexd.interfaces import IStore, IUsageStore
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import StoredResponse
 from codexd.observe.metrics import Metrics
+from codexd.policy.key_meter import SpentTokens
 from codexd.settings import Responses
-from codexd.store import pruning, responses
+from codexd.store import key_usage, pruning, responses
 from codexd.store.batch import StoreCall
 from codexd.store.calls import StoreCalls
 from codexd.store.database_file import DatabaseLock
@@ -37,7 +38,7 @@ _WRITE_CHECKS: Final = 12
 ExecutorFactory = Callable[[OpenDatabase, Any], Executor]
 
 
-@implementer(IStore)
+@implementer(IStore, IUsageStore)
 class Store(StoreCalls, Service):
     """Stores responses and conversations in an SQLite file (`IStore`).
 
@@ -140,6 +141,14 @@ class Store(StoreCalls, Service):
     def load_unfinished(self) -> "Deferred[tuple[StoredResponse, ...]]":
         """Load all responses that are queued or running."""
         return self._read("load_unfinished", responses.load_unfinished)
+
+    def load_key_usage(self) -> "Deferred[tuple[SpentTokens, ...]]":
+        """Load what the API keys have spent (IUsageStore)."""
+        return self._read("load_key_usage", key_usage.load_key_usage)
+
+    def save_key_usage(self, spent: tuple[SpentTokens, ...]) -> "Deferred[None]":
+        """Save what API keys have spent (IUsageStore)."""
+        return self._write("save_key_usage", partial(key_usage.save_key_usage, spent=spent))
 
     def prune(self, before: float, most: int) -> "Deferred[int]":
         """Delete old and excess responses and conversations in batches; other calls run in between."""

@@ -112,6 +112,8 @@ class CheckTests(SynchronousTestCase):
 
     def test_a_file_of_a_newer_codexd_is_refused(self) -> None:
         migrate(self.connection)
-        self.connection.execute(f"PRAGMA user_version = {len(SCRIPTS) + 1}")
-        with self.assertRaisesRegex(UnusableFileError, r"newer codexd \(schema version 5, this codexd supports 4\)"):
+        newest = len(SCRIPTS)
+        self.connection.execute(f"PRAGMA user_version = {newest + 1}")
+        message = rf"newer codexd \(schema version {newest + 1}, this codexd supports {newest}\)"
+        with self.assertRaisesRegex(UnusableFileError, message):
             check_file(self.connection)
