@@ -1,10 +1,10 @@
 """The `codexd` command line: serve, check-config, settings, new-key, login, logout, version and others."""
 
 import os
-import secrets
 import subprocess
 import sys
 import sysconfig
+import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,6 +25,8 @@ from codexd.codex_home import find_codex_binary, find_codex_home, state_director
 from codexd.configuration import ConfigurationError
 from codexd.configuration.reference import render_example, render_markdown, render_presets
 from codexd.configuration.sources import ADMIN_KEY_VARIABLE
+from codexd.keys.commands import new_key
+from codexd.keys.commands import run as run_keys
 from codexd.options import Options
 from codexd.settings import Codex, Settings
 from codexd.store import commands as store
@@ -39,6 +41,8 @@ Usage: codexd COMMAND [options]
   settings [--markdown]   print a configuration file that explains every setting, or the manual's tables;
                           --presets prints the defaults of the kinds of upstreams
   new-key                 print a new API key
+  keys COMMAND            add, list, rotate, change or revoke the keys of the keys file (keys.file of --config FILE, or
+                          --file PATH); `codexd keys add --help` lists the limits
   reload                  let the running daemon read its settings again, and print what changed
   maintenance [on|off]    switch maintenance of the running daemon, or print its state; on takes --retry-after
                           SECONDS, --message TEXT, and --keep to keep it over restarts
@@ -161,8 +165,12 @@ def _settings(rest: Sequence[str], context: ProcessContext) -> None:
 
 
 def _new_key(rest: Sequence[str], context: ProcessContext) -> None:
-    """Print a key of 256 random bits; some clients require the prefix `sk-`."""
-    print(f"sk-codexd-{secrets.token_urlsafe(32)}")
+    """Print a key for `http.api_keys`."""
+    print(new_key())
+
+
+def _keys(rest: Sequence[str], context: ProcessContext) -> int:
+    return run_keys(rest, context.environ, time.time)
 
 
 def _administer(name: str) -> Subcommand:
@@ -199,6 +207,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "check-config": _check_config,
     "settings": _settings,
     "new-key": _new_key,
+    "keys": _keys,
     **{name: _administer(name) for name in administration.COMMANDS},
     "store": _store,
     "login": partial(_run_codex_account, "login"),
