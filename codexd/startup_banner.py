@@ -33,7 +33,8 @@ def render_startup_banner(
     """
     http = settings.http
     url = next((url for endpoint in http.listen if (url := _base_url(endpoint))), None)
-    key = " -H 'authorization: Bearer YOUR-KEY'" if http.api_keys else ""
+    needs_key = http.api_keys or settings.key or settings.keys.file is not None
+    key = " -H 'authorization: Bearer YOUR-KEY'" if needs_key else ""
     command = f"curl {url}/v1/models{key}"
     if provider == "scripted":
         command = f"curl {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{_BODY}'"

@@ -7,7 +7,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd import __version__
-from codexd.settings import Codex, Http, ModelAlias, Models, Settings, Upstream
+from codexd.settings import ApiKey, Codex, Http, Keys, ModelAlias, Models, Settings, Upstream
 from codexd.startup_banner import find_risks, render_startup_banner
 from codexd.wire import json
 
@@ -65,8 +65,13 @@ class StartupBannerTests(SynchronousTestCase):
 
     def test_with_keys_the_command_has_a_placeholder(self) -> None:
         for provider in ("account", "scripted"):
-            lines = " ".join(render_startup_banner(Settings(http=Http(api_keys=("sk-secret",))), provider, HOME))  # type: ignore[arg-type]
-            self.assertIn("-H 'authorization: Bearer YOUR-KEY'", lines)
+            for settings in (
+                Settings(http=Http(api_keys=("sk-secret",))),
+                Settings(key=(ApiKey(name="alice", sha256=""),)),
+                Settings(keys=Keys(file="keys.toml")),
+            ):
+                lines = " ".join(render_startup_banner(settings, provider, HOME))  # type: ignore[arg-type]
+                self.assertIn("-H 'authorization: Bearer YOUR-KEY'", lines)
             self.assertNotIn("sk-secret", lines)
 
     def test_the_url_is_reachable_from_this_machine(self) -> None:

@@ -53,7 +53,7 @@ class HttpServer:
     Args:
         backends: what answers requests.
         store: the open store; responses that the last stop of the daemon interrupted are marked in it.
-        settings: all of them; `http.api_keys` holds all keys.
+        settings: all of them; `http.api_keys` and `key` hold all keys.
         request_log: where requests are logged.
         clock: for timers and durations.
         now: returns the Unix time in seconds.
