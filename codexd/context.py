@@ -9,6 +9,7 @@ from codexd.neutral.event import Usage
 from codexd.neutral.records import frozen
 from codexd.policy.key_meter import Charge
 from codexd.policy.key_policy import OPEN_POLICY, KeyPolicy
+from codexd.policy.provider_charge import ProviderCharge
 
 OK = "ok"
 CLIENT_DISCONNECTED = "client_disconnected"
@@ -95,6 +96,7 @@ class RequestContext:
         is_large: the request is so large that its turn is prepared in a thread.
         policy: the limits and permissions of the principal's API key.
         charge: counts the tokens of the request; None if its key has no name.
+        provider_charge: the same for one turn or forwarded request; only back ends get it.
     """
 
     id: str
@@ -105,3 +107,9 @@ class RequestContext:
     is_large: bool = False
     policy: KeyPolicy = OPEN_POLICY
     charge: Charge | None = None
+    provider_charge: ProviderCharge | None = None
+
+    def note_sent(self) -> None:
+        """Note that a model provider gets the turn, or the forwarded request, now."""
+        if self.provider_charge is not None:
+            self.provider_charge.sent = True

@@ -151,8 +151,8 @@ class RetriedTurn:
             return False
         if usage is not None:
             self.context.record.usages.append(usage)
-            if self.context.charge is not None:
-                self.context.charge.spend(usage)
+        if self.context.provider_charge is not None:
+            self.context.provider_charge.end_attempt(usage)
         return True
 
     def attempt_ended(self, failed: Fault | None) -> None:

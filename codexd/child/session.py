@@ -193,6 +193,7 @@ class Session:
         self.active = turn
         self._request_id = turn.context.id
         self._report_thread()
+        turn.context.note_sent()
         self.host.running_turns += 1
         self.host.turns += 1
         self._owner.turn_started(turn)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from attrs import evolve
 from zope.interface import implementer
 
 from codexd.context import RequestContext
@@ -10,13 +11,22 @@ from codexd.neutral import event as e
 from codexd.neutral.event import Usage
 from codexd.neutral.turn import Turn
 from codexd.policy import estimate
-from codexd.policy.key_meter import Charge
+from codexd.policy.provider_charge import ProviderCharge
 
 _DELTAS: Final = frozenset((e.TextDelta, e.RefusalDelta, e.SummaryDelta, e.ThoughtDelta, e.CallDelta))
 _OTHERS: Final = frozenset((e.Began, e.UsageReported, e.Ended, e.Failed))
 
 _AFTER_WORK: Final = frozenset(
-    ("idle_timeout", "too_long", "no_first_event", "stream_cut", "child_died", "shutting_down", "interrupted")
+    (
+        "idle_timeout",
+        "too_long",
+        "no_first_event",
+        "stream_cut",
+        "child_died",
+        "child_hung",
+        "shutting_down",
+        "interrupted",
+    )
 )
 """Faults of a turn without output for which the model has worked all the same."""
 
@@ -40,8 +50,9 @@ class MeteredBackend:
         """Start a response (IModelBackend)."""
         if context.charge is None:
             return self._backend.begin(turn, context, sink)
-        metered = _MeteredTurn(turn, context, context.charge, sink)
-        metered.handle = self._backend.begin(turn, context, metered)
+        charge = ProviderCharge(context.charge)
+        metered = _MeteredTurn(turn, charge, sink)
+        metered.handle = self._backend.begin(turn, evolve(context, provider_charge=charge), metered)
         return metered
 
     def models(self) -> tuple[ModelCard, ...]:
@@ -57,11 +68,10 @@ class MeteredBackend:
 class _MeteredTurn:
     """One turn: between its back end and its sink."""
 
-    __slots__ = ("_begun", "_charge", "_context", "_counted", "_output_bytes", "_sink", "_turn", "handle", "settle")
+    __slots__ = ("_begun", "_charge", "_counted", "_output_bytes", "_sink", "_turn", "handle", "settle")
 
-    def __init__(self, turn: Turn, context: RequestContext, charge: Charge, sink: IEventSink) -> None:
+    def __init__(self, turn: Turn, charge: ProviderCharge, sink: IEventSink) -> None:
         self._turn = turn
-        self._context = context
         self._charge = charge
         self._sink = sink
         self._output_bytes = 0
@@ -114,7 +124,7 @@ class _MeteredTurn:
 
     def cancel(self) -> None:
         """Cancel the turn; what it has used by now is not reported any more (ITurnHandle)."""
-        if self._begun or self._context.record.backend:
+        if self._begun or self._charge.sent:
             self._spend_estimate()
         self._counted = True
         if self.handle is not None:

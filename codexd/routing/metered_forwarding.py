@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -13,7 +14,7 @@ from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.policy.estimate import forwarded_tokens, text_tokens
-from codexd.policy.key_meter import Charge
+from codexd.policy.provider_charge import ProviderCharge
 from codexd.policy.reported_usage import WINDOW_BYTES, find_usage, read_usage
 from codexd.wire import json
 
@@ -31,26 +32,26 @@ class MeteredEmbedder:
 
     def embed(self, model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
         """Request embeddings (IEmbedder)."""
-        charge = context.charge
-        if charge is None:
+        if context.charge is None:
             return self._embedder.embed(model, encode_body, context)
-        sent: list[int] = []
+        charge = ProviderCharge(context.charge)
+        sizes: list[int] = []
 
         def encode(own_name: str) -> bytes:
             body = encode_body(own_name)
-            sent.append(len(body))
+            sizes.append(len(body))
             return body
 
         def count(result: Any) -> Any:
-            used = Usage(input_tokens=text_tokens(sent[-1] if sent else 0))
+            used = Usage(input_tokens=text_tokens(sizes[-1] if sizes else 0))
             if isinstance(result, Failure):
-                if result.check(CancelledError):  # the client is gone, the upstream has the request
+                if charge.sent and result.check(CancelledError):  # the client is gone, the upstream has the request
                     charge.spend(used)
             else:
                 charge.spend(read_usage(json.decode(result)) or used)
             return result
 
-        return self._embedder.embed(model, encode, context).addBoth(count)
+        return self._embedder.embed(model, encode, evolve(context, provider_charge=charge)).addBoth(count)
 
 
 @implementer(IForwarder)
@@ -72,8 +73,9 @@ class MeteredForwarder:
         """Forward a request (IForwarder)."""
         if context.charge is None:
             return self._forwarder.forward(model, request, context, receiver)
-        metered = _MeteredForwarding(context.charge, forwarded_tokens(request), receiver)
-        metered.handle = self._forwarder.forward(model, request, context, metered)
+        charge = ProviderCharge(context.charge)
+        metered = _MeteredForwarding(charge, forwarded_tokens(request), receiver)
+        metered.handle = self._forwarder.forward(model, request, evolve(context, provider_charge=charge), metered)
         return metered
 
 
@@ -81,7 +83,7 @@ class MeteredForwarder:
 class _MeteredForwarding:
     """One forwarded request: between its upstream and its receiver."""
 
-    def __init__(self, charge: Charge, estimated_tokens: int, receiver: IForwardingReceiver) -> None:
+    def __init__(self, charge: ProviderCharge, estimated_tokens: int, receiver: IForwardingReceiver) -> None:
         self._charge = charge
         self._estimated_tokens = estimated_tokens
         self._receiver = receiver
@@ -117,8 +119,9 @@ class _MeteredForwarding:
     # IForwardingHandle
 
     def cancel(self) -> None:
-        """Cancel the request, which the upstream has (IForwardingHandle)."""
-        self._count()
+        """Cancel the request, which is free until the upstream has it (IForwardingHandle)."""
+        if self._charge.sent:
+            self._count()
         if self.handle is not None:
             self.handle.cancel()
 

@@ -234,6 +234,7 @@ class UpstreamBackend:
         kind: str | None = "cancelled"
         judged: str | None = kind
         try:
+            context.note_sent()
             document = await self._fetch_json("POST", "embeddings", body, context)
             kind, judged = None, None
         except FaultError as refused:

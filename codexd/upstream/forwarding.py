@@ -128,6 +128,7 @@ class Forwarding:
 
     def _start(self) -> None:
         self._timer = None
+        self._context.note_sent()
         self._request = request = maybeDeferred(self._send)
         request.addCallbacks(self._response_received, self._request_failed)
         request.addErrback(self._fail_internally)

@@ -159,6 +159,7 @@ class UpstreamTurn:
             return
         self._received_bytes = self._event_count = 0
         self._deadline.start_attempt()
+        self._context.note_sent()
         self._request = request = maybeDeferred(self._upstream.send, self._request_body, self._context)
         request.addCallbacks(self._response_received, self._request_failed)
         request.addErrback(self._fail_internally)

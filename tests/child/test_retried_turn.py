@@ -11,7 +11,7 @@ from codexd.neutral.turn import Turn
 from codexd.settings import Codex, ModelAlias, Models, Settings, Turns
 from codexd.wire import jsonrpc
 from codexd.wire.json import Json
-from tests.support.contexts import context
+from tests.support.contexts import context, metered_context
 from tests.support.fake_app_server import FakeAppServer
 from tests.support.in_memory_codex import InMemoryCodex
 from tests.support.recording_sink import TOOL, StartedTurn, turn, with_results
@@ -70,9 +70,10 @@ class ChildEndTests(RetryTestCase):
         self.assertEqual((asked.kind, self.codex.metric("child_hung"), self.codex.metric(RETRIED)), ("stop", 1, 1))
 
     def test_the_usage_of_an_attempt_that_failed_is_counted(self) -> None:
-        request = context()
+        request, charge, meter = metered_context()
         asked = self.codex.begin(turn("hang:"), request)
         self.codex.reactor.advance(0)
+        self.assertTrue(charge.sent)
         ((thread, under_way),) = self.codex.server.turns.items()
         counts = ("inputTokens", "cachedInputTokens", "cacheWriteInputTokens", "outputTokens", "reasoningOutputTokens")
         usage = dict.fromkeys(counts, 3) | {"totalTokens": 6}
@@ -80,6 +81,7 @@ class ChildEndTests(RetryTestCase):
         self.codex.process.write_lines(jsonrpc.encode_notification("rawResponse/completed", params))
         self.kill()
         self.assertEqual((asked.sink.events, request.record.tokens()["input"]), ([], 3))
+        self.assertEqual((charge.sent, meter.budgets[0].spent), (False, 6))
 
     def test_a_turn_that_has_begun_is_not_started_again(self) -> None:
         asked = self.plain_child_killed("stall: one")
@@ -114,10 +116,11 @@ class AgentTests(RetryTestCase):
 class WaitingTests(RetryTestCase):
     def test_a_request_waits_for_a_child_that_restarts(self) -> None:
         self.kill()
-        asked = self.ask(turn("say: hi"))
-        self.assertIsNone(asked.kind)
+        request, charge, _ = metered_context()
+        asked = self.codex.ask(turn("say: hi"), request)
+        self.assertEqual((asked.kind, charge.sent), (None, False))
         self.wait(1)
-        self.assertEqual(asked.kind, "stop")
+        self.assertEqual((asked.kind, charge.sent), ("stop", True))
 
     def test_a_cancelled_turn_is_not_started_again(self) -> None:
         asked = self.plain_child_killed()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
@@ -346,7 +347,13 @@ class TokenTests(KeyCase):
 
     def test_a_disconnect_from_embeddings_is_spent_and_a_failure_is_free(self) -> None:
         self.serve(key("alice", tokens_per_minute=10_000))
-        self.send("/v1/embeddings", body={"model": "gpt-5", "input": "x" * 400}).disconnect()
+        body = {"model": "gpt-5", "input": "x" * 400}
+        self.send("/v1/embeddings", body=body).disconnect()
+        self.assertEqual(self.spent(), 0)  # it waited for its upstream
+        self.server.backend.embedded = Deferred()
+        dropped = self.send("/v1/embeddings", body=body)
+        self.server.backend.embed_contexts[-1].note_sent()
+        dropped.disconnect()
         spent = self.spent()
         self.assertGreater(spent, 100)
         self.server.backend.begin_errors = [UPSTREAM_FAILED]
@@ -370,10 +377,14 @@ class TokenTests(KeyCase):
         self.server.backend.forwarded[0].receiver.finish()
         self.assertGreater(self.spent(), 100)
         before = self.spent()
-        self.send("/v1/moderations", body={"model": "gpt-5", "input": "x" * 400}).disconnect()
+        dropped = self.send("/v1/moderations", body={"model": "gpt-5", "input": "x" * 400})
+        self.server.backend.forwarded[1].context.note_sent()
+        dropped.disconnect()
         self.assertEqual(self.spent(), 2 * before)
         self.send("/v1/moderations", body={"model": "gpt-5", "input": "x" * 400})
         self.server.backend.forwarded[2].receiver.fail(UPSTREAM_FAILED)
+        self.assertEqual((self.spent(), self.meter().reserved), (2 * before, 0))
+        self.send("/v1/moderations", body={"model": "gpt-5", "input": "x" * 400}).disconnect()
         self.assertEqual((self.spent(), self.meter().reserved), (2 * before, 0))
 
 

@@ -72,14 +72,33 @@ class MeteredBackendTests(SynchronousTestCase):
         self.last().emit(*events, end)
         self.assertEqual(self.spent, 10 + 4)
 
-    def test_a_turn_that_no_back_end_was_asked_for_is_free(self) -> None:
+    def test_a_turn_that_waits_for_its_back_end_is_free(self) -> None:
+        self.context.record.set_backend("codex")
         self.begin().cancel()
         self.assertEqual(self.spent, 0)
 
-    def test_a_turn_that_was_asked_for_costs_its_input_before_its_first_event(self) -> None:
-        self.context.record.set_backend("codex")
-        self.begin().cancel()
+    def test_a_turn_that_was_sent_costs_its_input_before_its_first_event(self) -> None:
+        handle = self.begin()
+        self.last().context.note_sent()
+        handle.cancel()
         self.assertEqual(self.spent, 10)
+
+    def test_turns_of_one_request_are_sent_each_for_itself(self) -> None:
+        waiting, sent = self.begin(), self.begin()
+        self.last().context.note_sent()
+        for handle in (waiting, sent):
+            handle.cancel()
+        self.assertEqual(self.spent, 10)
+
+    def test_attempts_that_failed_cost_what_they_reported_and_then_nothing_until_the_next(self) -> None:
+        handle = self.begin()
+        begun = self.last().context
+        assert begun.provider_charge is not None
+        for used in (USAGE, None):
+            begun.note_sent()
+            begun.provider_charge.end_attempt(used)
+        handle.cancel()
+        self.assertEqual(self.spent, USAGE.total_tokens)
 
     def test_a_cancelled_turn_is_counted_once(self) -> None:
         handle = self.begin()

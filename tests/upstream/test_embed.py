@@ -11,7 +11,7 @@ from zope.interface.verify import verifyObject
 from codexd.interfaces import IEmbedder
 from codexd.neutral.fault import Fault, FaultError
 from codexd.wire import json
-from tests.support.contexts import TRACEPARENT, context
+from tests.support.contexts import TRACEPARENT, context, metered_context
 from tests.support.fake_upstream import SETTINGS, FakeConnection, UpstreamHarness
 
 ANSWER = b'{"object":"list","data":[{"index":0,"embedding":[0.5, -1e-9]}]}'
@@ -56,6 +56,13 @@ class EmbedTests(EmbedTestCase):
         self.assertIn(b"x-request-id: req_e\r\n", head + b"\r\n")
         self.assertIn(f"traceparent: {TRACEPARENT}\r\n".encode(), head + b"\r\n")
         self.assertEqual(self.context.record.backend, "up")
+
+    def test_it_is_noted_once_the_upstream_is_asked(self) -> None:
+        self.context, charge, _ = metered_context()
+        request = self.embed()
+        self.assertTrue(charge.sent)
+        request.cancel()
+        self.failureResultOf(request, CancelledError)
 
     def test_it_implements_the_embedder_interface(self) -> None:
         self.assertTrue(verifyObject(IEmbedder, self.harness.backend))

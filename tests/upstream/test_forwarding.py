@@ -20,7 +20,7 @@ from codexd.neutral.forwarded import ForwardedHead
 from codexd.upstream.client import BytesProducer
 from codexd.wire import json
 from tests.support.cases import each_set_up
-from tests.support.contexts import TRACEPARENT, context
+from tests.support.contexts import TRACEPARENT, context, metered_context
 from tests.support.fake_upstream import SETTINGS, FakeConnection, UpstreamHarness
 
 BODY = {"model": "up/tts", "input": "Hello"}
@@ -105,6 +105,12 @@ class ForwardTests(ForwardTestCase):
             self.assertIn(f"{line}\r\n".encode(), head)
         self.assertEqual(connection.request_json, BODY | {"model": "tts"})
         self.assertEqual(self.context.record.backend, "up")
+
+    def test_it_is_noted_once_the_upstream_is_asked(self) -> None:
+        self.context, charge, _ = metered_context()
+        self.assertFalse(charge.sent)
+        self.forward()
+        self.assertTrue(charge.sent)
 
     def test_the_response_is_passed_on_as_it_arrives_with_some_of_its_headers(self) -> None:
         _, connection = self.begin("set-cookie: a=b", "x-ratelimit-limit: 1", "openai-organization: me")

@@ -10,7 +10,7 @@ from codexd.interfaces import ITurnHandle
 from codexd.neutral import event as e
 from codexd.wire import json
 from tests.support.chat_chunks import DONE, chunk, frames
-from tests.support.contexts import TRACEPARENT, context
+from tests.support.contexts import TRACEPARENT, context, metered_context
 from tests.support.fake_upstream import SETTINGS, TURN, FakeConnection, RecordingSink, UpstreamHarness
 
 HEL = frames(chunk({"content": "Hel"}))
@@ -38,6 +38,13 @@ class ResponseTests(SynchronousTestCase):
             self.assertIn(header, connection.request_head)
         self.assertEqual(connection.request_json["messages"], [{"role": "user", "content": "hi"}])
         self.assertIs(connection.request_json["stream"], True)
+
+    def test_a_turn_is_sent_once_its_request_is(self) -> None:
+        harness, (request, charge, _) = UpstreamHarness(), metered_context()
+        harness.backend.begin(TURN, request, RecordingSink())
+        self.assertFalse(charge.sent)
+        harness.clock.advance(0)
+        self.assertTrue(charge.sent)
 
     def test_without_a_key_no_authorization_header_is_sent(self) -> None:
         harness = UpstreamHarness(key=None)
