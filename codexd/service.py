@@ -31,6 +31,7 @@ from codexd.http.listening import add_backlog
 from codexd.http.memory_release import MemoryRelease
 from codexd.http.open_files import connection_limit, raise_limit
 from codexd.http.server import HttpServer
+from codexd.keys.limits import KeyLimits
 from codexd.keys.usage_saver import UsageSaver
 from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
@@ -137,6 +138,7 @@ class Daemon(MultiService):
         self._warnings = warnings
         self._files = files
         self._metrics = Metrics()
+        self._key_limits = KeyLimits(settings)
         self._memory_release = MemoryRelease(reactor)
         count_killed = partial(self._metrics.count, "child_orphans_killed")
         self._orphans = OrphanReaper(reactor, count_killed) if reap_orphans else None
@@ -217,6 +219,7 @@ class Daemon(MultiService):
             self._metrics.count("reloads_failed")
             self._log.error("The settings were not reloaded, the old ones stay in effect: {error}", error=str(error))
             return ReloadReport(problems=error.problems)
+        self._key_limits.apply(plan.settings)
         self._backends.apply(plan.settings, prepared)
         self._store.apply(plan.settings.responses)
         if plan.settings.maintenance != self._settings.maintenance:
@@ -281,6 +284,7 @@ class Daemon(MultiService):
                 self._metrics,
                 lease_seconds=self._settings.turns.total_seconds,
                 connect=self._connect,
+                owner_bytes=self._key_limits.stored_bytes,
             )
             store.startService()
         except ConfigurationError as error:

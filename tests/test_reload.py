@@ -1,12 +1,25 @@
 """Reloading the settings of a daemon, with in-memory network and processes."""
 
+from hashlib import sha256
 from typing import Any
 
 from attrs import evolve
 
 from codexd.configuration import ConfigurationError, LoadedSettings
 from codexd.service import Daemon
-from codexd.settings import Codex, Http, Maintenance, ModelAlias, Models, Responses, Settings, Turns, Upstream
+from codexd.settings import (
+    ApiKey,
+    Codex,
+    Http,
+    Keys,
+    Maintenance,
+    ModelAlias,
+    Models,
+    Responses,
+    Settings,
+    Turns,
+    Upstream,
+)
 from tests.support.in_memory_server import Response, chat
 from tests.support.inline_executor import InlineExecutor
 from tests.support.metric_samples import metric
@@ -51,6 +64,33 @@ class ReloadTests(DaemonTestCase):
         self.assertEqual(allowed.headers["access-control-allow-origin"], "https://here.example")
         self.reload(http=Http())
         self.assertEqual(self.models().status, 200)
+
+    def test_keys_with_names_are_those_of_the_new_settings(self) -> None:
+        self.start()
+        alice = ApiKey(name="alice", sha256=sha256(b"sk-alice").hexdigest())
+        self.assertEqual(self.reload(key=(alice,)).applied, ("key",))
+        self.assertEqual((self.models().status, self.models(x_api_key="sk-alice").status), (401, 200))
+        self.reload(key=(evolve(alice, endpoints=("chat",)),))
+        self.assertEqual(self.models(x_api_key="sk-alice").status, 403)
+        self.assertEqual(self.reload(key=(), keys=Keys(file="/keys.toml")).applied, ("keys.file", "key"))
+        self.assertEqual(self.models(x_api_key="sk-alice").status, 401)
+        self.reload(keys=Keys())
+        self.assertEqual(self.models(x_api_key="sk-alice").status, 200)
+
+    def test_limits_of_what_keys_store_are_those_of_the_new_settings(self) -> None:
+        self.start()
+        alice = ApiKey(name="alice", sha256=sha256(b"sk-alice").hexdigest())
+        for tables, code in (
+            ({"key": (alice,)}, None),
+            ({"key": (evolve(alice, stored_bytes=10),)}, "storage_limit_exceeded"),
+            ({"key": (alice,)}, None),
+            ({"responses": Responses(owner_bytes=10)}, "storage_limit_exceeded"),
+        ):
+            self.reload(**tables)
+            connection = self.connect()
+            connection.request("POST", "/v1/responses", {"model": "scripted", "input": "say: x"}, x_api_key="sk-alice")
+            self.reactor.advance(0)
+            self.assertEqual((connection.response.json["error"] or {}).get("code"), code)
 
     def test_allowed_hosts_are_those_of_the_new_settings(self) -> None:
         self.start()

@@ -111,7 +111,7 @@ _FAULTS: Final = {
         _invalid(
             "storage_limit",
             "storage_limit_exceeded",
-            "This exceeds what this server stores for one API key (responses.owner_bytes).",
+            "This exceeds what this server stores for one API key (responses.owner_bytes, or stored_bytes of the key).",
         ),
         _invalid("response_running", "response_in_progress", "The response is not complete yet."),
         _invalid("not_background", "invalid_value"),
