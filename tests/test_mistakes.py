@@ -60,8 +60,8 @@ MISTAKES: Final = (
     # Addresses and keys.
     Mistake(
         "http.listen: 'tcp:80' is reachable from other machines, but no API key is set; create one with"
-        " `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, or listen on loopback, for example"
-        " tcp:11435:interface=127.0.0.1",
+        " `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, set keys.file and create one with"
+        " `codexd keys add`, or listen on loopback, for example tcp:11435:interface=127.0.0.1",
         argv=("--listen", "tcp:80"),
     ),
     Mistake(
@@ -83,6 +83,11 @@ MISTAKES: Final = (
     Mistake(
         "http.api_keys_file: DIR/gone: cannot be read: No such file or directory",
         '[http]\napi_keys_file = "DIR/gone"\n',
+    ),
+    Mistake("keys.file: DIR/gone: cannot be read: No such file or directory", '[keys]\nfile = "DIR/gone"\n'),
+    Mistake(
+        "tools.key_output_modes[0]: is for key 'alice', which has a name; set its output_mode in place of this entry",
+        f'[[key]]\nname = "alice"\nsha256 = "{"0" * 64}"\n[tools]\nkey_output_modes = ["{"0" * 12}=openai-json"]\n',
     ),
     Mistake(
         "http.allowed_hosts[0]: 'http://box' must be a host name or an address, without scheme and port",

@@ -218,6 +218,14 @@ def _check_key_output_modes(settings: Settings) -> Iterator[str]:
     for id, count in Counter(entry.partition("=")[0] for entry in entries).items():
         if count > 1 and _KEYED_MODE.fullmatch(f"{id}=openai-json"):
             yield f"tools.key_output_modes: {count} entries have the ID {id}; keep one"
+    for key in settings.key:
+        ids = [digest[:12] for digest in (key.sha256, key.previous_sha256) if digest is not None]
+        for place, entry in enumerate(entries):
+            if entry.partition("=")[0] in ids:
+                yield (
+                    f"tools.key_output_modes[{place}]: is for key {key.name!r}, which has a name; set its "
+                    "output_mode in place of this entry"
+                )
 
 
 _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (

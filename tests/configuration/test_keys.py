@@ -59,6 +59,14 @@ class LoadTests(KeysCase):
         ring = build_key_ring(load_files({"keys.toml": "# all revoked\n"}).settings)
         self.assertFalse(ring.is_open)
 
+    def test_a_mode_by_hash_for_a_key_with_a_name_is_an_error_that_names_it(self) -> None:
+        modes = f'[tools]\nkey_output_modes = ["0123456789ab=openai-json", "{TWO[:12]}=obsidian-xml"]\n'
+        load_files({"keys.toml": entry("alice", ONE)}, CONFIG + modes)
+        rotated = entry("alice", ONE, f'previous_sha256 = "{TWO}"', "previous_expires = 2027-01-01")
+        for keys in (entry("alice", TWO), rotated):
+            (problem,) = self.problems(keys, modes)
+            self.assertIn("tools.key_output_modes[1]: is for key 'alice', which has a name", problem)
+
     def test_a_missing_file_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, load_files, {})
         self.assertIn("keys.toml: cannot be read: No such file", str(error))
