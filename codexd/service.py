@@ -300,6 +300,7 @@ class Daemon(MultiService):
                 self._metrics,
                 self._scripted_model,
                 self._decode_thread.run,
+                self._key_limits.turns_at_once,
                 files=self._files,
             )
         except ConfigurationError as error:

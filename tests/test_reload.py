@@ -15,6 +15,7 @@ from codexd.settings import (
     Maintenance,
     ModelAlias,
     Models,
+    Queue,
     Responses,
     Settings,
     Turns,
@@ -25,6 +26,7 @@ from tests.support.inline_executor import InlineExecutor
 from tests.support.metric_samples import metric
 from tests.test_service import DaemonTestCase
 
+ALICE = ApiKey(name="alice", sha256=sha256(b"sk-alice").hexdigest())
 UPSTREAM = Upstream(name="up", base_url="http://127.0.0.1:1/v1", models=("small",))
 
 
@@ -67,10 +69,9 @@ class ReloadTests(DaemonTestCase):
 
     def test_keys_with_names_are_those_of_the_new_settings(self) -> None:
         self.start()
-        alice = ApiKey(name="alice", sha256=sha256(b"sk-alice").hexdigest())
-        self.assertEqual(self.reload(key=(alice,)).applied, ("key",))
+        self.assertEqual(self.reload(key=(ALICE,)).applied, ("key",))
         self.assertEqual((self.models().status, self.models(x_api_key="sk-alice").status), (401, 200))
-        self.reload(key=(evolve(alice, endpoints=("chat",)),))
+        self.reload(key=(evolve(ALICE, endpoints=("chat",)),))
         self.assertEqual(self.models(x_api_key="sk-alice").status, 403)
         self.assertEqual(self.reload(key=(), keys=Keys(file="/keys.toml")).applied, ("keys.file", "key"))
         self.assertEqual(self.models(x_api_key="sk-alice").status, 401)
@@ -79,11 +80,10 @@ class ReloadTests(DaemonTestCase):
 
     def test_limits_of_what_keys_store_are_those_of_the_new_settings(self) -> None:
         self.start()
-        alice = ApiKey(name="alice", sha256=sha256(b"sk-alice").hexdigest())
         for tables, code in (
-            ({"key": (alice,)}, None),
-            ({"key": (evolve(alice, stored_bytes=10),)}, "storage_limit_exceeded"),
-            ({"key": (alice,)}, None),
+            ({"key": (ALICE,)}, None),
+            ({"key": (evolve(ALICE, stored_bytes=10),)}, "storage_limit_exceeded"),
+            ({"key": (ALICE,)}, None),
             ({"responses": Responses(owner_bytes=10)}, "storage_limit_exceeded"),
         ):
             self.reload(**tables)
@@ -99,6 +99,8 @@ class ReloadTests(DaemonTestCase):
         self.assertEqual(self.models(host="box.lan").status, 200)
         self.reload(http=Http(api_keys=("secret",)))
         self.assertEqual(self.models(host="any.example", x_api_key="secret").status, 200)
+        self.reload(http=Http(), key=(ALICE,))
+        self.assertEqual(self.models(host="any.example", x_api_key="sk-alice").status, 200)
 
     def test_a_running_response_goes_on_and_keeps_its_settings(self) -> None:
         self.start()
@@ -166,6 +168,21 @@ class ReloadTests(DaemonTestCase):
         self.reactor.child.catch_up()
         self.reactor.pump([0.0] * 9)
         self.assertEqual([connection.response.status for connection in connections], [200] * 3)
+
+    def test_the_turns_of_a_key_are_limited_by_the_new_settings(self) -> None:
+        self.start()
+        self.reload(key=(evolve(ALICE, concurrent_turns=1),))
+        self.reactor.child.server.stepwise = True
+        body = chat(model="scripted", messages=[{"role": "user", "content": "say: hello"}])
+        for _ in range(4):
+            self.connect().request("POST", "/v1/chat/completions", body, x_api_key="sk-alice")
+        self.assertEqual(self.counted("codexd_turns_running"), 1)
+        self.reload(key=(evolve(ALICE, concurrent_turns=2),))
+        self.assertEqual(self.counted("codexd_turns_running"), 2)
+        self.reload(key=(ALICE,), queue=Queue(turns_per_key=3))
+        self.assertEqual(self.counted("codexd_turns_running"), 3)
+        self.reload(queue=Queue())
+        self.assertEqual(self.counted("codexd_turns_running"), 4)
 
     def test_wrong_settings_change_nothing(self) -> None:
         self.start()

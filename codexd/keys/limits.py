@@ -1,6 +1,7 @@
-"""The limits of API keys that are enforced where no request is at hand: in the store, and between requests."""
+"""The limits of API keys that are enforced where no request is at hand: in the store and in the queues."""
 
 from codexd.configuration.keys import build_policy
+from codexd.policy.key_policy import UNNAMED_POLICY
 from codexd.settings import Settings
 
 
@@ -24,6 +25,10 @@ class KeyLimits:
     def stored_bytes(self, owner: str) -> int | None:
         """Return the most bytes that an owner may store; None for no limit (`codexd.store.pruning.ByteLimit`)."""
         settings, policies = self._limits
-        policy = policies.get(owner)
-        own = None if policy is None else policy.stored_bytes
+        own = policies.get(owner, UNNAMED_POLICY).stored_bytes
         return settings.responses.owner_bytes if own is None else own
+
+    def turns_at_once(self, principal: str) -> int:
+        """Return how many turns of a principal may run at once; 0 for no limit (`TurnsAtOnce`)."""
+        settings, policies = self._limits
+        return policies.get(principal, UNNAMED_POLICY).concurrent_turns or settings.queue.turns_per_key

@@ -43,8 +43,8 @@ class KeyPolicy:
         endpoints: the families of endpoints it may use; empty: all, but for a key with a name not `metrics`.
         requests_per_minute: the maximum number of requests in a minute.
         tokens_per_minute: the maximum number of input and output tokens in a minute.
-        concurrent_turns: the maximum number of turns that run at once.
-        stored_bytes: the maximum size of its stored responses and conversations.
+        concurrent_turns: the maximum number of turns that run at once; None: that of all keys.
+        stored_bytes: the maximum size of its stored responses and conversations; None: that of all keys.
         background_responses: the maximum number of background responses that run at once.
         tokens_per_day: the budget of tokens in a calendar day (UTC).
         tokens_per_month: the budget of tokens in a calendar month (UTC).

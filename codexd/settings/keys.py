@@ -33,8 +33,9 @@ class ApiKey:
         endpoints: the families of endpoints that it may use. Default: all but `metrics`.
         requests_per_minute: the maximum number of requests in a minute.
         tokens_per_minute: the maximum number of input and output tokens in a minute.
-        concurrent_turns: the maximum number of turns that run at once.
-        stored_bytes: the maximum size of its stored responses and conversations.
+        concurrent_turns: the maximum number of turns that run at once; further ones wait. Default:
+            `queue.turns_per_key`.
+        stored_bytes: the maximum size of its stored responses and conversations. Default: `responses.owner_bytes`.
         background_responses: the maximum number of background responses that run at once.
         tokens_per_day: the budget of tokens for a calendar day (UTC).
         tokens_per_month: the budget of tokens for a calendar month (UTC).

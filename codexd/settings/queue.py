@@ -19,7 +19,7 @@ class Queue:
         entries_per_key: the maximum number of waiting requests of one API key.
         max_bytes: the maximum memory of waiting requests.
         turns_per_key: the maximum number of turns that run at once for one API key, on all back ends together;
-            further ones wait. 0 sets no limit.
+            further ones wait. 0 sets no limit. A key with a name can have its own (`concurrent_turns`).
     """
 
     max_wait_seconds: Seconds = 10.0

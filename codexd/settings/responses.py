@@ -18,7 +18,7 @@ class Responses:
         retention_limit: the maximum number of stored responses, and of conversations, of all API keys; beyond it,
             the oldest of the keys that have more than their share are deleted.
         owner_bytes: the maximum size of what one API key stores; beyond it, its oldest responses and conversations
-            are deleted. Default: no limit.
+            are deleted. Default: no limit. A key with a name can have its own (`stored_bytes`).
         history_bytes: the maximum size of a history that a request can continue.
         database_bytes: the maximum size of the file. When it is nearly full, each pruning deletes a tenth of
             what is stored, from the API keys that store more than their share; when it is full, responses that

@@ -12,6 +12,7 @@ from typing import Any
 
 import openai
 
+from tests.support.http_client import PendingRequest
 from tests.support.live_daemon import CHAT, Daemon, DaemonSetup, LiveTestCase, user
 from tests.support.processes import TIMEOUT_SECONDS, wait_until
 
@@ -90,6 +91,54 @@ class LimitTests(KeyPolicyTestCase):
             next(iter(stream))
         name = 'codexd_key_tokens_total{key="alice",kind="input"}'
         wait_until(lambda: self.sample(name) > 0, "the dropped stream is counted")
+
+    def test_turns_beyond_those_at_once_wait_until_a_reload_allows_more(self) -> None:
+        root = entry("root", "admin = true")
+        self.start(entry("alice", "concurrent_turns = 1", "tokens_per_day = 1000000"), entry("bob"), root)
+        running, waiting = "codexd_turns_running", 'codexd_queue_length{backend="codex"}'
+        streams = [self.stream("stall: one") for _ in range(2)]
+        wait_until(lambda: (self.sample(running), self.sample(waiting)) == (1, 1), "one runs and one waits")
+        self.assertEqual(self.ask(self.client("sk-bob")).choices[0].message.content, "hello")
+        self.keys_file.write_text("\n".join((entry("alice", "concurrent_turns = 2"), root)), encoding="utf-8")
+        self.assertEqual(self.reload().returncode, 0)
+        wait_until(lambda: (self.sample(running), self.sample(waiting)) == (2, 0), "both run")
+        for stream in streams:
+            stream.disconnect()
+
+    def test_a_turn_that_waits_costs_nothing(self) -> None:
+        self.start(entry("alice", "concurrent_turns = 1"), entry("root", "admin = true"))
+        waiting = 'codexd_queue_length{backend="codex"}'
+        running = self.stream("stall: one")
+        queued = self.stream("say: " + "x" * 40_000)
+        wait_until(lambda: self.sample(waiting) == 1, "one waits")
+        queued.disconnect()
+        wait_until(lambda: self.sample(waiting) == 0, "it has left")
+        running.disconnect()
+        name = 'codexd_key_tokens_total{key="alice",kind="input"}'
+        wait_until(lambda: self.sample(name) > 0, "the one that ran is counted")
+        self.assertLess(self.sample(name), 5000)
+
+    def test_what_a_key_stores_is_limited(self) -> None:
+        self.start(entry("alice", "stored_bytes = 6000"), entry("bob"))
+        stored = [self.respond(number) for number in range(8)]
+        retrieve = self.client().responses.retrieve
+        wait_until(lambda: self.missing(stored[0].id), "the oldest is deleted")
+        self.assertEqual(retrieve(stored[-1].id).output_text, "7")
+        large = {"model": self.server.model, "input": "say: " + "x" * 7000}
+        refused = self.assertRaises(openai.BadRequestError, self.client().responses.create, **large)
+        self.assertEqual(refused.code, "storage_limit_exceeded")
+        self.assertEqual(self.client("sk-bob").responses.create(**large).status, "completed")
+
+    def respond(self, number: int) -> Any:
+        return self.client().responses.create(model=self.server.model, input=f"say: {number}")
+
+    def missing(self, id: str) -> bool:
+        return self.server.get(f"/v1/responses/{id}", {"authorization": "Bearer sk-alice"}).status == 404
+
+    def stream(self, text: str) -> PendingRequest:
+        """Begin a stream of alice."""
+        body = self.server.chat_body(text, stream=True)
+        return self.server.call(CHAT, body, {"authorization": "Bearer sk-alice"})
 
     def sample(self, name: str) -> float:
         text = self.server.get("/metrics", {"authorization": "Bearer sk-root"}).body.decode()

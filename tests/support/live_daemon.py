@@ -247,9 +247,9 @@ class Daemon:
         data = body if isinstance(body, bytes) else encode(body)
         return request(self.port, "POST", path, data, {"content-type": "application/json"} | (headers or {}))
 
-    def call(self, path: str, body: Json) -> PendingRequest:
+    def call(self, path: str, body: Json, headers: dict[str, str] | None = None) -> PendingRequest:
         """Send a POST request whose response is read later."""
-        return PendingRequest(self.port, path, encode(body))
+        return PendingRequest(self.port, path, encode(body), headers)
 
     def chat_body(self, content: str | list[Json], **more: Json) -> Json:
         """Build a Chat body from a list of messages, or from the text of one user message."""
