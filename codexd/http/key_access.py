@@ -10,7 +10,6 @@ from codexd.interfaces import IModelBackend
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
-from codexd.policy import estimate
 from codexd.policy.key_meter import DEFAULT_OUTPUT_TOKENS, Charge, KeyMeters
 from codexd.policy.key_policy import KeyPolicy, allows_endpoint
 from codexd.policy.model_access import ModelAccess
@@ -87,7 +86,7 @@ class KeyAccess:
             return
         input_tokens = output_tokens = 0
         for turn in turns:
-            input_tokens += estimate.input_tokens(turn)
+            input_tokens += charge.input_tokens(turn)
             limit = turn.sampling.max_tokens
             output_tokens += DEFAULT_OUTPUT_TOKENS if limit is None else limit
         charge.reserve(input_tokens, output_tokens)

@@ -12,6 +12,8 @@ from attrs import define, evolve
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.records import frozen
+from codexd.neutral.turn import Item, Turn
+from codexd.policy import estimate
 from codexd.policy.key_policy import KeyPolicy
 from codexd.policy.token_bucket import TokenBucket
 from codexd.policy.token_budget import PeriodKind, TokenBudget
@@ -215,6 +217,13 @@ class Charge:
 
     meter: KeyMeter
     _reserved: int = 0
+    _estimated: tuple[tuple[Item, ...], int] | None = None
+
+    def input_tokens(self, turn: Turn) -> int:
+        """Return the estimated input of a turn. The choices of a request share their items, which are counted once."""
+        if self._estimated is None or self._estimated[0] is not turn.items:
+            self._estimated = turn.items, estimate.input_tokens(turn)
+        return self._estimated[1]
 
     def reserve(self, input_tokens: int, output_tokens: int) -> None:
         """Reserve tokens (`KeyMeter.reserve`).
@@ -232,7 +241,7 @@ class Charge:
 
     def close(self) -> None:
         """Give the rest of the reservation back. Idempotent."""
-        reserved, self._reserved = self._reserved, 0
+        reserved, self._reserved, self._estimated = self._reserved, 0, None
         self.meter.release(reserved)
 
     def take_over(self) -> "Charge":

@@ -108,7 +108,7 @@ class _MeteredTurn:
     def _spend_estimate(self) -> None:
         if not self._counted:
             output_tokens = estimate.text_tokens(self._output_bytes)
-            self._spend(Usage(input_tokens=estimate.input_tokens(self._turn), output_tokens=output_tokens))
+            self._spend(Usage(input_tokens=self._charge.request.input_tokens(self._turn), output_tokens=output_tokens))
 
     def _spend(self, usage: Usage) -> None:
         if not self._counted:

@@ -1,6 +1,7 @@
 """Large bodies are decoded in a thread; no body is answered with a failure of the server."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import zstandard
@@ -9,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.http.body import SMALL_BYTES
-from codexd.settings import Http
+from codexd.settings import ApiKey, Http
 from codexd.wire import json
 from tests.support.hostile_bodies import (
     CHAT,
@@ -89,6 +90,18 @@ class ThreadTests(SynchronousTestCase):
         self.assertEqual(self.server.backend.turns, [])
         self.assertEqual([record.outcome for record in self.server.log.records], ["client_disconnected"])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_a_client_that_disconnects_meanwhile_leaves_no_tokens_reserved(self) -> None:
+        alice = ApiKey(name="alice", sha256=sha256(b"sk-alice").hexdigest(), tokens_per_minute=10**6)
+        self.server = InMemoryServer(keys=(alice,), run_in_thread=self.thread.run)
+        meter = self.server.front.meters.find("alice")
+        assert meter is not None
+        for disconnects, reserves in ((True, False), (False, True)):
+            connection = self.send(LARGE, authorization="Bearer sk-alice")
+            if disconnects:
+                connection.disconnect()
+            self.thread.finish()
+            self.assertEqual(bool(meter.reserved), reserves)
 
     def test_a_server_that_stops_meanwhile_refuses_the_request(self) -> None:
         connection = self.send(LARGE)

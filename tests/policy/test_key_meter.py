@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault, FaultError
+from codexd.neutral.turn import Message, TextPart, Turn
+from codexd.policy import estimate
 from codexd.policy.key_meter import Charge, KeyMeter, KeyMeters, SpentTokens, format_seconds
 from codexd.policy.key_policy import KeyPolicy
 
@@ -111,6 +113,16 @@ class TokenLimitTests(MeterCase):
         background.close()
         background.close()
         self.assertEqual(meter.reserved, 0)
+
+    def test_the_input_of_all_choices_is_estimated_once(self) -> None:
+        estimated: list[Turn] = []
+        self.patch(estimate, "input_tokens", lambda turn: estimated.append(turn) or len(estimated))
+        charge, items = Charge(self.meter()), (Message(role="user", parts=(TextPart("hi"),)),)
+        turns = [Turn(model="m", items=items) for _ in range(3)]
+        self.assertEqual([charge.input_tokens(turn) for turn in turns], [1, 1, 1])
+        self.assertEqual(charge.input_tokens(Turn(model="m", items=(*items, *items))), 2)
+        charge.close()
+        self.assertEqual(charge.input_tokens(turns[0]), 3)
 
     def test_without_a_limit_of_tokens_nothing_is_reserved_but_all_is_counted(self) -> None:
         meter = self.meter(requests_per_minute=1)
