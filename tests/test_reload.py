@@ -1,5 +1,6 @@
 """Reloading the settings of a daemon, with in-memory network and processes."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -77,6 +78,29 @@ class ReloadTests(DaemonTestCase):
         self.assertEqual(self.models(x_api_key="sk-alice").status, 401)
         self.reload(keys=Keys())
         self.assertEqual(self.models(x_api_key="sk-alice").status, 200)
+
+    def test_every_limit_of_a_key_is_that_of_the_new_settings(self) -> None:
+        self.start()
+        self.reload(key=(ALICE,))
+        self.assertNotIn("x-ratelimit-limit-requests", self.models(x_api_key="sk-alice").headers)
+        self.reload(key=(evolve(ALICE, requests_per_minute=7, tokens_per_minute=70, tokens_per_day=5),))
+        headers = self.models(x_api_key="sk-alice").headers
+        limits = [headers[f"x-ratelimit-limit-{kind}"] for kind in ("requests", "tokens")]
+        self.assertEqual(limits, ["7", "70"])
+        self.assertIn(b'codexd_key_budget_used_ratio{key="alice",period="day"} 0.0', self.daemon._metrics.render())
+        for changed, status in (
+            ({"tokens_per_minute": 1}, 429),
+            ({"models": ("other",)}, 403),
+            ({"endpoints": ("models",)}, 403),
+            ({"expires": datetime(2001, 1, 1, tzinfo=UTC)}, 401),
+            ({}, 200),
+        ):
+            self.reload(key=(evolve(ALICE, **changed),))
+            connection = self.connect()
+            body = chat(model="scripted", messages=[{"role": "user", "content": "say: hello"}])
+            connection.request("POST", "/v1/chat/completions", body, x_api_key="sk-alice")
+            self.reactor.advance(0)
+            self.assertEqual(connection.response.status, status, changed)
 
     def test_limits_of_what_keys_store_are_those_of_the_new_settings(self) -> None:
         self.start()
