@@ -74,7 +74,7 @@ def load(
         effective["key"] = Override("key", None, ", ".join((*origins, settings.keys.file)))
     if problems := rules.find_problems(settings):
         raise ConfigurationError(*problems)
-    files = (config, settings.http.api_keys_file)
+    files = (config or environ.get(CONFIG_VARIABLE), settings.http.api_keys_file, settings.keys.file)
     return LoadedSettings(
         settings=settings,
         overrides=tuple(effective.values()),

@@ -67,6 +67,11 @@ class LoadTests(KeysCase):
             (problem,) = self.problems(keys, modes)
             self.assertIn("tools.key_output_modes[1]: is for key 'alice', which has a name", problem)
 
+    def test_the_file_is_one_of_those_that_agents_must_not_see(self) -> None:
+        texts = {"codexd.toml": CONFIG, "keys.toml": entry("alice", ONE)}
+        for loaded in (load_files(texts), load(environ={"CODEXD_CONFIG": "codexd.toml"}, read=texts.__getitem__)):
+            self.assertEqual(loaded.files, ("codexd.toml", "keys.toml"))
+
     def test_a_missing_file_is_an_error(self) -> None:
         error = self.assertRaises(ConfigurationError, load_files, {})
         self.assertIn("keys.toml: cannot be read: No such file", str(error))
