@@ -5,6 +5,7 @@ from pathlib import Path
 from attrs import evolve
 from twisted.internet.task import Clock
 
+from codexd.http.drain import FLUSH_SECONDS, SAVE_SECONDS
 from codexd.observe.metrics import Metrics
 from codexd.settings import Codex as CodexSettings
 from codexd.settings import Http, Responses, Settings, Turns
@@ -26,6 +27,7 @@ SETTINGS = Settings(
         idle_seconds=NEVER_SECONDS,
         total_seconds=NEVER_SECONDS,
         affinity_limit=3,
+        retries=0,
     ),
     responses=Responses(retention_seconds=1e9, prune_interval_seconds=NEVER_SECONDS),
 )
@@ -117,8 +119,8 @@ class InMemoryDaemon:
 
     def stop(self) -> None:
         """Stop gracefully: running responses are given the drain time, in which they do not finish."""
-        closed = self._server.active.drain()
-        self._codex.reactor.advance(DRAIN_SECONDS)
+        closed = self._server.drain.run()
+        self._codex.reactor.pump([DRAIN_SECONDS, SAVE_SECONDS, FLUSH_SECONDS])
         assert closed.called, "a request is still active"
         self.kill()
 
