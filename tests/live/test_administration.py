@@ -54,7 +54,7 @@ class AdministrationTests(SynchronousTestCase):
         self.assertIn("http.max_body_bytes: must be", refused)
         self.assertIn("Nothing was changed", refused)
         self.assertEqual(self.daemon.client().models.retrieve("mine").id, "mine")
-        self.assertIn("The settings were not reloaded", self.daemon.log)
+        self.daemon.await_log("The settings were not reloaded")
 
     def test_maintenance_refuses_work_until_it_is_over_and_survives_a_restart_if_kept(self) -> None:
         config = f"--config={self.daemon.folder / 'codexd.toml'}"

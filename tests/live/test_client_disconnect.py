@@ -69,4 +69,4 @@ class ClientDisconnectTests(LiveTestCase):
         for _ in range(4):
             self.disconnect(lambda: self.daemon.call(CHAT, self.daemon.chat_body("slow: 400")))
         self.assertEqual(self.daemon.chat_text("say: still here"), "still here")
-        self.assertIn("client_disconnected", self.daemon.log)
+        self.daemon.await_log("client_disconnected")

@@ -261,7 +261,7 @@ class DeadlineTests(DrainTestCase):
         began = time.monotonic()
         self.assertEqual(daemon.end(signal.SIGTERM), -signal.SIGTERM)
         self.assertLess(time.monotonic() - began, 10)
-        self.assertIn("1 connections were closed before their clients had read everything", daemon.log)
+        daemon.await_log("1 connections were closed before their clients had read everything")
 
 
 def _get(daemon: Daemon, path: str) -> Iterator[SseFrame]:

@@ -1,5 +1,6 @@
 """The real Codex with one turn at a time: further turns wait, and tool results do not."""
 
+import re
 import signal
 
 from codexd.wire.json import Json
@@ -30,7 +31,7 @@ class FullCodexTests(LiveTestCase):
         refused = self.daemon.chat("say: hello")
         self.assertEqual((refused.status, refused.json["error"]["code"]), (429, "rate_limit_exceeded"))
         self.assertTrue(1 <= int(refused.headers["retry-after"]) <= 60)
-        self.assertRegex(self.daemon.log, r" 429 busy .* queue=3\d\d\d\.\dms")
+        wait_until(lambda: re.search(r" 429 busy .* queue=3\d\d\d\.\dms", self.daemon.log), "it is logged")
         running.disconnect()
         wait_until(lambda: self.daemon.metric("codexd_turns_running") == 0, "it is cancelled")
         self.assertEqual(self.daemon.chat_text("say: hello"), "hello")

@@ -209,7 +209,7 @@ class RotationTests(KeyPolicyTestCase):
         for key in (old, new):
             self.assertRaises(openai.AuthenticationError, self.client(key).responses.retrieve, first.id)
         self.assertEqual(self.client(newest).responses.retrieve(more.id).output_text, "two")
-        self.assertIn("principal=alice", self.server.log)
+        self.server.await_log("principal=alice")
         for key in (old, new, newest):
             self.assertNotIn(key, self.server.log)
             self.assertNotIn(key, self.keys_file.read_text(encoding="utf-8"))
@@ -237,7 +237,7 @@ class RotationTests(KeyPolicyTestCase):
         self.server.end(signal.SIGTERM)
         self.server.start()
         self.assertNotEqual(self.server.end(), 0)
-        self.assertIn("key 'bob'.tokens_per_day: must be a whole number, not text", self.server.log)
+        self.server.await_log("key 'bob'.tokens_per_day: must be a whole number, not text")
 
     def status(self, key: str) -> int:
         return self.server.get("/v1/models", {"authorization": f"Bearer {key}"}).status

@@ -98,8 +98,8 @@ class OwnProviderTests(LiveTestCase):
         self.assertNotIn("the secret", self.daemon.log)
 
     def test_the_log_names_the_provider(self) -> None:
-        self.assertIn("serves the models of Codex's provider provider (http://127.0.0.1", self.daemon.log)
-        self.assertIn(", model qwen", self.daemon.log)
+        self.daemon.await_log("serves the models of Codex's provider provider (http://127.0.0.1")
+        self.daemon.await_log(", model qwen")
 
 
 class SilentProviderTests(LiveTestCase):

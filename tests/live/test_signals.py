@@ -86,9 +86,9 @@ class StopTests(SignalTestCase):
             self.assertEqual(daemon.end(), -sent)
             self.assertLess(time.monotonic() - began, 8)
             wait_until(lambda left=processes: not any(is_running(pid) for pid in left), "nothing left")
-            self.assertIn("stopping at once", daemon.log)
+            daemon.await_log("stopping at once")
             self.assertNotIn("Traceback", daemon.log)
-            self.assertIn("Server Shut Down", daemon.log)
+            daemon.await_log("Server Shut Down")
 
     def test_a_third_signal_kills(self) -> None:
         settings = DaemonSetup(settings="[codex]\ndrain_seconds = 60\n")

@@ -105,7 +105,7 @@ class StoreFaultTests(LiveTestCase):
         self.path.write_bytes(b"\xff" * 100_000)
         self.server.start()
         self.assertNotEqual(self.server.end(), 0)
-        self.assertIn("cannot be used: file is not a database; run `codexd store check`", self.server.log)
+        self.server.await_log("cannot be used: file is not a database; run `codexd store check`")
         self.assertEqual(self.run_store("check"), 1)
         self.assertEqual(self.run_store("restore", str(backup)), 0)
         self.server.start().await_ready()

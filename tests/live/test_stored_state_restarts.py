@@ -141,5 +141,5 @@ class StoreLockTests(StoredResponsesTestCase):
         self.assertTrue(store.exists())
         second = self.new_daemon(DaemonSetup(settings=f'[responses]\ndatabase = "{store}"\n')).start()
         self.assertNotEqual(second.end(), 0)
-        self.assertIn("in use by another codexd", second.log)
+        second.await_log("in use by another codexd")
         self.assertTrue(self.daemon.ready)

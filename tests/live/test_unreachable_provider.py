@@ -60,7 +60,7 @@ class UnreachableTestCase(LiveTestCase):
         self.assertLess(time.monotonic() - began, 1.0)
         self.assertTrue(1 <= int(answer.headers["retry-after"]) <= BREAKER_SECONDS)
         self.assertEqual((server.get("/readyz").status, server.metric(OPEN)), (503, 1))
-        self.assertIn("Circuit breaker of Codex's model provider is open for all requests", server.log)
+        server.await_log("Circuit breaker of Codex's model provider is open for all requests")
 
 
 class PlainText(socketserver.BaseRequestHandler):
@@ -101,7 +101,7 @@ class ReturningProviderTests(UnreachableTestCase):
         self.addCleanup(provider.stop)
         wait_until(lambda: server.ready, "ready again", 10.0)
         self.assertEqual((server.metric(OPEN), server.chat_text("say: hi")), (0, "hi"))
-        self.assertIn("can be reached again", server.log)
+        server.await_log("can be reached again")
 
     def test_with_an_account_a_request_is_the_probe(self) -> None:
         port = free_port()

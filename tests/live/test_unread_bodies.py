@@ -41,7 +41,7 @@ class UnreadBodyTests(LiveTestCase):
         wait_until(lambda: "busy" in daemon.log, "one is refused")
         self.assertEqual(daemon.chat_text("say: all well"), "all well")
         wait_until(lambda: daemon.metric("codexd_unsent_bytes") == 0, "the clients are disconnected")
-        self.assertIn("slow_client", daemon.log)
+        daemon.await_log("slow_client")
         wait_until(lambda: resident_bytes(daemon.pid) - before < 20 * MEGABYTE, "the memory is given back")
 
     def test_the_memory_of_large_requests_is_given_back(self) -> None:

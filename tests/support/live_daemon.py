@@ -25,6 +25,9 @@ from tests.support.provider_process import ROOT, ProviderProcess
 
 TWISTD = Path(sys.executable).with_name("twistd")
 
+LOG_SECONDS = 5.0
+"""How long a line may take to reach the log."""
+
 CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
 
@@ -206,6 +209,17 @@ class Daemon:
     def log(self) -> str:
         """Its log so far."""
         return (self.folder / "log").read_text()
+
+    def await_log(self, text: str) -> None:
+        """Wait until the log contains a text: lines are written in a thread.
+
+        Raises:
+            AssertionError: with the log, if it does not.
+        """
+        try:
+            wait_until(lambda: text in self.log, text, LOG_SECONDS)
+        except AssertionError:
+            raise AssertionError(f"{text!r} is not in the log:\n{self.log}") from None
 
     @property
     def provider(self) -> ProviderProcess:
