@@ -30,7 +30,7 @@ class Endpoint:
     def request(self, model: str, text: str, **members: Json) -> bytes:
         """Encode a whole HTTP request."""
         body = json.encode({"model": model, "stream": True} | self.input(text) | members)
-        head = b"POST %b HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n" % self.path
+        head = b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n" % self.path
         return head + b"content-length: %d\r\n\r\n" % len(body) + body
 
 

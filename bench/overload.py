@@ -145,7 +145,7 @@ async def _probe(port: int, until: float) -> list[float]:
             started = time.monotonic()
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(
-                b"GET %b HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer %b\r\nconnection: close\r\n\r\n"
+                b"GET %b HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %b\r\nconnection: close\r\n\r\n"
                 % (path, FEW.encode())
             )
             response = await reader.read()
