@@ -8,8 +8,6 @@ return events and commands in one list, in order; the caller separates them.
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from attrs import evolve
-
 from codexd.backs import bindings as b
 from codexd.backs import failures, profile
 from codexd.backs.call_batch import ToolCallBatch
@@ -27,7 +25,7 @@ from codexd.backs.commands import (
 from codexd.backs.fixed_replies import METHOD_NOT_FOUND
 from codexd.backs.items import encode_result_content
 from codexd.backs.profile import Profile
-from codexd.backs.translator import TURN_EVENTS, TurnTranslator
+from codexd.backs.translator import NO_TURN, TURN_EVENTS, TurnTranslator
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult, Turn
@@ -77,7 +75,7 @@ class Thread:
         self.malformed_count = 0
         self._profile = setup
         self._turn_id: str | None = None
-        self._turn = Turn(model="", items=())
+        self._turn = NO_TURN
         self._encoded_items: tuple[Json, ...] = ()
         self._translator = TurnTranslator(self._turn)
         # The calls the client has answered; the child may request their results later.
@@ -240,7 +238,7 @@ class Thread:
         if not self._translator.is_reusable:
             return [*events, *self.close()]
         self.state = "idle"
-        self._forget_items()
+        self._forget_turn()
         return [*events]
 
     def _on_thread_closed(self, event: b.ThreadClosed) -> list[Output]:
@@ -342,13 +340,13 @@ class Thread:
         if not self._translator.results_expected:
             return [*events, *self.abort()]
         self.state = "suspended"
-        self._forget_items()
+        self._forget_turn()
         return events
 
-    def _forget_items(self) -> None:
+    def _forget_turn(self) -> None:
         """Release the history of a turn that has ended: the thread may be kept for long, and the child has it."""
-        self._turn = evolve(self._turn, items=())
-        self._translator.forget_items()
+        self._turn = NO_TURN
+        self._translator.forget_turn()
 
 
 def _encode_result(request: RpcId, result: ToolResult) -> SendResult:

@@ -6,8 +6,6 @@ A translator handles one response only. The Thread handles the thread's state an
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import evolve
-
 from codexd.backs import bindings as b
 from codexd.backs import failures
 from codexd.backs.call_batch import ToolCallBatch
@@ -20,6 +18,9 @@ from codexd.neutral.turn import Tool, ToolCall, Turn
 from codexd.policy import estimate
 from codexd.wire import json
 from codexd.wire.json import Json
+
+NO_TURN: Final = Turn(model="", items=())
+"""Stands for a turn that has ended."""
 
 
 class TurnTranslator:
@@ -106,9 +107,9 @@ class TurnTranslator:
         """End the response with a failure of codexd's own."""
         return self._builder.fail(why)
 
-    def forget_items(self) -> None:
-        """Release the turn's history, which only an estimate of the usage needs: the response has ended."""
-        self._turn = evolve(self._turn, items=())
+    def forget_turn(self) -> None:
+        """Release the turn, which only an estimate of the usage needs: the response has ended."""
+        self._turn = NO_TURN
 
     def stop(self) -> None:
         """Emit no more events."""

@@ -5,6 +5,7 @@ page's own server, and sends requests without an Origin header that names the pa
 """
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -38,8 +39,14 @@ class HostPolicy:
         """
         if self.any_host or host is None:
             return True
-        name = normalise_host(host.decode("latin-1"))
-        return name in self.names or _is_loopback(name)
+        return _is_allowed(self.names, host)
+
+
+@lru_cache(maxsize=64)
+def _is_allowed(names: frozenset[str], host: bytes) -> bool:
+    """Return whether a host is in the list or this machine; cached, as clients name few hosts again and again."""
+    name = normalise_host(host.decode("latin-1"))
+    return name in names or _is_loopback(name)
 
 
 def normalise_host(host: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from hashlib import sha256
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +16,9 @@ from tests.support.live_daemon import CHAT, RESPONSES, TWISTD, Daemon, DaemonSet
 
 SANDBOXES = ("read-only", "workspace-write", "danger-full-access")
 CLIENT_KEY, UPSTREAM_KEY, ENVIRONMENT_KEY = "sk-client-secret", "sk-upstream-secret", "sk-environment-secret"
+OPERATOR_KEY = "sk-operator"
+"""The key of the requests: only keys with `agent = true` may use agents."""
+
 STORED = "stored-secret"
 ALIAS = """
 [[models.alias]]
@@ -24,18 +28,26 @@ profile = "agent"
 workspace = "{{folder}}/workspace"
 sandbox = "{0}"
 """
-SETTINGS = """
+SETTINGS = (
+    """
 [http]
 api_keys_file = "{folder}/keys"
 [[upstream]]
 name = "other"
 base_url = "http://127.0.0.1:9/v1"
 key_file = "{folder}/upstream-key"
-""" + "".join(map(ALIAS.format, SANDBOXES))
+[[key]]
+name = "operator"
+sha256 = "KEY_HASH"
+agent = true
+admin = true
+""".replace("KEY_HASH", sha256(OPERATOR_KEY.encode()).hexdigest())
+    + "".join(map(ALIAS.format, SANDBOXES))
+)
 NEWER = ALIAS.format("read-only").replace('"read-only"', '"newer"', 1).replace("gpt-5.5", "gpt-6-astra")
 # Without codexd's own profile this line would give every agent the rights of its user.
 HOME = 'sandbox_mode = "danger-full-access"\n'
-HEADERS = {"authorization": f"Bearer {CLIENT_KEY}"}
+HEADERS = {"authorization": f"Bearer {OPERATOR_KEY}"}
 ENVIRONMENT = (("PROVIDER_KEY", ENVIRONMENT_KEY), ("CODEXD_HTTP_API_KEYS", CLIENT_KEY), ("OPENAI_API_KEY", "sk-other"))
 SETUP = DaemonSetup(
     account=True, settings=SETTINGS + NEWER, codex=HOME, provider='env_key = "PROVIDER_KEY"\n', environment=ENVIRONMENT
