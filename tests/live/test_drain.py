@@ -206,7 +206,8 @@ class FaultTests(DrainTestCase):
 
     def test_the_upstream_is_cut(self) -> None:
         seen, status = self.inject("near/scripted", lambda daemon: self.provider.stop())
-        self.assertEqual((seen.done, status), (False, 502))
+        self.assertFalse(seen.done)
+        self.assertIn(status, (502, 503))  # cut, or not connected again before its first event
 
     def test_the_clients_disconnect(self) -> None:
         for model in MODELS:
