@@ -22,13 +22,13 @@ from codexd.administration import commands as administration
 from codexd.administration.client import AdminClient, AdminError
 from codexd.administration.control_socket import locate_control_socket
 from codexd.codex_home import find_codex_binary, find_codex_home, state_directory
-from codexd.configuration import ConfigurationError
+from codexd.configuration import ConfigurationError, find_admin_socket
 from codexd.configuration.reference import render_example, render_markdown, render_presets
 from codexd.configuration.sources import ADMIN_KEY_VARIABLE
 from codexd.keys.commands import new_key
 from codexd.keys.commands import run as run_keys
-from codexd.options import Options
-from codexd.settings import Codex, Settings
+from codexd.options import Options, read_text
+from codexd.settings import Admin, Codex
 from codexd.store import commands as store
 from codexd.store.commands import StoreCommandError
 from codexd.store.database_file import locate_database
@@ -46,6 +46,7 @@ Usage: codexd COMMAND [options]
   reload                  let the running daemon read its settings again, and print what changed
   maintenance [on|off]    switch maintenance of the running daemon, or print its state; on takes --retry-after
                           SECONDS, --message TEXT, and --keep to keep it over restarts
+  workers recycle         replace the Codex processes of the running daemon by new ones, without losing a turn
   store COMMAND           check, back up, restore or vacuum the database: check, backup FILE, restore BACKUP, vacuum;
                           --config FILE as with serve
   login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
@@ -53,9 +54,9 @@ Usage: codexd COMMAND [options]
   version                 print the versions of codexd, Codex, Twisted and Python
   scripted [options]      run the scripted model on its own
 
-`codexd serve --help` lists the options. `reload` and `maintenance` reach the daemon through its control socket, which
-they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL with the key of an
-administrator in CODEXD_ADMIN_KEY.
+`codexd serve --help` lists the options. `reload`, `maintenance` and `workers` reach the daemon through its control
+socket, which they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL with the key of
+an administrator in CODEXD_ADMIN_KEY.
 """
 
 
@@ -178,9 +179,8 @@ def _administer(name: str) -> Subcommand:
 
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         flags, arguments = administration.parse(name, rest)
-        config = [f"--config={flags.config}"] if flags.config else []
-        settings = Settings() if flags.url or flags.socket else _parse_options(config, context).settings
-        path = Path(flags.socket) if flags.socket else locate_control_socket(settings.admin, context.environ)
+        known = flags.socket or flags.url
+        path = Path(flags.socket or "") if known else _find_control_socket(flags.config, context)
         client = AdminClient(path, flags.url, context.environ.get(ADMIN_KEY_VARIABLE))
         return administration.run(name, arguments, client)
 
@@ -193,6 +193,12 @@ def _store(rest: Sequence[str], context: ProcessContext) -> None:
     config = [f"--config={arguments.config}"] if arguments.config else []
     settings = _parse_options(config, context).settings.responses
     store.run(arguments, locate_database(settings, state_directory(context.environ)))
+
+
+def _find_control_socket(config: str | None, context: ProcessContext) -> Path | None:
+    """Return the control socket of the daemon that uses this configuration file."""
+    socket = find_admin_socket(context.environ, read_text, config)
+    return locate_control_socket(Admin(socket=socket), context.environ)
 
 
 def _delegate(module: str) -> Subcommand:

@@ -107,7 +107,7 @@ class Options(usage.Options):
         Raises:
             ConfigurationError: with the names of the wrong settings.
         """
-        loaded = load(self._overrides(), self.environ, _read_text, self["config"])
+        loaded = load(self._overrides(), self.environ, read_text, self["config"])
         _check_endpoints(loaded.settings.http.listen)
         return loaded
 
@@ -178,7 +178,7 @@ class Options(usage.Options):
         except ConfigurationError as error:
             problems += error.problems
         checked = None if provider == "none" else home
-        problems += find_start_problems(settings, self.environ, _read_text, checked)
+        problems += find_start_problems(settings, self.environ, read_text, checked)
         if program is not None and home is not None:
             problems += find_agent_problems(
                 settings, self.environ, program, home, candidates=candidates, files=self.loaded.files
@@ -213,5 +213,6 @@ def _check_endpoints(listen: Iterable[str]) -> None:
             raise ConfigurationError(f"http.listen: {endpoint!r} is not a valid endpoint: {error}") from error
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return the text of a file that a setting names."""
     return Path(path).expanduser().read_text(encoding="utf-8")

@@ -56,6 +56,12 @@ def find_risks(settings: Settings, user: int) -> tuple[str, ...]:
             "codexd runs as root, and so do the Codex processes and the commands of agents; use a user of its own "
             "(twistd --uid and --gid, or etc/codexd.service)"
         )
+    agents = [alias.name for alias in settings.models.alias if alias.profile == "agent"]
+    if agents and not settings.http.api_keys and not settings.key and settings.keys.file is None:
+        risks.append(
+            f"models.alias {agents[0]!r}: without API keys everyone on this machine can run commands through this "
+            "agent, as the user of the daemon"
+        )
     risks += [
         f"models.alias {alias.name!r}: with danger-full-access the model can place programs in files of the daemon's "
         "user that run later, outside of the sandbox that hides codexd's files; use it on a machine of its own"

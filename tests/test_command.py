@@ -69,6 +69,14 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(result.status, 1)
         self.assertIn("but no login in", result.err)
 
+    def test_a_daemon_is_administered_while_its_settings_are_wrong(self) -> None:
+        for text, named in (("[http", "control.sock"), ('[admin]\nsocket = "/own/s"\n[http]\nlisten = []\n', "/own/s")):
+            config = self.home / "codexd.toml"
+            config.write_text(text)
+            result = self.run_command("maintenance", "on", f"--config={config}")
+            self.assertEqual(result.status, 1)
+            self.assertRegex(result.err, f"no codexd answers at .*{named}: ")
+
     def test_serve_executes_twistd(self) -> None:
         result = self.run_command("serve", "--workers", "2")
         twistd = str(Path(sysconfig.get_path("scripts")) / "twistd")

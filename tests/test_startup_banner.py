@@ -103,6 +103,13 @@ class RiskTests(SynchronousTestCase):
 
     def test_an_agent_with_full_access_is_a_warning(self) -> None:
         agent = ModelAlias(name="agent", profile="agent", workspace="/work", sandbox="danger-full-access")
-        (risk,) = find_risks(Settings(models=Models(alias=(agent,))), 1000)
+        keys = Http(api_keys=("secret",))
+        (risk,) = find_risks(Settings(http=keys, models=Models(alias=(agent,))), 1000)
         self.assertIn("models.alias 'agent': with danger-full-access the model can place programs", risk)
-        self.assertEqual(find_risks(Settings(models=Models(alias=(evolve(agent, sandbox="read-only"),))), 1000), ())
+        confined = Models(alias=(evolve(agent, sandbox="read-only"),))
+        self.assertEqual(find_risks(Settings(http=keys, models=confined), 1000), ())
+
+    def test_an_agent_without_keys_is_a_warning(self) -> None:
+        agent = ModelAlias(name="agent", profile="agent", workspace="/work")
+        (risk,) = find_risks(Settings(models=Models(alias=(agent,))), 1000)
+        self.assertIn("models.alias 'agent': without API keys everyone on this machine can run commands", risk)

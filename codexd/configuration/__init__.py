@@ -101,6 +101,18 @@ def find_keys_file(
     return None if override is None else structure((override,)).keys.file
 
 
+def find_admin_socket(environ: Mapping[str, str], read: ReadFile, config: str | None = None) -> str | None:
+    """Return the setting `admin.socket`, also while other settings are wrong or the file cannot be parsed.
+
+    A running daemon is administered most of all when its settings are wrong; then its socket is where it is by default.
+    """
+    try:
+        override = _collect_overrides((), environ, read, config).get("admin.socket")
+        return None if override is None else structure((override,)).admin.socket
+    except ConfigurationError:
+        return None
+
+
 def _collect_overrides(
     argv: Sequence[Override], environ: Mapping[str, str], read: ReadFile, config: str | None
 ) -> dict[str, Override]:

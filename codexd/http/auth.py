@@ -58,6 +58,7 @@ class Authenticator:
             raise FaultError(unknown_url(canonical(request.path)))
         if request.principal is None or request.principal == ANONYMOUS:
             raise FaultError(self.explain_rejection(request))
+        request.record.principal = request.principal.id
         if not request.principal.is_admin:
             raise FaultError(fault("not_an_admin"))
         self.authenticate(request)

@@ -129,7 +129,7 @@ def _rotate(arguments: Namespace, file: KeysFile, now: datetime) -> None:
         return replace_key(keys, arguments.name, sha256=digest, created=now, **previous)
 
     file.change(rotate)
-    ends = "is not valid any more" if arguments.grace is None else f"is valid until {_show(now + arguments.grace)}"
+    ends = "ends with the next reload" if arguments.grace is None else f"is valid until {_show(now + arguments.grace)}"
     _print_key(key, f"Key {arguments.name!r} was replaced; the old one {ends}.")
 
 

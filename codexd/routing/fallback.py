@@ -73,6 +73,7 @@ class FallbackRunner(RelayedHandle):
         self._request_id = request_id
         self._current = _AttemptSink(self)
         self._attempt_failed = False
+        self._first_fault: Fault | None = None
 
     def begin(self) -> None:
         """Start the first attempt that is neither refused nor fails at once.
@@ -91,7 +92,7 @@ class FallbackRunner(RelayedHandle):
             self.relay_to(attempt.begin(self._current))
         except FaultError as refused:
             if not self._give_up_attempt(refused.fault):
-                raise
+                raise FaultError(self._final_fault(refused.fault)) from None
 
     def _choose_attempt(self) -> int:
         """Return the index of the next attempt: the first, or, while that would wait, the first that would not."""
@@ -107,9 +108,14 @@ class FallbackRunner(RelayedHandle):
         if not self._attempts or not allows_fallback(fault):
             return False
         self._attempt_failed = True
+        self._first_fault = self._first_fault or fault
         self.relay_to(None)
         self._count("fallback_used")
         return True
+
+    def _final_fault(self, last: Fault) -> Fault:
+        """Return the fault of the response: a fallback that does not exist does not hide why the model failed."""
+        return self._first_fault if last.kind == "unknown_model" and self._first_fault is not None else last
 
     # Events from the back ends.
 
@@ -135,7 +141,7 @@ class FallbackRunner(RelayedHandle):
         try:
             self._start_next()
         except FaultError as refused:
-            self._fail(Failed(refused.fault))
+            self._fail(Failed(self._final_fault(refused.fault)))
         except Exception:
             self._fail(internal_failure(self._count, self._request_id))
 

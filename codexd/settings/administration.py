@@ -12,8 +12,8 @@ class Admin:
     Attributes:
         socket: the unix socket for the `codexd` command; only codexd's own user and root can use it (mode 600),
             without a key. Empty: no socket. Default: `control.sock` in codexd's state directory.
-        api_keys: the API keys that may use /admin over the network; they may use everything else, too. Without
-            any, /admin exists only on the socket.
+        api_keys: API keys that may use /admin over the network, as keys with `admin = true` may; they may use
+            everything else, too. Without any, /admin exists only on the socket.
     """
 
     socket: str | None = None

@@ -14,6 +14,7 @@ from tests.support.fake_backend import FakeBackend, text_answer
 
 TURN = Turn(model="m", items=())
 DOWN, WRONG = fault("not_ready"), fault("invalid_prompt")
+UNKNOWN = fault("unknown_model", param="model")
 
 
 @implementer(IEventSink)
@@ -90,6 +91,17 @@ class FallbackRunnerTests(SynchronousTestCase):
         for back in self.backends:
             back.begin_errors = [DOWN]
         self.assertEqual(self.assertRaises(FaultError, self.runner.begin).fault, DOWN)
+
+    def test_a_fallback_that_does_not_exist_does_not_hide_why_the_model_failed(self) -> None:
+        self.first.begin_errors, self.second.begin_errors = [DOWN], [fault("overloaded")]
+        self.third.begin_errors = [UNKNOWN]
+        self.assertEqual(self.assertRaises(FaultError, self.runner.begin).fault, DOWN)
+
+    def test_a_late_refusal_of_a_fallback_that_does_not_exist_is_the_first_fault(self) -> None:
+        self.second.begin_errors, self.third.begin_errors = [fault("overloaded")], [UNKNOWN]
+        self.runner.begin()
+        self.first.turns[0].emit(e.Failed(DOWN))
+        self.assertEqual(self.sink.events, [e.Failed(DOWN)])
 
     def test_a_late_refusal_of_the_last_one_fails_the_response(self) -> None:
         self.second.begin_errors, self.third.begin_errors = [DOWN], [DOWN]

@@ -57,4 +57,6 @@ class AdminHandlers:
     def reload_settings(self, request: Request) -> bytes:
         """Reload the settings; 409 if the new ones are wrong, with the reasons."""
         report = self.reload()
+        if report.problems:
+            request.record.outcome = "invalid_settings"
         return request.send(409 if report.problems else 200, administration.render_reload(report))
