@@ -171,8 +171,15 @@ class ChildBackend:
         return self._aliases.get(route.alias, _NO_ALIAS).profile
 
     def slot_state(self, group: str) -> SlotState:
-        """Return whether the children of a profile can run one more turn (ILimitedBackend)."""
-        return self._pools[group].slot_state
+        """Return whether the children of a profile can run one more turn (ILimitedBackend).
+
+        A turn that waits for its next attempt keeps its slot: those that came later would take it again and again.
+        """
+        pool = self._pools[group]
+        if self.waiting and pool.slot_state == "free":
+            kept = sum(turn.alias.profile == group for turn in self.waiting)
+            return "free" if pool.free_slots > kept else "full"
+        return pool.slot_state
 
     def continues(self, turn: Turn) -> bool:
         """Return whether a suspended turn waits for this one's results (ILimitedBackend)."""
@@ -318,6 +325,10 @@ class ChildBackend:
 
     # For turns (codexd.child.retried_turn.AttemptHost).
 
+    def slot_given_up(self) -> None:
+        """Let others use the slot that a turn kept while it waited for its next attempt."""
+        self._slots.capacity_changed()
+
     def acquire_permit(self, principal: str) -> SharedPermit:
         """Return the permit for a request to the model's provider.
 
@@ -356,7 +367,7 @@ class ChildBackend:
         turn, alias = retried.turn, retried.alias
         if not self._pools[alias.profile].ready:
             raise FaultError(fault("not_ready"))
-        if self.slot_state(alias.profile) == "full":
+        if self._pools[alias.profile].slot_state == "full":
             found = self._idle_threads.take_suspended(turn, retried.keys)
         else:
             found = self._idle_threads.take(turn, retried.keys)

@@ -41,6 +41,11 @@ class Pool(MultiService):
             return "down"
         return "full" if all(worker.full for worker in up) else "free"
 
+    @property
+    def free_slots(self) -> int:
+        """How many more turns the children can run now."""
+        return sum(worker.free_slots for worker in self.workers if worker.ready)
+
     def worker_changed(self) -> None:
         """Start the other workers once the first child has been up."""
         if self.ready and not self._first_was_up:

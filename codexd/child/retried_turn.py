@@ -43,6 +43,9 @@ class AttemptHost(Protocol):
     def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
         """Return a permit with the kind of the failure; None is a success, `cancelled` unknown."""
 
+    def slot_given_up(self) -> None:
+        """Let others use the slot that a turn kept while it waited."""
+
     def count(self, name: str) -> None:
         """Increment a metrics counter."""
 
@@ -115,7 +118,8 @@ class RetriedTurn:
 
     def cancel(self) -> None:
         """Stop the model, and start no further attempt (ITurnHandle)."""
-        self._stop_waiting()
+        if self._stop_waiting() is not None:
+            self._host.slot_given_up()
         self.attempt_cancelled()
         if self._active is not None:
             self._active.cancel()
@@ -226,6 +230,7 @@ class RetriedTurn:
 
     def _fail(self, failed: Fault) -> None:
         self._over = True
+        self._host.slot_given_up()
         self.sink.receive(Failed(failed))
         self.sink.settle()
 

@@ -110,6 +110,11 @@ class Worker:
         return self.running_turns >= self._codex.turns_per_worker
 
     @property
+    def free_slots(self) -> int:
+        """How many more turns it may run now."""
+        return max(self._codex.turns_per_worker - self.running_turns, 0)
+
+    @property
     def up_seconds(self) -> float:
         """How long the child has been up; 0 if it is not."""
         return self.supervisor.up_seconds

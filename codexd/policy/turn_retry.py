@@ -47,16 +47,18 @@ class Attempts:
         began_at: when the first one was made.
         retries: how many have followed one that had started.
         child_ends: how many were ended by the end of their child.
+        has_waited: it has waited for a child or a slot.
     """
 
     began_at: float
     retries: int = 0
     child_ends: int = 0
+    has_waited: bool = False
 
     def after(self, failed: Fault) -> "Attempts":
         """Return the attempts after one that failed."""
         if failed.kind in WAITING_KINDS:
-            return self
+            return evolve(self, has_waited=True)
         return evolve(self, retries=self.retries + 1, child_ends=self.child_ends + (failed.kind in CHILD_ENDS))
 
 
@@ -109,7 +111,7 @@ def _may_retry(attempts: Attempts, failed: Failure) -> bool:
     if kind == "not_ready":
         return failed.child_restarts
     if kind == "busy":
-        return attempts.retries > 0
+        return attempts.retries > 0 or attempts.has_waited
     if failed.ran_tools or kind not in RETRYABLE_KINDS:
         return False
     return kind not in CHILD_ENDS or attempts.child_ends < CHILD_END_RETRIES

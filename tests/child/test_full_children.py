@@ -10,6 +10,7 @@ from codexd.routing.queued_backend import QueuedBackend
 from codexd.routing.turn_queue import QueueDependencies
 from codexd.settings import Codex, ModelAlias, Models, Queue, Settings, Turns
 from tests.child.test_suspended_turns import IdleThreadsTestCase
+from tests.support.fake_app_server import FakeAppServer
 from tests.support.in_memory_codex import InMemoryCodex
 from tests.support.limited_backend import context_of
 from tests.support.recording_sink import TOOL, RecordingSink, StartedTurn, continued, turn, with_results
@@ -92,6 +93,37 @@ class FullChildrenTests(FullChildrenTestCase):
         self.codex.process.exit(1)
         self.codex.reactor.pump([0.1] * 20)
         self.assertEqual((running.reply.text, waiting.reply.text), ("one", "two"))
+
+    def test_a_turn_that_is_started_again_keeps_its_slot_although_others_wait(self) -> None:
+        self.codex.reactor.make_server = lambda: FakeAppServer(stepwise=True)
+        self.codex.server.stepwise = True
+        first, *others = [self.begin(turn(f"say: {number}")) for number in range(4)]
+        self.codex.process.exit(1)
+        self.codex.reactor.pump([0.1] * 20)
+        self.codex.process.catch_up()
+        self.assertEqual((first.reply.text, [one.kind for one in others]), ("0", [None] * 3))
+        for _ in others:
+            self.run_all()
+            self.codex.process.catch_up()
+        self.assertEqual([one.reply.text for one in others], ["1", "2", "3"])
+
+    def test_a_turn_that_is_cancelled_before_it_is_started_again_gives_up_its_slot(self) -> None:
+        first = self.ask(turn("fail: 500"))
+        second = self.ask(turn("say: 1"))
+        self.assertEqual((first.kind, second.kind, self.codex.metric("turns_running")), (None, None, 0))
+        first.cancel()
+        self.run_all()
+        self.assertEqual(second.reply.text, "1")
+
+    def test_turns_that_come_while_the_child_restarts_wait_although_they_are_more_than_its_slots(self) -> None:
+        self.codex.reactor.make_server = lambda: FakeAppServer(stepwise=True)
+        self.codex.process.exit(1)
+        begun = [self.begin(turn(f"say: {number}")) for number in range(4)]
+        self.assertEqual([one.kind for one in begun], [None] * 4)
+        for _ in begun:
+            self.codex.reactor.pump([0.1] * 20)
+            self.codex.process.catch_up()
+        self.assertEqual(sorted(one.reply.text for one in begun), ["0", "1", "2", "3"])
 
     def test_a_turn_that_waits_begins_on_the_successor_of_a_process_that_is_recycled(self) -> None:
         self.codex.server.stepwise = True

@@ -46,6 +46,7 @@ class TurnRetryTests(SynchronousTestCase):
         self.assertEqual(self.delays(failure("not_ready", child_restarts=False)), [])
         self.assertEqual(self.delays(failure("busy")), [])
         self.assertEqual(self.delays(died, failure("busy"), failure("busy")), [1.0] * 3)
+        self.assertEqual(self.delays(failure("not_ready"), failure("busy"), failure("busy")), [1.0] * 3)
 
     def test_tools_that_may_have_run_are_not_run_again(self) -> None:
         for kind in ("child_died", "child_hung", "model_failed", "overloaded", "stream_cut"):
