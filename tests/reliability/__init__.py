@@ -1,0 +1,1 @@
+"""Faults at every point of a turn, over the whole daemon with processes, connections and time in memory."""
