@@ -81,7 +81,6 @@ class OptionsTests(SynchronousTestCase):
 
     def test_an_invalid_endpoint_is_an_error(self) -> None:
         for endpoint, reason in (
-            ("tcp:abc:interface=127.0.0.1", "invalid literal"),
             ("tpc:80", "Unknown endpoint type"),
             ("tcp:80:interfaec=127.0.0.1", "unexpected keyword"),
             ("ssl:443:privateKey=/gone.pem", "No such file"),

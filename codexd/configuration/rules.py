@@ -13,6 +13,7 @@ from codexd.policy.key_policy import RESERVED_NAMES, is_valid_name
 from codexd.settings import Settings
 
 _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
+_PORTS: Final = re.compile(r"(?:tcp6?|ssl|tls):(?!port=)([^:]*)")
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _ADDRESS: Final = re.compile(rf"https?://{_HOST}(?::\d{{1,5}})?(?:/[^\s?#@]*)?", re.IGNORECASE)
@@ -54,6 +55,8 @@ def _check_listen(settings: Settings) -> Iterator[str]:
     for endpoint in settings.http.listen:
         if not re.match(r"[A-Za-z][A-Za-z0-9_-]*:", endpoint):
             yield f"http.listen: {endpoint!r} is not a Twisted endpoint string; for example {_EXAMPLE}"
+        elif (found := _PORTS.match(endpoint)) and not (found[1].isdecimal() and int(found[1]) <= _MAX_PORT):
+            yield f"http.listen: {endpoint!r}: the port must be a number from 0 to {_MAX_PORT}; for example {_EXAMPLE}"
 
 
 def _check_listen_twice(settings: Settings) -> Iterator[str]:

@@ -105,12 +105,11 @@ def _backup(path: str, arguments: Namespace) -> None:
 
 def _restore(path: str, arguments: Namespace) -> None:
     backup = str(Path(arguments.file).absolute())
-    lock = DatabaseLock.hold(path)
+    lock = _lock(path)
     try:
         prepared = f"{path}.restoring"
         with closing(_open_existing(backup)) as source:
-            check_database(source, full=True)
-            counts = _count(source)
+            counts = _check_backup(source, backup)
             if read_inode(backup) == read_inode(path):
                 raise StoreCommandError(f"{backup} is the database itself")
             if backup != prepared:
@@ -122,6 +121,21 @@ def _restore(path: str, arguments: Namespace) -> None:
     print(f"{path}: {counts}")
     if aside:
         print(f"The file that was there before is {aside}")
+
+
+def _lock(path: str) -> DatabaseLock:
+    if is_locked(path):
+        raise StoreCommandError(f"a daemon uses {path}: stop it first")
+    return DatabaseLock.hold(path)
+
+
+def _check_backup(source: sqlite3.Connection, backup: str) -> str:
+    """Check a backup and count what is in it."""
+    try:
+        check_database(source, full=True)
+        return _count(source)
+    except (FileProblemError, UnusableFileError, sqlite3.DatabaseError) as error:
+        raise StoreCommandError(f"{backup} cannot be restored: {getattr(error, 'why', error)}") from error
 
 
 def _move_aside(path: str) -> str | None:
@@ -136,7 +150,7 @@ def _move_aside(path: str) -> str | None:
 
 
 def _vacuum(path: str, _: Namespace) -> None:
-    lock = DatabaseLock.hold(path)
+    lock = _lock(path)
     try:
         before = _size(path)
         with closing(_open_existing(path, "rw")) as connection:

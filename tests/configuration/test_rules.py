@@ -76,6 +76,11 @@ class RuleTests(SynchronousTestCase):
             self.assertTrue(problem.startswith("http.api_keys: "), problem)
             self.assertNotIn("cret", problem)
 
+    def test_a_port_is_a_number_that_a_port_can_have(self) -> None:
+        for port in ("99999", "80x", "", "-1"):
+            problem = self.only_problem(Settings(http=Http(listen=(f"tcp:{port}:interface=127.0.0.1",))))
+            self.assertIn("the port must be a number from 0 to 65535", problem, port)
+
     def test_the_first_backoff_must_not_exceed_the_longest(self) -> None:
         codex = Codex(backoff_initial_seconds=2, backoff_max_seconds=1)
         self.assertTrue(self.only_problem(Settings(codex=codex)).startswith("codex.backoff_initial_seconds: "))

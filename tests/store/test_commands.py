@@ -198,7 +198,7 @@ class RestoreTests(CommandTestCase):
         self.hold()
         self.fill("b")
         for command in (("restore", self.backup), ("vacuum",)):
-            self.assertIn("is in use by another codexd", self.run_command(*command, status=1))
+            self.assertIn("stop it first", self.run_command(*command, status=1))
         self.assertEqual(self.stored(), ["a", "b"])
 
     def test_a_bad_backup_changes_nothing(self) -> None:
