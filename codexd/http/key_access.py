@@ -25,6 +25,7 @@ REFUSALS: Final = {
     "key_request_too_large": "tokens",
     "key_budget_exhausted": "budget",
     "key_background_limit": "background",
+    "key_turn_limit": "turns",
 }
 """The kinds of faults by which a policy refuses a request, and the reason of each in the metrics."""
 

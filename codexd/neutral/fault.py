@@ -197,6 +197,14 @@ _FAULTS: Final = {
             retry_after_seconds=5.0,
         ),
         Fault(
+            kind="key_turn_limit",
+            status=429,
+            type="requests",
+            code="rate_limit_exceeded",
+            message="This API key has reached its limit of requests at once. Try again when one has ended.",
+            retry_after_seconds=1.0,
+        ),
+        Fault(
             kind="key_budget_exhausted",
             status=429,
             type="insufficient_quota",

@@ -26,6 +26,7 @@ _BATCH: Final = 8
 """How many turns begin in one reactor iteration at most: encoding a long history takes time."""
 
 _BUSY: Final = "busy"
+_KEY_LIMIT: Final = "key_turn_limit"
 
 
 class TurnsAtOnce(Protocol):
@@ -102,7 +103,7 @@ class TurnQueue:
         """Refuse a turn that could not wait.
 
         Raises:
-            FaultError: `busy`.
+            FaultError: `busy`, or `key_turn_limit` for a principal whose own limit is reached.
         """
         if not self._waiting.accepts(principal, size_bytes):
             raise FaultError(self._busy(principal))
@@ -111,7 +112,8 @@ class TurnQueue:
         """Let a turn wait.
 
         Raises:
-            FaultError: `busy` if too many wait or the request has waited long enough, `shutting_down`.
+            FaultError: `busy` or `key_turn_limit` if too many wait or the request has waited long enough,
+                `shutting_down`.
         """
         if self._draining:
             raise FaultError(fault("shutting_down"))
@@ -155,7 +157,9 @@ class TurnQueue:
         now = self.needs.clock.seconds()
         position, rate = self._waiting.position(principal), self._rate.per_second(now)
         after = retry_after_seconds(position, rate, self.needs.settings.max_wait_seconds, self.needs.chance())
-        return fault(_BUSY, retry_after_seconds=after)
+        # A principal whose own limit is reached does not wait for the other ones.
+        kind = _BUSY if self.needs.may_run(principal) else _KEY_LIMIT
+        return fault(kind, retry_after_seconds=after)
 
     # Admission.
 

@@ -54,6 +54,15 @@ class QueuedBackendTestCase(SynchronousTestCase):
 
 
 class QueuedBackendTests(QueuedBackendTestCase):
+    def test_a_principal_whose_own_limit_is_reached_learns_that_it_is_his(self) -> None:
+        self.build(limit=4, max_wait_seconds=5.0)
+        self.queue.limits = {"a": 1}
+        self.begin("a")
+        waiting, other = self.begin("a"), self.begin("b")
+        self.clock.pump([1.0] * 6)
+        self.assertEqual(self.failure(waiting).kind, "key_turn_limit")
+        self.assertEqual((self.begun(), other.events), ("ab", []))
+
     def test_it_is_a_back_end_with_turn_handles(self) -> None:
         verifyObject(IModelBackend, self.queue.backend)
         self.begin()

@@ -314,6 +314,7 @@ class ErrorTests(SynchronousTestCase):
         "key_token_limit": "rate_limit_exceeded",
         "key_request_too_large": "rate_limit_exceeded",
         "key_background_limit": "rate_limit_exceeded",
+        "key_turn_limit": "rate_limit_exceeded",
         "key_budget_exhausted": "insufficient_quota",
         "quota_exhausted": "insufficient_quota",
         "context_length_exceeded": "context_length_exceeded",
