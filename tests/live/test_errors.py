@@ -136,7 +136,7 @@ class FailureTests(LiveTestCase):
         self.daemon.chat_text(f"say: {secret}")
         self.daemon.chat(f"fail: 400 {secret}")
         answer = self.daemon.chat("fail: 503")
-        self.assertEqual(self.daemon.log.count(answer.headers["x-request-id"]), 1)
+        wait_until(lambda: self.daemon.log.count(answer.headers["x-request-id"]) == 1, "it is logged once")
         self.assertNotIn(secret, self.daemon.log)
 
 

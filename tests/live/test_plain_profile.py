@@ -209,6 +209,7 @@ class KnownExceptionTests(LiveTestCase):
         extra, *rest = provider_requests.texts(self.daemon.last_provider_request)
         self.assertEqual(rest, [("developer", "Be brief."), ("user", "say: hi")])
         self.assertIn("Speak like a pirate.", extra[1])
+        self.daemon.await_log("AGENTS.md")
         warnings = [line for line in self.daemon.log.splitlines() if "AGENTS.md" in line]
         self.assertEqual(len(warnings), 1)
         self.assertIn(" warn ", warnings[0])
