@@ -27,8 +27,18 @@ FLUSH_SECONDS: Final = 1.0
 _BATCH_BYTES: Final = 2**16
 
 
+FORK_SECONDS: Final = 0.2
+"""How long a fork waits for a file that is being written, which can take longer only on a disk that stalls."""
+
+
 class LogDestination(Protocol):
     """Where lines are written, in the thread."""
+
+    def before_fork(self) -> None:
+        """Wait until no lock is held that a forked process would inherit."""
+
+    def after_fork(self, in_child: bool) -> None:
+        """Undo `before_fork`."""
 
     def write(self, data: bytes) -> int:
         """Write the data; return how much of it was written, which is less than all after an error."""
@@ -61,27 +71,54 @@ class DescriptorDestination:
     def reopen(self) -> None:
         """Do nothing: there is no path (LogDestination)."""
 
+    def before_fork(self) -> None:
+        """Do nothing: a descriptor has no lock (LogDestination)."""
+
+    def after_fork(self, in_child: bool) -> None:
+        """Do nothing (LogDestination)."""
+
 
 class FileDestination:
     """A log file with Twisted's rotation by size."""
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
+        # Python's file has a lock; a process that is forked while the thread holds it could never write (twistd
+        # forks twice to become a daemon, just after its first lines).
+        self._lock = threading.Lock()
+        self._held = False
 
     def write(self, data: bytes) -> int:
         """Write the data (LogDestination)."""
-        try:
-            self._file.write(data)
-            self._file.flush()
-        except OSError:
-            return 0
-        except (ValueError, AttributeError):  # rotating has failed and left the file closed
-            self.reopen()
-            return 0
-        return len(data)
+        with self._lock:
+            try:
+                self._file.write(data)
+                self._file.flush()
+            except OSError:
+                return 0
+            except (ValueError, AttributeError):  # rotating has failed and left the file closed
+                self._reopen()
+                return 0
+            return len(data)
 
     def reopen(self) -> None:
         """Open the file again (LogDestination)."""
+        with self._lock:
+            self._reopen()
+
+    def before_fork(self) -> None:
+        """Wait until nothing is being written (LogDestination)."""
+        self._held = self._lock.acquire(timeout=FORK_SECONDS)
+
+    def after_fork(self, in_child: bool) -> None:
+        """Allow writes again (LogDestination)."""
+        if in_child:
+            self._lock = threading.Lock()
+        elif self._held:
+            self._lock.release()
+        self._held = False
+
+    def _reopen(self) -> None:
         with suppress(OSError, ValueError, AttributeError):
             self._file.reopen()
 
@@ -97,11 +134,12 @@ class LogWriter:
 
     Attributes:
         on_dropped: called with a number of dropped lines, in any thread.
+        destination: as above.
     """
 
     def __init__(self, destination: LogDestination, format_notice: Callable[[int], str]) -> None:
         self.on_dropped: Callable[[int], object] = lambda count: None
-        self._destination = destination
+        self.destination = destination
         self._format_notice = format_notice
         self._reset()
         _writers.add(self)
@@ -161,7 +199,7 @@ class LogWriter:
         while True:
             line = lines.get()
             if line is None:
-                self._destination.reopen()
+                self.destination.reopen()
                 continue
             batch = [line]
             size = len(line)
@@ -173,7 +211,7 @@ class LogWriter:
                 if line is None:
                     self._write_batch(batch)
                     batch = []
-                    self._destination.reopen()
+                    self.destination.reopen()
                     break
                 batch.append(line)
                 size += len(line)
@@ -184,7 +222,7 @@ class LogWriter:
         dropped = self._excess + self._failed - self._reported
         head = ("\n" if self._line_is_cut else "") + (self._format_notice(dropped) if dropped else "")
         data = (head + "".join(batch)).encode("utf-8", "backslashreplace")
-        written = self._destination.write(data)
+        written = self.destination.write(data)
         if written == len(data):
             self._reported += dropped
             self._line_is_cut = False
@@ -218,12 +256,23 @@ def close_all_writers() -> None:
         writer.close()
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
     for writer in all_writers():
+        writer.destination.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for writer in all_writers():
+        writer.destination.after_fork(in_child=False)
+
+
+def _after_fork_in_child() -> None:
+    for writer in all_writers():
+        writer.destination.after_fork(in_child=True)
         writer._reset()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def descriptor_of(stream: IO[str] | None) -> int | None:

@@ -1,14 +1,15 @@
 import os
 import time
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Thread, Timer
+from typing import Any
 
 from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.observe import log_writer
 from codexd.observe.log import build_log_writer, build_observer
-from codexd.observe.log_writer import DescriptorDestination, FileDestination, LogWriter, descriptor_of
+from codexd.observe.log_writer import FORK_SECONDS, DescriptorDestination, FileDestination, LogWriter, descriptor_of
 from codexd.settings import Log
 
 
@@ -35,6 +36,55 @@ class GatedDestination:
 
     def reopen(self) -> None:
         self.reopened_after.append(self.data)
+
+    def before_fork(self) -> None:
+        pass
+
+    def after_fork(self, in_child: bool) -> None:
+        pass
+
+
+class SlowFile:
+    """A log file whose writes take until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened, self.writing = Event(), Event()
+
+    def write(self, data: bytes) -> None:
+        self.writing.set()
+        self.opened.wait(10)
+
+    def flush(self) -> None:
+        pass
+
+
+class ForkTests(SynchronousTestCase):
+    """A process that is forked during a write of the thread must not inherit a lock that nobody releases."""
+
+    def setUp(self) -> None:
+        self.file: Any = SlowFile()
+        self.destination = FileDestination(self.file)
+        self.thread = Thread(target=self.destination.write, args=(b"line",))
+        self.addCleanup(self.file.opened.set)
+
+    def test_a_fork_waits_for_a_write_that_ends(self) -> None:
+        self.thread.start()
+        self.file.writing.wait(10)
+        Timer(FORK_SECONDS / 4, self.file.opened.set).start()
+        self.destination.before_fork()
+        self.assertFalse(self.thread.is_alive() and not self.file.opened.is_set())
+        self.destination.after_fork(in_child=False)
+        self.assertEqual(self.destination.write(b"next"), 4)
+
+    def test_a_fork_does_not_wait_long_for_a_write_that_stalls_and_the_child_can_write(self) -> None:
+        self.thread.start()
+        self.file.writing.wait(10)
+        began = time.monotonic()
+        self.destination.before_fork()
+        self.assertLess(time.monotonic() - began, 10 * FORK_SECONDS)
+        self.destination.after_fork(in_child=True)
+        self.file.opened.set()
+        self.assertEqual(self.destination.write(b"next"), 4)
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -128,7 +178,7 @@ class LogWriterTests(SynchronousTestCase):
         self.addCleanup(os.close, read)
         pid = os.fork()
         if not pid:
-            self.writer._destination = DescriptorDestination(write)
+            self.writer.destination = DescriptorDestination(write)
             self.writer.write("child\n")
             self.writer.close()
             os._exit(0)
