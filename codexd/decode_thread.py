@@ -1,10 +1,10 @@
 """The thread that decodes large request bodies, so that the reactor serves other clients meanwhile."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ class RunInThread(Protocol):
     """Runs a pure function outside of the reactor; the Deferred fires in the reactor's thread."""
 
     def __call__(self, work: Callable[[], T]) -> "Deferred[T]":
-        """Run a function."""
+        """Run a function. Work that is cancelled before it begins is dropped, with all that it refers to."""
         ...
 
 
@@ -44,4 +44,26 @@ class DecodeThread:
 
     def run(self, work: Callable[[], T]) -> "Deferred[T]":
         """Run a function in the thread (RunInThread)."""
-        return deferToThreadPool(self._reactor, self._pool, work)
+        waiting = [work]  # emptied by the thread, or by a cancellation: a body must not wait for nobody
+
+        def run_if_wanted() -> T | None:
+            try:
+                wanted = waiting.pop()
+            except IndexError:
+                return None
+            return wanted()
+
+        result: Deferred[T] = Deferred(lambda _: waiting.clear())
+        deliver = partial(self._reactor.callFromThread, _deliver, result)
+        self._pool.callInThreadWithCallback(deliver, run_if_wanted)
+        return result
+
+
+def _deliver(result: "Deferred[Any]", succeeded: bool, value: Any) -> None:
+    """Fire a Deferred with a value or a Failure, unless it was cancelled."""
+    if result.called:
+        return
+    if succeeded:
+        result.callback(value)
+    else:
+        result.errback(value)

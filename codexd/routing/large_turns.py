@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from codexd.context import RequestContext
@@ -101,6 +101,7 @@ class LargeTurn(RelayedHandle):
         self._context = context
         self._sink = sink
         self._count = count
+        self._preparing: Deferred[None] | None = None
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -109,7 +110,13 @@ class LargeTurn(RelayedHandle):
 
     def start(self, run_in_thread: RunInThread) -> None:
         """Start the preparation."""
-        Deferred.fromCoroutine(self._run(run_in_thread))
+        self._preparing = Deferred.fromCoroutine(self._run(run_in_thread))
+
+    def cancel(self) -> None:
+        """Cancel the turn, or its preparation, which then is dropped if it has not begun (ITurnHandle)."""
+        super().cancel()
+        if self._preparing is not None:
+            self._preparing.cancel()
 
     async def _run(self, run_in_thread: RunInThread) -> None:
         event: Event | None = None
@@ -118,6 +125,8 @@ class LargeTurn(RelayedHandle):
             if not self.cancelled:
                 begun = self._backend.begin_prepared(self._turn, self._context, self._sink, prepared)
                 self.relay_to(begun)
+        except CancelledError:
+            return
         except FaultError as failed:
             event = Failed(failed.fault)
         except Exception:

@@ -70,6 +70,12 @@ class LargeTurnTests(SynchronousTestCase):
         self.model.turns[0].emit(*text_answer())
         self.assertEqual(self.sink.events, [*text_answer()])
 
+    def test_a_cancellation_drops_the_preparation_and_is_no_failure(self) -> None:
+        handle = self.begin()
+        handle.cancel()
+        handle.cancel()
+        self.assertEqual((self.thread.called, self.sink.events, self.counted), (True, [], []))
+
     def test_it_can_be_cancelled_before_and_after(self) -> None:
         self.begin().cancel()
         self.thread.callback(None)
