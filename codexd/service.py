@@ -44,6 +44,7 @@ from codexd.reactor_clock import use_monotonic_time
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Log, Settings
 from codexd.signals import Signals
+from codexd.stale_socket import find_socket, remove_stale_socket
 from codexd.startup_banner import find_risks, render_startup_banner
 from codexd.store.database_file import locate_database
 from codexd.store.executor import ThreadExecutor
@@ -247,12 +248,19 @@ class Daemon(MultiService):
         if self._orphans is not None:
             await self._orphans.end()
         for port in self._ports:
-            await maybeDeferred(port.stopListening)
+            await self._stop_listening(port)
         if self._usage_saver is not None:
             await self._usage_saver.stop()
         self._decode_thread.stop()
         if self._store is not None:
             await self._store.stopService()
+
+    async def _stop_listening(self, port: IListeningPort) -> None:
+        """Close a port. An error must not keep what follows from being saved."""
+        try:
+            await maybeDeferred(port.stopListening)
+        except OSError as error:  # the file of a unix socket was removed by somebody else
+            self._log.warn("{port} was not closed: {error}", port=port, error=str(error))
 
     def stopService(self) -> "Deferred[None]":
         """Drain running responses, stop the back ends, stop listening, then close the store."""
@@ -308,6 +316,9 @@ class Daemon(MultiService):
 
     def _listen(self, description: str, site: Any) -> None:
         problems: list[Failure] = []
+        path = find_socket(description)
+        if path is not None:
+            remove_stale_socket(path)
         endpoint = serverFromString(self._reactor, add_backlog(description))
         endpoint.listen(site).addCallbacks(self._add_port, problems.append)
         if problems:

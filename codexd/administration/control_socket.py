@@ -11,6 +11,7 @@ from twisted.web.server import Site
 
 from codexd.codex_home import state_directory
 from codexd.settings import Admin
+from codexd.stale_socket import remove_stale_socket
 
 NAME: Final = "control.sock"
 _MODE: Final = 0o600
@@ -32,6 +33,7 @@ def listen_on_control_socket(path: Path, site: Site, reactor: Any) -> IListening
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_stale_socket(path)
         port: IListeningPort = reactor.listenUNIX(str(path), site, mode=_MODE, wantPID=True)
     except (CannotListenError, OSError) as error:
         _log.warn(

@@ -122,7 +122,7 @@ class Daemon:
         command = (
             *self._expand(self._setup.launcher), "--nodaemon", "--pidfile=", *self._setup.twistd,
             "codexd", "--config", str(self.folder / "codexd.toml"),
-            "--listen", f"tcp:{self.port}:interface=127.0.0.1", *home, *self._setup.flags,
+            "--listen", f"tcp:{self.port}:interface=127.0.0.1", *home, *self._expand(self._setup.flags),
         )  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             output = log if self._setup.output is None else self._setup.output
