@@ -126,8 +126,11 @@ class Answer:
 
     @property
     def _opened(self) -> bool:
-        """Whether the status is decided to be 200: a failure from here on is part of the answer."""
-        return self._in_background or self.recording.length > 0
+        """Whether the status is decided to be 200: a failure from here on is part of the answer.
+
+        The delivery may be opened without an event, by a keep-alive in a dialect that has none for `Began`.
+        """
+        return self._in_background or self.recording.length > 0 or self._delivery.opened
 
     def snapshot(self) -> StoredResponse:
         """Return a background answer as it stands; it has no end before that is stored."""

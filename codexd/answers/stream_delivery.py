@@ -136,8 +136,10 @@ class StreamDelivery(Delivery):
             self._owner.on_defect()
 
     def keep_alive(self) -> None:
-        """Send the transport's own keep-alive, unless the client has a backlog."""
+        """Send the transport's own keep-alive, unless the client has a backlog; it opens the stream if nothing has."""
         if not self._paused and not self.has_backlog:
+            if not self.opened:
+                self._open()
             self._heartbeat.touch()
             self._writer.keep_alive()
 

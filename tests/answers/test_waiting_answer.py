@@ -74,6 +74,9 @@ class WaitingAnswerTests(HttpTestCase):
             self.assertTrue(response.whole)
             self.assertIn(b"rate_limit_exceeded", response.body)
             self.assertEqual(response.body.count(b"rate_limit_exceeded"), 1)
+            self.assertEqual(response.headers["content-type"], "text/event-stream; charset=utf-8")
+            end = response.events[-1]
+            self.assertEqual(end.get("error", end.get("response", {}).get("error"))["code"], "rate_limit_exceeded")
 
     def test_a_client_that_disconnects_leaves_the_queue(self) -> None:
         for stream in (False, True):

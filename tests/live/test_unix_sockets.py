@@ -20,7 +20,7 @@ class UnixSocketTests(LiveTestCase):
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex(os.path.relpath(path)) == 0
 
-    def test_a_killed_daemon_does_not_keep_the_next_one_from_listening_though_its_process_id_is_used_again(self) -> None:
+    def test_a_killed_daemon_keeps_no_socket_though_its_process_id_is_used_again(self) -> None:
         self.server.end(SIGKILL)
         for path in self.sockets:
             lock = path.with_name(f"{path.name}.lock")
