@@ -15,8 +15,7 @@ from codexd.neutral.fault import Fault
 from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.policy.estimate import forwarded_tokens, text_tokens
 from codexd.policy.provider_charge import ProviderCharge
-from codexd.policy.reported_usage import WINDOW_BYTES, find_usage, read_usage
-from codexd.wire import json
+from codexd.policy.reported_usage import WINDOW_BYTES, find_usage
 
 
 @implementer(IEmbedder)
@@ -48,7 +47,7 @@ class MeteredEmbedder:
                 if charge.sent and result.check(CancelledError):  # the client is gone, the upstream has the request
                     charge.spend(used)
             else:
-                charge.spend(read_usage(json.decode(result)) or used)
+                charge.spend(find_usage(result[:WINDOW_BYTES], result[-WINDOW_BYTES:]) or used)
             return result
 
         return self._embedder.embed(model, encode, evolve(context, provider_charge=charge)).addBoth(count)

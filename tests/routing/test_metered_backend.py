@@ -1,9 +1,14 @@
 """Tests of the count of tokens by API key, below everything that begins or ends turns on its own."""
 
+from typing import Any
+
 from attrs import evolve
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from codexd.context import RequestContext
 from codexd.interfaces import IEmbedder, IEventSink, IForwarder, IModelBackend, ITurnHandle
 from codexd.neutral import event as e
 from codexd.neutral.turn import CompactionRequest, Message, TextPart, Turn
@@ -99,6 +104,17 @@ class MeteredBackendTests(SynchronousTestCase):
             begun.provider_charge.end_attempt(used)
         handle.cancel()
         self.assertEqual(self.spent, USAGE.total_tokens)
+
+    def test_large_embeddings_are_not_decoded_to_find_their_usage(self) -> None:
+        response = b'{"data":[' + b"not decoded," * 2000 + b'],"usage":{"prompt_tokens":7,"total_tokens":7}}'
+
+        @implementer(IEmbedder)
+        class Embedder:
+            def embed(self, model: str, encode_body: Any, context: RequestContext) -> "Deferred[bytes]":
+                return succeed(response)
+
+        embedding = MeteredEmbedder(Embedder()).embed("m", str.encode, self.context)
+        self.assertEqual((self.successResultOf(embedding), self.spent), (response, 7))
 
     def test_a_cancelled_turn_is_counted_once(self) -> None:
         handle = self.begin()
