@@ -9,8 +9,8 @@ from tests.soak.faults import FAULTS
 from tests.soak.report import render
 from tests.soak.runner import Soak
 
-SECONDS: Final = float(os.environ.get("CODEXD_SOAK_SECONDS", "90"))
-CLIENTS, FAULT_SECONDS = 4, 6
+SECONDS: Final = float(os.environ.get("CODEXD_SOAK_SECONDS", "45"))
+CLIENTS, FAULT_SECONDS = 4, 5
 GROWTH_BYTES: Final = 60 * 2**20
 DESCRIPTORS: Final = 10
 
