@@ -193,7 +193,7 @@ class BackendService(MultiService):
         return () if self._children is None else self._children.recycle()
 
     def hurry(self) -> None:
-        """Give the Codex processes little time to exit when they are stopped, or now if they are."""
+        """Shorten the time that the Codex processes have to exit once they are stopped, also if they already are."""
         if self._children is not None:
             self._children.hurry()
 

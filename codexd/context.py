@@ -110,6 +110,6 @@ class RequestContext:
     provider_charge: ProviderCharge | None = None
 
     def note_sent(self) -> None:
-        """Note that a model provider gets the turn, or the forwarded request, now."""
+        """Record that a model provider receives the turn, or the forwarded request, now."""
         if self.provider_charge is not None:
             self.provider_charge.sent = True

@@ -119,7 +119,7 @@ class ActiveTurn:
         self._active_at = self._clock.seconds()
 
     def note_reconnecting(self, unreachable: bool) -> None:
-        """Note that the child retries; `unreachable`: as it could open no connection to the model's provider."""
+        """Record that the child retries; `unreachable`: as it could open no connection to the model's provider."""
         since = self._unreachable_since
         if not unreachable:
             self._unreachable_since = None

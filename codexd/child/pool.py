@@ -66,7 +66,7 @@ class Pool(MultiService):
         worker.supervisor.setServiceParent(self)
 
     def replace(self, old: Worker, new: Worker) -> None:
-        """Give a worker's place to its successor; the old one finishes its turns."""
+        """Put a worker's successor in its place; the old one finishes its turns."""
         self._others.remove(new)
         self._others.append(old)
         self.workers = tuple(new if worker is old else worker for worker in self.workers)

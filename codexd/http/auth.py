@@ -95,7 +95,7 @@ class Authenticator:
 
 @frozen(kw_only=True)
 class ControlAuthenticator(Authenticator):
-    """Takes everyone for an administrator: for the control socket, whose file mode is its authentication."""
+    """Treats every caller as an administrator: for the control socket, whose file mode is its authentication."""
 
     @property
     def has_admin(self) -> bool:

@@ -55,7 +55,7 @@ class Channel(HalfCloseChannel):
         return bool(self._handlingRequest) or self._closing
 
     def drain(self) -> None:
-        """Take no further request: close once the response that runs, if any, is sent.
+        """Accept no further request: close once the response that runs, if any, is sent.
 
         A request whose body is arriving is refused at once. A connection without a request so far stays open for it:
         its client would not know whether the request was handled.

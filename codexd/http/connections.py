@@ -14,7 +14,7 @@ class DrainableConnection(Protocol):
         ...
 
     def drain(self) -> None:
-        """Take no further request: close once the response that runs, if any, is sent."""
+        """Accept no further request: close once the response that runs, if any, is sent."""
 
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""

@@ -1,4 +1,4 @@
-"""Gives freed memory back to the operating system after large requests and responses.
+"""Returns freed memory to the operating system after large requests and responses.
 
 The C library keeps freed memory for later use. Blocks of many sizes, of which some live longer, leave it in pieces that
 it does not return by itself: after eight images of 5 MB a daemon would keep 200 MB for ever.
@@ -40,7 +40,7 @@ class MemoryRelease:
         self._timer: IDelayedCall | None = None
 
     def note(self, size_bytes: int) -> None:
-        """Take note that bytes of a body are no longer needed."""
+        """Record that bytes of a body are no longer needed."""
         if size_bytes >= LARGE_BYTES and self._timer is None:
             self._timer = self._clock.callLater(DELAY_SECONDS, self._release)
 

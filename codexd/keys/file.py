@@ -125,7 +125,7 @@ def replace_key(keys: Keys, name: str, **changes: object) -> Keys:
 
 
 def _keep_owner(path: Path, descriptor: int) -> None:
-    """Give a new file the owner of the keys file, else of its directory: root may edit what the daemon's user reads."""
+    """Set the owner of a new file to that of the keys file, else its directory: root may edit what the daemon reads."""
     try:
         owner = path.stat()
     except FileNotFoundError:

@@ -34,7 +34,7 @@ class CrashQuarantine:
         return 0.0 if found is None else max(found.until - now, 0.0)
 
     def child_ended(self, principals: frozenset[str], now: float) -> bool:
-        """Note the end of a child that ran turns of these principals; return whether one has to wait now."""
+        """Record the end of a child that ran turns of these principals; return whether one has to wait now."""
         if len(principals) != 1:
             return False
         (principal,) = principals
@@ -44,5 +44,5 @@ class CrashQuarantine:
         return waits
 
     def succeeded(self, principal: str) -> None:
-        """Note a turn that has ended well."""
+        """Record a turn that has ended well."""
         self._crashes.pop(principal, None)

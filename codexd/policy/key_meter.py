@@ -176,7 +176,7 @@ class KeyMeter:
         self._count(self.policy.name, usage)
 
     def release(self, reserved: int) -> None:
-        """Give back reserved tokens."""
+        """Release reserved tokens."""
         self.reserved -= reserved
         if self.tokens is not None and reserved:
             self.tokens.spend(-reserved, self._now())
@@ -240,7 +240,7 @@ class Charge:
         self.meter.spend(usage, covered)
 
     def close(self) -> None:
-        """Give the rest of the reservation back. Idempotent."""
+        """Release the rest of the reservation. Idempotent."""
         reserved, self._reserved, self._estimated = self._reserved, 0, None
         self.meter.release(reserved)
 

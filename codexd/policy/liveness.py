@@ -67,11 +67,11 @@ class Liveness:
         self._closed_at: float | None = None
 
     def answered(self) -> None:
-        """Note the answer to a ping."""
+        """Record the answer to a ping."""
         self._pinged = self.suspected = False
 
     def pipe_closed(self, now: float) -> None:
-        """Note that the child has closed its standard input or output."""
+        """Record that the child has closed its standard input or output."""
         if self._closed_at is None:
             self._closed_at = now
 

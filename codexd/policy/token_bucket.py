@@ -36,7 +36,7 @@ class TokenBucket:
         return 0.0 if missing <= _ROUNDING else missing * self.period_seconds / self.limit
 
     def spend(self, amount: int, now: float) -> None:
-        """Take an amount whether it holds that or not; give back a negative one."""
+        """Subtract an amount, also more than the bucket holds; a negative amount is added."""
         self.full_at = max(self.full_at, now) + amount * self.period_seconds / self.limit
 
     def full_in(self, now: float) -> float:

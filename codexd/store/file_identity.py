@@ -1,4 +1,4 @@
-"""Tells whether a path still names the files that a connection has open.
+"""Checks whether a path still names the files that a connection has open.
 
 SQLite continues to write into a file that was removed or replaced: everything in it is lost when the file is
 closed. Its log (`-wal`) has the newest changes, and its index (`-shm`) the locks, so both count as well.

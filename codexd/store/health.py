@@ -37,7 +37,7 @@ class StoreHealth:
         metrics.watch("store_up", lambda: self.problem is None)
 
     def report_failure(self, problem: StoreProblem, why: str = "") -> bool:
-        """Note a fault, and return whether it is news."""
+        """Record a fault, and return whether it is news."""
         self._failed = True
         if problem == self.problem:
             return False
@@ -47,7 +47,7 @@ class StoreHealth:
         return True
 
     def check_passed(self) -> None:
-        """Note that the file was written by the periodic check."""
+        """Record that the file was written by the periodic check."""
         failed, self._failed = self._failed, False
         if self.problem is None or failed:
             return
@@ -56,7 +56,7 @@ class StoreHealth:
         self._on_recovered()
 
     def report_restored(self, moved_aside: str | None) -> None:
-        """Note that the file was restored at its path; safe in any thread."""
+        """Record that the file was restored at its path; safe in any thread."""
         self._metrics.count("store_restored")
         aside = "" if moved_aside is None else f"; the file that was there instead is {moved_aside}"
         self._log.warn(_RESTORED, aside=aside)

@@ -13,7 +13,7 @@ START = 1e6
 
 
 def take(bucket: TokenBucket, amount: int, now: float) -> bool:
-    """Take an amount if the bucket holds it."""
+    """Subtract an amount if the bucket holds it."""
     if bucket.wait_seconds(amount, now) != 0:
         return False
     bucket.spend(amount, now)

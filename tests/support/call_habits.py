@@ -24,7 +24,7 @@ def _count_fragments(entries: Entries, at: Iterator[int]) -> Entries:
 
 
 def _renew_ids(entries: Entries, at: Iterator[int]) -> Entries:
-    """Give each fragment an id of its own."""
+    """Return the entries with an id of its own in each fragment."""
     first, *rest = entries
     return [first, *({**entry, "id": f"other_{next(at)}"} for entry in rest)]
 
