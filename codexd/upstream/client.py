@@ -14,6 +14,7 @@ from zope.interface import implementer
 from codexd import __version__
 from codexd.context import RequestContext
 from codexd.settings import Upstream
+from codexd.upstream.connection_pool import UpstreamConnectionPool
 from codexd.upstream.endpoints import UpstreamEndpointFactory
 from codexd.upstream.read_dispatcher import ReadDispatcher
 from codexd.upstream.urls import PreparedURL, encode_url
@@ -32,16 +33,16 @@ class BytesProducer:
     def __init__(self, body: bytes) -> None:
         self.length = len(body)
         self._body = body
-        self._written = 0
-        self._paused = self._stopped = False
         self._consumer: IConsumer | None = None
-        self._done: Deferred[None] = Deferred()
 
     def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
-        """Write the body; fires when all of it is written (IBodyProducer)."""
+        """Write the body, again if it was written before; fires when all of it is written (IBodyProducer)."""
         if self.length <= _ONE_PIECE_BYTES:
             consumer.write(self._body)
             return succeed(None)
+        self._written = 0
+        self._paused = self._stopped = False
+        self._done: Deferred[None] = Deferred()
         self._consumer = consumer
         self._write()
         return self._done
@@ -135,7 +136,7 @@ class UpstreamClient:
         Raises:
             ValueError: if `ca_certificates` contains no certificate.
         """
-        pool = HTTPConnectionPool(reactor)
+        pool = UpstreamConnectionPool(reactor)
         pool.maxPersistentPerHost = settings.max_connections
         pool.cachedConnectionTimeout = _IDLE_CONNECTION_SECONDS
         proxy = None if settings.proxy is None else URI.fromBytes(settings.proxy.encode("ascii"))

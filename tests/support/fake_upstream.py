@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRef
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -20,6 +20,7 @@ from codexd.observe.metrics import Metrics
 from codexd.settings import Upstream
 from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.client import UpstreamClient
+from codexd.upstream.connection_pool import UpstreamConnectionPool
 from codexd.upstream.endpoints import AbortingEndpoint
 from codexd.upstream.read_dispatcher import ReadDispatcher
 from codexd.wire.json import Json, decode
@@ -107,7 +108,7 @@ class UpstreamHarness:
         self.clock = MemoryReactorClock()
         self.metrics = Metrics()
         self.connections: list[FakeConnection] = []
-        pool, reads = HTTPConnectionPool(self.clock), ReadDispatcher()
+        pool, reads = UpstreamConnectionPool(self.clock), ReadDispatcher()
         agent = Agent.usingEndpointFactory(self.clock, _Endpoints(self.clock, reads), pool)
         self.client = UpstreamClient(
             agent,
