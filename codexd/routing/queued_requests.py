@@ -11,6 +11,7 @@ from codexd.interfaces import IEmbedder, IForwarder, IForwardingHandle, IForward
 from codexd.neutral.fault import Fault, FaultError
 from codexd.neutral.forwarded import ForwardedRequest
 from codexd.routing.internal_error import internal_failure
+from codexd.routing.relayed_handle import RelayedForwarding
 from codexd.routing.turn_queue import QueueEntry, TurnQueue
 
 
@@ -106,8 +107,7 @@ class _QueuedEmbedding(QueueEntry):
             self._running.cancel()
 
 
-@implementer(IForwardingHandle)
-class _QueuedForwarding(QueueEntry):
+class _QueuedForwarding(RelayedForwarding, QueueEntry):
     """A forwarded request: it waits for a slot, then it is the upstream's."""
 
     def __init__(
@@ -118,9 +118,8 @@ class _QueuedForwarding(QueueEntry):
         forward: Callable[[], IForwardingHandle],
         receiver: IForwardingReceiver,
     ) -> None:
-        super().__init__(queue, context, len(request.body))
-        self._handle: IForwardingHandle | None = None
-        self._paused = False
+        RelayedForwarding.__init__(self)
+        QueueEntry.__init__(self, queue, context, len(request.body))
         self._forward: Callable[[], IForwardingHandle] | None = forward
         self._receiver = receiver
 
@@ -128,29 +127,14 @@ class _QueuedForwarding(QueueEntry):
         """Leave the queue, or cancel the request (IForwardingHandle)."""
         if self.leave():
             self._forward = None
-        elif self._handle is not None:
-            self._handle.cancel()
-
-    def pause(self) -> None:
-        """Pause the request, also if it is sent later (IForwardingHandle)."""
-        self._paused = True
-        if self._handle is not None:
-            self._handle.pause()
-
-    def resume(self) -> None:
-        """Resume the request (IForwardingHandle)."""
-        self._paused = False
-        if self._handle is not None:
-            self._handle.resume()
+        super().cancel()
 
     def begin(self) -> None:
         """Send it (QueueEntry)."""
         forward, self._forward = self._forward, None
         assert forward is not None
         try:
-            self._handle = handle = forward()
-            if self._paused:
-                handle.pause()
+            self.relay_to(forward())
         except FaultError as refused:
             self._receiver.fail(refused.fault)
         except Exception:
