@@ -435,10 +435,14 @@ class Answer:
         self._delivery.forbid_waiting()
 
     def fail_unsaved(self) -> None:
-        """Send `shutting_down` in place of the end, which the store has not accepted in time (AnswerActions)."""
+        """Send `shutting_down` in place of the end, which the store has not accepted in time (AnswerActions).
+
+        The store may still accept the first end; it gets this one after it, so that the last one is what was sent.
+        """
         self._log_unsaved()
         self.context.record.outcome = _SHUTTING_DOWN.kind
         self._replace_end(_SHUTTING_DOWN)
+        self.save_end()
         self.lifecycle.deliver()
 
     def reject_unsaved(self) -> None:

@@ -23,6 +23,9 @@ ACTS = st.sampled_from(
 )
 """The actions that are drawn; the model emits the next events of its sentence."""
 
+UNSAVED_AT_THE_STOP = [("emit", 1), ("delay_store", 1), ("stop", 1), ("emit", 1), ("wait", 12)]
+"""The daemon stops before the store has stored an end; the store stores it after that."""
+
 
 class StoredResponseRun:
     """One stored response with its client, the connections that follow it, and the store.
@@ -128,6 +131,8 @@ class StoredResponseRun:
 class StoredEndTests(SynchronousTestCase):
     @settings.get_profile("many")
     @example((e.Began(), e.Ended("stop")), False, True, [("stop", 1), ("follow", 1)])
+    @example((e.Began(), e.Ended("stop")), True, False, UNSAVED_AT_THE_STOP)
+    @example((e.Began(), e.Ended("stop")), False, True, [*UNSAVED_AT_THE_STOP, ("follow", 1)])
     @given(
         sentences() | broken_sentences(),
         st.booleans(),
