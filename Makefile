@@ -6,12 +6,15 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Live tests mostly wait for processes: three of them keep two cores busy.
+JOBS ?= 3
+
 # All tests but the live ones, which start processes, and parity's, which replay every golden transcript.
 QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support tests/fuzz,\
 	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick trial check format bench parity clients soak fuzz audit docs drawings reference clean
+.PHONY: help run test quick trial coverage check format bench parity clients soak fuzz audit docs drawings reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,15 +25,18 @@ run: .venv/run  ## Run codexd on 127.0.0.1:11435; ARGS="..." are its flags, ARGS
 	trap 'stopped=yes; kill $$daemon 2>/dev/null' INT TERM; wait $$daemon 2>/dev/null; status=$$?; \
 	[ -z "$$stopped" ] || { wait $$daemon 2>/dev/null; status=0; }; [ $$status -ne 143 ] || status=0; exit $$status
 
-test: check  ## Check, then run every test and measure their coverage.
+test: check  ## Check, then run every test.
 	@$(BIN)/python .ci/tally.py $(MAKE) --no-print-directory trial
 
 quick: check  ## Check, then run the fast tests with few examples: a minute, for the edit loop.
 	CODEXD_HYPOTHESIS_PROFILE=quick $(BIN)/python -m twisted.trial -j2 $(QUICK_TESTS)
 
 trial: .venv/dev
+	$(BIN)/python -m twisted.trial -j$(JOBS) tests
+
+coverage: .venv/dev  ## Run every test and measure their coverage: half as long again.
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m twisted.trial -j2 tests
+	$(BIN)/python -m coverage run -m twisted.trial -j$(JOBS) tests
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

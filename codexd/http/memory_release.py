@@ -14,8 +14,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 LARGE_BYTES: Final = 2**20
 """What counts as large: smaller bodies reuse the memory of those before them."""
 
-DELAY_SECONDS: Final = 1.0
-"""The time between a large body and the release: what belongs to it is freed by then, and several share one."""
+DELAYS_SECONDS: Final = (1.0, 10.0)
+"""The times from a large body to the first release, and from that to the second.
+
+By the first one most of what belongs to the body is freed, and several bodies share it; the second one is for what a
+busy machine frees later, such as the pipe to a child.
+"""
 
 
 def release_memory() -> None:
@@ -38,18 +42,27 @@ class MemoryRelease:
         self._clock = clock
         self._release_memory = release
         self._timer: IDelayedCall | None = None
+        self._is_first = False
 
     def note(self, size_bytes: int) -> None:
         """Record that bytes of a body are no longer needed."""
-        if size_bytes >= LARGE_BYTES and self._timer is None:
-            self._timer = self._clock.callLater(DELAY_SECONDS, self._release)
+        if size_bytes >= LARGE_BYTES and not self._is_first:
+            self.stop()
+            self._is_first = True
+            self._timer = self._clock.callLater(DELAYS_SECONDS[0], self._release_first)
 
     def stop(self) -> None:
         """Cancel what is planned."""
         timer, self._timer = self._timer, None
+        self._is_first = False
         if timer is not None:
             timer.cancel()
 
-    def _release(self) -> None:
+    def _release_first(self) -> None:
+        self._is_first = False
+        self._timer = self._clock.callLater(DELAYS_SECONDS[1], self._release_second)
+        self._release_memory()
+
+    def _release_second(self) -> None:
         self._timer = None
         self._release_memory()

@@ -76,6 +76,8 @@ class LoadTests(OverloadTestCase):
 def find_problems(drill: Drill) -> list[str]:
     """Return what is wrong with the rates and latencies of a drill."""
     load, saturated = drill.overload, drill.saturated_rate
+    if not load.rate():
+        return ["no answer was in time"]
     late = MAX_WAIT_SECONDS + DELAY_MS / 1000 + SLACK_SECONDS
     shares = {key: load.rate(key) / load.rate() for key in CLIENTS}
     slowest, probe = max(load.keys[key].slowest for key in CLIENTS), max(load.probes)

@@ -64,7 +64,7 @@ class RecyclingTests(LiveTestCase):
     def test_one_worker_is_replaced_under_load_without_a_refusal(self) -> None:
         daemon = self.new_daemon().start().await_ready()
         (old,) = daemon.children
-        frames = daemon.call(CHAT, daemon.chat_body("slow: 60", stream=True)).frames()
+        frames = daemon.call(CHAT, daemon.chat_body("slow: 200", stream=True)).frames()
         first = next(frames)
         load = Load(daemon)
         self.addCleanup(load.stop)
