@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
+from codexd.neutral.fault import fault
 from codexd.settings import Http
 from tests.support.fake_backend import MODEL_FAILED
 from tests.support.http_cases import RESPONSES
@@ -131,6 +132,7 @@ class StoredResponseRun:
 class StoredEndTests(SynchronousTestCase):
     @settings.get_profile("many")
     @example((e.Began(), e.Ended("stop")), False, True, [("stop", 1), ("follow", 1)])
+    @example((e.Began(), e.Failed(fault("cancelled"))), True, False, [("break_store", 1)])
     @example((e.Began(), e.Ended("stop")), True, False, UNSAVED_AT_THE_STOP)
     @example((e.Began(), e.Ended("stop")), False, True, [*UNSAVED_AT_THE_STOP, ("follow", 1)])
     @given(
@@ -180,7 +182,8 @@ class StoredEndTests(SynchronousTestCase):
         if not (run.stream or run.background) and run.id != "resp_none":
             sent.append(run.client.response.json)
         for snapshot in sent:
-            if snapshot["status"] != "failed" or not run.store_failed:
+            # A failure need not be stored where the store fails, too.
+            if snapshot["status"] not in ("failed", "cancelled") or not run.store_failed:
                 self.assertEqual(shown.json, snapshot)
         if run.id != "resp_none" and not run.store_failed:
             self.assertEqual(shown.status, 200)
