@@ -29,6 +29,7 @@ from codexd.keys.commands import new_key
 from codexd.keys.commands import run as run_keys
 from codexd.options import Options, read_text
 from codexd.settings import Admin, Codex
+from codexd.smoke.command import run as run_smoke
 from codexd.store import commands as store
 from codexd.store.commands import StoreCommandError
 from codexd.store.database_file import locate_database
@@ -49,6 +50,7 @@ Usage: codexd COMMAND [options]
   workers recycle         replace the Codex processes of the running daemon by new ones, without losing a turn
   store COMMAND           check, back up, restore or vacuum the database: check, backup FILE, restore BACKUP, vacuum;
                           --config FILE as with serve
+  smoke URL               send a request to each endpoint of a running daemon, and print whether the responses are right
   login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
   logout [options]        log Codex out there
   version                 print the versions of codexd, Codex, Twisted and Python
@@ -195,6 +197,10 @@ def _store(rest: Sequence[str], context: ProcessContext) -> None:
     store.run(arguments, locate_database(settings, state_directory(context.environ)))
 
 
+def _smoke(rest: Sequence[str], context: ProcessContext) -> int:
+    return run_smoke(rest, context.environ)
+
+
 def _find_control_socket(config: str | None, context: ProcessContext) -> Path | None:
     """Return the control socket of the daemon that uses this configuration file."""
     socket = find_admin_socket(context.environ, read_text, config)
@@ -216,6 +222,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "keys": _keys,
     **{name: _administer(name) for name in administration.COMMANDS},
     "store": _store,
+    "smoke": _smoke,
     "login": partial(_run_codex_account, "login"),
     "logout": partial(_run_codex_account, "logout"),
     "version": _version,
