@@ -9,9 +9,14 @@ def _pattern(expected: str) -> str:
 
 
 def matches_text(expected: str, actual: str) -> bool:
-    """Return whether a text is as shown: `...` stands for any text in a line, a line `...` for any lines."""
+    """Return whether a text is as shown: `...` stands for any text in a line, a line `...` for any lines.
+
+    Blanks at the ends of lines and of the text do not count.
+    """
     parts = ["(?:.*\n)*?" if line.strip() == "..." else f"{_pattern(line)}\n" for line in expected.splitlines()]
-    return re.fullmatch("".join(parts), "".join(f"{line.rstrip()}\n" for line in actual.splitlines())) is not None
+    return (
+        re.fullmatch("".join(parts), "".join(f"{line.rstrip()}\n" for line in actual.rstrip().splitlines())) is not None
+    )
 
 
 def find_difference(expected: Any, actual: Any, place: str = "$") -> str | None:

@@ -25,9 +25,13 @@ from tests.documentation.excerpts import excerpt_file, is_new_file
 from tests.documentation.shell import Shell
 from tests.support.http_client import free_port
 from tests.support.live_daemon import Daemon
+from tests.support.media_upstream import MediaUpstream
 
 PORT = "11435"
 """The port of codexd in the documentation."""
+
+UPSTREAM = "http://127.0.0.1:11434/v1"
+"""Another model server in the documentation; for pages with a daemon of their own it has all that codexd passes on."""
 
 STATE = Path(".local/state")
 _NOT_LINKED = {".git", "build", "_trial_temp"}
@@ -48,7 +52,9 @@ class PageRun:
         self._folder = Path(tempfile.mkdtemp(dir=ROOT / "build", prefix="page-"))
         self._names: dict[str, Any] = {}
         self._output = ""
+        self._upstream: MediaUpstream | None = None
         if any(DAEMON in block.markers for block in blocks):
+            self._upstream = MediaUpstream()
             self._port, state = free_port(), self._folder / "state"
             state.mkdir(mode=0o700)
         else:
@@ -93,7 +99,11 @@ class PageRun:
         Raises:
             AssertionError: if the daemon does not stop in order.
         """
-        self._shell.stop_daemon()
+        try:
+            self._shell.stop_daemon()
+        finally:
+            if self._upstream is not None:
+                self._upstream.stop()
         shutil.rmtree(self._folder)
 
     def run(self) -> None:
@@ -127,9 +137,11 @@ class PageRun:
     # What a page names, in the page's folder.
 
     def _localize(self, code: str) -> str:
-        """Replace the port and the system's directories in a text by those of the page."""
+        """Replace the ports and the system's directories in a text by those of the page."""
         code = re.sub(rf"tcp:{PORT}(?!:interface)\b", f"tcp:{PORT}:interface=127.0.0.1", code)
         code = re.sub(r"(?<![\w.])/(etc|var/lib)/codexd\b", rf"{self._folder}/\1/codexd", code)
+        if self._upstream is not None:
+            code = code.replace(UPSTREAM, self._upstream.url)
         return code.replace(PORT, str(self._port))
 
     def _globalize(self, text: str) -> str:

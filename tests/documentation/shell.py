@@ -13,7 +13,7 @@ from tests.support.processes import start, wait_until
 _READY = 200
 
 _SCRIPT = """\
-set -eu -o pipefail
+set -eua -o pipefail
 cd "$1"
 trap 'status=$?; pwd > "$2"; env -0 >> "$2"; exit $status' EXIT
 """

@@ -1,4 +1,4 @@
-"""An upstream with moderations, images and audio, in threads of the test's process.
+"""An upstream with moderations, images, audio and embeddings, in threads of the test's process.
 
 The model's name of `audio/speech` selects the response::
 
@@ -38,6 +38,7 @@ MODELS = (
     "short",
     "untyped",
     "status-413",
+    "text-embedding",
 )
 KEY = "sk-media"
 LARGE = bytes(range(256)) * 2**15
@@ -121,6 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
         asked = MediaRequest(self.path, headers, body)
         self.upstream.requests.append(asked)
         _ENDPOINTS[self.path.removeprefix("/v1/")](self, asked)
+
+    def _embed(self, asked: MediaRequest) -> None:
+        data = [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5, 1.0]}]
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        self._send(200, {"object": "list", "data": data, "model": asked.json["model"], "usage": usage})
 
     def _moderate(self, asked: MediaRequest) -> None:
         flagged = "bad" in str(asked.json["input"])
@@ -218,6 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _ENDPOINTS: dict[str, Callable[[_Handler, MediaRequest], None]] = {
+    "embeddings": _Handler._embed,
     "moderations": _Handler._moderate,
     "images/generations": _Handler._draw,
     "images/edits": _Handler._edit,
