@@ -3,13 +3,14 @@
 from operator import attrgetter
 from typing import Final
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from codexd.neutral.event import Usage
 from codexd.neutral.records import frozen
 from codexd.policy.key_meter import Charge
 from codexd.policy.key_policy import OPEN_POLICY, KeyPolicy
 from codexd.policy.provider_charge import ProviderCharge
+from codexd.timeline import Timeline
 
 OK = "ok"
 CLIENT_DISCONNECTED = "client_disconnected"
@@ -31,6 +32,7 @@ class RequestRecord:
         method: the HTTP method; `other` for an unusual method, `background` for the end of a background
             response.
         began: when the request arrived, on the reactor's clock.
+        time: when it arrived, in Unix seconds.
         route: the template of its route; `other` where none matched.
         path: the path of a request that no route matched, shortened and stripped of control characters; empty
             for any other.
@@ -49,11 +51,13 @@ class RequestRecord:
         ignored: request fields that were accepted without effect.
         outcome: `ok`, `client_disconnected`, or the kind of the fault that ended it.
         note: details of that fault for the log (`Fault.note`).
+        timeline: what happened when; never content.
     """
 
     id: str = ""
     method: str = ""
     began: float = 0.0
+    time: float = 0.0
     route: str = OTHER_ROUTE
     path: str = ""
     status: int = 499
@@ -71,9 +75,14 @@ class RequestRecord:
     ignored: tuple[str, ...] = ()
     outcome: str = OK
     note: str = ""
+    timeline: Timeline = field(factory=Timeline, eq=False, repr=False)
 
     def set_backend(self, backend: str, worker: str = "", thread: str = "") -> None:
         """Set the back end that is asked now, in place of the one before it."""
+        if backend != self.backend:
+            self.timeline.add("backend", backend)
+        if thread and thread != self.thread:
+            self.timeline.add("thread", f"{worker} {thread}")
         self.backend, self.worker, self.thread = backend, worker, thread
 
     def tokens(self) -> dict[str, int]:

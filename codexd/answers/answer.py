@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from codexd.answers.choice_sink import ChoiceSink
 from codexd.answers.delivery import BodyDelivery, Delivery
 from codexd.answers.dependencies import AnswerDependencies
+from codexd.answers.event_runs import EventRuns
 from codexd.answers.lifecycle import AnswerState, build_answer_lifecycle
 from codexd.answers.one_shot_event import OneShotEvent
 from codexd.answers.recording import Recording
@@ -26,6 +27,7 @@ from codexd.neutral.reply import Fold
 from codexd.neutral.stored import StoredResponse
 from codexd.neutral.turn import Turn
 from codexd.policy.byte_budget import BudgetAccount
+from codexd.timeline import Step
 
 _SHUTTING_DOWN: Final = fault("shutting_down")
 
@@ -73,6 +75,9 @@ class Answer:
         self._begun: set[int] = set()
         self._end: tuple[e.Ended | e.Failed, int] | None = None
         self._model_stopped = False
+        self._events = EventRuns(context.record.timeline)
+        self._pause: Step | None = None
+        self._storing: Step | None = None
         self._was_opened = False  # whether the client that has disconnected had received the headers of a stream
         self.state: AnswerState = "New"
         self.decided, self.over = OneShotEvent(), OneShotEvent()
@@ -159,15 +164,18 @@ class Answer:
     def save_queued(self) -> None:
         """Store the answer as queued, then ask the model (AnswerActions)."""
         assert self.storage is not None
+        self._storing = self.context.record.timeline.begin("store", "queued")
         self.storage.save_queued().addCallbacks(self._accepted, self._rejected)
 
     def _accepted(self, _: None) -> None:
+        self._end_storing("ok")
         if self.state != "Queued":  # abandoned meanwhile
             return
         self._dependencies.request_log.metrics.count("background_started")
         self.lifecycle.begin()
 
     def _rejected(self, failure: Failure) -> None:
+        self._end_storing("store_failed")
         if self.state != "Queued":
             return
         self.rejection = self._dependencies.request_log.log_save_failure(failure, self.context.id)
@@ -196,6 +204,7 @@ class Answer:
         if self._end is not None:
             return
         try:
+            self._events.add(event)
             special = _RECEIVERS.get(type(event))
             if special is None:  # the hot path
                 self._record(event, choice)
@@ -238,6 +247,7 @@ class Answer:
     def fail(self, fault: Fault, choice: int = 0) -> None:
         """Make this fault the end, unless the end is known (AnswerActions)."""
         if self._end is None:
+            self._events.add_failure(fault.kind)
             self.context.record.outcome, self.context.record.note = fault.kind, fault.note or ""
             self._replace_end(fault, choice)
 
@@ -257,6 +267,7 @@ class Answer:
         """Send what was received; at the end store or deliver the answer (AnswerActions)."""
         if self.state != "Running":
             return
+        self._events.touch()
         if self._end is None:
             self.recording.notify()
         elif self._must_save():
@@ -286,6 +297,7 @@ class Answer:
     def pause(self) -> None:
         """Pause the model: the client is too slow (DeliveryOwner)."""
         self._dependencies.request_log.metrics.count("client_paused")
+        self._pause = self.context.record.timeline.begin("paused")
         self._paused = tuple(self._running())
         for handle in self._paused:
             handle.pause()
@@ -293,6 +305,9 @@ class Answer:
     def resume(self) -> None:
         """Resume the model (DeliveryOwner). Idempotent."""
         paused, self._paused = self._paused, ()
+        if self._pause is not None:
+            self.context.record.timeline.end(self._pause)
+            self._pause = None
         for handle in paused:
             handle.resume()
 
@@ -331,15 +346,23 @@ class Answer:
     def save_end(self) -> None:
         """Store the answer with its end (AnswerActions)."""
         assert self.storage is not None
+        self._storing = self.context.record.timeline.begin("store", "end")
         saving = self.storage.save_end(self._folds[0], self.recording, self._encode_end)
         saving.addCallbacks(self._saved, self._not_saved)
 
+    def _end_storing(self, status: str) -> None:
+        if self._storing is not None:
+            self.context.record.timeline.end(self._storing, status)
+            self._storing = None
+
     def _saved(self, _: None) -> None:
+        self._end_storing("ok")
         if self.state == "Saving":  # else it was abandoned meanwhile
             self.lifecycle.deliver()
 
     def _not_saved(self, failure: Failure) -> None:
         """Replace the end by the store's fault; store a background answer again as failed, once."""
+        self._end_storing("store_failed")
         wrong = self._dependencies.request_log.log_save_failure(failure, self.context.id)
         if self.state != "Saving":
             return

@@ -65,11 +65,13 @@ class Peer:
         first = next(iter(self._pending.values()), None)
         return None if first is None else first.deadline - self._call_seconds
 
-    def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> None:
-        """Send a call; `on_outcome` is called exactly once."""
+    def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> str:
+        """Send a call and return its method; `on_outcome` is called exactly once."""
         self._last_id += 1
         self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
-        self._write(jsonrpc.encode_request(self._last_id, *self._encode_call(params)))
+        method, members = self._encode_call(params)
+        self._write(jsonrpc.encode_request(self._last_id, method, members))
+        return method
 
     def call(self, params: AttrsInstance) -> "Deferred[Json]":
         """Send a call; the Deferred fires with its result or fails with FaultError(`not_ready`)."""

@@ -189,6 +189,7 @@ class RetriedTurn:
         # The attempts of one request count as one failure of the provider: the request may be the cause.
         self._return_permit("cancelled")
         self.attempts = self.attempts.after(failed)
+        self.context.record.timeline.add("retry", status=failed.kind)
         self._waiting = failed, self._clock.callLater(delay, self._try_again, failed)
         self._host.waiting.add(self)
         return True

@@ -32,6 +32,7 @@ from codexd.neutral.turn import Item, ToolResult
 from codexd.observe.log import format_failure
 from codexd.policy.fallback import CODEX
 from codexd.settings import Turns
+from codexd.timeline import Step, Timeline
 from codexd.wire import jsonrpc
 
 
@@ -117,6 +118,7 @@ class Session:
         self._pausing = False
         self._registered = False
         self._request_id = ""  # of the last turn
+        self._timeline = Timeline()  # of the last turn's request
         self._idle_notifications = host.protocol.idle_notifications
 
     def open(self, turn: ActiveTurn) -> None:
@@ -141,6 +143,8 @@ class Session:
             return
         if turn is not None:
             turn.note_activity()
+            if type(message) is jsonrpc.RpcRequest:
+                turn.context.record.timeline.add("rpc_request", message.method)
         self._translate(message)
 
     def cancel(self) -> None:
@@ -192,6 +196,7 @@ class Session:
     def _start(self, turn: ActiveTurn, outputs: list[Output]) -> None:
         self.active = turn
         self._request_id = turn.context.id
+        self._timeline = turn.context.record.timeline
         self._report_thread()
         turn.context.note_sent()
         self.host.running_turns += 1
@@ -249,17 +254,21 @@ class Session:
         self.host.schedule_settle(turn)
 
     def _send(self, command: Command) -> None:
-        peer = self.host.peer
+        peer, timeline = self.host.peer, self._timeline
         if isinstance(command, CallMethod):
             if command.tag == "interrupt":
                 self._owner.count("turn_interrupted")
-            peer.send_request(command.params, partial(self._receive_outcome, command.tag))
-        elif isinstance(command, SendResult):
+            step = timeline.begin("rpc")
+            step.label = peer.send_request(command.params, partial(self._receive_outcome, command.tag, step, timeline))
+            return
+        timeline.add("rpc_reply", status="ok" if isinstance(command, SendResult) else "error")
+        if isinstance(command, SendResult):
             peer.reply(command.request, command.result)
         else:
             peer.reply_error(command.request, command.code, command.message)
 
-    def _receive_outcome(self, tag: CallTag, outcome: CallOutcome) -> None:
+    def _receive_outcome(self, tag: CallTag, step: Step, timeline: Timeline, outcome: CallOutcome) -> None:
+        timeline.end(step, _describe_outcome(outcome))
         if isinstance(outcome, jsonrpc.RpcResponse):
             self._translate(CallSucceeded(tag, outcome.result))
             if not self._registered and self.translator.thread_id is not None:
@@ -282,3 +291,10 @@ class Session:
             self.host.running_turns -= 1
             self._owner.turn_stopped(turn)
             self.resume(turn)
+
+
+def _describe_outcome(outcome: CallOutcome) -> str:
+    """Return how a call ended, for the timeline; the message of an error may quote a prompt."""
+    if isinstance(outcome, jsonrpc.RpcResponse):
+        return "ok"
+    return "no_reply" if outcome is None else f"error {outcome.code}"

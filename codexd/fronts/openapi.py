@@ -112,6 +112,10 @@ OPERATIONS: Final = (
     _operation("POST /admin/reload", "Reload the settings.", "Reload", access="administrator"),
     _operation("POST /admin/workers/recycle", "Replace the Codex processes, without losing a turn.", "Recycling",
                status="202", access="administrator"),
+    _operation("GET /admin/requests", "List the running requests and the last ones; `outcome`, `model`, `key` and"
+               " `limit` are conditions.", "RequestList", access="administrator"),
+    _operation("GET /admin/requests/{id}", "Retrieve the requests with an id, each with its timeline.",
+               "RequestList", access="administrator"),
     _operation("GET /v1", "Retrieve the name and version of this server.", "Index", access="public"),
     _operation("GET /livez", "Retrieve the liveness.", "Status", access="public"),
     _operation("GET /readyz", "Retrieve the readiness.", "Status", access="public", unready=True),

@@ -190,6 +190,13 @@ SCHEMAS: Final[dict[str, Json]] = {
     "Recycling": _object(
         "object workers", object=_const("recycling"), workers={"type": "array", "items": _TEXT}
     ),
+    "RequestStory": _object(
+        "object id method route time running status outcome milliseconds tokens", object=_const("request"), id=_TEXT,
+        method=_TEXT, route=_TEXT, time=_NUMBER, running=_FLAG, status={"type": ["integer", "null"]},
+        outcome={"type": ["string", "null"]}, milliseconds=_NUMBER, tokens={"type": "object"},
+        timeline={"type": "array", "items": {"type": "object"}},
+    ),
+    "RequestList": _list_of("RequestStory"),
     "Index": _object("name version", name=_const("codexd"), version=_TEXT),
     "Status": _object("status", status={"enum": ["ok", "unavailable", "maintenance"]}),
 }  # fmt: skip

@@ -71,6 +71,7 @@ class ForwardedResponse:
         record.stream = head.is_event_stream
         record.first_event_seconds = self._clock.seconds() - record.began
         request.setResponseCode(head.status)
+        request.note_sending()
         request.defaultContentType = None  # A body of a type that the server does not name is not called JSON.
         request.set_headers(head.headers)
         set_response_headers(request)

@@ -20,6 +20,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Principal
 from codexd.policy.byte_budget import BudgetAccount
 from codexd.policy.key_meter import Charge
+from codexd.timeline import Step
 
 if TYPE_CHECKING:
     from codexd.http.site import Site
@@ -60,6 +61,7 @@ class Request(server.Request):
     oversized = interrupted = crowded = False
     stream_probe = b""
     charge: Charge | None = None
+    _sent: Step | None = None
     _body_bytes_left = 0
     _arrived = _finishes_when_sent = False
     _received: BudgetAccount | None = None
@@ -130,6 +132,10 @@ class Request(server.Request):
         record.id = request_id(self.getHeader(b"x-request-id"))
         record.method = self.method.decode() if self.method in METHODS else "other"
         record.began = self.site.clock.seconds()
+        record.time = self.site.authenticator.now()
+        record.timeline.seconds = self.site.clock.seconds
+        record.timeline.add("received", size=self.content.getbuffer().nbytes)
+        self.site.request_log.recent.began(record)
         self.prepath = []
         self.postpath = canonical(self.path).encode().split(b"/")[1:]
         self.set_headers(
@@ -163,6 +169,16 @@ class Request(server.Request):
 
     # Its response.
 
+    def note_sending(self) -> None:
+        """Record that the response begins: its status is decided."""
+        self._sent = self.record.timeline.begin("sent")
+
+    def note_sent(self) -> None:
+        """Record the end of the response, or of the part that was sent before the client disconnected."""
+        if self._sent is not None:
+            self._sent.size = self.sentLength
+            self.record.timeline.end(self._sent, str(self.code))
+
     def set_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Set headers of the response."""
         for name, value in headers:
@@ -184,6 +200,7 @@ class Request(server.Request):
         self.setResponseCode(status, (REASON_PHRASES.get(status) or HTTPStatus(status).phrase).encode())
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
+        self.note_sending()
         if self.charge is not None:
             self.charge.close()  # nothing more is used: the headers show what is left
             self.set_limit_headers()

@@ -20,6 +20,7 @@ from codexd.http.handlers.embeddings import EmbeddingsHandler
 from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
+from codexd.http.handlers.recent_requests import RecentRequestHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.key_access import KeyAccess
 from codexd.http.path import canonical
@@ -44,6 +45,7 @@ class Handlers:
     metrics: MetricsHandler
     probes: ProbeHandlers
     admin: AdminHandlers
+    recent: RecentRequestHandlers
 
 
 _FAMILIES: Final = {family: family for family in FAMILIES} | {"conversations": "responses", "engines": "models"}
@@ -282,6 +284,16 @@ class Routes:
     def recycle(self, request: Request) -> bytes:
         """Replace the Codex processes by new ones."""
         return self._handlers.admin.recycle_workers(request)
+
+    @_route("GET", "/admin/requests", admin=True)
+    def requests(self, request: Request) -> bytes:
+        """List the running requests and the last ones."""
+        return self._handlers.recent.list(request)
+
+    @_route("GET", "/admin/requests/<id:id>", admin=True)
+    def request(self, request: Request, id: str) -> bytes:
+        """Send the timeline of a request."""
+        return self._handlers.recent.show(request, id)
 
     # Probes.
 

@@ -27,6 +27,7 @@ from codexd.http.handlers.embeddings import EmbeddingsHandler
 from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
+from codexd.http.handlers.recent_requests import RecentRequestHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.key_access import KeyAccess
 from codexd.http.routes import Handlers, Routes
@@ -84,6 +85,7 @@ class HttpServer:
         self._run_in_thread, self._on_released = run_in_thread, on_released
         self.meters = KeyMeters(clock.seconds, now, request_log.metrics.count_key_tokens)
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
+        request_log.recent.apply(settings.observe.recent_requests)
         self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
         http, connections = settings.http, Connections()
         self._received = ByteBudget(_received_limit(http), on_released)
@@ -117,6 +119,7 @@ class HttpServer:
     def apply(self, settings: Settings, backends: Backends) -> None:
         """Serve all further requests with other settings and back ends."""
         self.active.apply(settings.responses.background_limit)
+        self._request_log.recent.apply(settings.observe.recent_requests)
         self.drain.apply(settings.codex.drain_seconds)
         self._received.limit_bytes = _received_limit(settings.http)
         self._unsent.limit_bytes = settings.http.max_unsent_bytes
@@ -216,6 +219,7 @@ def _build_routes(
         metrics=MetricsHandler(answers.request_log.metrics),
         probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance, answers.store),
         admin=admin,
+        recent=RecentRequestHandlers(answers.request_log.recent, answers.clock),
     )
     # A page that rebinds its name to this machine has no key.
     hosts = HostPolicy.from_hosts(http.allowed_hosts if authenticator.keys.is_open else (ANY_HOST,))

@@ -99,6 +99,7 @@ class Site(server.Site):
             record.path = printable_path(request.path)
         if request.startedWriting:
             record.status = request.code
+        request.note_sent()
         record.seconds = self.clock.seconds() - record.began
         if request.charge is not None:
             self._close_charge(request.charge, record)

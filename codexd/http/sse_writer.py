@@ -22,6 +22,7 @@ class SseWriter(ResponseWriter):
         """Send the status and the headers (IStreamWriter)."""
         request = self._request
         request.setResponseCode(200)
+        request.note_sending()
         request.set_headers(STREAM)
         set_response_headers(request, ignored)
         request.stream_probe = _KEEP_ALIVE

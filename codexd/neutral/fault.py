@@ -130,6 +130,7 @@ _FAULTS: Final = {
             "The model does not exist or you do not have access to it.",
             404,
         ),
+        _invalid("request_not_found", None, "No request with this id is remembered.", 404),
         _invalid("unknown_url", None, "Unknown request URL.", 404),
         _invalid("endpoint_not_configured", "endpoint_not_configured", "No upstream is configured for this.", 404),
         _invalid("method_not_allowed", None, "The method is not allowed for this URL.", 405),

@@ -1,6 +1,6 @@
 """Logs and counts finished requests and internal errors."""
 
-from attrs import frozen
+from attrs import Factory, frozen
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -8,6 +8,7 @@ from codexd.context import RequestRecord
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.observe.log import AccessLog, format_failure
 from codexd.observe.metrics import Metrics
+from codexd.observe.recent_requests import RecentRequests
 
 
 @frozen
@@ -17,22 +18,30 @@ class RequestLogger:
     Attributes:
         metrics: counts and times the requests.
         requests: writes one line per request.
+        recent: remembers the running requests and the last ones.
     """
 
     _log = Logger()
 
     metrics: Metrics
     requests: AccessLog
+    recent: RecentRequests = Factory(RecentRequests)
 
     def log_request(self, record: RequestRecord) -> None:
         """Log and count a finished request."""
+        self._end(record)
         self.metrics.count_request(record)
         self.requests.write(record)
 
     def log_background_response(self, record: RequestRecord) -> None:
         """Log and count a finished background response; its `record.method` is `background`."""
+        self._end(record)
         self.metrics.count_background_response(record)
         self.requests.write(record)
+
+    def _end(self, record: RequestRecord) -> None:
+        record.timeline.add("ended", status=record.outcome)
+        self.recent.ended(record)
 
     def count_malformed_request(self) -> None:
         """Count bytes that were not an HTTP request."""

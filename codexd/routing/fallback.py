@@ -12,6 +12,7 @@ from codexd.neutral.fault import Fault, FaultError
 from codexd.policy.fallback import allows_fallback
 from codexd.routing.internal_error import internal_failure
 from codexd.routing.relayed_handle import RelayedHandle
+from codexd.timeline import Timeline
 
 BackendLoad = Literal["free", "full", "unknown"]
 
@@ -61,16 +62,23 @@ class FallbackRunner(RelayedHandle):
         sink: receives the events of the response.
         count: called with `fallback_used` and `internal_error`.
         request_id: the id of the request, for the log.
+        timeline: of the request.
     """
 
     def __init__(
-        self, attempts: tuple[Attempt, ...], sink: IEventSink, count: Callable[[str], None], request_id: str
+        self,
+        attempts: tuple[Attempt, ...],
+        sink: IEventSink,
+        count: Callable[[str], None],
+        request_id: str,
+        timeline: Timeline | None = None,
     ) -> None:
         super().__init__()
         self._attempts = list(attempts)
         self._sink = sink
         self._count = count
         self._request_id = request_id
+        self._timeline = timeline or Timeline()
         self._current = _AttemptSink(self)
         self._attempt_failed = False
         self._first_fault: Fault | None = None
@@ -100,6 +108,7 @@ class FallbackRunner(RelayedHandle):
             return 0
         free = next((index for index, attempt in enumerate(self._attempts) if attempt.load() == "free"), 0)
         if free:
+            self._timeline.add("fallback", status="full")
             self._count("fallback_used")
         return free
 
@@ -110,6 +119,7 @@ class FallbackRunner(RelayedHandle):
         self._attempt_failed = True
         self._first_fault = self._first_fault or fault
         self.relay_to(None)
+        self._timeline.add("fallback", status=fault.kind)
         self._count("fallback_used")
         return True
 

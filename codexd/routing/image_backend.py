@@ -176,6 +176,8 @@ class ImageTurn(RelayedHandle):
     def start(self) -> "ImageTurn":
         """Start loading, and return the handle; what happens before is not settled."""
         self._loading.waiting += 1
+        self._step = self._context.record.timeline.begin("images")
+        self._step.count = len(self._images)
         self._loading.slots.take(self._context.principal)
         loads = Deferred.fromCoroutine(self._run())
         if not loads.called:
@@ -224,6 +226,7 @@ class ImageTurn(RelayedHandle):
     def _stop_waiting(self) -> None:
         if self._is_waiting:
             self._is_waiting = False
+            self._context.record.timeline.end(self._step)
             self._loading.waiting -= 1
             self._loading.slots.release(_QUEUE_NAME, self._context.principal)
 

@@ -69,7 +69,7 @@ class ModelRouter:
         attempts = tuple(self._attempt(candidate, context) for candidate in list_candidates(turn, self._aliases))
         if len(attempts) == 1:
             return attempts[0].begin(sink)
-        runner = FallbackRunner(attempts, sink, self._count, context.id)
+        runner = FallbackRunner(attempts, sink, self._count, context.id, context.record.timeline)
         runner.begin()
         return runner
 

@@ -258,6 +258,7 @@ class QueueEntry(ABC):
     def waits_from(self, now: float, max_wait_seconds: float) -> None:
         """Set the deadline. A request may wait so long altogether, in one queue after another."""
         self._since, self._waited_before = now, self.context.record.queue_seconds
+        self._step = self.context.record.timeline.begin("queue", self.queue.name, size=self.size_bytes)
         self.deadline = now + max_wait_seconds - self._waited_before
         if self.context.deadline is not None:
             self.deadline = min(self.deadline, self.context.deadline)
@@ -283,6 +284,7 @@ class QueueEntry(ABC):
         waited = self.queue.needs.clock.seconds() - self._since
         record = self.context.record
         record.queue_seconds = max(record.queue_seconds, self._waited_before + waited)
+        record.timeline.end(self._step, outcome)
         self.queue.needs.metrics.count_queued(self.queue.name, outcome, waited)
 
 

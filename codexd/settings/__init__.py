@@ -15,6 +15,7 @@ from codexd.settings.http import Http
 from codexd.settings.images import Images
 from codexd.settings.keys import ApiKey, Keys
 from codexd.settings.models import ModelAlias, Models
+from codexd.settings.observe import Observe
 from codexd.settings.queue import Queue
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
 from codexd.settings.responses import Responses
@@ -35,6 +36,7 @@ __all__ = [
     "Maintenance",
     "ModelAlias",
     "Models",
+    "Observe",
     "Queue",
     "Range",
     "Responses",
@@ -81,5 +83,6 @@ class Settings:
     models: Models = Models()
     upstream: tuple[Upstream, ...] = ()
     log: Log = Log()
+    observe: Observe = Observe()
     admin: Admin = Admin()
     maintenance: Maintenance = Maintenance()

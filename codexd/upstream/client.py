@@ -6,6 +6,7 @@ from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer
+from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, HTTPConnectionPool, ProxyAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
@@ -14,6 +15,7 @@ from zope.interface import implementer
 from codexd import __version__
 from codexd.context import RequestContext
 from codexd.settings import Upstream
+from codexd.upstream import failures
 from codexd.upstream.connection_pool import UpstreamConnectionPool
 from codexd.upstream.endpoints import UpstreamEndpointFactory
 from codexd.upstream.read_dispatcher import ReadDispatcher
@@ -188,7 +190,7 @@ class UpstreamClient:
             unbuffered=True,
             reactor=self._clock,
         )
-        return response
+        return response if context is None else _note_response(response, context, len(body or b""))
 
     def _headers_for(self, context: RequestContext, replaced: tuple[tuple[bytes, bytes], ...]) -> Headers:
         headers = self._headers.copy()
@@ -207,3 +209,20 @@ class UpstreamClient:
         """Close the unused connections."""
         if self._pool is not None:
             await self._pool.closeCachedConnections()
+
+
+def _note_response(response: "Deferred[Any]", context: RequestContext, size_bytes: int) -> "Deferred[Any]":
+    """Record the request, and the head of its response or its failure, in the timeline of the client's request."""
+    timeline = context.record.timeline
+    step = timeline.begin("upstream", context.record.backend, size_bytes)
+
+    def received(head: IResponse) -> IResponse:
+        timeline.end(step, str(head.code))
+        return head
+
+    def failed(failure: Failure) -> Failure:
+        cancelled = failures.is_cancelled(failure)
+        timeline.end(step, "cancelled" if cancelled else failures.translate_request_failure(failure).kind)
+        return failure
+
+    return response.addCallbacks(received, failed)

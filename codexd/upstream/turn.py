@@ -257,6 +257,7 @@ class UpstreamTurn:
         self._return_permit(failure_kind(failed) if failed.kind == "unreachable" else "cancelled")
         self._abort_attempt()
         self._upstream.count("upstream_retried")
+        self._context.record.timeline.add("retry", status=failed.kind)
         self._retries += 1
         self._translator = self._translator.new_attempt()
         self._deadline.start_attempt()

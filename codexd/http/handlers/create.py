@@ -45,12 +45,28 @@ class CreateHandlers:
         self, request: Request, decoding: "PendingRequest | Deferred[_Standalone | PendingRequest]"
     ) -> bytes | None:
         """Create an answer to a request that is still decoded in a thread, or that continues stored state."""
-        decoded = await decoding if isinstance(decoding, Deferred) else decoding
+        timeline = request.record.timeline
+        if isinstance(decoding, Deferred):
+            step = timeline.begin("decode")
+            decoded = await decoding
+            timeline.end(step)
+        else:
+            decoded = decoding
         if isinstance(decoded, _Standalone):
             return await self._start(request, decoded.request)
-        store = await self.dependencies.store(request)
-        loaded = await store.load_history(decoded.history_query)
+        loaded = await self._recall(request, decoded)
         return await self._start(request, await self.dependencies.bodies.complete(request, decoded, loaded))
+
+    async def _recall(self, request: Request, pending: PendingRequest) -> LoadedHistory:
+        """Load the stored state that a request continues."""
+        timeline = request.record.timeline
+        step = timeline.begin("recall")
+        store = await self.dependencies.store(request)
+        loaded = await store.load_history(pending.history_query)
+        history = loaded.history or ()
+        step.count, step.size = len(history), sum(len(item.body) for item in history)
+        timeline.end(step)
+        return loaded
 
     def _start(self, request: Request, decoded: DecodedRequest) -> Deferred[bytes | None]:
         record = request.record
@@ -69,7 +85,9 @@ class CreateHandlers:
 
     async def _start_in_background(self, request: Request, decoded: DecodedRequest) -> bytes | None:
         """Start a background answer; its client is answered once it is stored as queued."""
-        record = evolve(request.record, method="background", status=200, usages=[])
+        record = evolve(
+            request.record, method="background", status=200, usages=[], timeline=request.record.timeline.begin_other()
+        )
         charge = None if request.charge is None else request.charge.take_over()
         context = evolve(request.context, record=record, charge=charge)
         answer = Answer(self.dependencies.answers, context, decoded, None)
@@ -79,6 +97,7 @@ class CreateHandlers:
             if charge is not None:
                 charge.close()
             raise
+        self.dependencies.answers.request_log.recent.began(record)
         await answer.decided.wait()
         if answer.rejection is not None:
             raise FaultError(answer.rejection)
