@@ -19,7 +19,9 @@ from twisted.python.usage import UsageError
 
 from codexd import __version__
 from codexd.administration import commands as administration
+from codexd.administration import trace_command
 from codexd.administration.client import AdminClient, AdminError
+from codexd.administration.commands import AdminFlags
 from codexd.administration.control_socket import locate_control_socket
 from codexd.codex_home import find_codex_binary, find_codex_home, state_directory
 from codexd.configuration import ConfigurationError, find_admin_socket
@@ -27,6 +29,7 @@ from codexd.configuration.reference import render_example, render_markdown, rend
 from codexd.configuration.sources import ADMIN_KEY_VARIABLE
 from codexd.keys.commands import new_key
 from codexd.keys.commands import run as run_keys
+from codexd.observe.trace_files import locate_trace_directory
 from codexd.options import Options, read_text
 from codexd.settings import Admin, Codex
 from codexd.smoke.command import run as run_smoke
@@ -48,6 +51,8 @@ Usage: codexd COMMAND [options]
   maintenance [on|off]    switch maintenance of the running daemon, or print its state; on takes --retry-after
                           SECONDS, --message TEXT, and --keep to keep it over restarts
   workers recycle         replace the Codex processes of the running daemon by new ones, without losing a turn
+  trace [REQUEST_ID]      explain a request of the running daemon, or list the last ones (--outcome, --model, --key,
+                          --limit); --bodies shows the content that the trace buffer has, --purge deletes its files
   store COMMAND           check, back up, restore or vacuum the database: check, backup FILE, restore BACKUP, vacuum;
                           --config FILE as with serve
   smoke URL               send a request to each endpoint of a running daemon, and print whether the responses are right
@@ -56,9 +61,9 @@ Usage: codexd COMMAND [options]
   version                 print the versions of codexd, Codex, Twisted and Python
   scripted [options]      run the scripted model on its own
 
-`codexd serve --help` lists the options. `reload`, `maintenance` and `workers` reach the daemon through its control
-socket, which they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL with the key of
-an administrator in CODEXD_ADMIN_KEY.
+`codexd serve --help` lists the options. `reload`, `maintenance`, `workers` and `trace` reach the daemon through its
+control socket, which they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL with the
+key of an administrator in CODEXD_ADMIN_KEY.
 """
 
 
@@ -181,12 +186,26 @@ def _administer(name: str) -> Subcommand:
 
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         flags, arguments = administration.parse(name, rest)
-        known = flags.socket or flags.url
-        path = Path(flags.socket or "") if known else _find_control_socket(flags.config, context)
-        client = AdminClient(path, flags.url, context.environ.get(ADMIN_KEY_VARIABLE))
-        return administration.run(name, arguments, client)
+        return administration.run(name, arguments, _find_daemon(flags, context))
 
     return run
+
+
+def _find_daemon(flags: AdminFlags, context: ProcessContext) -> AdminClient:
+    known = flags.socket or flags.url
+    path = Path(flags.socket or "") if known else _find_control_socket(flags.config, context)
+    return AdminClient(path, flags.url, context.environ.get(ADMIN_KEY_VARIABLE))
+
+
+def _trace(rest: Sequence[str], context: ProcessContext) -> int:
+    """Explain requests of the running daemon, or read the files of its trace buffer."""
+    arguments = trace_command.parse(rest)
+    if not (arguments.bodies or arguments.purge):
+        flags = AdminFlags(arguments.config, arguments.socket, arguments.url)
+        return trace_command.run(arguments, _find_daemon(flags, context))
+    config = [f"--config={arguments.config}"] if arguments.config else []
+    settings = _parse_options(config, context).settings.trace
+    return trace_command.run_on_files(arguments, locate_trace_directory(settings, state_directory(context.environ)))
 
 
 def _store(rest: Sequence[str], context: ProcessContext) -> None:
@@ -221,6 +240,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "new-key": _new_key,
     "keys": _keys,
     **{name: _administer(name) for name in administration.COMMANDS},
+    "trace": _trace,
     "store": _store,
     "smoke": _smoke,
     "login": partial(_run_codex_account, "login"),

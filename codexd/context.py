@@ -3,13 +3,14 @@
 from operator import attrgetter
 from typing import Final
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 
 from codexd.neutral.event import Usage
 from codexd.neutral.records import frozen
 from codexd.policy.key_meter import Charge
 from codexd.policy.key_policy import OPEN_POLICY, KeyPolicy
 from codexd.policy.provider_charge import ProviderCharge
+from codexd.request_trace import RequestTrace
 from codexd.timeline import Timeline
 
 OK = "ok"
@@ -52,6 +53,7 @@ class RequestRecord:
         outcome: `ok`, `client_disconnected`, or the kind of the fault that ended it.
         note: details of that fault for the log (`Fault.note`).
         timeline: what happened when; never content.
+        trace: what was sent and received, with its content; None unless `[trace]` is on.
     """
 
     id: str = ""
@@ -76,6 +78,7 @@ class RequestRecord:
     outcome: str = OK
     note: str = ""
     timeline: Timeline = field(factory=Timeline, eq=False, repr=False)
+    trace: RequestTrace | None = field(default=None, eq=False, repr=False)
 
     def set_backend(self, backend: str, worker: str = "", thread: str = "") -> None:
         """Set the back end that is asked now, in place of the one before it."""
@@ -84,6 +87,17 @@ class RequestRecord:
         if thread and thread != self.thread:
             self.timeline.add("thread", f"{worker} {thread}")
         self.backend, self.worker, self.thread = backend, worker, thread
+
+    def begin_background(self) -> "RequestRecord":
+        """Return the record of the background response that this request begins."""
+        return evolve(
+            self,
+            method="background",
+            status=200,
+            usages=[],
+            timeline=self.timeline.begin_other(),
+            trace=None if self.trace is None else self.trace.begin_other(),
+        )
 
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""

@@ -28,11 +28,12 @@ class DecodeThread:
 
     Args:
         reactor: provides IReactorFromThreads.
+        name: of the thread.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, name: str = "decode") -> None:
         self._reactor = reactor
-        self._pool = ThreadPool(minthreads=0, maxthreads=1, name="decode")
+        self._pool = ThreadPool(minthreads=0, maxthreads=1, name=name)
 
     def start(self) -> None:
         """Accept work."""

@@ -37,6 +37,8 @@ from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, bui
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
+from codexd.observe.trace_buffer import TraceBuffer
+from codexd.observe.trace_files import TraceDirectory, locate_trace_directory
 from codexd.options import Options
 from codexd.policy.reload import ReloadReport
 from codexd.process_hardening import forbid_memory_dumps, forbid_public_writes
@@ -147,6 +149,15 @@ class Daemon(MultiService):
         self._backends: BackendService | None = None
         self._server: HttpServer | None = None
         self._decode_thread = DecodeThread(reactor)
+        self._trace_thread = DecodeThread(reactor, "trace")
+        self._traces = TraceBuffer(
+            settings=settings.trace,
+            directory=self._locate_traces(settings),
+            run_in_thread=self._trace_thread.run,
+            clock=reactor,
+            now=time.time,
+            metrics=self._metrics,
+        )
         self._usage_saver: UsageSaver | None = None
         self._ports: list[IListeningPort] = []
 
@@ -168,13 +179,15 @@ class Daemon(MultiService):
         self._store = store = self._open_store()
         self._backends = backends = self._build_backends()
         self._decode_thread.start()
+        self._trace_thread.start()
+        self._traces.start()
         state = state_directory(self._environ)
         maintenance = MaintenanceSwitch(settings.maintenance, state / MAINTENANCE_FILE, self._metrics)
         self._server = HttpServer(
             backends=backends.in_use,
             store=store,
             settings=_with_connection_limit(settings),
-            request_log=RequestLogger(self._metrics, AccessLog()),
+            request_log=RequestLogger(self._metrics, AccessLog(), traces=self._traces),
             clock=self._reactor,
             now=time.time,
             admin=AdminHandlers(maintenance=maintenance, reload=self.reload, recycle=backends.recycle),
@@ -223,6 +236,7 @@ class Daemon(MultiService):
         self._key_limits.apply(plan.settings)
         self._backends.apply(plan.settings, prepared)
         self._store.apply(plan.settings.responses)
+        self._traces.apply(plan.settings.trace, self._locate_traces(plan.settings))
         if plan.settings.maintenance != self._settings.maintenance:
             self._server.maintenance.apply(plan.settings.maintenance)
         self._server.apply(_with_connection_limit(plan.settings), self._backends.in_use)
@@ -252,6 +266,8 @@ class Daemon(MultiService):
         if self._usage_saver is not None:
             await self._usage_saver.stop()
         self._decode_thread.stop()
+        self._traces.stop()
+        self._trace_thread.stop()
         if self._store is not None:
             await self._store.stopService()
 
@@ -298,6 +314,9 @@ class Daemon(MultiService):
         except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
         return store
+
+    def _locate_traces(self, settings: Settings) -> TraceDirectory:
+        return locate_trace_directory(settings.trace, state_directory(self._environ))
 
     def _build_backends(self) -> BackendService:
         try:

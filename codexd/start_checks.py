@@ -22,6 +22,7 @@ from codexd.codex_home import (
     state_directory,
 )
 from codexd.configuration import ConfigurationError
+from codexd.observe.trace_files import locate_trace_directory
 from codexd.settings import Settings
 from codexd.store.database_file import check_location, locate_database
 from codexd.upstream.api_key import load_api_key
@@ -47,6 +48,7 @@ def find_start_problems(
         problems += _problems_of(lambda one=upstream: load_ca_certificates(one, read))  # type: ignore[misc]
     if home is not None and not os.access(home, _WRITABLE, effective_ids=True):
         problems.append(f"codex.home: {home} must be readable and writable; Codex stores its files there")
+    problems += _check_trace_directory(locate_trace_directory(settings.trace, state_directory(environ)).path, settings)
     return (*problems, *_problems_of(lambda: _check_database(settings, environ)))
 
 
@@ -117,6 +119,15 @@ def _check_sockets(settings: Settings) -> Iterator[str]:
             yield f"http.listen: {endpoint!r}: {directory} is not a directory; create it first"
         elif not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
             yield f"http.listen: {endpoint!r}: {directory} is not writable"
+
+
+def _check_trace_directory(path: Path, settings: Settings) -> Iterator[str]:
+    """Check the directory of the trace buffer, which is created when it does not exist."""
+    if settings.trace.enabled and path.exists():
+        if not path.is_dir():
+            yield f"trace.directory: {path} is not a directory"
+        elif path.stat().st_uid != os.geteuid():
+            yield f"trace.directory: {path} belongs to another user; name a directory of its own for codexd"
 
 
 def _check_workspaces(settings: Settings) -> Iterator[str]:

@@ -68,6 +68,11 @@ def find_risks(settings: Settings, user: int) -> tuple[str, ...]:
         for alias in settings.models.alias
         if alias.profile == "agent" and alias.sandbox == "danger-full-access"
     ]
+    if settings.trace.enabled:
+        risks.append(
+            "trace.enabled: the trace buffer records prompts and outputs in files; switch it off, and delete them with "
+            "`codexd trace --purge`, once they are not needed"
+        )
     return tuple(risks)
 
 

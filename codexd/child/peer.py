@@ -5,7 +5,7 @@ Every call ends: with its reply, at its deadline, or when the child exits.
 
 from collections.abc import Callable
 
-from attrs import AttrsInstance, define
+from attrs import AttrsInstance, define, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -21,6 +21,15 @@ CallOutcome = jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse | None
 
 Incoming = jsonrpc.RpcNotification | jsonrpc.RpcRequest | jsonrpc.RpcResponse
 """A message of the child: a notification, a request, or a reply that came after its call's deadline."""
+
+
+@frozen
+class SentCall:
+    """A call as it was sent."""
+
+    id: jsonrpc.RpcId
+    method: str
+    params: dict[str, Json]
 
 
 @define
@@ -65,13 +74,13 @@ class Peer:
         first = next(iter(self._pending.values()), None)
         return None if first is None else first.deadline - self._call_seconds
 
-    def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> str:
-        """Send a call and return its method; `on_outcome` is called exactly once."""
+    def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> SentCall:
+        """Send a call and return it; `on_outcome` is called exactly once."""
         self._last_id += 1
         self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
         method, members = self._encode_call(params)
         self._write(jsonrpc.encode_request(self._last_id, method, members))
-        return method
+        return SentCall(self._last_id, method, members)
 
     def call(self, params: AttrsInstance) -> "Deferred[Json]":
         """Send a call; the Deferred fires with its result or fails with FaultError(`not_ready`)."""

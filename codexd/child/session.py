@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from codexd.child.active_turn import ActiveTurn
+from codexd.child.exchange_log import ExchangeLog
 from codexd.child.peer import CallOutcome, Peer
 from codexd.child.protocol import (
     COMMANDS,
@@ -26,13 +27,14 @@ from codexd.child.protocol import (
     SendResult,
     ThreadTranslator,
 )
+from codexd.context import RequestRecord
 from codexd.neutral.event import Event, Failed, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult
 from codexd.observe.log import format_failure
 from codexd.policy.fallback import CODEX
 from codexd.settings import Turns
-from codexd.timeline import Step, Timeline
+from codexd.timeline import Step
 from codexd.wire import jsonrpc
 
 
@@ -118,7 +120,7 @@ class Session:
         self._pausing = False
         self._registered = False
         self._request_id = ""  # of the last turn
-        self._timeline = Timeline()  # of the last turn's request
+        self._exchange = ExchangeLog(RequestRecord())  # of the last turn's request
         self._idle_notifications = host.protocol.idle_notifications
 
     def open(self, turn: ActiveTurn) -> None:
@@ -136,6 +138,8 @@ class Session:
     def receive(self, message: Input) -> None:
         """Process a message of this thread. This is the hot path."""
         turn = self.active
+        if self._exchange.traces:
+            self._exchange.received(message)
         if type(message) is jsonrpc.RpcNotification and message.method in self._idle_notifications:
             self._translate(message)
             if turn is not None:
@@ -144,7 +148,7 @@ class Session:
         if turn is not None:
             turn.note_activity()
             if type(message) is jsonrpc.RpcRequest:
-                turn.context.record.timeline.add("rpc_request", message.method)
+                self._exchange.received_request(message)
         self._translate(message)
 
     def cancel(self) -> None:
@@ -196,7 +200,7 @@ class Session:
     def _start(self, turn: ActiveTurn, outputs: list[Output]) -> None:
         self.active = turn
         self._request_id = turn.context.id
-        self._timeline = turn.context.record.timeline
+        self._exchange = ExchangeLog(turn.context.record)
         self._report_thread()
         turn.context.note_sent()
         self.host.running_turns += 1
@@ -254,21 +258,22 @@ class Session:
         self.host.schedule_settle(turn)
 
     def _send(self, command: Command) -> None:
-        peer, timeline = self.host.peer, self._timeline
+        peer, exchange = self.host.peer, self._exchange
         if isinstance(command, CallMethod):
             if command.tag == "interrupt":
                 self._owner.count("turn_interrupted")
-            step = timeline.begin("rpc")
-            step.label = peer.send_request(command.params, partial(self._receive_outcome, command.tag, step, timeline))
+            step = exchange.begin_call()
+            receive = partial(self._receive_outcome, command.tag, exchange, step)
+            exchange.call_sent(step, peer.send_request(command.params, receive))
             return
-        timeline.add("rpc_reply", status="ok" if isinstance(command, SendResult) else "error")
+        exchange.replied(command)
         if isinstance(command, SendResult):
             peer.reply(command.request, command.result)
         else:
             peer.reply_error(command.request, command.code, command.message)
 
-    def _receive_outcome(self, tag: CallTag, step: Step, timeline: Timeline, outcome: CallOutcome) -> None:
-        timeline.end(step, _describe_outcome(outcome))
+    def _receive_outcome(self, tag: CallTag, exchange: ExchangeLog, step: Step, outcome: CallOutcome) -> None:
+        exchange.call_ended(step, outcome)
         if isinstance(outcome, jsonrpc.RpcResponse):
             self._translate(CallSucceeded(tag, outcome.result))
             if not self._registered and self.translator.thread_id is not None:
@@ -291,10 +296,3 @@ class Session:
             self.host.running_turns -= 1
             self._owner.turn_stopped(turn)
             self.resume(turn)
-
-
-def _describe_outcome(outcome: CallOutcome) -> str:
-    """Return how a call ended, for the timeline; the message of an error may quote a prompt."""
-    if isinstance(outcome, jsonrpc.RpcResponse):
-        return "ok"
-    return "no_reply" if outcome is None else f"error {outcome.code}"

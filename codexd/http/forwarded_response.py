@@ -80,7 +80,7 @@ class ForwardedResponse:
     def write(self, data: bytes) -> None:
         """Send a piece of the body (IForwardingReceiver)."""
         if not self._over:
-            self._request.write(data)
+            self._request.write_body(data)
 
     def finish(self) -> None:
         """End the response (IForwardingReceiver)."""

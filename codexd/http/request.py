@@ -20,6 +20,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Principal
 from codexd.policy.byte_budget import BudgetAccount
 from codexd.policy.key_meter import Charge
+from codexd.request_trace import TracedRequest
 from codexd.timeline import Step
 
 if TYPE_CHECKING:
@@ -169,6 +170,15 @@ class Request(server.Request):
 
     # Its response.
 
+    def begin_trace(self) -> None:
+        """Record the request, and what follows, if the trace buffer is on."""
+        traces = self.site.request_log.traces
+        if traces is None or not traces.is_enabled or self.method != b"POST":
+            return
+        headers = tuple((name, value) for name, values in self.requestHeaders.getAllRawHeaders() for value in values)
+        request = TracedRequest(method=self.method, path=self.uri, headers=headers, body=self.content.getvalue())
+        self.record.trace = traces.begin(self.site.clock.seconds, request)
+
     def note_sending(self) -> None:
         """Record that the response begins: its status is decided."""
         self._sent = self.record.timeline.begin("sent")
@@ -178,11 +188,20 @@ class Request(server.Request):
         if self._sent is not None:
             self._sent.size = self.sentLength
             self.record.timeline.end(self._sent, str(self.code))
+        if self.record.trace is not None:
+            headers = self.responseHeaders.getAllRawHeaders()
+            self.record.trace.response = self.code, tuple((name, value) for name, values in headers for value in values)
 
     def set_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Set headers of the response."""
         for name, value in headers:
             self.setHeader(name, value)
+
+    def write_body(self, data: bytes) -> None:
+        """Write a piece of a response that is sent in pieces."""
+        if self.record.trace is not None:
+            self.record.trace.add("to_client", data)
+        self.write(data)
 
     def set_limit_headers(self) -> None:
         """Set OpenAI's headers of the limits of the key, as they are now."""
@@ -201,6 +220,8 @@ class Request(server.Request):
         self.setHeader(b"content-type", content_type)
         self.setHeader(b"content-length", b"%d" % len(body))
         self.note_sending()
+        if self.record.trace is not None:
+            self.record.trace.add("to_client", body)
         if self.charge is not None:
             self.charge.close()  # nothing more is used: the headers show what is left
             self.set_limit_headers()

@@ -85,6 +85,7 @@ def _route(
             elif not public:
                 request.site.authenticator.authenticate(request)
                 routes.keys.admit(request, family)
+                request.begin_trace()
             return handler(routes, request, **variables)
 
         route: Handler = _app.route(path, methods=[method])(handle)

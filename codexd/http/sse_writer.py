@@ -31,13 +31,13 @@ class SseWriter(ResponseWriter):
     def write(self, events: Sequence[StreamEvent]) -> None:
         """Send events (IStreamWriter)."""
         if len(events) == 1:  # the hot path: one delta
-            self._request.write(encode_event(events[0]))
+            self._request.write_body(encode_event(events[0]))
         else:
-            self._request.write(b"".join(map(encode_event, events)))
+            self._request.write_body(b"".join(map(encode_event, events)))
 
     def keep_alive(self) -> None:
         """Send a comment (IStreamWriter)."""
-        self._request.write(_KEEP_ALIVE)
+        self._request.write_body(_KEEP_ALIVE)
 
     def finish(self, events: Sequence[StreamEvent], complete: bool) -> None:
         """Send the last events and end the response (IStreamWriter)."""
@@ -46,6 +46,6 @@ class SseWriter(ResponseWriter):
         if complete and done:
             frames.append(encode_frame(done))
         if frames:
-            self._request.write(b"".join(frames))
+            self._request.write_body(b"".join(frames))
         self._request.unregisterProducer()
         self.done.callback(None)

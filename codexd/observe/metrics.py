@@ -70,6 +70,8 @@ COUNTERS: Final = {
     "store_restored": "Times the database file vanished and its content was restored.",
     "reloads": "Reloads of the settings.",
     "reloads_failed": "Reloads that changed nothing because the new settings were wrong.",
+    "trace_files_written": "Files written to the trace buffer.",
+    "trace_failures": "Times a file of the trace buffer could not be written or deleted.",
     "responses_pruned": "Stored responses deleted because of age or number.",
 }
 """The counters: name to help text; exported as `codexd_<name>_total`."""
@@ -91,6 +93,7 @@ GAUGES: Final = {
     "responses_stored": "Stored responses.",
     "store_up": "Whether responses can be stored.",
     "store_queue_bytes": "Memory of the calls that wait for the database.",
+    "trace_enabled": "Whether the trace buffer records prompts and outputs.",
     "maintenance": "Whether maintenance is on.",
 }
 """The gauges: name to help text; exported as `codexd_<name>`."""
@@ -120,6 +123,7 @@ LABELLED: Final = {
         ("backend", "outcome"),
     ),
     "tokens": ("Tokens used.", ("kind",)),
+    "trace_files_pruned": ("Files of the trace buffer that were deleted because of a limit.", ("reason",)),
     "child_recycled": ("Codex processes replaced by a new one although they worked.", ("reason",)),
     "key_requests": ("Requests of an API key that has a name.", ("key",)),
     "key_tokens": ("Tokens used by an API key that has a name; estimated where no provider counted.", ("key", "kind")),
@@ -226,6 +230,10 @@ class Metrics:
     def count_recycled_child(self, reason: str) -> None:
         """Count a Codex process that was replaced: `age`, `turns`, `memory` or `request`."""
         self._labelled["child_recycled"][(reason,)].inc()
+
+    def count_pruned_traces(self, reason: str, number: int) -> None:
+        """Count files of the trace buffer that were deleted: they `expired`, or beyond the `count` or the `size`."""
+        self._labelled["trace_files_pruned"][(reason,)].inc(number)
 
     def count_upstream_request(self, name: str, outcome: str) -> None:
         """Count a finished request to an upstream.

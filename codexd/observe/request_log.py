@@ -9,6 +9,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.observe.log import AccessLog, format_failure
 from codexd.observe.metrics import Metrics
 from codexd.observe.recent_requests import RecentRequests
+from codexd.observe.trace_buffer import TraceBuffer
 
 
 @frozen
@@ -19,6 +20,7 @@ class RequestLogger:
         metrics: counts and times the requests.
         requests: writes one line per request.
         recent: remembers the running requests and the last ones.
+        traces: the trace buffer; None if there is none.
     """
 
     _log = Logger()
@@ -26,6 +28,7 @@ class RequestLogger:
     metrics: Metrics
     requests: AccessLog
     recent: RecentRequests = Factory(RecentRequests)
+    traces: TraceBuffer | None = None
 
     def log_request(self, record: RequestRecord) -> None:
         """Log and count a finished request."""
@@ -42,6 +45,9 @@ class RequestLogger:
     def _end(self, record: RequestRecord) -> None:
         record.timeline.add("ended", status=record.outcome)
         self.recent.ended(record)
+        trace, record.trace = record.trace, None
+        if trace is not None and self.traces is not None:
+            self.traces.finish(record, trace)
 
     def count_malformed_request(self) -> None:
         """Count bytes that were not an HTTP request."""

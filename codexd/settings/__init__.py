@@ -20,6 +20,7 @@ from codexd.settings.queue import Queue
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
 from codexd.settings.responses import Responses
 from codexd.settings.tools import Tools
+from codexd.settings.trace import Trace
 from codexd.settings.upstream import Upstream
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Settings",
     "Share",
     "Tools",
+    "Trace",
     "Turns",
     "Upstream",
 ]
@@ -84,5 +86,6 @@ class Settings:
     upstream: tuple[Upstream, ...] = ()
     log: Log = Log()
     observe: Observe = Observe()
+    trace: Trace = Trace()
     admin: Admin = Admin()
     maintenance: Maintenance = Maintenance()

@@ -256,6 +256,8 @@ class UpstreamBackend:
         request = self._client.request(method, path, body, context)
         limit = self._settings.max_response_bytes
         response = await fetch(request, limit, self._settings.first_event_seconds, self._clock)
+        if context.record.trace is not None:
+            context.record.trace.add("from_upstream", response.body)
         document = response.successful_body(self.now())
         if not json.is_valid(document):
             raise FaultError(MALFORMED)

@@ -190,7 +190,7 @@ class UpstreamClient:
             unbuffered=True,
             reactor=self._clock,
         )
-        return response if context is None else _note_response(response, context, len(body or b""))
+        return response if context is None else _note_response(response, context, method, path, body or b"")
 
     def _headers_for(self, context: RequestContext, replaced: tuple[tuple[bytes, bytes], ...]) -> Headers:
         headers = self._headers.copy()
@@ -211,13 +211,19 @@ class UpstreamClient:
             await self._pool.closeCachedConnections()
 
 
-def _note_response(response: "Deferred[Any]", context: RequestContext, size_bytes: int) -> "Deferred[Any]":
-    """Record the request, and the head of its response or its failure, in the timeline of the client's request."""
-    timeline = context.record.timeline
-    step = timeline.begin("upstream", context.record.backend, size_bytes)
+def _note_response(
+    response: "Deferred[Any]", context: RequestContext, method: str, path: str, body: bytes
+) -> "Deferred[Any]":
+    """Record the request, and the head of its response or its failure, in the record of the client's request."""
+    timeline, trace = context.record.timeline, context.record.trace
+    step = timeline.begin("upstream", context.record.backend, len(body))
+    if trace is not None:
+        trace.add("to_upstream", body, f"{method} {path}")
 
     def received(head: IResponse) -> IResponse:
         timeline.end(step, str(head.code))
+        if trace is not None:
+            trace.add("from_upstream", b"", str(head.code))
         return head
 
     def failed(failure: Failure) -> Failure:

@@ -158,6 +158,8 @@ class Forwarding:
 
     def _error_received(self, status: int, body: bytes, retry_after: float | None) -> None:
         self._body = None
+        if self._context.record.trace is not None:
+            self._context.record.trace.add("from_upstream", body)
         self._fail(_translate_error(status, body, retry_after))
 
     # body.BodyReceiver
@@ -165,6 +167,8 @@ class Forwarding:
     def body_received(self, data: bytes) -> None:
         """Pass bytes of the response on."""
         self._received_bytes += len(data)
+        if self._context.record.trace is not None:
+            self._context.record.trace.add("from_upstream", data)
         if self._received_bytes > self._upstream.max_response_bytes:
             self._fail(TOO_LARGE)
             return

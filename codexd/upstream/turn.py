@@ -183,6 +183,8 @@ class UpstreamTurn:
 
     def _error_received(self, status: int, body: bytes, retry_after: float | None) -> None:
         self._body = None
+        if self._context.record.trace is not None:
+            self._context.record.trace.add("from_upstream", body)
         self._retry_or_fail(translate_http_error(status, body, retry_after), retry_after or 0.0)
 
     # body.BodyReceiver
@@ -190,6 +192,8 @@ class UpstreamTurn:
     def body_received(self, data: bytes) -> None:
         """Translate bytes of the response. This is the hot path."""
         self._received_bytes += len(data)
+        if self._context.record.trace is not None:
+            self._context.record.trace.add("from_upstream", data)
         try:
             events = self._translator.receive(data)
             if self._received_bytes > self._upstream.max_response_bytes:

@@ -85,9 +85,7 @@ class CreateHandlers:
 
     async def _start_in_background(self, request: Request, decoded: DecodedRequest) -> bytes | None:
         """Start a background answer; its client is answered once it is stored as queued."""
-        record = evolve(
-            request.record, method="background", status=200, usages=[], timeline=request.record.timeline.begin_other()
-        )
+        record = request.record.begin_background()
         charge = None if request.charge is None else request.charge.take_over()
         context = evolve(request.context, record=record, charge=charge)
         answer = Answer(self.dependencies.answers, context, decoded, None)

@@ -1,0 +1,119 @@
+"""`codexd trace` and the trace buffer against a real daemon, over Codex and over an upstream."""
+
+import atexit
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from codexd.wire import json
+from tests.support.live_daemon import CHAT, DaemonSetup, LiveTestCase, user
+from tests.support.processes import TIMEOUT_SECONDS, wait_until
+from tests.support.provider_process import ProviderProcess
+
+KEY = "key-0123456789abcdef"
+PROMPT = "say: one two three four"
+SETTINGS = """\
+[http]
+api_keys = ["{key}"]
+
+[trace]
+enabled = true
+
+[[upstream]]
+name = "near"
+base_url = "{url}"
+prefix = "near/"
+"""
+
+
+@cache
+def build_setup() -> DaemonSetup:
+    """Start the upstream, which runs as long as the tests do."""
+    provider = ProviderProcess()
+    atexit.register(provider.stop)
+    settings = SETTINGS.replace("{key}", KEY).replace("{url}", provider.url)
+    return DaemonSetup(settings=settings, flags=("--model", "scripted"))
+
+
+class TracingTests(LiveTestCase):
+    @property
+    def daemon_setup(self) -> DaemonSetup:  # type: ignore[override]
+        return build_setup()
+
+    @property
+    def directory(self) -> Path:
+        return self.daemon.folder / "state" / "codexd" / "trace-buffer"
+
+    def ask(self, id: str, model: str = "scripted") -> None:
+        """Send a streamed request and read all of its response."""
+        headers = {"authorization": f"Bearer {KEY}", "x-request-id": id}
+        answer = self.daemon.post(CHAT, {"model": model, "stream": True, "messages": user(PROMPT)}, headers)
+        self.assertTrue(answer.body.endswith(b"data: [DONE]\n\n"), answer.body)
+
+    def await_file(self, id: str) -> Path:
+        def find() -> list[Path]:
+            return list(self.directory.glob(f"*-{id}.json"))
+
+        wait_until(find, f"the trace of {id}")
+        return find()[0]
+
+    def read_trace(self, id: str) -> Any:
+        return json.decode(self.await_file(id).read_bytes())
+
+    def run_command(self, *argv: str, status: int = 0) -> str:
+        environment = {"HOME": str(self.daemon.folder / "home"), "XDG_STATE_HOME": str(self.daemon.folder / "state")}
+        run = subprocess.run(
+            (sys.executable, "-m", "codexd.command", *argv),
+            capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment,
+        )  # fmt: skip
+        self.assertEqual(run.returncode, status, run.stderr)
+        return run.stdout + run.stderr
+
+    def test_a_request_over_codex_is_explained_and_traced(self) -> None:
+        self.ask("req_codex")
+        explained = self.run_command("trace", "req_codex")
+        for words in ("rpc thread/start ok", "rpc turn/start ok", "backend codex", "event text x", "event ended stop"):
+            self.assertIn(words, explained)
+        self.assertNotIn("three", explained)
+        trace = self.read_trace("req_codex")
+        channels = {message["channel"] for message in trace["messages"]}
+        self.assertEqual(channels, {"to_codex", "from_codex", "to_client"})
+        self.assertIn(PROMPT, trace["request"]["text"])
+        shown = self.run_command("trace", "req_codex", "--bodies")
+        self.assertIn('"method":"thread/start"', shown)
+        self.assertIn("data: [DONE]", shown)
+        self.assertIn("authorization: ***", shown.lower())
+
+    def test_a_request_over_an_upstream_is_explained_and_traced(self) -> None:
+        self.ask("req_upstream", model="near/scripted")
+        explained = self.run_command("trace", "req_upstream")
+        self.assertIn("upstream near", explained)
+        messages = self.read_trace("req_upstream")["messages"]
+        sent, head = messages[0], messages[1]
+        self.assertEqual((sent["channel"], sent["label"]), ("to_upstream", "POST chat/completions"))
+        self.assertEqual((head["channel"], head["label"]), ("from_upstream", "200"))
+        self.assertIn(PROMPT, sent["text"])
+
+    def test_the_files_are_private_and_have_no_keys(self) -> None:
+        self.ask("req_private")
+        file = self.await_file("req_private")
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.directory.stat().st_mode & 0o777, 0o700)
+        self.assertNotIn(KEY, file.read_text())
+
+    def test_the_daemon_warns_and_all_files_can_be_deleted(self) -> None:
+        self.ask("req_purged")
+        self.await_file("req_purged")
+        self.assertIn("the trace buffer records prompts", self.daemon.log)
+        config = f"--config={self.daemon.folder / 'codexd.toml'}"
+        self.assertIn("# warning: trace.enabled", self.run_command("check-config", config, "--model", "scripted"))
+        self.assertIn("deleted", self.run_command("trace", "--purge", config))
+        self.assertEqual(list(self.directory.iterdir()), [])
+        self.assertIn("has no trace of", self.run_command("trace", "req_purged", "--bodies", config, status=1))
+
+    def test_the_last_requests_are_listed(self) -> None:
+        self.ask("req_listed")
+        self.assertIn("req_listed POST /v1/chat/completions 200 ok", self.run_command("trace", "--limit", "5"))
+        self.assertIn("No request with this id", self.run_command("trace", "req_unknown", status=1))
