@@ -10,6 +10,7 @@ from codexd.neutral.records import frozen
 from codexd.policy.key_meter import Charge
 from codexd.policy.key_policy import OPEN_POLICY, KeyPolicy
 from codexd.policy.provider_charge import ProviderCharge
+from codexd.policy.tracing import SpanIds
 from codexd.request_trace import RequestTrace
 from codexd.timeline import Timeline
 
@@ -53,6 +54,7 @@ class RequestRecord:
         outcome: `ok`, `client_disconnected`, or the kind of the fault that ended it.
         note: details of that fault for the log (`Fault.note`).
         timeline: what happened when; never content.
+        span: the ids of its span in a distributed trace; None unless traces are exported.
         trace: what was sent and received, with its content; None unless `[trace]` is on.
     """
 
@@ -78,6 +80,7 @@ class RequestRecord:
     outcome: str = OK
     note: str = ""
     timeline: Timeline = field(factory=Timeline, eq=False, repr=False)
+    span: SpanIds | None = None
     trace: RequestTrace | None = field(default=None, eq=False, repr=False)
 
     def set_backend(self, backend: str, worker: str = "", thread: str = "") -> None:
@@ -88,14 +91,19 @@ class RequestRecord:
             self.timeline.add("thread", f"{worker} {thread}")
         self.backend, self.worker, self.thread = backend, worker, thread
 
-    def begin_background(self) -> "RequestRecord":
-        """Return the record of the background response that this request begins."""
+    def begin_background(self, span_id: str) -> "RequestRecord":
+        """Return the record of the background response that this request begins.
+
+        Args:
+            span_id: a new id, 16 hexadecimal digits.
+        """
         return evolve(
             self,
             method="background",
             status=200,
             usages=[],
             timeline=self.timeline.begin_other(),
+            span=None if self.span is None else self.span.child(span_id),
             trace=None if self.trace is None else self.trace.begin_other(),
         )
 

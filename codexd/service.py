@@ -37,6 +37,7 @@ from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, bui
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
+from codexd.observe.span_export import SpanExport, build_span_export
 from codexd.observe.trace_buffer import TraceBuffer
 from codexd.observe.trace_files import TraceDirectory, locate_trace_directory
 from codexd.options import Options
@@ -158,6 +159,7 @@ class Daemon(MultiService):
             now=time.time,
             metrics=self._metrics,
         )
+        self._spans: SpanExport | None = None
         self._usage_saver: UsageSaver | None = None
         self._ports: list[IListeningPort] = []
 
@@ -176,6 +178,7 @@ class Daemon(MultiService):
         settings = self._settings
         for writer in all_writers():
             writer.on_dropped = partial(self._metrics.count, "log_lines_dropped")
+        self._spans = self._build_span_export()
         self._store = store = self._open_store()
         self._backends = backends = self._build_backends()
         self._decode_thread.start()
@@ -187,7 +190,9 @@ class Daemon(MultiService):
             backends=backends.in_use,
             store=store,
             settings=_with_connection_limit(settings),
-            request_log=RequestLogger(self._metrics, AccessLog(), traces=self._traces),
+            request_log=RequestLogger(
+                metrics=self._metrics, requests=AccessLog(), traces=self._traces, spans=self._spans
+            ),
             clock=self._reactor,
             now=time.time,
             admin=AdminHandlers(maintenance=maintenance, reload=self.reload, recycle=backends.recycle),
@@ -268,6 +273,8 @@ class Daemon(MultiService):
         self._decode_thread.stop()
         self._traces.stop()
         self._trace_thread.stop()
+        if self._spans is not None:
+            await self._spans.stop(self._reactor)
         if self._store is not None:
             await self._store.stopService()
 
@@ -314,6 +321,12 @@ class Daemon(MultiService):
         except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
         return store
+
+    def _build_span_export(self) -> SpanExport | None:
+        try:
+            return build_span_export(self._settings.otel, self._environ, self._metrics, self._reactor)
+        except ConfigurationError as error:
+            raise SystemExit(f"codexd: {error}") from error
 
     def _locate_traces(self, settings: Settings) -> TraceDirectory:
         return locate_trace_directory(settings.trace, state_directory(self._environ))

@@ -22,6 +22,7 @@ from codexd.codex_home import (
     state_directory,
 )
 from codexd.configuration import ConfigurationError
+from codexd.observe.span_export import check_installed
 from codexd.observe.trace_files import locate_trace_directory
 from codexd.settings import Settings
 from codexd.store.database_file import check_location, locate_database
@@ -49,6 +50,7 @@ def find_start_problems(
     if home is not None and not os.access(home, _WRITABLE, effective_ids=True):
         problems.append(f"codex.home: {home} must be readable and writable; Codex stores its files there")
     problems += _check_trace_directory(locate_trace_directory(settings.trace, state_directory(environ)).path, settings)
+    problems += _problems_of(lambda: check_installed(settings.otel, environ))
     return (*problems, *_problems_of(lambda: _check_database(settings, environ)))
 
 

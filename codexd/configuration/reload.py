@@ -32,6 +32,7 @@ RESTART: Final = (
     "responses.call_seconds",
     "responses.queue_bytes",
     "log.format",
+    "otel.endpoint",
     "admin.socket",
 )
 """The settings that take effect only after a restart; a reload applies all others."""

@@ -9,7 +9,7 @@ from codexd.context import RequestContext
 from codexd.fronts.unknown_url import unknown_url
 from codexd.http.path import canonical
 from codexd.http.request import Request
-from codexd.http.request_id import traceparent
+from codexd.http.request_id import begin_span, traceparent
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import ANONYMOUS, LOCAL_ADMIN, Credentials, KeyRing, Principal
 from codexd.policy.cors import CorsPolicy
@@ -28,6 +28,7 @@ class Authenticator:
         max_body_bytes: the largest body of a known caller, before and after decoding.
         total_seconds: how long a request may take; its deadline.
         now: returns Unix time in seconds, for the expiry of keys.
+        sample_ratio: the part of the requests whose trace is exported; None if none are.
     """
 
     keys: KeyRing
@@ -35,6 +36,7 @@ class Authenticator:
     max_body_bytes: int
     total_seconds: float
     now: Callable[[], float]
+    sample_ratio: float | None = None
 
     def identify(self, request: Request) -> int:
         """Identify the caller by the headers, and return how many bytes of body to read."""
@@ -86,11 +88,19 @@ class Authenticator:
         request.context = RequestContext(
             id=record.id,
             principal=principal,
-            traceparent=traceparent(request.getHeader(b"traceparent")),
+            traceparent=self._begin_trace(request),
             deadline=record.began + self.total_seconds,
             record=record,
             policy=request.principal.policy,
         )
+
+    def _begin_trace(self, request: Request) -> str:
+        """Return the trace context for upstreams: the client's, or that of the request's own span if it has one."""
+        given = request.getHeader(b"traceparent")
+        if self.sample_ratio is None:
+            return traceparent(given)
+        request.record.span = span = begin_span(given, self.sample_ratio)
+        return span.traceparent()
 
 
 @frozen(kw_only=True)

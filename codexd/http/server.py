@@ -208,6 +208,7 @@ def _build_routes(
         max_body_bytes=http.max_body_bytes,
         total_seconds=settings.turns.total_seconds,
         now=answers.now,
+        sample_ratio=None if answers.request_log.spans is None else settings.otel.sample_ratio,
     )
     handlers = Handlers(
         create=CreateHandlers(dependencies),

@@ -70,6 +70,7 @@ COUNTERS: Final = {
     "store_restored": "Times the database file vanished and its content was restored.",
     "reloads": "Reloads of the settings.",
     "reloads_failed": "Reloads that changed nothing because the new settings were wrong.",
+    "otel_failures": "Failures of the export of traces to a collector.",
     "trace_files_written": "Files written to the trace buffer.",
     "trace_failures": "Times a file of the trace buffer could not be written or deleted.",
     "responses_pruned": "Stored responses deleted because of age or number.",

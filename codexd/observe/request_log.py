@@ -9,10 +9,11 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.observe.log import AccessLog, format_failure
 from codexd.observe.metrics import Metrics
 from codexd.observe.recent_requests import RecentRequests
+from codexd.observe.span_export import SpanExport
 from codexd.observe.trace_buffer import TraceBuffer
 
 
-@frozen
+@frozen(kw_only=True)
 class RequestLogger:
     """Writes requests to the access log and to the metrics.
 
@@ -21,6 +22,7 @@ class RequestLogger:
         requests: writes one line per request.
         recent: remembers the running requests and the last ones.
         traces: the trace buffer; None if there is none.
+        spans: exports traces; None if they are not exported.
     """
 
     _log = Logger()
@@ -29,6 +31,7 @@ class RequestLogger:
     requests: AccessLog
     recent: RecentRequests = Factory(RecentRequests)
     traces: TraceBuffer | None = None
+    spans: SpanExport | None = None
 
     def log_request(self, record: RequestRecord) -> None:
         """Log and count a finished request."""
@@ -48,6 +51,8 @@ class RequestLogger:
         trace, record.trace = record.trace, None
         if trace is not None and self.traces is not None:
             self.traces.finish(record, trace)
+        if self.spans is not None:
+            self.spans.export(record)
 
     def count_malformed_request(self) -> None:
         """Count bytes that were not an HTTP request."""

@@ -16,6 +16,7 @@ from codexd.settings.images import Images
 from codexd.settings.keys import ApiKey, Keys
 from codexd.settings.models import ModelAlias, Models
 from codexd.settings.observe import Observe
+from codexd.settings.otel import Otel
 from codexd.settings.queue import Queue
 from codexd.settings.ranges import Bytes, Count, Limit, Range, Seconds, Share
 from codexd.settings.responses import Responses
@@ -38,6 +39,7 @@ __all__ = [
     "ModelAlias",
     "Models",
     "Observe",
+    "Otel",
     "Queue",
     "Range",
     "Responses",
@@ -87,5 +89,6 @@ class Settings:
     log: Log = Log()
     observe: Observe = Observe()
     trace: Trace = Trace()
+    otel: Otel = Otel()
     admin: Admin = Admin()
     maintenance: Maintenance = Maintenance()

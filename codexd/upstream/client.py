@@ -1,5 +1,6 @@
 """The HTTP client of one upstream: base URL, API key, connection pool."""
 
+import secrets
 from typing import Any, Final
 
 from hyperlink import EncodedURL
@@ -15,6 +16,7 @@ from zope.interface import implementer
 from codexd import __version__
 from codexd.context import RequestContext
 from codexd.settings import Upstream
+from codexd.timeline import Step
 from codexd.upstream import failures
 from codexd.upstream.connection_pool import UpstreamConnectionPool
 from codexd.upstream.endpoints import UpstreamEndpointFactory
@@ -180,24 +182,31 @@ class UpstreamClient:
             context: the client's request that it is sent for; its id and trace context are sent as headers.
             headers: replace the client's own headers of these names.
         """
+        span_id = secrets.token_hex(8) if context is not None and context.record.span is not None else ""
         client = HTTPClient(self._agent, data_to_body_producer=BytesProducer)
         response: Deferred[Any] = client.request(
             method,
             self._url(path),
-            headers=self._headers if context is None else self._headers_for(context, headers),
+            headers=self._headers if context is None else self._headers_for(context, headers, span_id),
             data=body,
             allow_redirects=False,
             unbuffered=True,
             reactor=self._clock,
         )
-        return response if context is None else _note_response(response, context, method, path, body or b"")
+        if context is None:
+            return response
+        step = context.record.timeline.begin("upstream", context.record.backend, len(body or b""))
+        step.span_id = span_id
+        return _note_response(response, context, step, f"{method} {path}", body or b"")
 
-    def _headers_for(self, context: RequestContext, replaced: tuple[tuple[bytes, bytes], ...]) -> Headers:
+    def _headers_for(self, context: RequestContext, replaced: tuple[tuple[bytes, bytes], ...], span_id: str) -> Headers:
         headers = self._headers.copy()
         for name, value in replaced:
             headers.setRawHeaders(name, [value])
         headers.setRawHeaders(b"x-request-id", [context.id.encode("ascii")])
-        headers.setRawHeaders(b"traceparent", [context.traceparent.encode("ascii")])
+        span = context.record.span
+        traceparent = context.traceparent if span is None else span.traceparent(span_id)
+        headers.setRawHeaders(b"traceparent", [traceparent.encode("ascii")])
         return headers
 
     def _url(self, path: str) -> EncodedURL:
@@ -212,13 +221,12 @@ class UpstreamClient:
 
 
 def _note_response(
-    response: "Deferred[Any]", context: RequestContext, method: str, path: str, body: bytes
+    response: "Deferred[Any]", context: RequestContext, step: Step, label: str, body: bytes
 ) -> "Deferred[Any]":
     """Record the request, and the head of its response or its failure, in the record of the client's request."""
     timeline, trace = context.record.timeline, context.record.trace
-    step = timeline.begin("upstream", context.record.backend, len(body))
     if trace is not None:
-        trace.add("to_upstream", body, f"{method} {path}")
+        trace.add("to_upstream", body, label)
 
     def received(head: IResponse) -> IResponse:
         timeline.end(step, str(head.code))

@@ -9,6 +9,7 @@ from typing import Any
 
 from codexd.wire import json
 from tests.support.live_daemon import CHAT, DaemonSetup, LiveTestCase, user
+from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.processes import TIMEOUT_SECONDS, wait_until
 from tests.support.provider_process import ProviderProcess
 
@@ -20,6 +21,9 @@ api_keys = ["{key}"]
 
 [trace]
 enabled = true
+
+[otel]
+endpoint = "{collector}"
 
 [[upstream]]
 name = "near"
@@ -33,8 +37,18 @@ def build_setup() -> DaemonSetup:
     """Start the upstream, which runs as long as the tests do."""
     provider = ProviderProcess()
     atexit.register(provider.stop)
-    settings = SETTINGS.replace("{key}", KEY).replace("{url}", provider.url)
-    return DaemonSetup(settings=settings, flags=("--model", "scripted"))
+    values = {"key": KEY, "url": provider.url, "collector": build_collector().url}
+    return DaemonSetup(
+        settings=SETTINGS.format(**values),
+        flags=("--model", "scripted"),
+        environment=(("OTEL_BSP_SCHEDULE_DELAY", "100"),),
+    )
+
+
+@cache
+def build_collector() -> OtlpReceiver:
+    """Start the collector."""
+    return OtlpReceiver()
 
 
 class TracingTests(LiveTestCase):
@@ -46,9 +60,9 @@ class TracingTests(LiveTestCase):
     def directory(self) -> Path:
         return self.daemon.folder / "state" / "codexd" / "trace-buffer"
 
-    def ask(self, id: str, model: str = "scripted") -> None:
+    def ask(self, id: str, model: str = "scripted", **more: str) -> None:
         """Send a streamed request and read all of its response."""
-        headers = {"authorization": f"Bearer {KEY}", "x-request-id": id}
+        headers = {"authorization": f"Bearer {KEY}", "x-request-id": id, **more}
         answer = self.daemon.post(CHAT, {"model": model, "stream": True, "messages": user(PROMPT)}, headers)
         self.assertTrue(answer.body.endswith(b"data: [DONE]\n\n"), answer.body)
 
@@ -95,6 +109,22 @@ class TracingTests(LiveTestCase):
         self.assertEqual((sent["channel"], sent["label"]), ("to_upstream", "POST chat/completions"))
         self.assertEqual((head["channel"], head["label"]), ("from_upstream", "200"))
         self.assertIn(PROMPT, sent["text"])
+
+    def test_the_spans_of_a_sampled_request_reach_the_collector(self) -> None:
+        trace_id, parent = "ab" * 16, "cd" * 8
+        self.ask("req_unsampled", model="near/scripted", traceparent=f"00-{'ef' * 16}-{parent}-00")
+        self.ask("req_sampled", model="near/scripted", traceparent=f"00-{trace_id}-{parent}-01")
+        wait_until(lambda: "upstream near" in build_collector().find(trace_id), "spans")
+        spans = build_collector().find(trace_id)
+        root, upstream = spans["POST /v1/chat/completions"], spans["upstream near"]
+        self.assertEqual((root.parent_span_id.hex(), upstream.parent_span_id), (parent, root.span_id))
+        attributes = {one.key: one.value for one in root.attributes}
+        self.assertEqual(attributes["gen_ai.request.model"].string_value, "near/scripted")
+        self.assertEqual(attributes["http.response.status_code"].int_value, 200)
+        self.assertLess(root.start_time_unix_nano, upstream.start_time_unix_nano)
+        self.assertGreaterEqual(root.end_time_unix_nano, upstream.end_time_unix_nano)
+        self.assertNotIn(b"three", b"".join(span.SerializeToString() for span in spans.values()))
+        self.assertEqual(build_collector().find("ef" * 16), {})
 
     def test_the_files_are_private_and_have_no_keys(self) -> None:
         self.ask("req_private")

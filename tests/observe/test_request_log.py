@@ -13,7 +13,7 @@ from tests.support.metric_samples import metric
 class RequestLoggerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.metrics, self.log = Metrics(), MemoryLog()
-        self.logger = RequestLogger(self.metrics, self.log)
+        self.logger = RequestLogger(metrics=self.metrics, requests=self.log)
 
     def test_a_finished_request_is_counted_and_logged(self) -> None:
         record = RequestRecord(id="req_1", route="a", status=200)

@@ -64,7 +64,7 @@ def build_front(
         ),
         store=store,
         settings=settings,
-        request_log=RequestLogger(metrics, log),
+        request_log=RequestLogger(metrics=metrics, requests=log),
         clock=reactor,
         now=now,
         admin=AdminHandlers(maintenance=maintenance, reload=reload, recycle=lambda: ("plain-0",)),

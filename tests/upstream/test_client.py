@@ -7,8 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from codexd.policy.tracing import begin_trace
 from codexd.upstream.body import BodyCollector
 from codexd.upstream.client import UpstreamClient
+from tests.support.contexts import context
 
 
 class EchoResource(Resource):
@@ -63,6 +65,20 @@ class UpstreamClientTests(SynchronousTestCase):
         self.assertEqual(self.request(client, "GET", "models"), b"GET /v1/models?api-version=2024-10-21 ")
         (request,) = self.resource.requests
         self.assertEqual((request.getHeader("api-key"), request.getHeader("authorization")), ("sk-1", None))
+
+    def test_an_upstream_is_told_the_id_of_the_span_of_its_request(self) -> None:
+        made = context()
+        made.record.span = begin_trace("1" * 32, "2" * 16, 1.0)
+        client = UpstreamClient(self.agent, "http://up.example/v1", None, Clock())
+        for _ in range(2):
+            self.successResultOf(client.request("POST", "chat/completions", b"{}", made))
+        first, second = made.record.timeline.steps
+        self.assertNotEqual(first.span_id, second.span_id)
+        self.assertEqual(
+            [request.getHeader("traceparent") for request in self.resource.requests],
+            [f"00-{'1' * 32}-{step.span_id}-01" for step in (first, second)],
+        )
+        self.assertEqual((first.status, first.size), ("200", 2))
 
     def test_the_repr_does_not_contain_the_key(self) -> None:
         self.assertNotIn("sk-1", repr(UpstreamClient(self.agent, "http://up.example/v1", "sk-1", Clock())))

@@ -1,5 +1,6 @@
 """Handlers of the endpoints that create an answer: Chat Completions, Responses, the legacy Completions."""
 
+import secrets
 from functools import partial
 from typing import Final
 
@@ -85,7 +86,7 @@ class CreateHandlers:
 
     async def _start_in_background(self, request: Request, decoded: DecodedRequest) -> bytes | None:
         """Start a background answer; its client is answered once it is stored as queued."""
-        record = request.record.begin_background()
+        record = request.record.begin_background(secrets.token_hex(8))
         charge = None if request.charge is None else request.charge.take_over()
         context = evolve(request.context, record=record, charge=charge)
         answer = Answer(self.dependencies.answers, context, decoded, None)
