@@ -75,8 +75,10 @@ class CheckTests(SynchronousTestCase):
         self.assert_fails("called no tool", "tools", {CHAT: (200, choice())})
 
     def test_a_wrong_key_must_be_refused(self) -> None:
-        error = self.assertRaises(SmokeError, self.run_check, "keys", {"GET /v1/models": (200, {})}, "sk-1")
-        self.assertIn("has status 200, not 401", str(error))
+        self.assertIn("refused", self.run_check("keys", {"GET /v1/models": (401, ERROR)}, "sk-1"))
+        error = self.assertRaises(SmokeError, self.run_check, "keys", {"GET /v1/models": (500, ERROR)}, "sk-1")
+        self.assertIn("has status 500", str(error))
+        self.assertRaises(SmokeSkip, self.run_check, "keys", {"GET /v1/models": (200, {})}, "sk-1")
 
     def test_what_does_not_apply_is_skipped_with_the_reason(self) -> None:
         for name, answers, reason in (
