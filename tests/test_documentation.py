@@ -15,7 +15,7 @@ from codexd.observe.metrics import COUNTERS, GAUGES, LABELLED, LABELLED_GAUGES, 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SERVERS = DOCS / "servers.md"
-PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *sorted(DOCS.glob("*.md")))
+PAGES = (*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *sorted(DOCS.rglob("*.md")))
 TABLES = "http|codex|turns|responses|tools|models|log|upstream"
 NOT_SETTINGS = {"tools.web_search"}
 """Settings of Codex, not of codexd; those of app-server.md are all Codex's."""
@@ -106,6 +106,12 @@ class DocumentationTests(SynchronousTestCase):
         page = (DOCS / "README.md").read_text(encoding="utf-8")
         shown = re.findall(r"^\| \d+ \| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE)
         self.assertEqual(*([sorted(re.findall(r"\w+", row)) for row in rows] for rows in (shown, checked)))
+
+    def test_the_index_links_every_page(self) -> None:
+        index = (DOCS / "README.md").read_text(encoding="utf-8").split("\n## Pages\n")[1].split("\n## ")[0]
+        linked = set(re.findall(r"\]\(([^)#]+\.md)\)", index))
+        pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"README.md"}
+        self.assertEqual(pages - linked, set(), "add a row to the table in docs/README.md, Pages")
 
     def test_every_link_leads_to_a_file_and_a_heading(self) -> None:
         for page in PAGES:
