@@ -93,10 +93,10 @@ class Shell:
                 env=self.environment | self._choose_address(words), cwd=self._directory, start_new_session=True,
             )  # fmt: skip
         wait_until(lambda: daemon.poll() is not None or self._is_ready(), f"`{command}` is ready", self.TIMEOUT_SECONDS)
-        if daemon.poll():
-            raise AssertionError(f"`{command}` failed:\n{log.read_text(errors='replace')}")
-        if daemon.poll() == 0:
+        if daemon.poll() is not None:
             self._daemon = None
+        if daemon.returncode:
+            raise AssertionError(f"`{command}` failed:\n{log.read_text(errors='replace')}")
 
     def _choose_address(self, words: list[str]) -> dict[str, str]:
         """Return the variable with the page's port, unless the command or a file that it names has the port."""

@@ -7,11 +7,13 @@ from tests.documentation.excerpts import excerpt_file, is_new_file
 from tests.documentation.page_run import PageRun
 from tests.support.live_daemon import DaemonSetup, LiveTestCase
 
+PAGES_SETUP = DaemonSetup(settings="# for the examples of the documentation\n")
+
 
 class PageTests(LiveTestCase):
     """The tests are added below."""
 
-    daemon_setup = DaemonSetup(settings="# for the examples of the documentation\n")
+    daemon_setup = PAGES_SETUP
 
     def run_page(self, blocks: list[Block]) -> None:
         page = PageRun(blocks, lambda: self.daemon)
