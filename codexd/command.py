@@ -19,10 +19,11 @@ from twisted.python.usage import UsageError
 
 from codexd import __version__
 from codexd.administration import commands as administration
-from codexd.administration import trace_command
+from codexd.administration import replay_command, trace_command
 from codexd.administration.client import AdminClient, AdminError
 from codexd.administration.commands import AdminFlags
 from codexd.administration.control_socket import locate_control_socket
+from codexd.administration.replay_command import ReplayError
 from codexd.codex_home import find_codex_binary, find_codex_home, state_directory
 from codexd.configuration import ConfigurationError, find_admin_socket
 from codexd.configuration.reference import render_example, render_markdown, render_presets
@@ -53,6 +54,8 @@ Usage: codexd COMMAND [options]
   workers recycle         replace the Codex processes of the running daemon by new ones, without losing a turn
   trace [REQUEST_ID]      explain a request of the running daemon, or list the last ones (--outcome, --model, --key,
                           --limit); --bodies shows the content that the trace buffer has, --purge deletes its files
+  replay FILE             make a golden scenario of a file of the trace buffer (--scenario PATH), or send its request to
+                          another server and print what differs (--url URL, with the key in OPENAI_API_KEY)
   store COMMAND           check, back up, restore or vacuum the database: check, backup FILE, restore BACKUP, vacuum;
                           --config FILE as with serve
   smoke URL               send a request to each endpoint of a running daemon, and print whether the responses are right
@@ -107,7 +110,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         return 2
     try:
         return command(rest, context or ProcessContext()) or 0
-    except (ConfigurationError, CommandError, AdminError, StoreCommandError) as error:
+    except (ConfigurationError, CommandError, AdminError, ReplayError, StoreCommandError) as error:
         print(f"codexd: {error}", file=sys.stderr)
         return 1
 
@@ -220,6 +223,12 @@ def _smoke(rest: Sequence[str], context: ProcessContext) -> int:
     return run_smoke(rest, context.environ)
 
 
+def _replay(rest: Sequence[str], context: ProcessContext) -> int:
+    arguments = replay_command.parse(rest)
+    key = context.environ.get(replay_command.KEY_VARIABLE)
+    return replay_command.run(arguments, key, lambda: _codex_version(Codex(binary=context.environ.get("CODEXD_CODEX"))))
+
+
 def _find_control_socket(config: str | None, context: ProcessContext) -> Path | None:
     """Return the control socket of the daemon that uses this configuration file."""
     socket = find_admin_socket(context.environ, read_text, config)
@@ -241,6 +250,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "keys": _keys,
     **{name: _administer(name) for name in administration.COMMANDS},
     "trace": _trace,
+    "replay": _replay,
     "store": _store,
     "smoke": _smoke,
     "login": partial(_run_codex_account, "login"),

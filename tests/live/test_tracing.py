@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from codexd.transcripts import archive
 from codexd.wire import json
+from tests.parity import FIXTURES
 from tests.support.live_daemon import CHAT, DaemonSetup, LiveTestCase, user
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.processes import TIMEOUT_SECONDS, wait_until
@@ -78,6 +80,7 @@ class TracingTests(LiveTestCase):
 
     def run_command(self, *argv: str, status: int = 0) -> str:
         environment = {"HOME": str(self.daemon.folder / "home"), "XDG_STATE_HOME": str(self.daemon.folder / "state")}
+        environment["OPENAI_API_KEY"] = KEY
         run = subprocess.run(
             (sys.executable, "-m", "codexd.command", *argv),
             capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment,
@@ -142,6 +145,20 @@ class TracingTests(LiveTestCase):
         self.assertIn("deleted", self.run_command("trace", "--purge", config))
         self.assertEqual(list(self.directory.iterdir()), [])
         self.assertIn("has no trace of", self.run_command("trace", "req_purged", "--bodies", config, status=1))
+
+    def test_a_trace_is_replayed_and_becomes_a_scenario_as_the_golden_one(self) -> None:
+        golden = archive.decode((FIXTURES / "codex/chat/text-streamed.txt").read_bytes())
+        body = json.decode(golden["request.1.json"])["body"]
+        answer = self.daemon.post(CHAT, body, {"authorization": f"Bearer {KEY}"})
+        file = self.await_file(answer.headers["x-request-id"])
+        made = self.daemon.folder / "made.txt"
+        made.unlink(missing_ok=True)
+        self.run_command("replay", str(file), "--scenario", str(made))
+        sections = archive.decode(made.read_bytes())
+        for name in ("request.1.json", "response.1.http"):
+            self.assertEqual(sections[name].decode(), golden[name].decode())
+        url = self.daemon.url.removesuffix("/v1")
+        self.assertIn("The answers are equal", self.run_command("replay", str(file), "--url", url))
 
     def test_the_last_requests_are_listed(self) -> None:
         self.ask("req_listed")

@@ -1,21 +1,15 @@
 """Compares two transcripts and shows the differences for people.
 
-Bytes are compared. The difference is shown with each JSON value unfolded, a member a line, so that one
-changed member of a long line is one line of the difference.
+Bytes are compared. codexd.transcripts.difference shows how they differ.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from difflib import unified_diff
-from typing import Final
 
 from attrs import frozen
 
-from codexd.wire import json
+from codexd.transcripts.difference import diff, unfold
 from tests.parity.fixtures import METADATA, Fixture, Sections
-from tests.parity.json_layout import format_json
-
-_FIELD: Final = b"data: "
 
 
 @frozen
@@ -78,39 +72,8 @@ def _compare_sections(id: str, stored: Sections, now: Sections) -> Iterator[Diff
         elif before is None:
             yield Difference(where, f"This section is not in the fixture; recorded now:\n{_added(after)}")
         elif before != after:
-            yield Difference(where, diff(where, before, after))
-
-
-def diff(where: str, before: bytes, after: bytes) -> str:
-    """Return the unified diff of two sections; it is not empty unless they are equal."""
-    text = _unified(where, _unfold(before), _unfold(after))
-    # Unfolding hides some differences, such as spaces in JSON or kinds of line ends: then show the bytes.
-    return text or _unified(where, _escape(before), _escape(after))
-
-
-def _unified(where: str, before: list[str], after: list[str]) -> str:
-    lines = unified_diff(before, after, f"fixtures/{where}", f"now/{where}", lineterm="")
-    return "\n".join(lines)
+            yield Difference(where, diff(f"fixtures/{where}", f"now/{where}", before, after))
 
 
 def _added(section: bytes) -> str:
-    return "\n".join(f"+{line}" for line in _unfold(section))
-
-
-def _unfold(section: bytes) -> list[str]:
-    return [shown for line in section.split(b"\n") for shown in _unfold_line(line)]
-
-
-def _unfold_line(line: bytes) -> list[str]:
-    """ResponseFormat a line that is a JSON object, by itself or as an event's data, with a member a line."""
-    field = _FIELD if line.startswith(_FIELD) else b""
-    try:
-        value = json.decode(line[len(field) :]) if line[len(field) :].startswith(b"{") else None
-    except json.JsonError:
-        value = None
-    shown = line if value is None else field + format_json(value).encode()
-    return shown.decode("utf-8", "backslashreplace").split("\n")
-
-
-def _escape(section: bytes) -> list[str]:
-    return [repr(line)[2:-1] for line in section.splitlines(keepends=True)]
+    return "\n".join(f"+{line}" for line in unfold(section))

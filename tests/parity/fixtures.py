@@ -2,39 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from attrs import asdict, frozen
 
+from codexd.transcripts import archive, json_layout
+from codexd.transcripts.scenario_file import FORMAT as FORMAT
+from codexd.transcripts.scenario_file import METADATA as METADATA
+from codexd.transcripts.scenario_file import FixtureMetadata as FixtureMetadata
 from codexd.wire import json
-from tests.parity import archive, json_layout
-
-FORMAT: Final = 1
-"""Version of the sections' format; raise it when they are written in another way."""
-
-METADATA: Final = "meta.json"
 
 Sections: TypeAlias = Mapping[str, bytes]
 """The sections of a transcript by name, in the order of the exchanges, without the metadata."""
-
-
-@frozen(kw_only=True)
-class FixtureMetadata:
-    """Origin of a fixture: the members of `meta.json`.
-
-    Attributes:
-        about: what the scenario shows.
-        codex: the version that the Codex binary prints; None where no Codex answers.
-        codexd: the version of codexd.
-        captured: the day, as in ISO 8601.
-        format: version of the sections' format.
-    """
-
-    about: str
-    codex: str | None
-    codexd: str
-    captured: str
-    format: int = FORMAT
 
 
 @frozen

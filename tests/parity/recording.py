@@ -5,18 +5,16 @@ from typing import Final, Protocol
 
 from attrs import Factory, define
 
+from codexd.transcripts import json_layout
+from codexd.transcripts.normalise import Normaliser, normalise_provider_requests
+from codexd.transcripts.scenario_file import INCOMPLETE as INCOMPLETE
 from codexd.wire.json import Json
-from tests.parity import json_layout
 from tests.parity.client import HttpResponse
 from tests.parity.fixtures import Sections
 from tests.parity.follow_up import build_follow_up
-from tests.parity.normalise import Normaliser, normalise_provider_requests
 from tests.parity.references import resolve_references
 from tests.parity.response_content import UnusableResponseError, parse_progress
 from tests.parity.scenario import Scenario, ScenarioRequest, Step
-
-INCOMPLETE: Final = "(the connection closed before the end of the body)"
-"""Follows the headers of a response that is not complete."""
 
 IMPOSSIBLE: Final = "(the client cannot continue: {})"
 """Replaces a request that could not be built."""

@@ -7,9 +7,9 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import frozen
 
+from codexd.transcripts import json_layout
 from codexd.wire import json
 from codexd.wire.json import Json
-from tests.parity import json_layout
 
 CHAT: Final = "/v1/chat/completions"
 RESPONSES: Final = "/v1/responses"

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.transcripts.difference import diff
 from tests.parity import FIXTURES
-from tests.parity.difference import compare_fixtures, compare_versions, diff
+from tests.parity.difference import compare_fixtures, compare_versions
 from tests.parity.fixtures import Fixture, FixtureDirectory, FixtureMetadata
 
 STREAM = b'HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\ndata: {"id":"1","text":"one"}\n\ndata: [DONE]\n\n'
@@ -57,7 +58,7 @@ class CompareTests(SynchronousTestCase):
 
     @given(st.binary(), st.binary())
     def test_the_diff_of_unequal_sections_is_never_empty(self, before: bytes, after: bytes) -> None:
-        self.assertEqual(bool(diff("x/y", before, after)), before != after)
+        self.assertEqual(bool(diff("a", "b", before, after)), before != after)
 
     @given(st.data())
     def test_a_changed_character_in_a_committed_fixture_is_a_difference(self, data: st.DataObject) -> None:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.parity import FIXTURES, archive
+from codexd.transcripts import archive
+from tests.parity import FIXTURES
 from tests.parity.fixtures import Fixture, FixtureDirectory, FixtureFormatError, FixtureMetadata
 
 METADATA = FixtureMetadata(about="a text", codex="codex-cli 0.163.0", codexd="0.1.0", captured="2026-11-20")

@@ -17,8 +17,8 @@ from codexd.neutral.fault import fault
 from codexd.neutral.reply import Reply, fold
 from codexd.neutral.stored import LoadedHistory
 from codexd.neutral.turn import Turn
+from codexd.transcripts.archive import decode as decode_archive
 from codexd.wire.json import Json, decode, encode
-from tests.parity.archive import decode as decode_archive
 from tests.support import responses_stream
 from tests.support.framing import FoldingEncoder, framed
 from tests.support.identities import RESPONSES_IDENTITY

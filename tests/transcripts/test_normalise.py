@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.transcripts.normalise import RULES, Kind, Normaliser, normalise_provider_requests
 from tests.parity import FIXTURES
-from tests.parity.normalise import RULES, Kind, Normaliser, normalise_provider_requests
 
 HEAD = (
     "HTTP/1.1 200 OK\nDate: Fri, 20 Nov 2026 10:33:41 GMT\n"

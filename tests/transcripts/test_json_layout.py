@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.transcripts.json_layout import WIDTH, encode, format_json
 from codexd.wire import json
-from tests.parity.json_layout import WIDTH, encode, format_json
 from tests.wire.test_json import VALUES
 
 

@@ -2,8 +2,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.transcripts.archive import ArchiveError, decode, encode
 from tests.parity import FIXTURES
-from tests.parity.archive import ArchiveError, decode, encode
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,9}", fullmatch=True)
 ODD = st.lists(

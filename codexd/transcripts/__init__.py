@@ -1,0 +1,1 @@
+"""The text form of recorded exchanges: golden scenarios, and the comparison of two recordings."""
