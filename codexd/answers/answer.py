@@ -297,7 +297,8 @@ class Answer:
     def pause(self) -> None:
         """Pause the model: the client is too slow (DeliveryOwner)."""
         self._dependencies.request_log.metrics.count("client_paused")
-        self._pause = self.context.record.timeline.begin("paused")
+        if self._pause is None:
+            self._pause = self.context.record.timeline.begin("paused")
         self._paused = tuple(self._running())
         for handle in self._paused:
             handle.pause()

@@ -136,7 +136,7 @@ class Request(server.Request):
         record.time = self.site.authenticator.now()
         record.timeline.seconds = self.site.clock.seconds
         record.timeline.add("received", size=self.content.getbuffer().nbytes)
-        self.site.request_log.recent.began(record)
+        self.site.request_log.begin(record)
         self.prepath = []
         self.postpath = canonical(self.path).encode().split(b"/")[1:]
         self.set_headers(

@@ -75,9 +75,13 @@ class RecentRequests:
         if self._ended.maxlen:
             self._running[id(record)] = record
 
+    def forget(self, record: RequestRecord) -> None:
+        """Forget a running request."""
+        self._running.pop(id(record), None)
+
     def ended(self, record: RequestRecord) -> None:
         """Remember a request that has ended; the oldest one is forgotten for it."""
-        self._running.pop(id(record), None)
+        self.forget(record)
         if _is_shown(record):
             self._ended.append(record)
 

@@ -33,6 +33,16 @@ class RequestLogger:
     traces: TraceBuffer | None = None
     spans: SpanExport | None = None
 
+    def begin(self, record: RequestRecord) -> None:
+        """Remember a request, or a background response, that runs."""
+        self.recent.began(record)
+
+    def forget(self, record: RequestRecord) -> None:
+        """Forget a background response that was not begun after all."""
+        self.recent.forget(record)
+        if record.trace is not None:
+            record.trace.release()
+
     def log_request(self, record: RequestRecord) -> None:
         """Log and count a finished request."""
         self._end(record)

@@ -89,16 +89,21 @@ class CreateHandlers:
         record = request.record.begin_background(secrets.token_hex(8))
         charge = None if request.charge is None else request.charge.take_over()
         context = evolve(request.context, record=record, charge=charge)
-        answer = Answer(self.dependencies.answers, context, decoded, None)
+        answer, request_log = (
+            Answer(self.dependencies.answers, context, decoded, None),
+            self.dependencies.answers.request_log,
+        )
+        request_log.begin(record)
         try:
             answer.start()
         except FaultError:
+            request_log.forget(record)
             if charge is not None:
                 charge.close()
             raise
-        self.dependencies.answers.request_log.recent.began(record)
         await answer.decided.wait()
         if answer.rejection is not None:
+            request_log.forget(record)
             raise FaultError(answer.rejection)
         assert answer.storage is not None
         assert answer.storage.accepted is not None

@@ -65,6 +65,23 @@ class RecentRequestTests(SynchronousTestCase):
         self.assertIn("pause", turn.actions)
         self.assertIn("paused", [step["kind"] for step in story["timeline"]])
 
+    def test_a_background_response_is_one_of_its_own_under_the_same_id(self) -> None:
+        body = {"model": "m", "input": "hi", "background": True}
+        self.server.request("POST", "/v1/responses", body, x_request_id="req_1")
+        self.assertEqual([one["method"] for one in self.admin("?outcome=running").json["data"]], ["background"])
+        self.server.backend.turns[0].emit(*text_answer("done"))
+        request, response = self.admin("/req_1").json["data"]
+        self.assertEqual((request["method"], response["method"]), ("POST", "background"))
+        kinds = [(step["kind"], step["label"]) for step in response["timeline"]]
+        self.assertEqual([label for kind, label in kinds if kind == "store"], ["queued", "end"])
+        self.assertEqual(self.admin("?outcome=running").json["data"], [])
+
+    def test_a_background_response_that_cannot_be_stored_does_not_run(self) -> None:
+        self.server.store.fail()
+        body = {"model": "m", "input": "hi", "background": True}
+        self.assertEqual(self.server.request("POST", "/v1/responses", body, x_request_id="req_1").status, 500)
+        self.assertEqual(self.admin("?outcome=running").json["data"], [])
+
     def test_refused_requests_are_listed_by_their_outcome(self) -> None:
         self.server.request("POST", "/v1/chat/completions", {"model": 1})
         self.server.request("GET", "/v1/models")
