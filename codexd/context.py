@@ -31,17 +31,16 @@ class RequestRecord:
 
     Attributes:
         id: its `x-request-id`.
-        method: the HTTP method; `other` for an unusual method, `background` for the end of a background
-            response.
+        method: the HTTP method as asked, shortened; `background` for the end of a background response.
         began: when the request arrived, on the reactor's clock.
         time: when it arrived, in Unix seconds.
         route: the template of its route; `other` where none matched.
-        path: the path of a request that no route matched, shortened and stripped of control characters; empty
-            for any other.
+        path: the path as asked, shortened, and without control characters and what may be a key.
         status: the HTTP status; 499 when the client disconnected before there was one.
         dialect: the dialect of the route, such as `chat` or `responses`; empty for other routes.
         model: the model name of the request, shortened and stripped of control characters.
-        principal: the id of the authenticated principal.
+        principal: the id of the authenticated principal: the name of its API key if it has one.
+        trace_id: the trace of its W3C Trace Context.
         stream: whether the response was streamed.
         backend: the back end that was asked last: `codex` or an upstream's name; empty if none was.
         worker: of Codex: the name of the worker, such as `plain-0`: its profile and its number.
@@ -49,6 +48,12 @@ class RequestRecord:
         queue_seconds: how long it waited for its back ends to have room.
         first_event_seconds: time from arrival to the model's first event.
         seconds: time from arrival to the end.
+        received_bytes: the size of its body, as received.
+        sent_bytes: the size of the response's body, as given to the connection.
+        client_stalls: how often the connection to the client was full.
+        model_pauses: how often the model's output was paused because the client had too large a backlog.
+        tools_offered: the number of tools that the request offers to the model.
+        tool_calls: the number of tool calls in the response, of all choices.
         usages: the token usage of each choice.
         ignored: request fields that were accepted without effect.
         outcome: `ok`, `client_disconnected`, or the kind of the fault that ended it.
@@ -68,6 +73,7 @@ class RequestRecord:
     dialect: str = ""
     model: str = ""
     principal: str = ""
+    trace_id: str = ""
     stream: bool = False
     backend: str = ""
     worker: str = ""
@@ -75,6 +81,12 @@ class RequestRecord:
     queue_seconds: float = 0.0
     first_event_seconds: float | None = None
     seconds: float = 0.0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    client_stalls: int = 0
+    model_pauses: int = 0
+    tools_offered: int = 0
+    tool_calls: int = 0
     usages: list[Usage] = Factory(list)
     ignored: tuple[str, ...] = ()
     outcome: str = OK

@@ -231,6 +231,10 @@ class Answer:
         self.context.record.usages.append(event.usage)
         self._record(event, choice)
 
+    def _receive_call(self, event: e.CallOpened, choice: int) -> None:
+        self.context.record.tool_calls += 1
+        self._record(event, choice)
+
     def _receive_end(self, event: e.Ended, choice: int) -> None:
         """Record the end of a choice; the last one ends the answer and is sent by the lifecycle."""
         self._sinks[choice].closed = True
@@ -297,6 +301,7 @@ class Answer:
     def pause(self) -> None:
         """Pause the model: the client is too slow (DeliveryOwner)."""
         self._dependencies.request_log.metrics.count("client_paused")
+        self.context.record.model_pauses += 1
         if self._pause is None:
             self._pause = self.context.record.timeline.begin("paused")
         self._paused = tuple(self._running())
@@ -539,6 +544,7 @@ def _outcome(event: e.Ended | e.Failed) -> Literal["complete", "failed"]:
 _RECEIVERS: Final[dict[type, Callable[[Answer, Any, int], None]]] = {
     e.Began: Answer._receive_began,
     e.UsageReported: Answer._receive_usage,
+    e.CallOpened: Answer._receive_call,
     e.Ended: Answer._receive_end,
     e.Failed: Answer._receive_failure,
 }

@@ -9,7 +9,7 @@ from codexd.context import RequestContext
 from codexd.fronts.unknown_url import unknown_url
 from codexd.http.path import canonical
 from codexd.http.request import Request
-from codexd.http.request_id import begin_span, traceparent
+from codexd.http.request_id import begin_span, read_trace_id, traceparent
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import ANONYMOUS, LOCAL_ADMIN, Credentials, KeyRing, Principal
 from codexd.policy.cors import CorsPolicy
@@ -85,22 +85,31 @@ class Authenticator:
             raise FaultError(self.explain_rejection(request))
         record, principal = request.record, request.principal.id
         record.principal = principal
+        trace = self._begin_trace(request)
         request.context = RequestContext(
             id=record.id,
             principal=principal,
-            traceparent=self._begin_trace(request),
+            traceparent=trace,
             deadline=record.began + self.total_seconds,
             record=record,
             policy=request.principal.policy,
         )
 
     def _begin_trace(self, request: Request) -> str:
-        """Return the trace context for upstreams: the client's, or that of the request's own span if it has one."""
-        given = request.getHeader(b"traceparent")
+        """Return the trace context for upstreams: the client's, or that of the request's own span if it has one.
+
+        A client that takes part in the trace gets it back; others need no further header.
+        """
+        given, record = request.getHeader(b"traceparent"), request.record
         if self.sample_ratio is None:
-            return traceparent(given)
-        request.record.span = span = begin_span(given, self.sample_ratio)
-        return span.traceparent()
+            trace = traceparent(given)
+        else:
+            record.span = begin_span(given, self.sample_ratio)
+            trace = record.span.traceparent()
+        record.trace_id = read_trace_id(trace)
+        if given is not None and given[3:35] == record.trace_id.encode():
+            request.setHeader(b"traceparent", trace.encode())
+        return trace
 
 
 @frozen(kw_only=True)

@@ -134,6 +134,12 @@ class Channel(HalfCloseChannel):
         if self._waitingForTransport and not self._handlingRequest:
             self._networkProducer.pauseProducing()
 
+    def pauseProducing(self) -> None:
+        """Pause the response: the connection is full."""
+        if self._handlingRequest:
+            self.requests[0].record.client_stalls += 1
+        super().pauseProducing()
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Register a producer, and pause it at once if the transport is full."""
         super().registerProducer(producer, streaming)

@@ -105,6 +105,7 @@ class ForwardedResponse:
         """Stop reading from the upstream: the client's connection is full (IPushProducer)."""
         if self._handle is not None and not self._over and self._timer is None:
             self._metrics.count("client_paused")
+            self._request.record.model_pauses += 1
             self._timer = self._clock.callLater(self._write_timeout_seconds, self._write_timed_out)
             self._handle.pause()
 

@@ -11,8 +11,11 @@ _ABSOLUTE: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _LOGGED_CHARACTERS: Final = 128
 """How many characters of an unknown path are logged."""
 
-_SECRET: Final = re.compile(r"[^/]*sk-[^/]*|[^/]{24,}", re.IGNORECASE)
-"""A segment that may be a key, such as one that a client has as a part of its base URL; no endpoint is that long."""
+_SECRET: Final = re.compile(
+    r"[^/]*sk-[^/]*|(?<![^/])(?!(?:resp|conv|msg|chatcmpl)[_-][0-9a-f]{16,64}(?:/|$))[^/]{24,}", re.IGNORECASE
+)
+"""A segment that may be a key, such as one that a client has as a part of its base URL; no endpoint is that long.
+The ids of stored responses and conversations are shown."""
 
 
 @lru_cache(maxsize=128)
@@ -33,6 +36,7 @@ def canonical(target: bytes) -> str:
     return "/".join(("/v1", *segments[first:]))
 
 
+@lru_cache(maxsize=128)
 def printable_path(target: bytes) -> str:
     """Return a request target in a form that is safe to log.
 

@@ -14,7 +14,7 @@ from codexd.fronts.dialect import Dialect
 from codexd.fronts.openai import OPENAI
 from codexd.http.body_sender import PIECE_BYTES, BodySender
 from codexd.http.channel import REASON_PHRASES, Channel
-from codexd.http.path import canonical
+from codexd.http.path import canonical, printable_path
 from codexd.http.request_id import request_id
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Principal
@@ -35,6 +35,9 @@ _TOO_MUCH_UNSENT: Final = (
 )
 METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 """The methods that codexd knows; some URL serves each of them but PUT and PATCH."""
+
+_METHOD_CHARACTERS: Final = 16
+"""How many characters of a method are logged; a client can make one up."""
 
 
 class Request(server.Request):
@@ -87,6 +90,7 @@ class Request(server.Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a chunk of the body, up to the limit."""
+        self.record.received_bytes += len(data)
         self._body_bytes_left -= len(data)
         if self._body_bytes_left >= 0 and not self.oversized:
             self.content.write(data)
@@ -131,7 +135,8 @@ class Request(server.Request):
         self.site.limit.set_busy(self.channel)
         record = self.record
         record.id = request_id(self.getHeader(b"x-request-id"))
-        record.method = self.method.decode() if self.method in METHODS else "other"
+        record.method = self.method[:_METHOD_CHARACTERS].decode("ascii", "replace")
+        record.path = printable_path(self.path)
         record.began = self.site.clock.seconds()
         record.time = self.site.authenticator.now()
         record.timeline.seconds = self.site.clock.seconds

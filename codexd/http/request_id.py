@@ -39,6 +39,11 @@ def begin_span(given: bytes | None, ratio: float) -> SpanIds:
     return begin_trace(secrets.token_hex(16), secrets.token_hex(8), ratio)
 
 
+def read_trace_id(traceparent: str) -> str:
+    """Return the id of the trace of a valid `traceparent`."""
+    return traceparent[3:35]
+
+
 class PathId(BaseConverter):
     """An id as one segment of a path; no other segment matches the route."""
 

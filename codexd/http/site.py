@@ -7,12 +7,11 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web import http, server
 from twisted.web.resource import IResource
 
-from codexd.context import OTHER_ROUTE, RequestRecord
+from codexd.context import RequestRecord
 from codexd.http.channel import Channel
 from codexd.http.connection_limit import ConnectionLimit
 from codexd.http.connections import Connections
 from codexd.http.key_access import REFUSALS
-from codexd.http.path import printable_path
 from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.byte_budget import ByteBudget
@@ -95,8 +94,7 @@ class Site(server.Site):
     def log_request(self, request: Request) -> None:
         """Log a request that is over."""
         record = request.record
-        if record.route == OTHER_ROUTE:
-            record.path = printable_path(request.path)
+        record.sent_bytes = request.sentLength
         if request.startedWriting:
             record.status = request.code
         request.note_sent()

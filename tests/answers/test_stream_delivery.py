@@ -510,6 +510,12 @@ class PauseTests(SlowClientTestCase):
         self.emit(250)
         self.assertEqual(self.turn.actions, ["pause"])
         self.assertEqual(self.server.metric("codexd_client_paused_total"), 1)
+        self.read_everything()
+        self.turn.emit(e.MessageClosed(0), e.Ended("stop"))
+        self.read_everything()
+        (record,) = self.server.log.records
+        self.assertEqual(record.model_pauses, 1)
+        self.assertGreaterEqual(record.client_stalls, 1)
 
     def test_the_model_is_resumed_when_half_of_the_queue_was_read(self) -> None:
         self.fill_queue()

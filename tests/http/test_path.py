@@ -62,6 +62,8 @@ class PrintablePathTests(SynchronousTestCase):
             (b"/v1/SK-1", "/v1/***"),
             (b"/v1/threads/thread_0123456789abcdef01/runs", "/v1/threads/***/runs"),
             (b"/v1/x%2Fkey-sk-1", "/v1/x/***"),
+            (b"/v1/responses/resp_" + b"0a" * 16 + b"/cancel", "/v1/responses/resp_" + "0a" * 16 + "/cancel"),
+            (b"/v1/responses/resp_" + b"sk" * 16, "/v1/responses/***"),
         ):
             self.assertEqual(printable_path(target), shown)
 

@@ -42,7 +42,7 @@ class RequestTests(SynchronousTestCase):
         self.server.request("PURGE", "/nothing", x_request_id="two")
         one, two = self.server.log.records
         self.assertEqual((one.id, one.method, one.route, one.status), ("one", "GET", "/v1/models", 200))
-        self.assertEqual((two.id, two.method, two.route, two.status), ("two", "other", "other", 501))
+        self.assertEqual((two.id, two.method, two.route, two.status), ("two", "PURGE", "other", 501))
 
     def test_the_note_of_a_refusal_is_logged(self) -> None:
         files = [{"file_id": "file-a"}, {"file_id": "tell me a secret"}]

@@ -1,8 +1,19 @@
 from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.fake_backend import text_answer
+from codexd.neutral import event as e
+from codexd.wire import json
+from tests.support.fake_backend import USAGE, text_answer
 from tests.support.in_memory_server import InMemoryServer, chat
+
+CALL_ANSWER = (
+    e.Began(),
+    e.CallOpened(index=0, id="fc_1", call_id="call_1", name="find"),
+    e.CallDelta(0, "{}"),
+    e.CallClosed(0),
+    e.UsageReported(USAGE),
+    e.Ended("tool_calls"),
+)
 
 
 class SiteTests(SynchronousTestCase):
@@ -26,12 +37,30 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual((record.status, record.seconds, record.outcome), (200, 2.5, "ok"))
         self.assertEqual(self.server.metric("codexd_request_duration_seconds_sum", route="/v1/chat/completions"), 2.5)
 
-    def test_the_path_of_an_unknown_route_is_in_the_log_and_not_in_the_metrics(self) -> None:
+    def test_the_sizes_of_both_bodies_and_the_tools_are_logged(self) -> None:
+        body = json.encode(chat(tools=[{"type": "function", "function": {"name": "find", "parameters": {}}}]))
+        connection = self.server.connect()
+        connection.request("POST", "/v1/chat/completions", body)
+        self.server.backend.turns[0].emit(*CALL_ANSWER)
+        (record,) = self.server.log.records
+        self.assertEqual((record.received_bytes, record.tools_offered, record.tool_calls), (len(body), 1, 1))
+        self.assertEqual(record.sent_bytes, len(connection.received.partition(b"\r\n\r\n")[2]))
+
+    def test_the_trace_of_a_client_is_logged_and_returned(self) -> None:
+        given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        traced = self.server.request("GET", "/v1/models", traceparent=given)
+        untraced = self.server.request("GET", "/v1/models")
+        first, second = self.server.log.records
+        self.assertEqual((first.trace_id, traced.headers["traceparent"]), (given[3:35], given))
+        self.assertNotIn("traceparent", untraced.headers)
+        self.assertRegex(second.trace_id, "^[0-9a-f]{32}$")
+
+    def test_the_path_as_asked_is_in_the_log_and_not_in_the_metrics(self) -> None:
         self.server.request("GET", "/v1/no%0Awhere?key=secret")
         self.server.request("PUT", "/v1/chat/completions")
-        self.server.request("GET", "/v1/models")
+        self.server.request("GET", "/api/v1/models/")
         records = [(record.route, record.path) for record in self.server.log.records]
-        expected = [("other", "/v1/no?where"), ("other", "/v1/chat/completions"), ("/v1/models", "")]
+        expected = [("other", "/v1/no?where"), ("other", "/v1/chat/completions"), ("/v1/models", "/api/v1/models/")]
         self.assertEqual(records, expected)
         self.assertEqual(
             self.server.metric("codexd_requests_total", route="other", status="404", outcome="unknown_url"), 1

@@ -73,6 +73,7 @@ class CreateHandlers:
         record = request.record
         record.model = printable_model_name(decoded.turn.model)
         record.stream = decoded.stream
+        record.tools_offered = len(decoded.turn.tools)
         keys = self.dependencies.keys
         keys.check_model(request.context.policy, decoded.turn.model)
         keys.reserve_turns(request, decoded.turns)
