@@ -150,6 +150,14 @@ class BackendService(MultiService):
         self._images.queue.apply(settings.queue)
         self._slots.capacity_changed()
 
+    def is_ready(self) -> bool:
+        """Return whether a turn that begins now could run."""
+        return bool(self.in_use.backend.ready())
+
+    def list_model_names(self) -> list[str]:
+        """Return the names of the models on offer."""
+        return [card.id for card in self.in_use.backend.models()]
+
     def _turns_at_once(self, principal: str) -> int:
         return self._queueing.settings.turns_per_key
 

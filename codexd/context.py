@@ -121,9 +121,14 @@ class RequestRecord:
 
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""
-        return dict(
-            zip(TOKEN_KINDS, map(sum, zip(_NO_TOKENS, *map(read_tokens, self.usages), strict=True)), strict=True)
-        )
+        return dict(zip(TOKEN_KINDS, self.token_counts(), strict=True))
+
+    def token_counts(self) -> tuple[int, ...]:
+        """Return the tokens of all choices, in the order of TOKEN_KINDS."""
+        if len(self.usages) == 1:
+            counts: tuple[int, ...] = read_tokens(self.usages[0])
+            return counts
+        return tuple(map(sum, zip(_NO_TOKENS, *map(read_tokens, self.usages), strict=True)))
 
 
 @frozen(kw_only=True)

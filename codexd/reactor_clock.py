@@ -17,7 +17,7 @@ def use_monotonic_time(reactor: Any) -> bool:
     if reactor.seconds is time.monotonic:
         return True
     if reactor.getDelayedCalls():
-        _log.warn("Timers follow the wall clock: the reactor's clock was in use already")
+        _log.warn("Timers follow the wall clock: the reactor's clock was in use already", event="clock_not_monotonic")
         return False
     reactor.seconds = time.monotonic
     return True

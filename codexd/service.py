@@ -17,6 +17,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 
+from codexd import __version__
 from codexd.administration.control_socket import listen_on_control_socket, locate_control_socket
 from codexd.administration.maintenance import NAME as MAINTENANCE_FILE
 from codexd.administration.maintenance import MaintenanceSwitch
@@ -33,9 +34,12 @@ from codexd.http.open_files import connection_limit, raise_limit
 from codexd.http.server import HttpServer
 from codexd.keys.limits import KeyLimits
 from codexd.keys.usage_saver import UsageSaver
+from codexd.observe.journal import is_journal
 from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
 from codexd.observe.metrics import Metrics
+from codexd.observe.reactor_lag import ReactorLag
+from codexd.observe.readiness_log import ReadinessLog
 from codexd.observe.request_log import RequestLogger
 from codexd.observe.span_export import SpanExport, build_span_export
 from codexd.observe.trace_buffer import TraceBuffer
@@ -88,8 +92,11 @@ def _build_observer(settings: Log, twistd: Mapping[str, Any]) -> LeveledObserver
     path = twistd.get("logfile") or (None if twistd.get("nodaemon") else "twistd.log")
     if twistd.get("logger") or twistd.get("syslog") or (path == "-" and not twistd.get("nodaemon")):
         return None
-    destination = standard_output() if path in (None, "-") else FileDestination(LogFile.fromFullPath(path))
-    return build_observer(settings, build_log_writer(settings, destination))
+    if path not in (None, "-"):
+        return build_observer(settings, build_log_writer(settings, FileDestination(LogFile.fromFullPath(path))))
+    output = standard_output()
+    journal = is_journal(output.descriptor, os.environ)
+    return build_observer(settings, build_log_writer(settings, output, journal), journal)
 
 
 class Daemon(MultiService):
@@ -161,6 +168,8 @@ class Daemon(MultiService):
         )
         self._spans: SpanExport | None = None
         self._usage_saver: UsageSaver | None = None
+        self._readiness_log: ReadinessLog | None = None
+        self._reactor_lag = ReactorLag(reactor, self._metrics.observe_reactor_lag)
         self._ports: list[IListeningPort] = []
 
     def setServiceParent(self, parent: Any) -> None:
@@ -176,6 +185,7 @@ class Daemon(MultiService):
             SystemExit: when the store, Codex or an upstream cannot be used, or listening fails.
         """
         settings = self._settings
+        self._log.info("codexd {version} is starting up", event="daemon_starting", version=__version__, pid=os.getpid())
         for writer in all_writers():
             writer.on_dropped = partial(self._metrics.count, "log_lines_dropped")
         self._spans = self._build_span_export()
@@ -210,6 +220,10 @@ class Daemon(MultiService):
         self._usage_saver = UsageSaver(self._server.meters, store, self._reactor)
         self._usage_saver.start()
         super().startService()
+        self._readiness_log = ReadinessLog(self._reactor, backends.is_ready, backends.upstreams.readiness)
+        self._readiness_log.start()
+        self._reactor_lag.start()
+        self._metrics.models.list_models = backends.list_model_names
         configured = backends.configured_provider
         banner = render_startup_banner(
             settings,
@@ -218,10 +232,10 @@ class Daemon(MultiService):
             candidates=backends.candidate_homes,
             configured_provider=None if configured is None else configured.summary,
         )
-        for line in banner:
-            self._log.info("{line}", line=line)
+        for number, line in enumerate(banner):
+            self._log.info("{line}", event="startup_hint" if number else "daemon_started", line=line)
         for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
-            self._log.warn("{text}", text=warning)
+            self._log.warn("{text}", event="startup_warning", text=warning)
 
     def reload(self) -> ReloadReport:
         """Load the settings again and apply what changed; if anything is wrong, nothing changes.
@@ -236,7 +250,11 @@ class Daemon(MultiService):
             prepared = self._backends.prepare(plan.settings, loaded.files)
         except ConfigurationError as error:
             self._metrics.count("reloads_failed")
-            self._log.error("The settings were not reloaded, the old ones stay in effect: {error}", error=str(error))
+            self._log.error(
+                "The settings were not reloaded, the old ones stay in effect: {error}",
+                event="reload_failed",
+                error=str(error),
+            )
             return ReloadReport(problems=error.problems)
         self._key_limits.apply(plan.settings)
         self._backends.apply(plan.settings, prepared)
@@ -251,6 +269,7 @@ class Daemon(MultiService):
         self._metrics.count("reloads")
         self._log.info(
             "The settings were reloaded; changed: {applied}; changed, but in effect only after a restart: {restart}",
+            event="reloaded",
             applied=", ".join(plan.applied) or "nothing",
             restart=", ".join(plan.restart) or "nothing",
         )
@@ -258,6 +277,9 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         self._memory_release.stop()
+        self._reactor_lag.stop()
+        if self._readiness_log is not None:
+            self._readiness_log.stop()
         drained = None if self._server is None else self._server.drain.run()
         if self._backends is not None:
             self._backends.drain()
@@ -277,13 +299,14 @@ class Daemon(MultiService):
             await self._spans.stop(self._reactor)
         if self._store is not None:
             await self._store.stopService()
+        self._log.info("codexd has stopped", event="daemon_stopped")
 
     async def _stop_listening(self, port: IListeningPort) -> None:
         """Close a port. An error must not keep what follows from being saved."""
         try:
             await maybeDeferred(port.stopListening)
         except OSError as error:  # the file of a unix socket was removed by somebody else
-            self._log.warn("{port} was not closed: {error}", port=port, error=str(error))
+            self._log.warn("{port} was not closed: {error}", event="port_not_closed", port=port, error=str(error))
 
     def stopService(self) -> "Deferred[None]":
         """Drain running responses, stop the back ends, stop listening, then close the store."""
@@ -302,6 +325,7 @@ class Daemon(MultiService):
         """Open the log file again, which was moved by a log rotation."""
         for writer in all_writers():
             writer.reopen()
+        self._log.info("The log file was opened again", event="log_reopened")
 
     def _open_store(self) -> Store:
         """Open the store; the daemon does not start without it."""
@@ -360,6 +384,7 @@ class Daemon(MultiService):
     def _add_port(self, port: IListeningPort) -> None:
         self._ports.append(port)
         self.addresses.append(port.getHost())
+        self._log.info("Listening on {address}", event="listening", address=str(port.getHost()))
 
 
 def _with_connection_limit(settings: Settings) -> Settings:

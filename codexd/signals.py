@@ -86,5 +86,5 @@ class Signals:
         self._reactor.callFromThread(self._hurry, signal.Signals(number).name)
 
     def _hurry(self, name: str) -> None:
-        self._log.warn("Received {name} again, stopping at once", name=name)
+        self._log.warn("Received {name} again, stopping at once", event="stop_repeated", name=name)
         self._target.hurry()

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.configuration import load
 from codexd.configuration.registry import list_settings, list_table_settings
 from codexd.neutral.fault import kinds
-from codexd.observe.metrics import COUNTERS, GAUGES, LABELLED, LABELLED_GAUGES, TIMES
+from codexd.observe.metric_tables import COUNTERS, GAUGES, LABELLED, LABELLED_GAUGES, TIMES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -39,6 +39,7 @@ def listen_on_control_socket(path: Path, site: Site, reactor: Any) -> IListening
         _log.warn(
             "No control socket at {path}: {error}. `codexd maintenance` and similar commands cannot reach this daemon"
             " (admin.socket)",
+            event="control_socket_failed",
             path=str(path),
             error=str(error),
         )

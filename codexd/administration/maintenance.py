@@ -40,7 +40,9 @@ class MaintenanceSwitch:
         self.state = kept or _read_settings(settings)
         metrics.watch("maintenance", lambda: float(self.state.enabled))
         if self.state.enabled:
-            self._log.warn("Maintenance is on: requests are refused. End it with `codexd maintenance off`")
+            self._log.warn(
+                "Maintenance is on: requests are refused. End it with `codexd maintenance off`", event="maintenance_on"
+            )
 
     def check(self) -> None:
         """Refuse a request for work during maintenance.
@@ -57,7 +59,12 @@ class MaintenanceSwitch:
         try:
             self.switch(state)
         except OSError as error:
-            self._log.error("{path} cannot be removed: {error}", path=str(self._path), error=str(error))
+            self._log.error(
+                "{path} cannot be removed: {error}",
+                event="maintenance_file_failed",
+                path=str(self._path),
+                error=str(error),
+            )
             self._set(state, self.kept)
 
     def switch(self, state: MaintenanceState, keep: bool = False) -> None:
@@ -84,10 +91,11 @@ class MaintenanceSwitch:
         if state.enabled:
             self._log.warn(
                 "Maintenance is on: requests are refused, running responses finish (kept over restarts: {kept})",
+                event="maintenance_on",
                 kept="yes" if keep else "no",
             )
         else:
-            self._log.info("Maintenance is off")
+            self._log.info("Maintenance is off", event="maintenance_off")
 
     def _load(self, path: Path) -> MaintenanceState | None:
         try:
@@ -97,7 +105,12 @@ class MaintenanceSwitch:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             # An unreadable file must not end a maintenance that somebody wanted to outlast restarts.
-            self._log.error("{path} cannot be read ({error}): maintenance is on", path=str(path), error=str(error))
+            self._log.error(
+                "{path} cannot be read ({error}): maintenance is on",
+                event="maintenance_file_failed",
+                path=str(path),
+                error=str(error),
+            )
             return MaintenanceState(enabled=True)
 
 

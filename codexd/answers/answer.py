@@ -26,6 +26,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.reply import Fold
 from codexd.neutral.stored import StoredResponse
 from codexd.neutral.turn import Turn
+from codexd.observe.histogram import Observations
 from codexd.policy.byte_budget import BudgetAccount
 from codexd.timeline import Step
 
@@ -78,6 +79,8 @@ class Answer:
         self._events = EventRuns(context.record.timeline)
         self._pause: Step | None = None
         self._storing: Step | None = None
+        self._gaps: Observations | None = None  # from the first event on
+        self._output_at = 0.0
         self._was_opened = False  # whether the client that has disconnected had received the headers of a stream
         self.state: AnswerState = "New"
         self.decided, self.over = OneShotEvent(), OneShotEvent()
@@ -268,7 +271,17 @@ class Answer:
     # Actions on the client and the back end.
 
     def settle(self) -> None:
-        """Send what was received; at the end store or deliver the answer (AnswerActions)."""
+        """Act on the received events, and measure the time since the last ones (AnswerActions)."""
+        now = self._dependencies.clock.seconds()
+        if self._gaps is not None:
+            self._gaps.observe(now - self._output_at)
+        elif self.context.record.first_event_seconds is not None:
+            self._gaps = self._dependencies.request_log.metrics.output_gaps(self.context.record.backend)
+        self._output_at = now
+        self._settle()
+
+    def _settle(self) -> None:
+        """Send what was received; at the end store or deliver the answer."""
         if self.state != "Running":
             return
         self._events.touch()
@@ -328,7 +341,7 @@ class Answer:
                 self._send_keep_alive()
             except Exception:
                 self._on_defect()
-            self.settle()
+            self._settle()
 
     def _send_keep_alive(self) -> None:
         assert self._encoder is not None

@@ -1,5 +1,6 @@
 """The protocol of `codex app-server` (docs/app-server.md): adapts `codexd.backs` to sessions and workers."""
 
+import re
 from typing import Any, Final
 
 from attrs import AttrsInstance, frozen
@@ -29,6 +30,8 @@ from codexd.wire.json import Json
 MAX_PAGES: Final = 32
 """Pages of `model/list` that are read at most."""
 
+_VERSION: Final = re.compile(r"[^/ ]+/([0-9A-Za-z.+-]{1,40})(?: |$)")
+
 
 @frozen
 class AppServerInfo(ServerInfo):
@@ -57,12 +60,13 @@ class AppServerProtocol:
     def handshake(self) -> Exchange[AppServerInfo]:
         """Call `initialize`, `config/read` and `model/list` (ChildProtocol)."""
         info = b.ClientInfo("codexd", __version__)
-        yield b.Initialize(info, b.Capabilities(optOutNotificationMethods=b.OPTED_OUT_NOTIFICATIONS))
+        greeting = yield b.Initialize(info, b.Capabilities(optOutNotificationMethods=b.OPTED_OUT_NOTIFICATIONS))
         yield SendNotification("initialized")
         config = _config((yield b.ConfigRead()))
         servers = config.get("mcp_servers")
         return AppServerInfo(
             models=(yield from self.list_models()),
+            version=_read_version(greeting),
             mcp_servers=tuple(servers) if isinstance(servers, dict) else (),
             home_verbosity=config.get("model_verbosity") is not None,
         )
@@ -221,6 +225,13 @@ def _profile(setup: ThreadSetup) -> Profile:
 def _offer(model: b.OfferedModel) -> AccountModel:
     efforts = tuple(option.reasoningEffort for option in model.supportedReasoningEfforts)
     return AccountModel(id=model.id, efforts=efforts, is_hidden=model.hidden)
+
+
+def _read_version(result: Any) -> str:
+    """Return the version in the `userAgent` of the result of `initialize`: `codexd/0.163.0 (Debian ...`."""
+    agent = result.get("userAgent") if isinstance(result, dict) else None
+    found = _VERSION.match(agent) if isinstance(agent, str) else None
+    return "" if found is None else found[1]
 
 
 def _config(result: Any) -> dict[str, Any]:

@@ -250,6 +250,7 @@ class ChildBackend:
             self._metrics.count("crash_quarantined")
             self._log.warn(
                 "Requests of principal {principal} are refused for a while: Codex processes ended during its turns",
+                event="principal_quarantined",
                 principal=next(iter(worker.lost_principals)),
             )
 
@@ -411,6 +412,7 @@ class ChildBackend:
                 self._warned.add(file)
                 self._log.warn(
                     "Request {id}: Codex adds the file {file} to the model's prompt, which no client asked for",
+                    event="prompt_file_added",
                     id=context.id,
                     file=file,
                 )

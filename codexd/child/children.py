@@ -215,7 +215,7 @@ class Children(Service):
         workers = [worker for pool in self._pools.values() for worker in pool.all_workers]
         pids = [(worker, worker.supervisor.pid) for worker in workers]
         sizes = {worker: self._measure_memory(pid) for worker, pid in pids if pid is not None}
-        self._metrics.set("children_resident_bytes", sum(sizes.values()))
+        self._metrics.set_child_sizes({worker.name: size for worker, size in sizes.items()})
         if max(sizes.values(), default=0) > self._settings.turns.affinity_memory_bytes:
             self.backend.free_memory()
         self._recycler.check(_recycle_limits(self._settings.codex), lambda worker: sizes.get(worker, 0))
@@ -226,6 +226,7 @@ class Children(Service):
         except (FaultError, ValueError) as error:
             self._log.warn(
                 "The model list could not be refreshed ({error}); the previous list is used",
+                event="model_list_failed",
                 error=type(error).__name__,
             )
 
@@ -259,7 +260,7 @@ class Children(Service):
         return maybeDeferred(work).addErrback(self._log_failure)
 
     def _log_failure(self, failure: Any) -> None:
-        self._log.failure("Internal error in the service of the Codex processes", failure)
+        self._log.failure("Internal error in the service of the Codex processes", failure, event="internal_error")
 
 
 def _profiles(settings: Settings) -> set[str]:

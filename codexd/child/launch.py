@@ -200,6 +200,7 @@ async def prepare_catalog(
     except (OSError, codex_catalog.CatalogError, TimeoutError) as error:
         _log.warn(
             "{binary} printed no usable model catalog ({error}): the model may be offered Codex's own tools",
+            event="model_catalog_unusable",
             binary=config.binary.name,
             error=str(error),
         )

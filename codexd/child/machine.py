@@ -117,7 +117,7 @@ def _up(lifecycle: SlotLifecycle, slot: Slot, result: object) -> None:
 
 def _kill(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> None:
     slot.state = "Killing"
-    slot.log.warn("Killing child {pid}: {reason}", pid=slot.child.pid, reason=reason)
+    slot.log.warn("Killing child {pid}: {reason}", event="child_killed", pid=slot.child.pid, reason=reason)
     slot.child.send_signal("KILL")
 
 
@@ -132,7 +132,9 @@ def _back_off(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> IDelayedCall
 def _down(lifecycle: SlotLifecycle, slot: Slot) -> IDelayedCall:
     slot.state = "Down"
     seconds = slot.supervision.restart.window_seconds
-    slot.log.error("Too many restarts: the child is restarted in {seconds:g} s", seconds=seconds)
+    slot.log.error(
+        "Too many restarts: the child is restarted in {seconds:g} s", event="restart_limit_reached", seconds=seconds
+    )
     return slot.clock.callLater(seconds, lifecycle.window_elapsed)
 
 
@@ -219,7 +221,9 @@ def _stop_waiting(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> 
 
 @_Stopping.upon(SlotLifecycle.grace_elapsed).loop()
 def _kill_stopping(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
-    slot.log.warn("Child {pid} did not exit within the grace period: killing it", pid=slot.child.pid)
+    slot.log.warn(
+        "Child {pid} did not exit within the grace period: killing it", event="child_killed", pid=slot.child.pid
+    )
     slot.child.send_signal("KILL")
 
 

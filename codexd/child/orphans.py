@@ -72,7 +72,9 @@ class OrphanReaper:
         # A child that is not reaped keeps its pid, so this is no other process.
         with suppress(PermissionError):
             os.kill(pid, signal.SIGKILL)
-            self._log.warn("Killed process {pid}, which a Codex process had left behind", pid=pid)
+            self._log.warn(
+                "Killed process {pid}, which a Codex process had left behind", event="orphan_killed", pid=pid
+            )
             self._on_killed()
 
     async def end(self) -> None:

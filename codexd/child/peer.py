@@ -34,6 +34,7 @@ class SentCall:
 
 @define
 class _PendingCall:
+    method: str
     on_outcome: Callable[[CallOutcome], None]
     deadline: float
 
@@ -77,8 +78,8 @@ class Peer:
     def send_request(self, params: AttrsInstance, on_outcome: Callable[[CallOutcome], None]) -> SentCall:
         """Send a call and return it; `on_outcome` is called exactly once."""
         self._last_id += 1
-        self._pending[self._last_id] = _PendingCall(on_outcome, self._clock.seconds() + self._call_seconds)
         method, members = self._encode_call(params)
+        self._pending[self._last_id] = _PendingCall(method, on_outcome, self._clock.seconds() + self._call_seconds)
         self._write(jsonrpc.encode_request(self._last_id, method, members))
         return SentCall(self._last_id, method, members)
 
@@ -131,17 +132,25 @@ class Peer:
             if self._pending[first].deadline > now:
                 return
             self._metrics.count("child_call_timeout")
-            self._pending.pop(first).on_outcome(None)
+            call = self._pending.pop(first)
+            self._count(call, "timeout")
+            call.on_outcome(None)
 
     def close(self) -> None:
         """End every pending call: the child has exited."""
         pending, self._pending = self._pending, {}
         for call in pending.values():
+            self._count(call, "exit")
             call.on_outcome(None)
 
     def _end_call(self, message: jsonrpc.RpcResponse | jsonrpc.RpcErrorResponse) -> None:
         call = self._pending.pop(message.id, None)
         if call is not None:
+            self._count(call, "" if isinstance(message, jsonrpc.RpcResponse) else "error")
             call.on_outcome(message)
         elif isinstance(message, jsonrpc.RpcResponse):
             self._on_message(message)
+
+    def _count(self, call: _PendingCall, error: str) -> None:
+        sent_at = call.deadline - self._call_seconds
+        self._metrics.count_rpc(call.method, self._clock.seconds() - sent_at, error)

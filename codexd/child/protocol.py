@@ -67,9 +67,11 @@ class ServerInfo:
 
     Attributes:
         models: the models on offer.
+        version: of the child's program; empty if it is not known.
     """
 
     models: tuple[AccountModel, ...]
+    version: str = ""
 
 
 @frozen(kw_only=True)

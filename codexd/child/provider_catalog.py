@@ -71,6 +71,7 @@ class ProviderCatalog:
         if not self._failing:
             self._log.warn(
                 "Could not read the model list of Codex's provider {provider} ({kind}); offered are {models}",
+                event="provider_list_failed",
                 provider=self.models.provider,
                 kind=failed.fault.note or failed.fault.kind,
                 models=", ".join(card.id for card in self.models.cards[:8]) or "no models: set `model` in config.toml",

@@ -50,7 +50,7 @@ class ProviderCircuit:
         """Close it if it is open because of an outage."""
         if self.has_outage:
             self._breaker.close()
-            self._log.info("The model's provider of Codex can be reached again")
+            self._log.info("The model's provider of Codex can be reached again", event="circuit_closed")
 
     def acquire(self, principal: str) -> SharedPermit:
         """Acquire a permit for one request.
@@ -73,6 +73,7 @@ class ProviderCircuit:
             if was_open != is_open:
                 self._log.warn(
                     "Circuit breaker of Codex's model provider is {state} for {whose}",
+                    event="circuit_opened" if is_open else "circuit_closed",
                     state="open" if is_open else "closed",
                     whose=whose,
                     kind=kind,

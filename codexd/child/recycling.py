@@ -121,13 +121,22 @@ class Recycler:
                 self._current = Replacement(
                     profile=profile, old=old, reason=reason, new=new, began=self._clock.seconds()
                 )
-                self._log.info("{old} is recycled ({reason}): {new} starts", old=old.name, reason=reason, new=new.name)
+                self._log.info(
+                    "{old} is recycled ({reason}): {new} starts",
+                    event="child_recycling_started",
+                    old=old.name,
+                    reason=reason,
+                    new=new.name,
+                )
                 pool.add_successor(new)
 
     def _take_over(self, current: Replacement) -> None:
         current.took_over = True
         self._pools[current.profile].replace(current.old, current.new)
         self._metrics.count_recycled_child(current.reason)
+        self._log.info(
+            "{new} has taken over from {old}", event="child_recycled", new=current.new.name, old=current.old.name
+        )
         current.old.retire()
         self._hand_over(current.old)
         self._stop_old(current)
@@ -145,6 +154,7 @@ class Recycler:
     def _give_up(self, current: Replacement) -> None:
         self._log.warn(
             "{new} is not up within {seconds:g} s: {old} is not recycled",
+            event="child_recycling_failed",
             new=current.new.name,
             old=current.old.name,
             seconds=self._start_seconds,

@@ -223,6 +223,7 @@ class RetriedTurn:
         self._host.count("internal_error")
         self._log.error(
             "Request {id}: a turn could not be started again: {where}",
+            event="internal_error",
             id=self.context.id,
             where=format_failure(Failure()),
         )

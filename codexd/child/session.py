@@ -232,6 +232,7 @@ class Session:
             self._owner.count("internal_error")
             self._log.error(
                 "Request {id}: a message of the child could not be processed: {where}",
+                event="internal_error",
                 id=self._request_id,
                 where=format_failure(Failure()),
             )

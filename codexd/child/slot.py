@@ -98,7 +98,12 @@ class Slot:
         """Decide when to restart after an exit, and remember the exit."""
         now, random = self.clock.seconds(), self.random()
         self._history, decision = decide_after_exit(self.supervision.restart, self._history, now, lived_seconds, random)
-        self.log.warn("The child has exited ({reason}); {next}", reason=self.last_exit, next=_describe(decision))
+        self.log.warn(
+            "The child has exited ({reason}); {next}",
+            event="child_exited",
+            reason=self.last_exit,
+            next=_describe(decision),
+        )
         return decision
 
     def clear_history(self) -> None:

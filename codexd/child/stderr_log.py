@@ -1,17 +1,22 @@
 """Logs a child's stderr without quoting prompts.
 
-Lines may contain parts of a prompt. Before the first turn there is no prompt, so lines are logged in full and
-show why a child cannot start. After that only the level and the module in Codex's code are logged, unless
+Lines may contain parts of a prompt. Before the first turn there is no prompt, so lines are logged in full, at the
+level debug: Codex complains at every start. If the child exits before its first turn, the last of them are logged as
+warnings, because they show why. After that only the level and the module in Codex's code are logged, unless
 `codex.log_stderr` is set.
 """
 
 import re
-from typing import Final
+from collections import deque
+from typing import Any, Final
 
 from twisted.logger import Logger, LogLevel
 
 MAX_CHARS: Final = 500
 """Longest part of a line that is logged."""
+
+KEPT_LINES: Final = 10
+"""The last lines of a start, which are logged again if it fails."""
 
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 # Matches modules of Codex's own code only: a prompt may contain lines that look like log lines.
@@ -39,10 +44,24 @@ class StderrLog:
         self._name = name
         self._in_full = in_full
         self._redacting = False
+        self._starting = True
+        self._kept: deque[str] = deque(maxlen=KEPT_LINES)
 
     def redact(self) -> None:
         """Stop logging the text of lines, unless they are always logged in full."""
         self._redacting = not self._in_full
+        self._end_start()
+
+    def report_failed_start(self) -> None:
+        """Log why the child could not start, unless it has had a turn. Idempotent."""
+        for text in self._end_start():
+            self._emit(LogLevel.warn, text)
+
+    def _end_start(self) -> tuple[str, ...]:
+        kept = tuple(self._kept)
+        self._kept.clear()
+        self._starting = False
+        return kept
 
     def write_line(self, line: bytes) -> None:
         """Log one line."""
@@ -55,4 +74,10 @@ class StderrLog:
             shown = f"[redacted message of {match.group(2)}]"
         else:
             shown = "[redacted line]"
-        self._log.emit(level, "{worker} stderr: {text}", worker=self._name, text=shown, bytes=len(line))
+        if self._starting:
+            self._kept.append(shown)
+            level = LogLevel.debug
+        self._emit(level, shown)
+
+    def _emit(self, level: Any, text: str) -> None:
+        self._log.emit(level, "{worker} stderr: {text}", event="child_stderr", worker=self._name, text=text)

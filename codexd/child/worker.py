@@ -166,6 +166,7 @@ class Worker:
             self.peer.send_request(self.protocol.ping(), self._ping_ended)
         elif verdict == "hung":
             self._metrics.count("child_hung")
+            self._log.warn("{worker} does not respond and is replaced", event="child_hung", worker=self.name)
             self._hung = True
             self.supervisor.child_hung("it does not respond")
         return self._liveness.held
@@ -219,6 +220,7 @@ class Worker:
 
     def _begin_handshake(self, child: ChildProcess) -> "Deferred[object]":
         self._metrics.count("child_started")
+        self._log.info("{worker} starts (process {pid})", event="child_started", worker=self.name, pid=child.pid)
         self.turns = 0
         self._child = child
         self.peer = self._make_peer(child)
@@ -228,7 +230,12 @@ class Worker:
         self._liveness = liveness = Liveness(self._codex.hang_seconds, self._clock.seconds())
         child.on_pipe_closed = lambda: liveness.pipe_closed(self._clock.seconds())
         self._hung = False
-        return Deferred.fromCoroutine(self._perform_handshake())
+        return Deferred.fromCoroutine(self._perform_handshake()).addErrback(self._handshake_failed)
+
+    def _handshake_failed(self, failure: Failure) -> Failure:
+        if self.supervisor.running:
+            self._stderr_log.report_failed_start()
+        return failure
 
     async def _perform_handshake(self) -> object:
         return await run_exchange(self.peer, self.protocol.handshake())
@@ -237,7 +244,8 @@ class Worker:
         assert isinstance(server_info, ServerInfo)
         self.server_info = server_info
         self._was_up = True
-        self._log.info("{worker} is up (process {pid})", worker=self.name, pid=child.pid)
+        self._metrics.set_codex_version(server_info.version)
+        self._log.info("{worker} is up (process {pid})", event="child_ready", worker=self.name, pid=child.pid)
         self._on_change(self)
 
     def _child_lost(self, reason: str) -> None:
@@ -252,7 +260,8 @@ class Worker:
         self._settle()
         if self.supervisor.running:
             self._metrics.count("child_exited")
-            self._log.warn("{worker} is down ({reason})", worker=self.name, reason=reason)
+            self._stderr_log.report_failed_start()
+            self._log.warn("{worker} is down ({reason})", event="child_down", worker=self.name, reason=reason)
         self._on_change(self)
 
     def _receive(self, data: bytes) -> None:
@@ -270,6 +279,7 @@ class Worker:
                 self._metrics.count("internal_error")
                 self._log.error(
                     "Request {id}: the sink of a turn failed: {where}",
+                    event="internal_error",
                     id=turn.context.id,
                     where=format_failure(Failure()),
                 )

@@ -25,7 +25,7 @@ class ConnectionLimit:
     Args:
         limit: the maximum number of open connections; 0 for no limit.
         seconds: returns the time.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
 
     Attributes:
         limit: may be changed; applies to the next connection.

@@ -54,6 +54,7 @@ class Drain:
             self._started = True
             self._log.info(
                 "Stopping: {running} responses run, {unsent} connections are in use; they have {seconds:g} s",
+                event="daemon_stopping",
                 running=self._active.count,
                 unsent=self._connections.unsent,
                 seconds=self._drain_seconds,
@@ -67,7 +68,7 @@ class Drain:
         if not self._hurried:
             self._hurried = True
             if self._started and not self._over.fired:
-                self._log.info("Stopping at once: running responses end now")
+                self._log.info("Stopping at once: running responses end now", event="stop_hurried")
                 self._schedule(0.0)
 
     async def _finish(self) -> None:
@@ -86,9 +87,17 @@ class Drain:
     def _cut(self) -> None:
         cut = self._connections.abort()
         if cut:
-            self._log.warn("{cut} connections were closed before their clients had read everything", cut=cut)
+            self._log.warn(
+                "{cut} connections were closed before their clients had read everything",
+                event="connections_cut",
+                cut=cut,
+            )
         if self._active.count:
-            self._log.warn("{count} responses were still running at the end of the drain", count=self._active.count)
+            self._log.warn(
+                "{count} responses were still running at the end of the drain",
+                event="responses_cut",
+                count=self._active.count,
+            )
         self._end()
 
     def _end(self) -> None:

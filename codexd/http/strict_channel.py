@@ -39,7 +39,9 @@ class StrictChannel(http.HTTPChannel):
     def refuse_connection(self, wrong: Fault) -> None:
         """Refuse a request that cannot be read, and close the connection: what follows cannot be read either."""
         self._refused = True
-        self._refusal_log.debug("Refused a request ({kind}): {reason}", kind=wrong.kind, reason=wrong.message)
+        self._refusal_log.debug(
+            "Refused a request ({kind}): {reason}", event="request_malformed", kind=wrong.kind, reason=wrong.message
+        )
         self.send_refusal(wrong)
         self.loseConnection()
 
@@ -98,7 +100,9 @@ class StrictChannel(http.HTTPChannel):
             super().lineReceived(parsed.encode())
 
     def _refuse_http2(self) -> None:
-        self._refusal_log.debug("Refused a connection: it is HTTP/2, but this server serves HTTP/1.1 only")
+        self._refusal_log.debug(
+            "Refused a connection: it is HTTP/2, but this server serves HTTP/1.1 only", event="request_malformed"
+        )
         self._refused, self._http2 = True, Http2Refusal()
         self.transport.write(http2_refusal.SETTINGS)
         self._receive_http2(self._http2, self.clearLineBuffer())

@@ -152,7 +152,11 @@ class ImageLoader(Service):
             return
         if not isinstance(failed.value, FaultError):
             self._metrics.count("internal_error")
-            self._log.error("Unexpected error while an image was fetched: {where}", where=format_failure(failed))
+            self._log.error(
+                "Unexpected error while an image was fetched: {where}",
+                event="internal_error",
+                where=format_failure(failed),
+            )
         found = failed.value.fault if isinstance(failed.value, FaultError) else fault("internal")
         self._metrics.count("images_refused" if found.kind == _REFUSED else "images_failed")
         for one in waiting:

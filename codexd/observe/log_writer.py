@@ -49,21 +49,25 @@ class LogDestination(Protocol):
 
 
 class DescriptorDestination:
-    """A file descriptor of the process, such as its standard output; one that is closed drops everything."""
+    """A file descriptor of the process, such as its standard output; one that is closed drops everything.
+
+    Attributes:
+        descriptor: its number; None if it was closed when the process started.
+    """
 
     def __init__(self, descriptor: int | None) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def write(self, data: bytes) -> int:
         """Write the data (LogDestination)."""
-        if self._descriptor is None:
+        if self.descriptor is None:
             return 0
         written = 0
         while written < len(data):
             try:
-                written += os.write(self._descriptor, data[written:])
+                written += os.write(self.descriptor, data[written:])
             except BlockingIOError:  # another process has made the open file non-blocking
-                select.select((), (self._descriptor,), ())
+                select.select((), (self.descriptor,), ())
             except OSError:
                 break
         return written

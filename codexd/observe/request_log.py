@@ -80,6 +80,7 @@ class RequestLogger:
         self.metrics.count("internal_error")
         self._log.error(
             "Request {id}: a response could not be saved because of an internal error: {where}",
+            event="internal_error",
             id=request_id,
             where=format_failure(failure),
         )
@@ -87,9 +88,15 @@ class RequestLogger:
 
     def log_unsaved(self, request_id: str) -> None:
         """Log that a response was ended before the store had stored its end, because the daemon stops."""
-        self._log.error("Request {id}: its response was not stored before the daemon stopped", id=request_id)
+        self._log.error(
+            "Request {id}: its response was not stored before the daemon stopped",
+            event="response_not_stored",
+            id=request_id,
+        )
 
     def log_internal_error(self, record: RequestRecord, failure: Failure) -> None:
         """Log and count an exception of codexd's own during a request, without the exception's message."""
         self.metrics.count("internal_error")
-        self._log.error("Request {id}: internal error: {where}", id=record.id, where=format_failure(failure))
+        self._log.error(
+            "Request {id}: internal error: {where}", event="internal_error", id=record.id, where=format_failure(failure)
+        )

@@ -215,7 +215,9 @@ class _FailureReporter(logging.Handler):
         if record.msg not in self._reported:
             self._reported.add(str(record.msg))
             reason = record.getMessage()[:_REASON_CHARACTERS]
-            self._call_in_reactor(self._log.warn, "Traces could not be exported: {reason}", reason=reason)
+            self._call_in_reactor(
+                self._log.warn, "Traces could not be exported: {reason}", event="trace_export_failed", reason=reason
+            )
 
 
 def report_failures(on_failure: Callable[[], object], call_in_reactor: Callable[..., Any]) -> None:

@@ -112,7 +112,7 @@ class TraceBuffer:
     def _failed(self, failure: Failure) -> None:
         self._metrics.count("trace_failures")
         reason = str(failure.value) if failure.check(OSError) else format_failure(failure)
-        self._log.error("The trace buffer failed: {reason}", reason=reason)
+        self._log.error("The trace buffer failed: {reason}", event="trace_buffer_failed", reason=reason)
 
     def _prune(self) -> "Deferred[None] | None":
         settings, directory, now = self._settings, self._directory, self._now()
@@ -127,6 +127,7 @@ class TraceBuffer:
         if pruned:
             self._log.info(
                 "Deleted {total} files of the trace buffer: {expired} too old, {count} too many, {size} too large",
+                event="trace_files_deleted",
                 total=pruned.total(),
                 expired=pruned["expired"],
                 count=pruned["count"],

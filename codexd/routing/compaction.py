@@ -27,7 +27,7 @@ class CompactingBackend:
 
     Args:
         backend: the wrapped back end.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
     """
 
     def __init__(self, backend: IModelBackend, count: Callable[[str], None]) -> None:

@@ -23,6 +23,7 @@ def internal_failure(count: Callable[[str], None], request_id: str) -> Failed:
     count("internal_error")
     _LOG.error(
         "Request {id}: unexpected error while a response was routed: {where}",
+        event="internal_error",
         id=request_id,
         where=format_failure(Failure()),
     )

@@ -50,7 +50,7 @@ class LargeTurnBackend:
     Args:
         backend: the wrapped back end.
         run_in_thread: runs the preparation.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
     """
 
     def __init__(self, backend: PreparableBackend, run_in_thread: RunInThread, count: Callable[[str], None]) -> None:
@@ -84,7 +84,7 @@ class LargeTurn(RelayedHandle):
         turn: the turn.
         context: of its request.
         sink: receives its events.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
     """
 
     def __init__(

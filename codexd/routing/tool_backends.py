@@ -28,7 +28,7 @@ class ToolTextBackend:
     Args:
         backend: the wrapped back end.
         tools: the settings of conversion and limits.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
         clock: schedules the conversion of long texts in slices.
     """
 
@@ -77,7 +77,7 @@ class PromptedToolsBackend:
 
     Args:
         backend: the wrapped back end.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
         clock: schedules the conversion of long texts in slices.
     """
 

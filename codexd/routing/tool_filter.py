@@ -36,7 +36,7 @@ class ToolTextFilter:
         turn: the request.
         converter: the converter of this response.
         sink: receives the converted events.
-        count: counts an entry of `codexd.observe.metrics.COUNTERS`.
+        count: counts an entry of `codexd.observe.metric_tables.COUNTERS`.
         request_id: the id of the request, for the log.
         clock: schedules the slices of long deltas; without one they are converted at once.
 

@@ -43,7 +43,7 @@ class StoreHealth:
             return False
         self.problem = problem
         self._metrics.count_store_fault(problem)
-        self._log.error(_FAILED, problem=problem, advice=ADVICE[problem], why=why)
+        self._log.error(_FAILED, event="store_degraded", problem=problem, advice=ADVICE[problem], why=why)
         return True
 
     def check_passed(self) -> None:
@@ -52,11 +52,11 @@ class StoreHealth:
         if self.problem is None or failed:
             return
         problem, self.problem = self.problem, None
-        self._log.info(_RECOVERED, problem=problem)
+        self._log.info(_RECOVERED, event="store_recovered", problem=problem)
         self._on_recovered()
 
     def report_restored(self, moved_aside: str | None) -> None:
         """Record that the file was restored at its path; safe in any thread."""
         self._metrics.count("store_restored")
         aside = "" if moved_aside is None else f"; the file that was there instead is {moved_aside}"
-        self._log.warn(_RESTORED, aside=aside)
+        self._log.warn(_RESTORED, event="store_restored", aside=aside)

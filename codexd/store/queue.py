@@ -206,7 +206,9 @@ class CallQueue:
             sql = isinstance(error, sqlite3.Error | FileProblemError)
             frames = () if sql else format_tb(getattr(error, "__traceback__", None))
             line = _FAILED_FOR_REQUEST if call.request_id else _FAILED
-            self._log.error(line, id=call.request_id, call=call.name, why=_why(error), frames=frames)
+            self._log.error(
+                line, event="store_call_failed", id=call.request_id, call=call.name, why=_why(error), frames=frames
+            )
         return FaultError(fault("store_failed"))
 
     # The time limit.

@@ -18,7 +18,7 @@ from codexd.tools.block_parser import ParsedBlock
 from codexd.tools.block_patterns import DEFAULT_PATTERNS, BlockPattern, BlockPatterns
 
 Count = Callable[[str], None]
-"""Counts an entry of `codexd.observe.metrics.COUNTERS`."""
+"""Counts an entry of `codexd.observe.metric_tables.COUNTERS`."""
 
 BLOCK_STARTED: Final = "tool_block_started"
 BLOCK_PARSED: Final = "tool_block_parsed"

@@ -317,6 +317,7 @@ class UpstreamBackend:
             if not self._listing_failed:
                 self._log.warn(
                     "Could not read the model list of upstream {name}: {kind}",
+                    event="upstream_list_failed",
                     name=self.name,
                     kind=refused.fault.note or refused.fault.kind,
                 )
@@ -343,6 +344,10 @@ class UpstreamBackend:
         """Send a Chat Completions request for a client's request."""
         return self._client.request("POST", "chat/completions", body, context)
 
+    def has_open_circuit(self) -> bool:
+        """Return whether the circuit breaker is open for all requests."""
+        return self._breaker.is_open
+
     def acquire_permit(self, principal: str) -> SharedPermit | None:
         """Request a permit from the breaker; None while it is open for this principal."""
         permit = self._breaker.acquire(principal, self._clock.seconds())
@@ -363,6 +368,7 @@ class UpstreamBackend:
             if was_open != is_open:
                 self._log.warn(
                     "Circuit breaker of upstream {name} is {state} for {whose}",
+                    event="circuit_opened" if is_open else "circuit_closed",
                     name=self.name,
                     state="open" if is_open else "closed",
                     whose=whose,
@@ -379,7 +385,7 @@ class UpstreamBackend:
         return retry.delay_seconds(self._retry, retries, failed, retry_after, self._chance())
 
     def count(self, name: str) -> None:
-        """Count an entry of `codexd.observe.metrics.COUNTERS`."""
+        """Count an entry of `codexd.observe.metric_tables.COUNTERS`."""
         self._metrics.count(name)
 
     def turn_ended(self, turn: UpstreamTurn, kind: str | None) -> None:

@@ -205,6 +205,7 @@ class Forwarding:
         """Log an unexpected exception and fail with `internal`."""
         self._log.error(
             "Request {id}: unexpected error in a forwarded response: {where}",
+            event="internal_error",
             id=self._context.id,
             where=format_failure(failure),
         )

@@ -126,9 +126,13 @@ class Upstreams(MultiService):
             self._remove(backend)
         for backend, one in zip(prepared.backends, prepared.settings, strict=True):
             if backend in added:
-                self._metrics.watch_upstream(backend.name, backend.ready)
+                self._metrics.watch_upstream(backend.name, backend.ready, backend.has_open_circuit)
                 self._refreshers[backend] = refresher = _Refresher(backend, one.refresh_seconds, self._reactor)
                 refresher.setServiceParent(self)
+
+    def readiness(self) -> dict[str, bool]:
+        """Return for each upstream, by name, whether it is ready."""
+        return {backend.name: backend.ready() for backend in self.backends}
 
     def stopService(self) -> "Deferred[None]":
         """Stop refreshing the model lists, cancel the running responses, close the connections."""
@@ -160,7 +164,7 @@ class Upstreams(MultiService):
 
 
 def _log_unexpected(failure: Failure) -> None:
-    _LOG.failure("Internal error in the service of the upstreams", failure)
+    _LOG.failure("Internal error in the service of the upstreams", failure, event="internal_error")
 
 
 def _load_secrets(settings: Upstream, environ: Mapping[str, str], read: Callable[[str], str]) -> UpstreamSecrets:

@@ -69,7 +69,7 @@ class UpstreamContext(Protocol):
         ...
 
     def count(self, name: str) -> None:
-        """Count an entry of `codexd.observe.metrics.COUNTERS`."""
+        """Count an entry of `codexd.observe.metric_tables.COUNTERS`."""
 
     def turn_ended(self, turn: "UpstreamTurn", kind: str | None) -> None:
         """Remove a turn that is over; `kind` as in `return_permit`."""
@@ -232,6 +232,7 @@ class UpstreamTurn:
         if isinstance(end, Failed) and end.fault.note:
             self._log.warn(
                 "Request {id}: the upstream's response failed: {kind}, {note}",
+                event="upstream_response_failed",
                 id=self._context.id,
                 kind=end.fault.kind,
                 note=end.fault.note,
@@ -239,6 +240,7 @@ class UpstreamTurn:
         if self._translator.unsupported:
             self._log.warn(
                 "Request {id}: the upstream's response has output that cannot be passed on: {kinds}",
+                event="upstream_output_dropped",
                 id=self._context.id,
                 kinds=", ".join(self._translator.unsupported),
             )
@@ -273,6 +275,7 @@ class UpstreamTurn:
             if self._translator.state_dropped:
                 self._log.warn(
                     "Request {id}: the state of the model in the response is too large and was dropped",
+                    event="upstream_state_dropped",
                     id=self._context.id,
                 )
             self._close(last.fault.kind if isinstance(last, Failed) else None, last)
@@ -293,6 +296,7 @@ class UpstreamTurn:
         """Log an unexpected exception and fail this response with `internal`."""
         self._log.error(
             "Request {id}: unexpected error in the response of an upstream: {where}",
+            event="internal_error",
             id=self._context.id,
             where=format_failure(failure),
         )

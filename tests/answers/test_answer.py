@@ -10,6 +10,33 @@ from tests.support.fake_backend import MODEL_FAILED, USAGE, message, text_answer
 from tests.support.http_cases import ChatTestCase
 
 
+class OutputGapTests(ChatTestCase):
+    def count(self) -> tuple[float, float]:
+        """Return the number and the sum of the gaps."""
+        names = ("codexd_output_gap_seconds_count", "codexd_output_gap_seconds_sum")
+        count, total = (self.server.metric(name, backend="") for name in names)
+        return count, total
+
+    def test_the_time_between_two_arrivals_of_output_is_observed(self) -> None:
+        for stream in each_set_up(self, True, False):
+            (turn,) = self.ask(stream=stream)
+            self.server.clock.advance(2)
+            turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"))
+            self.server.clock.advance(0.5)
+            turn.emit(e.TextDelta(0, "b"), e.TextDelta(0, "c"))
+            self.server.clock.advance(0.25)
+            turn.emit(e.MessageClosed(0), e.UsageReported(USAGE), e.Ended("stop"))
+            self.assertEqual(self.count(), (2, 0.75))
+
+    def test_keep_alives_are_no_output(self) -> None:
+        turn = self.start_stream()
+        turn.emit(e.Began(), e.MessageOpened(0, "m"), e.TextDelta(0, "a"))
+        for _ in range(6):
+            self.server.clock.advance(10)
+        turn.emit(e.MessageClosed(0), e.Ended("stop"))
+        self.assertEqual(self.count(), (1, 60))
+
+
 class FailureTests(ChatTestCase):
     def test_a_failure_before_the_first_event_is_an_http_error_for_a_stream_too(self) -> None:
         for stream in each_set_up(self, True, False):

@@ -253,7 +253,7 @@ class SourceTests(BackendTestCase):
         warned, ids = list[str](), list[str]()
 
         class Log:
-            def warn(self, form: str, id: str, file: str) -> None:
+            def warn(self, form: str, event: str, id: str, file: str) -> None:
                 warned.append(file)
                 ids.append(id)
 

@@ -63,9 +63,21 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(
             info,
             AppServerInfo(
-                (AccountModel(id="a", efforts=("low", "high")), AccountModel(id="b", is_hidden=True)), ("docs", "mail")
+                models=(AccountModel(id="a", efforts=("low", "high")), AccountModel(id="b", is_hidden=True)),
+                mcp_servers=("docs", "mail"),
             ),
         )
+
+    def test_the_version_is_read_from_the_user_agent(self) -> None:
+        for agent, version in (
+            ("codexd/0.163.0 (Debian 12.0.0; x86_64) xterm (codexd; 1.0)", "0.163.0"),
+            ("codexd/0.164.0-alpha.1", "0.164.0-alpha.1"),
+            ("codexd", ""),
+            ('codexd/0"} 1', ""),
+            (None, ""),
+        ):
+            self.answer_with("initialize", {"userAgent": agent})
+            self.assertEqual(self.successResultOf(self.begin_handshake()).version, version)
 
     def test_a_verbosity_in_the_home_is_reported(self) -> None:
         self.server.verbosity = "low"

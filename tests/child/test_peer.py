@@ -1,5 +1,7 @@
 """JSON-RPC with a child: every call ends exactly once."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -99,6 +101,22 @@ class PeerTests(SynchronousTestCase):
         self.recorder.peer.sweep()
         self.assertEqual(self.recorder.outcomes, [("a", None), ("b", None)])
         self.assertEqual(self.recorder.count("child_call_timeout"), 2)
+
+    def test_each_call_is_counted_and_timed_by_its_method_and_error(self) -> None:
+        for name in ("good", "bad", "slow"):
+            self.recorder.ask(name)
+        self.recorder.clock.advance(0.5)
+        self.recorder.peer.receive(jsonrpc.encode_response(1, {}) + jsonrpc.encode_error(2, -1, "no"))
+        self.recorder.clock.advance(SECONDS)
+        self.recorder.peer.sweep()
+        self.recorder.ask("lost")
+        self.recorder.peer.close()
+        labels = {"method": "model/list"}
+        count = partial(metric, self.recorder.metrics)
+        self.assertEqual(count("codexd_rpc_requests_total", **labels), 4)
+        self.assertEqual(count("codexd_rpc_seconds_sum", **labels), 0.5 + 0.5 + SECONDS + 0.5)
+        for reason in ("error", "timeout", "exit"):
+            self.assertEqual(count("codexd_rpc_errors_total", reason=reason, **labels), 1, reason)
 
     def test_close_ends_every_call_once(self) -> None:
         self.recorder.ask("a")

@@ -6,7 +6,7 @@ from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from codexd.child.stderr_log import MAX_CHARS, StderrLog
+from codexd.child.stderr_log import KEPT_LINES, MAX_CHARS, StderrLog
 
 HEAD = b"2026-01-02T03:04:05Z ERROR "
 LOG_LINE = b"2026-01-02T03:04:05.678901Z \x1b[31mERROR\x1b[0m codex_core::client: it said: secret\n"
@@ -48,9 +48,34 @@ class StderrLogTests(SynchronousTestCase):
             b"DEBUG": LogLevel.debug,
             b"TRACE": LogLevel.debug,
         }
+        self.stderr_log = self.make(in_full=True)
+        self.stderr_log.redact()
         for word, level in levels.items():
             self.stderr_log.write_line(LOG_LINE.replace(b"ERROR", word))
             self.assertEqual(self.log[-1]["log_level"], level)
+
+    def test_complaints_at_the_start_are_of_the_level_debug(self) -> None:
+        for line in (LOG_LINE, b"Error: no such file"):
+            self.stderr_log.write_line(line)
+            self.assertEqual(self.log[-1]["log_level"], LogLevel.debug)
+
+    def test_the_last_lines_of_a_start_that_failed_are_warnings_once(self) -> None:
+        for number in range(KEPT_LINES + 5):
+            self.stderr_log.write_line(b"line %d" % number)
+        self.log.clear()
+        for _ in range(2):
+            self.stderr_log.report_failed_start()
+        self.assertEqual(self.log.lines, [f"plain-0 stderr: line {number}" for number in range(5, KEPT_LINES + 5)])
+        self.assertEqual({event["log_level"] for event in self.log}, {LogLevel.warn})
+        self.stderr_log.write_line(LOG_LINE)
+        self.assertEqual(self.log[-1]["log_level"], LogLevel.warn, "what comes after the exit")
+
+    def test_the_lines_of_a_start_are_not_repeated_after_a_turn(self) -> None:
+        self.stderr_log.write_line(b"a complaint")
+        self.stderr_log.redact()
+        self.log.clear()
+        self.stderr_log.report_failed_start()
+        self.assertEqual(self.log.lines, [])
 
     def test_a_long_line_is_cut(self) -> None:
         self.stderr_log.write_line(b"x" * 10_000)

@@ -88,7 +88,7 @@ class StopTests(SignalTestCase):
             wait_until(lambda left=processes: not any(is_running(pid) for pid in left), "nothing left")
             daemon.await_log("stopping at once")
             self.assertNotIn("Traceback", daemon.log)
-            daemon.await_log("Server Shut Down")
+            daemon.await_log("codexd has stopped")
 
     def test_a_third_signal_kills(self) -> None:
         settings = DaemonSetup(settings="[codex]\ndrain_seconds = 60\n")

@@ -1,7 +1,8 @@
+from datetime import datetime
 from io import StringIO
 
 from attrs import evolve
-from twisted.logger import ILogObserver, Logger
+from twisted.logger import ILogObserver, LogEvent, Logger, eventAsText, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -10,6 +11,8 @@ from codexd.context import RequestRecord
 from codexd.neutral.event import Usage
 from codexd.observe import log
 from codexd.observe.log import AccessLog, format_failure
+from codexd.observe.log_format import format_time
+from codexd.observe.request_line import RequestLine
 from codexd.settings import Log
 from codexd.wire import json
 
@@ -22,6 +25,14 @@ RECORD = RequestRecord(
     dialect="responses",
     model="gpt-5",
     principal="a1b2c3",
+    trace_id="0af7651916cd43dd8448eb211c80319c",
+    path="/responses",
+    received_bytes=312,
+    sent_bytes=840,
+    client_stalls=2,
+    model_pauses=1,
+    tools_offered=3,
+    tool_calls=1,
     stream=True,
     backend="codex",
     worker="plain-0",
@@ -71,16 +82,18 @@ class AccessLogTests(SynchronousTestCase):
     def test_a_request_is_one_json_object_with_all_fields(self) -> None:
         line = json.decode(self.write(RECORD))
         self.assertEqual(line.pop("time")[:3], "202", "a date")
-        message = line.pop("message")
         self.assertEqual(
             line,
             {
                 "level": "info",
                 "logger": "codexd.request",
+                "event": "request",
+                "message": "POST /v1/responses 200 ok",
                 "id": "req_1",
+                "trace_id": "0af7651916cd43dd8448eb211c80319c",
                 "method": "POST",
                 "route": "/v1/responses",
-                "path": "",
+                "path": "/responses",
                 "status": 200,
                 "dialect": "responses",
                 "model": "gpt-5",
@@ -99,23 +112,34 @@ class AccessLogTests(SynchronousTestCase):
                 "cache_write_tokens": 0,
                 "output_tokens": 2,
                 "reasoning_tokens": 1,
+                "received_bytes": 312,
+                "sent_bytes": 840,
+                "client_stalls": 2,
+                "model_pauses": 1,
+                "tools_offered": 3,
+                "tool_calls": 1,
                 "ignored": "temperature,seed",
             },
         )
-        self.assertIn("POST /v1/responses 200 ok 1500.0ms id=req_1", message)
+
+    def test_the_end_of_a_background_response_is_an_event_of_its_own(self) -> None:
+        self.assertEqual(json.decode(self.write(evolve(RECORD, method="background")))["event"], "background_response")
 
     def test_a_method_that_a_client_made_up_is_no_warning(self) -> None:
         self.assertIn(" info  ", self.write(RequestRecord(status=501, outcome="method_unknown"), "text"))
         self.assertIn(" warn  ", self.write(RequestRecord(status=502, outcome="model_failed"), "text"))
 
     def test_a_request_that_waited_for_room_shows_how_long(self) -> None:
-        self.assertIn("tokens=7+2 queue=120.0ms backend=", self.write(evolve(RECORD, queue_seconds=0.12), "text"))
+        self.assertIn(" queue=120.0ms first=250.0ms ", self.write(evolve(RECORD, queue_seconds=0.12), "text"))
 
     def test_a_request_is_one_line_of_text(self) -> None:
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
-        self.assertIn("principal=a1b2c3 dialect=responses model=gpt-5 tokens=7+2", line)
-        end = " backend=codex worker=plain-0 thread=thread-1 ignored=temperature,seed"
+        self.assertIn("principal=a1b2c3 dialect=responses model=gpt-5 tokens=7+2 bytes=312+840", line)
+        optional = " cached=3 reasoning=1 first=250.0ms stalls=2 pauses=1 tools=3 tool_calls=1 path=/responses"
+        self.assertIn(optional, line)
+        end = " trace=0af7651916cd43dd8448eb211c80319c backend=codex worker=plain-0 thread=thread-1"
+        end += " ignored=temperature,seed"
         self.assertTrue(line.endswith(end), line)
 
     def test_the_path_of_an_unknown_route_is_logged(self) -> None:
@@ -127,7 +151,23 @@ class AccessLogTests(SynchronousTestCase):
         for backend in ("", "up"):
             line = self.write(RequestRecord(backend=backend), "text")
             self.assertEqual(" backend=" in line, bool(backend))
-            self.assertNotRegex(line, "worker=|thread=|path=|ignored=")
+            self.assertNotRegex(line, "worker=|thread=|path=|ignored=|first=|queue=|stalls=|tools=|cached=|trace=")
+
+    def test_the_path_is_omitted_where_it_is_the_route(self) -> None:
+        self.assertNotIn(" path=", self.write(RequestRecord(route="/v1/models", path="/v1/models"), "text"))
+
+    def test_other_observers_get_the_text_and_the_record(self) -> None:
+        events: list[LogEvent] = []
+        AccessLog(Logger(namespace="codexd.request", observer=events.append)).write(RECORD)
+        self.assertIn("POST /v1/responses 200 ok 1500.0ms id=req_1", formatEvent(events[0]))
+        self.assertIs(events[0]["request_line"].record, RECORD)
+        self.assertIn("POST /v1/responses 200 ok", eventAsText(events[0]))
+
+    def test_the_text_is_not_made_below_the_level(self) -> None:
+        written = WrittenLines(Log(level="warn"))
+        self.patch(RequestLine, "__str__", broken)
+        AccessLog(Logger(namespace="codexd.request", observer=written.observer)).write(RECORD)
+        self.assertEqual(written.lines, [])
 
     def test_the_note_of_a_fault_is_logged(self) -> None:
         noted = RequestRecord(status=400, outcome="attachments", note="file-a,file-b")
@@ -177,6 +217,31 @@ class ObserverTests(SynchronousTestCase):
             self.assertIn("ValueError at", line)
             self.assertIn("test_log.py", line)
             self.assertNotIn("secret", line)
+
+    def test_what_twisted_itself_logs_is_of_the_level_debug(self) -> None:
+        for level, count in (("info", 1), ("debug", 3)):
+            written = WrittenLines(Log(level=level))
+            other = Logger(namespace="twisted.web.server", observer=written.observer)
+            legacy = Logger(namespace="log_legacy", observer=written.observer)
+            other.info("Starting factory")
+            legacy.info("Log opened.")
+            other.warn("a warning")
+            self.assertEqual(len(written.lines), count)
+            self.assertIn(" warn  twisted.web.server: a warning", written.lines[-1])
+
+    def test_the_time_has_milliseconds_and_an_offset(self) -> None:
+        self.assertRegex(format_time(1_700_000_000.25), r"^2023-11-1[345]T\d\d:\d3:20\.250[+-]\d\d:\d\d$")
+        self.assertEqual(datetime.fromisoformat(format_time(1_700_000_000.25)).timestamp(), 1_700_000_000.25)
+
+    def test_lines_for_the_journal_have_a_priority_and_texts_no_time(self) -> None:
+        for format, expected in (("text", r"^<4>codexd\.test: slow$"), ("json", r'^<4>\{"time":"2.*"message":"slow"')):
+            stream = StringIO()
+            observer = log.build_observer(Log(format=format), stream, journal=True)
+            Logger(namespace="codexd.test", observer=observer).warn("slow")
+            AccessLog(Logger(namespace="codexd.request", observer=observer)).write(RECORD)
+            warning, request = stream.getvalue().splitlines()
+            self.assertRegex(warning, expected)
+            self.assertTrue(request.startswith("<6>"), request)
 
     def test_an_event_of_several_lines_is_one_line(self) -> None:
         for format in ("text", "json"):

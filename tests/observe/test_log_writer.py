@@ -251,7 +251,7 @@ class NoticeTests(SynchronousTestCase):
             destination.room = None
             from twisted.logger import Logger
 
-            Logger(observer=observer).info("now")
+            Logger("codexd.test", observer=observer).info("now")
             writer.close()
             notice, line = destination.data.decode().splitlines()
             self.assertIn(expected, notice)

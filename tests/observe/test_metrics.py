@@ -1,8 +1,11 @@
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd import __version__
+from codexd.backs.bindings import METHODS
 from codexd.context import RequestRecord
 from codexd.neutral.event import Usage
-from codexd.observe.metrics import COUNTERS, GAUGES, Metrics
+from codexd.observe.metric_tables import COUNTERS, GAUGES, RPC_METHODS, TIMES
+from codexd.observe.metrics import Metrics
 
 
 def read_metrics(metrics: Metrics) -> dict[str, float]:
@@ -54,8 +57,10 @@ class TestMetrics(SynchronousTestCase):
 
     def test_the_readiness_of_an_upstream_is_read_at_every_scrape(self) -> None:
         for up in (True, False):
-            self.metrics.watch_upstream("local", lambda up=up: up)
-            self.assertEqual(read_metrics(self.metrics)['codexd_upstream_up{upstream="local"}'], float(up))
+            self.metrics.watch_upstream("local", lambda up=up: up, lambda up=up: not up)
+            shown = read_metrics(self.metrics)
+            self.assertEqual(shown['codexd_upstream_up{upstream="local"}'], float(up))
+            self.assertEqual(shown['codexd_upstream_circuit_open{upstream="local"}'], float(not up))
 
     def test_two_daemons_in_one_process_do_not_share_metrics(self) -> None:
         self.metrics.count("affinity_hit")
@@ -98,3 +103,54 @@ class TestMetrics(SynchronousTestCase):
                 'codexd_ignored_params_total{param="other"}': 2.0,
             },
         )
+
+    def test_sizes_of_bodies_are_counted(self) -> None:
+        self.metrics.count_request(RequestRecord(received_bytes=10, sent_bytes=20))
+        self.metrics.count_request(RequestRecord(received_bytes=1, sent_bytes=2))
+        shown = read_metrics(self.metrics)
+        self.assertEqual(shown["codexd_request_body_bytes_total"], 11)
+        self.assertEqual(shown["codexd_response_body_bytes_total"], 22)
+
+    def test_tokens_are_counted_by_model_if_it_is_on_offer(self) -> None:
+        self.metrics.models.list_models = lambda: ["gpt-5"]
+        for model in ("gpt-5", "made-up"):
+            self.metrics.count_request(RequestRecord(model=model, usages=[Usage(input_tokens=7, output_tokens=2)]))
+        shown = {name: value for name, value in read_metrics(self.metrics).items() if "model_tokens_total" in name}
+        self.assertEqual(
+            shown,
+            {
+                f'codexd_model_tokens_total{{kind="{kind}",model="{model}"}}': value
+                for model in ("gpt-5", "other")
+                for kind, value in (("input", 7), ("output", 2))
+            },
+        )
+
+    def test_calls_of_codex_processes_are_counted_by_method_and_error(self) -> None:
+        self.metrics.count_rpc("turn/start", 0.2)
+        self.metrics.count_rpc("turn/start", 10, "timeout")
+        self.metrics.count_rpc("made/up", 0.1, "error")
+        shown = read_metrics(self.metrics)
+        self.assertEqual(shown['codexd_rpc_requests_total{method="turn/start"}'], 2)
+        self.assertEqual(shown['codexd_rpc_errors_total{method="turn/start",reason="timeout"}'], 1)
+        self.assertEqual(shown['codexd_rpc_errors_total{method="other",reason="error"}'], 1)
+        self.assertEqual(shown['codexd_rpc_seconds_sum{method="turn/start"}'], 10.2)
+
+    def test_the_methods_that_are_labels_are_those_that_codexd_calls(self) -> None:
+        self.assertEqual(set(METHODS.values()), RPC_METHODS)
+
+    def test_the_versions_are_labels_of_one_series(self) -> None:
+        self.metrics.set_codex_version("0.163.0")
+        series = [name for name in read_metrics(self.metrics) if name.startswith("codexd_build_info")]
+        self.assertEqual(series, [f'codexd_build_info{{codex_version="0.163.0",version="{__version__}"}}'])
+
+    def test_the_memory_of_workers_that_are_gone_is_forgotten(self) -> None:
+        self.metrics.set_child_sizes({"plain-0": 1, "plain-1": 2})
+        self.metrics.set_child_sizes({"plain-1": 5})
+        shown = read_metrics(self.metrics)
+        sizes = {name: value for name, value in shown.items() if name.startswith("codexd_child_resident_bytes{")}
+        self.assertEqual(sizes, {'codexd_child_resident_bytes{worker="plain-1"}': 5})
+        self.assertEqual(shown["codexd_children_resident_bytes"], 5)
+
+    def test_each_histogram_has_ascending_buckets(self) -> None:
+        for name, described in TIMES.items():
+            self.assertEqual(list(described.bounds), sorted(set(described.bounds)), name)

@@ -123,7 +123,7 @@ class UpstreamHarness:
         self.backend = UpstreamBackend(
             settings, self.client, self.clock, self.metrics, lambda: 0.0, lambda: 1445412480.0
         )
-        self.metrics.watch_upstream(self.backend.name, self.backend.ready)
+        self.metrics.watch_upstream(self.backend.name, self.backend.ready, self.backend.has_open_circuit)
         verifyObject(IModelBackend, self.backend)
 
     def begin(self, turn: Turn = TURN, context: RequestContext | None = None) -> tuple[RecordingSink, ITurnHandle]:

@@ -16,7 +16,8 @@ from codexd.child.pool import Pool
 from codexd.child.provider_catalog import ProviderCatalog
 from codexd.context import RequestContext
 from codexd.neutral.turn import Turn
-from codexd.observe.metrics import COUNTERS, Metrics
+from codexd.observe.metric_tables import COUNTERS
+from codexd.observe.metrics import Metrics
 from codexd.settings import Settings, Turns
 from codexd.wire import json
 from codexd.wire.jsonl import LineSplitter

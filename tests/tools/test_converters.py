@@ -14,7 +14,7 @@ from codexd.neutral.fault import fault
 from codexd.neutral.grammar import GrammarChecker
 from codexd.neutral.reply import fold
 from codexd.neutral.turn import ToolChoice, Turn
-from codexd.observe.metrics import COUNTERS
+from codexd.observe.metric_tables import COUNTERS
 from codexd.tools.block_format import format_block, format_call
 from codexd.tools.block_parser import parse_block
 from codexd.tools.block_scanner import BLOCK_PARSED, BLOCK_REJECTED, BLOCK_STARTED, ScanOptions

@@ -46,7 +46,9 @@ class AdminHandlers:
         try:
             self.maintenance.switch(wanted.state, wanted.keep)
         except OSError as error:
-            self._log.error("The state of maintenance cannot be kept: {error}", error=str(error))
+            self._log.error(
+                "The state of maintenance cannot be kept: {error}", event="maintenance_file_failed", error=str(error)
+            )
             raise FaultError(fault("store_failed", "The state of maintenance could not be stored.")) from None
         return self.show_maintenance(request)
 
