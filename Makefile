@@ -79,12 +79,13 @@ docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 drawings: .venv/run  ## Draw the state machines in docs/ again, from the code.
 	@$(BIN)/python -m docs.drawings
 
-reference: .venv/run  ## Write etc/codexd.toml and the tables of settings in docs/ from the settings tree.
+reference: .venv/run  ## Write etc/codexd.toml and the tables of settings, events and metrics in docs/.
 	@$(BIN)/codexd settings > etc/codexd.toml
 	@sed '/^<!-- generated/q' docs/configuration.md > .venv/configuration.md
 	@{ cat .venv/configuration.md; echo; $(BIN)/codexd settings --markdown; } > docs/configuration.md
 	@sed '/^<!-- generated/q' docs/servers.md > .venv/servers.md
 	@{ cat .venv/servers.md; echo; $(BIN)/codexd settings --presets; } > docs/servers.md
+	@$(BIN)/python -m docs.observability
 
 clean:  ## Remove everything that was made, .venv included.
 	rm -rf .venv build dist *.egg-info _trial_temp* .coverage* .hypothesis .mypy_cache .ruff_cache \

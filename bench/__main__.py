@@ -11,6 +11,7 @@ from typing import Final
 
 from bench.codex import measure_instant_child, measure_real_child
 from bench.hostile import measure_hostile
+from bench.log import measure_log
 from bench.overload import measure_overload
 from bench.processes import ROOT
 from bench.report import Figure, print_section
@@ -23,6 +24,7 @@ SECTIONS: Final[dict[str, tuple[str, Callable[[Path, int], list[Figure]]]]] = {
     "upstream": ("With an upstream that answers at once", measure_upstream),
     "hostile": ("The longest hold of the reactor, over hostile requests and answers", measure_hostile),
     "overload": ("With far more clients than the upstream can serve", measure_overload),
+    "log": ("The line of a request in the log", measure_log),
     "store": ("With a growing store and the same upstream", measure_store),
 }
 

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
-from twisted.python.logfile import LogFile
 
 from codexd import __version__
 from codexd.administration.control_socket import listen_on_control_socket, locate_control_socket
@@ -36,6 +35,7 @@ from codexd.keys.limits import KeyLimits
 from codexd.keys.usage_saver import UsageSaver
 from codexd.observe.journal import is_journal
 from codexd.observe.log import AccessLog, LeveledObserver, build_log_writer, build_observer
+from codexd.observe.log_file import AppendingLogFile
 from codexd.observe.log_writer import FileDestination, all_writers, close_all_writers, standard_output
 from codexd.observe.metrics import Metrics
 from codexd.observe.reactor_lag import ReactorLag
@@ -93,7 +93,8 @@ def _build_observer(settings: Log, twistd: Mapping[str, Any]) -> LeveledObserver
     if twistd.get("logger") or twistd.get("syslog") or (path == "-" and not twistd.get("nodaemon")):
         return None
     if path not in (None, "-"):
-        return build_observer(settings, build_log_writer(settings, FileDestination(LogFile.fromFullPath(path))))
+        file = AppendingLogFile.fromFullPath(path, rotateLength=settings.rotate_bytes or None)
+        return build_observer(settings, build_log_writer(settings, FileDestination(file)))
     output = standard_output()
     journal = is_journal(output.descriptor, os.environ)
     return build_observer(settings, build_log_writer(settings, output, journal), journal)

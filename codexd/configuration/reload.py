@@ -32,6 +32,7 @@ RESTART: Final = (
     "responses.call_seconds",
     "responses.queue_bytes",
     "log.format",
+    "log.rotate_bytes",
     "otel.endpoint",
     "admin.socket",
 )

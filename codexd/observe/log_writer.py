@@ -83,7 +83,7 @@ class DescriptorDestination:
 
 
 class FileDestination:
-    """A log file with Twisted's rotation by size."""
+    """A log file, which may have a rotation of its own."""
 
     def __init__(self, file: LogFile) -> None:
         self._file = file

@@ -60,10 +60,13 @@ class Log:
     Attributes:
         format: `text` lines, or one `json` object per line.
         level: the lowest level that is logged.
+        rotate_bytes: the size at which the file of `twistd --logfile` is renamed to `.1`, and a new one begun; 0:
+            never, which another program's log rotation needs (docs/logs.md).
     """
 
     format: Literal["text", "json"] = "text"
     level: Literal["debug", "info", "warn", "error"] = "info"
+    rotate_bytes: Limit = 1_000_000
 
 
 @frozen(kw_only=True)

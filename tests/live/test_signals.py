@@ -153,4 +153,4 @@ class DaemonisedTests(SignalTestCase):
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: not any(is_running(one) for one in processes), "nothing left")
         self.assertFalse(pidfile.exists())
-        self.assertIn("Server Shut Down", log.read_text())
+        self.assertIn("codexd has stopped", log.read_text())

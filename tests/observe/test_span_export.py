@@ -143,4 +143,6 @@ class ConfigurationTests(SynchronousTestCase):
         span_export.report_failures(lambda: failures.append(None), lambda call, text, **fields: calls.append(fields))
         for _ in range(3):
             logging.getLogger("opentelemetry.exporter").warning("the collector is down")
-        self.assertEqual((len(failures), calls), (3, [{"reason": "the collector is down"}]))
+        self.assertEqual(
+            (len(failures), calls), (3, [{"event": "trace_export_failed", "reason": "the collector is down"}])
+        )
