@@ -25,7 +25,6 @@ _NOT_IMPLEMENTED: Final = 501
 
 _PROBES: Final = frozenset(("/livez", "/readyz", "/healthz", "/metrics"))
 _LOGGER: Final = Logger(namespace="codexd.request")
-_OWN_NAMESPACE: Final = "codexd"
 _LEVELS: Final = (LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical)
 
 
@@ -87,7 +86,8 @@ def _build_standard_observer(settings: Log) -> ILogObserver:
 class LeveledObserver:
     """A log observer whose level can be changed while the daemon runs.
 
-    What Twisted logs at the level info is of the level debug here: it is about factories and log files.
+    What Twisted logs at the level info is of the level debug here: it is about factories and log files. Only codexd's
+    own events have names.
 
     Args:
         settings: the format and the first level.
@@ -103,7 +103,7 @@ class LeveledObserver:
     def __call__(self, event: LogEvent) -> None:
         """Write an event, unless it is below the level (ILogObserver)."""
         level = event.get("log_level")
-        if level is LogLevel.info and not event["log_namespace"].startswith(_OWN_NAMESPACE):
+        if level is LogLevel.info and "event" not in event:
             level = LogLevel.debug
             event = event | {"log_level": level}
         if level in self._levels:

@@ -197,14 +197,14 @@ class ObserverTests(SynchronousTestCase):
 
     def test_only_scalar_values_become_fields(self) -> None:
         written = WrittenLines(Log(format="json"))
-        written.logger.info("child {slot} up", slot=1, process=object(), names=["a"])
+        written.logger.info("child {slot} up", event="x", slot=1, process=object(), names=["a"])
         line = json.decode(written.lines[0])
         self.assertEqual((line["message"], line["slot"]), ("child 1 up", 1))
         self.assertEqual({"process", "names"} & set(line), set())
 
     def test_a_field_cannot_replace_message_time_or_level(self) -> None:
         written = WrittenLines(Log(format="json"))
-        written.logger.info("hello", message="bye", time="never")
+        written.logger.info("hello", event="x", message="bye", time="never")
         line = json.decode(written.lines[0])
         self.assertEqual(line["message"], "hello")
         self.assertNotEqual(line["time"], "never")
@@ -221,13 +221,14 @@ class ObserverTests(SynchronousTestCase):
     def test_what_twisted_itself_logs_is_of_the_level_debug(self) -> None:
         for level, count in (("info", 1), ("debug", 3)):
             written = WrittenLines(Log(level=level))
-            other = Logger(namespace="twisted.web.server", observer=written.observer)
+            # A factory logs under the name of its own module.
+            other = Logger(namespace="codexd.scripted.server", observer=written.observer)
             legacy = Logger(namespace="log_legacy", observer=written.observer)
             other.info("Starting factory")
             legacy.info("Log opened.")
             other.warn("a warning")
             self.assertEqual(len(written.lines), count)
-            self.assertIn(" warn  twisted.web.server: a warning", written.lines[-1])
+            self.assertIn(" warn  codexd.scripted.server: a warning", written.lines[-1])
 
     def test_the_time_has_milliseconds_and_an_offset(self) -> None:
         self.assertRegex(format_time(1_700_000_000.25), r"^2023-11-1[345]T\d\d:\d3:20\.250[+-]\d\d:\d\d$")
@@ -246,7 +247,7 @@ class ObserverTests(SynchronousTestCase):
     def test_an_event_of_several_lines_is_one_line(self) -> None:
         for format in ("text", "json"):
             written = WrittenLines(Log(format=format))
-            written.logger.info("one\ntwo")
+            written.logger.info("one\ntwo", event="x")
             self.assertEqual(len(written.lines), 1)
 
 

@@ -251,7 +251,7 @@ class NoticeTests(SynchronousTestCase):
             destination.room = None
             from twisted.logger import Logger
 
-            Logger("codexd.test", observer=observer).info("now")
+            Logger("codexd.test", observer=observer).info("now", event="x")
             writer.close()
             notice, line = destination.data.decode().splitlines()
             self.assertIn(expected, notice)

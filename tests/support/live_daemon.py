@@ -120,7 +120,7 @@ class Daemon:
         """Start the process, without waiting until it is ready."""
         home = ("--codex-home", str(self.codex_home)) if self._provider else ()
         command = (
-            *self._expand(self._setup.launcher), "--nodaemon", "--pidfile=", *self._setup.twistd,
+            *self._expand(self._setup.launcher), "--nodaemon", "--pidfile=", *self._expand(self._setup.twistd),
             "codexd", "--config", str(self.folder / "codexd.toml"),
             "--listen", f"tcp:{self.port}:interface=127.0.0.1", *home, *self._expand(self._setup.flags),
         )  # fmt: skip
