@@ -10,6 +10,7 @@ from attrs import frozen
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
+from zope.interface import implementer
 
 from codexd.child.agent_sandbox import check_reload, confine_agents
 from codexd.child.children import Children
@@ -28,11 +29,12 @@ from codexd.codex_home import (
 )
 from codexd.decode_thread import RunInThread, run_at_once
 from codexd.images.loader import ImageLoader
-from codexd.interfaces import Backends, ILimitedBackend, IModelBackend
+from codexd.interfaces import Backends, ILimitedBackend, IModelBackend, IStatus
 from codexd.observe.metrics import Metrics
 from codexd.policy.fallback import CODEX
 from codexd.policy.provider_models import ProviderModels
 from codexd.policy.slot_ledger import SlotLedger
+from codexd.policy.status import BackendStatus, WorkerStatus
 from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
@@ -51,6 +53,7 @@ from codexd.upstream.provider_list import ProviderListReader
 from codexd.upstream.service import PreparedUpstreams, Upstreams
 
 
+@implementer(IStatus)
 class BackendService(MultiService):
     """Starts and stops all back ends of a daemon.
 
@@ -187,6 +190,15 @@ class BackendService(MultiService):
             metrics=self._metrics,
             queue_settings=settings.queue,
         )
+
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """Return the Codex processes (IStatus)."""
+        return () if self._children is None else self._children.workers
+
+    def backends(self) -> tuple[BackendStatus, ...]:
+        """Return the back ends (IStatus)."""
+        codex = () if self._children is None else (self._children.backend,)
+        return tuple(backend.status(self._queued[backend].length) for backend in (*codex, *self.upstreams.backends))
 
     def drain(self) -> None:
         """Refuse the turns that wait for room, and start no turn again: the daemon stops. Running ones go on."""

@@ -16,6 +16,7 @@ from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
 from codexd.policy.key_meter import SpentTokens
+from codexd.policy.status import BackendStatus, WorkerStatus
 
 SlotState = Literal["free", "full", "down"]
 """Whether a back end can run one more turn: it has a slot, all are taken, or it can run none at all."""
@@ -210,6 +211,16 @@ class Backends:
     backend: IModelBackend
     embedder: IEmbedder
     forwarder: IForwarder
+
+
+class IStatus(Interface):
+    """Shows the state of the back ends."""
+
+    def workers() -> tuple[WorkerStatus, ...]:
+        """Return the Codex processes, also those that take no turns because one replaces the other."""
+
+    def backends() -> tuple[BackendStatus, ...]:
+        """Return the back ends, Codex first."""
 
 
 class IResponseWriter(Interface):

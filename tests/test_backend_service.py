@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from codexd.backend_service import BackendService
 from codexd.configuration import ConfigurationError
-from codexd.interfaces import IEmbedder, IModelBackend
+from codexd.interfaces import IEmbedder, IModelBackend, IStatus
 from codexd.neutral.fault import FaultError
 from codexd.neutral.turn import ImagePart, Message, Turn
 from codexd.observe.metrics import Metrics
@@ -23,7 +23,7 @@ LOCAL = Upstream(name="local", base_url="http://127.0.0.1:1/v1", prefix="local/"
 SHELL = Codex(binary="/bin/sh")
 
 
-class BackendServiceTests(SynchronousTestCase):
+class BackendServiceTestCase(SynchronousTestCase):
     def build(self, *upstreams: Upstream, codex: Codex = SHELL, **rest: Any) -> BackendService:
         home = Path(self.mktemp()).absolute()
         home.mkdir()
@@ -34,6 +34,8 @@ class BackendServiceTests(SynchronousTestCase):
     def names(self, service: BackendService) -> list[str]:
         return [card.id for card in service.in_use.backend.models()]
 
+
+class BackendServiceTests(BackendServiceTestCase):
     def test_without_login_and_upstreams_codex_uses_the_scripted_model(self) -> None:
         service = self.build()
         self.assertEqual((service.provider, len(self.reactor.tcpServers)), ("scripted", 1))
@@ -89,3 +91,19 @@ class BackendServiceTests(SynchronousTestCase):
         )
         self.assertIn("must contain one line of visible ASCII", str(error))
         self.assertNotIn("two", str(error))
+
+
+class StatusTests(BackendServiceTestCase):
+    def test_the_status_has_every_back_end_and_every_codex_process(self) -> None:
+        service = self.build(LOCAL, codex=Codex(binary="/bin/sh", model="scripted", workers=2))
+        self.assertTrue(verifyObject(IStatus, service))
+        codex, local = service.backends()
+        self.assertEqual((codex.name, codex.is_ready, codex.running, codex.queued), ("codex", False, 0, 0))
+        self.assertEqual((local.name, local.models, local.circuit_is_open), ("local", 2, False))
+        self.assertEqual([worker.name for worker in service.workers()], ["plain-0", "plain-1"])
+        self.assertEqual({(worker.state, worker.pid) for worker in service.workers()}, {("Stopped", None)})
+
+    def test_without_codex_there_are_no_processes(self) -> None:
+        service = self.build(LOCAL, codex=Codex(binary="/no/such/program"))
+        self.assertEqual(service.workers(), ())
+        self.assertEqual([one.name for one in service.backends()], ["local"])

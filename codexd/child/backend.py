@@ -32,6 +32,7 @@ from codexd.policy.fallback import CODEX
 from codexd.policy.retry import RetryPolicy
 from codexd.policy.shared_breaker import SharedPermit
 from codexd.policy.slot_ledger import SlotLedger
+from codexd.policy.status import BackendStatus
 from codexd.policy.truncation import truncate
 from codexd.policy.turn_retry import Failure, TurnRetryPolicy
 from codexd.settings import ModelAlias, Settings, Turns
@@ -109,9 +110,28 @@ class ChildBackend:
         self._circuit = ProviderCircuit(settings.codex, clock, metrics, has_probe=provider is not None)
         self._quarantine = CrashQuarantine()
         metrics.watch("children_up", lambda: sum(worker.ready for pool in pools.values() for worker in pool.workers))
-        metrics.watch(
-            "turns_running",
-            lambda: sum(worker.running_turns for pool in pools.values() for worker in pool.all_workers),
+        metrics.watch("turns_running", lambda: self.running)
+
+    @property
+    def running(self) -> int:
+        """The number of running turns."""
+        return sum(worker.running_turns for pool in self._pools.values() for worker in pool.all_workers)
+
+    def status(self, queued: int) -> BackendStatus:
+        """Return its state.
+
+        Args:
+            queued: how many requests wait until it has room.
+        """
+        return BackendStatus(
+            name=CODEX,
+            is_ready=self.ready(),
+            models=len(self.models()),
+            running=self.running,
+            queued=queued,
+            circuit_is_open=self._circuit.is_open,
+            suspended=self._idle_threads.suspended,
+            own_circuits=self._circuit.own_open,
         )
 
     # IModelBackend

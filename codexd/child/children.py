@@ -25,6 +25,7 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.recycling import RecycleLimits
 from codexd.policy.restart import RestartPolicy, Supervision
 from codexd.policy.slot_ledger import SlotLedger
+from codexd.policy.status import WorkerStatus
 from codexd.settings import Codex, Settings
 
 PROBE_SECONDS = 2.0
@@ -78,6 +79,7 @@ class Children(Service):
         self._agent_catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
         self._listing: Deferred[bool] | None = None
+        self._sizes: dict[Worker, int] = {}
         self._numbers = dict.fromkeys(_profiles(settings), settings.codex.workers)
         self._pools = self._make_pools()
         self.backend = ChildBackend(
@@ -119,11 +121,19 @@ class Children(Service):
             loop.start(seconds, now=False)
             self._looping.append(loop)
 
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """The state of all workers."""
+        return tuple(worker.status(self._sizes.get(worker, 0)) for worker in self._all_workers)
+
+    @property
+    def _all_workers(self) -> list[Worker]:
+        return [worker for pool in self._pools.values() for worker in pool.all_workers]
+
     def hurry(self) -> None:
         """Shorten the grace period of the children."""
-        for pool in self._pools.values():
-            for worker in pool.all_workers:
-                worker.supervisor.hurry()
+        for worker in self._all_workers:
+            worker.supervisor.hurry()
 
     def recycle(self) -> tuple[str, ...]:
         """Replace every process that is up by a new one, one after the other; return the workers' names."""
@@ -145,9 +155,8 @@ class Children(Service):
     def apply(self, settings: Settings) -> None:
         """Use other settings; those of the processes themselves need a restart (codexd.configuration.reload)."""
         self._settings = settings
-        for pool in self._pools.values():
-            for worker in pool.all_workers:
-                worker.apply(settings.codex)
+        for worker in self._all_workers:
+            worker.apply(settings.codex)
         self.backend.apply(settings)
 
     def drain(self) -> None:
@@ -212,9 +221,8 @@ class Children(Service):
 
     def _sweep(self) -> None:
         self.backend.sweep()
-        workers = [worker for pool in self._pools.values() for worker in pool.all_workers]
-        pids = [(worker, worker.supervisor.pid) for worker in workers]
-        sizes = {worker: self._measure_memory(pid) for worker, pid in pids if pid is not None}
+        pids = [(worker, worker.supervisor.pid) for worker in self._all_workers]
+        self._sizes = sizes = {worker: self._measure_memory(pid) for worker, pid in pids if pid is not None}
         self._metrics.set_child_sizes({worker.name: size for worker, size in sizes.items()})
         if max(sizes.values(), default=0) > self._settings.turns.affinity_memory_bytes:
             self.backend.free_memory()

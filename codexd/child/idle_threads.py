@@ -36,8 +36,13 @@ class IdleThreads:
             turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
         )
         self._windows: dict[str, int] = {}
-        metrics.watch("turns_suspended", lambda: len(self._suspended))
+        metrics.watch("turns_suspended", lambda: self.suspended)
         metrics.watch("threads_idle", lambda: len(self._idle))
+
+    @property
+    def suspended(self) -> int:
+        """The number of suspended turns."""
+        return len(self._suspended)
 
     def apply(self, turns: Turns) -> None:
         """Use other limits; what is beyond them is closed as further sessions come."""

@@ -42,6 +42,11 @@ class ProviderCircuit:
         return not is_closed or (self._has_probe and self.has_outage)
 
     @property
+    def own_open(self) -> tuple[str, ...]:
+        """The principals whose own circuit is open or half open."""
+        return self._breaker.own_open
+
+    @property
     def has_outage(self) -> bool:
         """Whether it is open, or half open, because no connection could be opened."""
         return self._breaker.has_outage

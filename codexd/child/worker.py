@@ -21,6 +21,7 @@ from codexd.observe.metrics import Metrics
 from codexd.policy.catalog import AccountModel
 from codexd.policy.liveness import Liveness, Observation
 from codexd.policy.restart import Supervision
+from codexd.policy.status import WorkerStatus
 from codexd.settings import Codex, Turns
 from codexd.wire import jsonrpc
 
@@ -118,6 +119,23 @@ class Worker:
     def up_seconds(self) -> float:
         """How long the child has been up; 0 if it is not."""
         return self.supervisor.up_seconds
+
+    def status(self, resident_bytes: int) -> WorkerStatus:
+        """Return its state.
+
+        Args:
+            resident_bytes: the memory of its process; 0 if it is not known.
+        """
+        return WorkerStatus(
+            name=self.name,
+            state=self.supervisor.state,
+            pid=self.supervisor.pid,
+            up_seconds=self.up_seconds,
+            running_turns=self.running_turns,
+            turns=self.turns,
+            resident_bytes=resident_bytes,
+            last_exit=self.supervisor.last_exit,
+        )
 
     def retire(self) -> None:
         """Unload every thread once its turn has ended: the worker is being recycled."""

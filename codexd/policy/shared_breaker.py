@@ -77,6 +77,11 @@ class SharedBreaker:
         self._shared = _CLOSED
         self._failures.clear()
 
+    @property
+    def own_open(self) -> tuple[str, ...]:
+        """The principals whose circuit is open or half open."""
+        return tuple(principal for principal in self._own if self.has_own_open(principal))
+
     def has_own_open(self, principal: str) -> bool:
         """Return whether the circuit of a principal is open or half open."""
         return self._own.get(principal, _CLOSED).opened_at is not None

@@ -33,7 +33,7 @@ class QueuedBackend:
         self._backend = backend
         self._needs = needs
         self._queues: dict[str, TurnQueue] = {}
-        needs.metrics.watch_queue(name, self._length, self._size_bytes)
+        needs.metrics.watch_queue(name, lambda: self.length, self._size_bytes)
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response, or let it wait (IModelBackend)."""
@@ -111,7 +111,9 @@ class QueuedBackend:
             return True
         return bool(turn.items) and isinstance(turn.items[-1], ToolResult) and self._backend.continues(turn)
 
-    def _length(self) -> int:
+    @property
+    def length(self) -> int:
+        """The number of requests that wait."""
         return sum(len(queue) for queue in self._queues.values())
 
     def _size_bytes(self) -> int:

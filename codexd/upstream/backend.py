@@ -39,6 +39,7 @@ from codexd.policy.breaker import BreakerPolicy
 from codexd.policy.retry import RetryPolicy
 from codexd.policy.shared_breaker import SharedBreaker, SharedPermit, failure_kind
 from codexd.policy.slot_ledger import SlotLedger
+from codexd.policy.status import BackendStatus
 from codexd.policy.truncation import truncate
 from codexd.policy.upstream_models import UpstreamModels, parse_allow_list
 from codexd.settings import Upstream
@@ -132,6 +133,22 @@ class UpstreamBackend:
     def running(self) -> int:
         """The number of running responses, those of embeddings and forwarded requests included."""
         return len(self._turns) + len(self._forwardings) + self._embeddings
+
+    def status(self, queued: int) -> BackendStatus:
+        """Return its state.
+
+        Args:
+            queued: how many requests wait until it has room.
+        """
+        return BackendStatus(
+            name=self.name,
+            is_ready=self.ready(),
+            models=len(self.models()),
+            running=self.running,
+            queued=queued,
+            circuit_is_open=self._breaker.is_open,
+            own_circuits=self._breaker.own_open,
+        )
 
     @property
     def max_response_bytes(self) -> int:

@@ -98,6 +98,7 @@ class ChildrenTests(SynchronousTestCase):
         codex = InMemoryCodex.started(Path(self.mktemp()), Settings(codex=CodexSettings(workers=2)), resident=100)
         codex.reactor.advance(1)
         self.assertEqual(codex.metric("children_resident_bytes"), 200)
+        self.assertEqual([worker.resident_bytes for worker in codex.children.workers], [100, 100])
         codex.reactor.children[0].exit(1)
         codex.reactor.advance(1)
         codex.reactor.advance(1)

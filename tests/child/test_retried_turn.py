@@ -244,6 +244,7 @@ class CircuitTests(RetryTestCase):
         self.assertEqual((self.codex.server.turns, self.codex.pool.workers[0].running_turns), ({}, 0))
         self.assertEqual([self.refusal("a"), self.refusal("b")], ["circuit_open"] * 2)
         self.assertEqual((self.codex.backend.ready(), self.codex.metric("codex_circuit_open")), (False, 1))
+        self.assertTrue(self.codex.backend.status(queued=0).circuit_is_open)
         self.assertEqual(self.codex.metric("codex_breaker_open"), 2)
         self.wait(10)
         self.assertTrue(self.codex.backend.ready())

@@ -42,6 +42,7 @@ class SharedBreakerTests(SynchronousTestCase):
             driver = Driver()
             self.assertEqual(driver.requests("aaaaa", kind), [True] * 4 + [False])
             self.assertTrue(driver.breaker.has_own_open("a"))
+            self.assertEqual(driver.breaker.own_open, ("a",))
             self.assertFalse(driver.breaker.is_open)
             self.assertEqual(driver.breaker.remaining_seconds(0.0, "a"), 10.0)
             self.assertEqual(driver.breaker.remaining_seconds(0.0), 0.0)
@@ -50,6 +51,7 @@ class SharedBreakerTests(SynchronousTestCase):
             driver.now = 10.0
             self.assertTrue(driver.request("a", None))
             self.assertFalse(driver.breaker.has_own_open("a"))
+            self.assertEqual(driver.breaker.own_open, ())
 
     def test_an_outage_opens_it_for_all_whoever_meets_it(self) -> None:
         self.assertEqual(self.driver.requests("aaaa", DOWN), [True] * 4)

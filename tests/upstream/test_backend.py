@@ -112,6 +112,8 @@ class BreakerTests(SynchronousTestCase):
         self.assertEqual((refused.kind, refused.retry_after_seconds), ("circuit_open", 30.0))
         self.assertTrue(refused.message.startswith("Circuit open"))
         self.assertEqual((harness.connection_count, harness.counter("upstream_breaker_open")), (2, 1.0))
+        status = harness.backend.status(queued=3)
+        self.assertEqual((status.circuit_is_open, status.is_ready, status.queued), (True, False, 3))
 
     def test_metrics_count_the_outcomes_and_show_whether_the_upstream_is_up(self) -> None:
         harness = self.broken()
