@@ -14,7 +14,7 @@ QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support tes
 	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick trial coverage check format bench parity clients soak fuzz audit docs drawings reference clean
+.PHONY: help run test quick trial coverage check format bench parity clients soak fuzz audit docs drawings screenshots reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -78,6 +78,9 @@ docs: .venv/dev  ## Build the reference of the code in build/apidocs.
 
 drawings: .venv/run  ## Draw the state machines in docs/ again, from the code.
 	@$(BIN)/python -m docs.drawings
+
+screenshots: .venv/dev  ## Make the pictures of docs/status-page.md again; needs Chromium.
+	@$(BIN)/python -m docs.screenshots
 
 reference: .venv/run  ## Write etc/codexd.toml and the tables of settings, events and metrics in docs/.
 	@$(BIN)/codexd settings > etc/codexd.toml

@@ -119,6 +119,11 @@ class RequestRecord:
             trace=None if self.trace is None else self.trace.begin_other(),
         )
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the server or the model's provider has failed, and not the client."""
+        return self.status >= 500 or (self.status == 200 and self.outcome not in (OK, CLIENT_DISCONNECTED, SLOW_CLIENT))
+
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""
         return dict(zip(TOKEN_KINDS, self.token_counts(), strict=True))

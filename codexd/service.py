@@ -209,6 +209,7 @@ class Daemon(MultiService):
             admin=AdminHandlers(maintenance=maintenance, reload=self.reload, recycle=backends.recycle),
             on_released=self._memory_release.note,
             run_in_thread=self._decode_thread.run,
+            status=backends,
         )
         for description in settings.http.listen:
             self._listen(description, self._server.site)

@@ -83,16 +83,19 @@ class Authenticator:
             raise FaultError(fault("origin_not_allowed"))
         if request.principal is None:
             raise FaultError(self.explain_rejection(request))
-        record, principal = request.record, request.principal.id
-        record.principal = principal
-        trace = self._begin_trace(request)
+        self.set_context(request, request.principal)
+
+    def set_context(self, request: Request, principal: Principal) -> None:
+        """Set the context of a request of this principal."""
+        record = request.record
+        record.principal = principal.id
         request.context = RequestContext(
             id=record.id,
-            principal=principal,
-            traceparent=trace,
+            principal=principal.id,
+            traceparent=self._begin_trace(request),
             deadline=record.began + self.total_seconds,
             record=record,
-            policy=request.principal.policy,
+            policy=principal.policy,
         )
 
     def _begin_trace(self, request: Request) -> str:

@@ -124,9 +124,12 @@ class BodyReader:
         return inflate(encodings, encoded, limit_bytes, self.max_ratio)
 
 
-def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the decompressed body of a request that has only a small one; raises FaultError as `BodyReader.decode`."""
-    encodings = _check_head(request, ())
+def read_body(request: Request, max_bytes: int, other_media: tuple[bytes, ...] = ()) -> bytes:
+    """Return the decompressed body of a request that has only a small one.
+
+    Arguments and errors are those of `BodyReader.decode`.
+    """
+    encodings = _check_head(request, other_media)
     try:
         return inflate(encodings, request.take_content(), max_bytes)
     except DecodingError as error:

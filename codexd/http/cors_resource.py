@@ -5,6 +5,7 @@ from typing import Final
 from twisted.internet.address import UNIXAddress
 from twisted.web.resource import IResource, Resource
 
+from codexd.http.page_routes import is_page_request
 from codexd.http.path import canonical
 from codexd.http.request import METHODS, Request
 from codexd.http.request_head import authority_of
@@ -23,20 +24,27 @@ class CorsResource(Resource):
         routes: handles all requests but preflights.
         cors: which web pages may call.
         hosts: by which host names this server may be called.
+        page: handles the requests of browsers for the status page, to which no other origin has access; None for no
+            page.
     """
 
     isLeaf = True
 
-    def __init__(self, routes: IResource, cors: CorsPolicy, hosts: HostPolicy) -> None:
+    def __init__(self, routes: IResource, cors: CorsPolicy, hosts: HostPolicy, page: IResource | None = None) -> None:
         super().__init__()
         self._routes = routes
         self._cors = cors
         self._hosts = hosts
+        self._page = page
 
     def render(self, request: Request) -> None:
         """Answer a preflight without asking for a key; pass everything else to the routes."""
         if not self._is_host_allowed(request):
             _refuse(request, fault("host_not_allowed"))
+            return
+        if self._page is not None and is_page_request(request):
+            request.postpath = request.path.split(b"/")[1:]
+            self._page.render(request)
             return
         origin = request.getHeader(b"origin")
         if request.method != b"OPTIONS":

@@ -1,14 +1,10 @@
 """Writes a response that is one JSON body."""
 
-from zope.interface import implementer
-
 from codexd.http.response_headers import set_response_headers
-from codexd.http.response_writer import ResponseWriter
-from codexd.interfaces import IBodyWriter
+from codexd.http.response_writer import BodyWriter
 
 
-@implementer(IBodyWriter)
-class JsonWriter(ResponseWriter):
+class JsonWriter(BodyWriter):
     """Writes one body to an HTTP request."""
 
     def send(self, body: bytes, ignored: tuple[str, ...]) -> None:

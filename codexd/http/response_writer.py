@@ -1,12 +1,13 @@
 """What the writers of HTTP responses have in common, whether the response is one body or a stream."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from codexd.http.request import Request
-from codexd.interfaces import IResponseWriter
+from codexd.interfaces import IBodyWriter, IResponseWriter
 from codexd.neutral.fault import Fault
 
 
@@ -38,3 +39,12 @@ class ResponseWriter:
     def _cancelled(self, done: Deferred[bytes | None]) -> None:
         if self._client_disconnected is not None:
             self._client_disconnected()
+
+
+@implementer(IBodyWriter)
+class BodyWriter(ResponseWriter, ABC):
+    """Writes one response that is a single body."""
+
+    @abstractmethod
+    def send(self, body: bytes, ignored: tuple[str, ...]) -> None:
+        """Send a whole response (IBodyWriter)."""

@@ -1,10 +1,12 @@
 """Builds the HTTP server for the service that listens with it."""
 
+import secrets
 from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
 
 from codexd.administration.maintenance import MaintenanceSwitch
 from codexd.answers.dependencies import AnswerDependencies
@@ -26,13 +28,17 @@ from codexd.http.handlers.create import CreateHandlers
 from codexd.http.handlers.embeddings import EmbeddingsHandler
 from codexd.http.handlers.forwarding import ForwardingHandler
 from codexd.http.handlers.models import MetricsHandler, ModelHandlers
+from codexd.http.handlers.page import PageHandlers
+from codexd.http.handlers.playground import PlaygroundHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.recent_requests import RecentRequestHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
 from codexd.http.key_access import KeyAccess
+from codexd.http.page_access import PageAccess
+from codexd.http.page_routes import PageRoutes
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import MemoryLimits, Site
-from codexd.interfaces import Backends, IModelBackend, IStore
+from codexd.interfaces import Backends, IModelBackend, IStatus, IStore
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.byte_budget import ByteBudget
@@ -42,7 +48,8 @@ from codexd.policy.hosts import ANY as ANY_HOST
 from codexd.policy.hosts import HostPolicy
 from codexd.policy.key_meter import KeyMeters
 from codexd.policy.model_access import ModelAccess
-from codexd.settings import Http, Settings
+from codexd.policy.sign_ins import SignIns
+from codexd.settings import Http, Page, Settings
 from codexd.tools.output_mode import OutputModes
 
 
@@ -60,6 +67,7 @@ class HttpServer:
         now: returns the Unix time in seconds.
         admin: the handlers of the routes under /admin.
         on_released: called with the number of bytes of requests and responses that are no longer in memory.
+        status: shows the state of the back ends.
 
     Attributes:
         site: to listen with for clients.
@@ -81,7 +89,9 @@ class HttpServer:
         admin: AdminHandlers,
         on_released: Callable[[int], object] = lambda _: None,
         run_in_thread: RunInThread = run_at_once,
+        status: IStatus,
     ) -> None:
+        self._status, self._sign_ins, self._began = status, SignIns(secrets.token_bytes(32)), clock.seconds()
         self._run_in_thread, self._on_released = run_in_thread, on_released
         self.meters = KeyMeters(clock.seconds, now, request_log.metrics.count_key_tokens)
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
@@ -105,7 +115,7 @@ class HttpServer:
             connections=connections,
             memory=self._build_memory_limits(settings),
         )
-        self.site = make_site(*_build_routes(dependencies, settings, admin), limit=self._limit)
+        self.site = make_site(*self._build_routes(dependencies, settings), limit=self._limit)
         self.control_site = make_site(self.site.resource, _build_control_authenticator(settings, self._now))
         Deferred.fromCoroutine(dependencies.recover())
         # The store and the active answers are the same after a reload.
@@ -124,12 +134,35 @@ class HttpServer:
         self._received.limit_bytes = _received_limit(settings.http)
         self._unsent.limit_bytes = settings.http.max_unsent_bytes
         dependencies = self._build_dependencies(settings, backends)
-        self.site.resource, self.site.authenticator = _build_routes(dependencies, settings, self._admin)
+        self.site.resource, self.site.authenticator = self._build_routes(dependencies, settings)
         self.control_site.resource = self.site.resource
         self.control_site.authenticator = _build_control_authenticator(settings, self._now)
         self._limit.limit = settings.http.max_connections
         self.site.timeOut = self.control_site.timeOut = settings.http.idle_seconds
         self.site.memory = self.control_site.memory = self._build_memory_limits(settings)
+
+    def _build_routes(self, dependencies: Dependencies, settings: Settings) -> tuple[CorsResource, Authenticator]:
+        http = settings.http
+        sample_ratio = None if self._request_log.spans is None else settings.otel.sample_ratio
+        authenticator = _build_authenticator(settings, self._now, sample_ratio)
+        handlers = _build_handlers(dependencies, self._admin)
+        # A page that rebinds its name to this machine has no key.
+        hosts = HostPolicy.from_hosts(http.allowed_hosts if authenticator.keys.is_open else (ANY_HOST,))
+        page = self._build_page(handlers, settings.page) if settings.page.enabled else None
+        routes = Routes(handlers, dependencies.keys).app.resource()
+        return CorsResource(routes, authenticator.cors, hosts, page), authenticator
+
+    def _build_page(self, handlers: Handlers, settings: Page) -> IResource:
+        page = PageHandlers(
+            access=PageAccess(sign_ins=self._sign_ins, sign_in_seconds=settings.sign_in_seconds, now=self._now),
+            probes=handlers.probes,
+            admin=self._admin,
+            status_source=self._status,
+            request_log=self._request_log,
+            clock=self._clock,
+            began=self._began,
+        )
+        return PageRoutes(page, PlaygroundHandlers(page=page, create=handlers.create)).build_resource()
 
     def _build_memory_limits(self, settings: Settings) -> MemoryLimits:
         return MemoryLimits(received=self._received, unsent=self._unsent, flow=_build_flow_limits(settings))
@@ -197,20 +230,20 @@ def _build_flow_limits(settings: Settings) -> FlowLimits:
     return FlowLimits(http.max_buffer_bytes, http.pause_seconds, http.write_timeout_seconds)
 
 
-def _build_routes(
-    dependencies: Dependencies, settings: Settings, admin: AdminHandlers
-) -> tuple[CorsResource, Authenticator]:
-    http, answers = settings.http, dependencies.answers
-    cors = CorsPolicy.from_origins(http.cors_origins)
-    authenticator = Authenticator(
+def _build_authenticator(settings: Settings, now: Callable[[], float], sample_ratio: float | None) -> Authenticator:
+    return Authenticator(
         keys=build_key_ring(settings),
-        cors=cors,
-        max_body_bytes=http.max_body_bytes,
+        cors=CorsPolicy.from_origins(settings.http.cors_origins),
+        max_body_bytes=settings.http.max_body_bytes,
         total_seconds=settings.turns.total_seconds,
-        now=answers.now,
-        sample_ratio=None if answers.request_log.spans is None else settings.otel.sample_ratio,
+        now=now,
+        sample_ratio=sample_ratio,
     )
-    handlers = Handlers(
+
+
+def _build_handlers(dependencies: Dependencies, admin: AdminHandlers) -> Handlers:
+    answers = dependencies.answers
+    return Handlers(
         create=CreateHandlers(dependencies),
         stored=StoredResponseHandlers(dependencies),
         conversations=ConversationHandlers(dependencies),
@@ -222,9 +255,6 @@ def _build_routes(
         admin=admin,
         recent=RecentRequestHandlers(answers.request_log.recent, answers.clock),
     )
-    # A page that rebinds its name to this machine has no key.
-    hosts = HostPolicy.from_hosts(http.allowed_hosts if authenticator.keys.is_open else (ANY_HOST,))
-    return CorsResource(Routes(handlers, dependencies.keys).app.resource(), cors, hosts), authenticator
 
 
 def _build_control_authenticator(settings: Settings, now: Callable[[], float]) -> ControlAuthenticator:

@@ -163,6 +163,12 @@ _FAULTS: Final = {
             " host (http.allowed_hosts) in their Host header.",
             403,
         ),
+        _invalid(
+            "form_rejected",
+            "form_rejected",
+            "The form is not from a current page of this server. Load the page again.",
+            403,
+        ),
         # What the policy of the API key does not allow.
         _invalid("not_an_admin", "insufficient_permissions", "This API key may not administer the server.", 403),
         _invalid("endpoint_not_allowed", "insufficient_permissions", "This API key may not use this endpoint.", 403),

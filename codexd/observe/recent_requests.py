@@ -106,4 +106,5 @@ class RecentRequests:
 
 
 def _is_shown(record: RequestRecord) -> bool:
-    return record.route.startswith(_SHOWN_ROUTES) or record.route == OTHER_ROUTE
+    # What the status page's playground asks has a dialect.
+    return record.route.startswith(_SHOWN_ROUTES) or record.route == OTHER_ROUTE or bool(record.dialect)

@@ -11,6 +11,7 @@ from codexd.observe.metrics import Metrics
 from codexd.observe.recent_requests import RecentRequests
 from codexd.observe.span_export import SpanExport
 from codexd.observe.trace_buffer import TraceBuffer
+from codexd.policy.request_history import RequestHistory
 
 
 @frozen(kw_only=True)
@@ -23,6 +24,7 @@ class RequestLogger:
         recent: remembers the running requests and the last ones.
         traces: the trace buffer; None if there is none.
         spans: exports traces; None if they are not exported.
+        history: how long the requests to models took, and what they used.
     """
 
     _log = Logger()
@@ -32,6 +34,7 @@ class RequestLogger:
     recent: RecentRequests = Factory(RecentRequests)
     traces: TraceBuffer | None = None
     spans: SpanExport | None = None
+    history: RequestHistory = Factory(RequestHistory)
 
     def begin(self, record: RequestRecord) -> None:
         """Remember a request, or a background response, that runs."""
@@ -63,6 +66,18 @@ class RequestLogger:
             self.traces.finish(record, trace)
         if self.spans is not None:
             self.spans.export(record)
+        if record.first_event_seconds is not None or (record.backend and record.is_failure):
+            self._add_to_history(record)
+
+    def _add_to_history(self, record: RequestRecord) -> None:
+        self.history.add(
+            record.began + record.seconds,
+            seconds=record.seconds,
+            first_event_seconds=record.first_event_seconds,
+            is_failure=record.is_failure,
+        )
+        if record.usages:
+            self.history.add_usage(record.model, record.principal, record.usages)
 
     def count_malformed_request(self) -> None:
         """Count bytes that were not an HTTP request."""

@@ -141,6 +141,10 @@ class KeyRing:
                 found = principal
         return found
 
+    def identify_digest(self, digest: bytes, now: float) -> Principal | None:
+        """Return the principal of a key whose SHA-256 this is; arguments and result otherwise as `identify`."""
+        return next((principal for principal, expires in self._match(digest) if now < expires), None)
+
     def explain_rejection(self, credentials: Credentials, now: float) -> Fault:
         """Return the fault of credentials that `identify` has rejected: which key has expired, if one has."""
         for principal, expires in self._find(credentials):
@@ -152,10 +156,12 @@ class KeyRing:
 
     def _find(self, credentials: Credentials) -> Iterator[tuple[Principal, float]]:
         for presented in _presented(credentials):
-            digest = sha256(presented).digest()
-            for known, principal, expires in self._entries:
-                if hmac.compare_digest(digest, known):
-                    yield principal, expires
+            yield from self._match(sha256(presented).digest())
+
+    def _match(self, digest: bytes) -> list[tuple[Principal, float]]:
+        return [
+            (principal, expires) for known, principal, expires in self._entries if hmac.compare_digest(digest, known)
+        ]
 
 
 def _unnamed_entries(keys: tuple[str, ...], policy: KeyPolicy) -> Iterator[tuple[bytes, Principal, float]]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from codexd.settings.administration import Admin, Maintenance
+from codexd.settings.administration import Admin, Maintenance, Page
 from codexd.settings.codex import Codex, Turns
 from codexd.settings.http import Http
 from codexd.settings.images import Images
@@ -40,6 +40,7 @@ __all__ = [
     "Models",
     "Observe",
     "Otel",
+    "Page",
     "Queue",
     "Range",
     "Responses",
@@ -94,4 +95,5 @@ class Settings:
     trace: Trace = Trace()
     otel: Otel = Otel()
     admin: Admin = Admin()
+    page: Page = Page()
     maintenance: Maintenance = Maintenance()

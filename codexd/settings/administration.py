@@ -21,6 +21,20 @@ class Admin:
 
 
 @frozen
+class Page:
+    """The status page, `GET /` in a browser, and its playground.
+
+    Attributes:
+        enabled: serve them. Without any API key, only browsers of this machine may use them; else it takes the key of
+            an administrator.
+        sign_in_seconds: how long a browser stays signed in.
+    """
+
+    enabled: bool = True
+    sign_in_seconds: Seconds = 8 * 3600.0
+
+
+@frozen
 class Maintenance:
     """Maintenance: requests for work are refused with status 503; running responses finish.
 

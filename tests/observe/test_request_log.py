@@ -3,6 +3,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.context import RequestRecord
+from codexd.neutral.event import Usage
 from codexd.neutral.fault import FaultError, fault
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
@@ -20,6 +21,19 @@ class RequestLoggerTests(SynchronousTestCase):
         self.logger.log_request(record)
         self.assertEqual(self.log.records, [record])
         self.assertEqual(metric(self.metrics, "codexd_request_duration_seconds_count", route="a"), 1)
+
+    def test_the_history_has_what_a_model_answered_and_what_failed_there(self) -> None:
+        used = [Usage(input_tokens=3, output_tokens=4)]
+        for record in (
+            RequestRecord(model="a", status=200, backend="codex", first_event_seconds=0.5, seconds=1.0, usages=used),
+            RequestRecord(model="b", status=503, backend="codex", seconds=1.0),
+            RequestRecord(model="c", status=404, backend="codex", seconds=1.0),
+            RequestRecord(route="/livez", status=200, seconds=1.0),
+        ):
+            self.logger.log_request(record)
+        (minute,) = self.logger.history.minutes(1.0)
+        self.assertEqual((minute.requests, minute.failures, minute.first_event.total), (2, 1, 1))
+        self.assertEqual([(one.model, one.input_tokens) for one in self.logger.history.consumption], [("a", 3)])
 
     def test_a_malformed_request_is_counted(self) -> None:
         self.logger.count_malformed_request()

@@ -28,6 +28,13 @@ class IdentifyTests(SynchronousTestCase):
         self.assertEqual(RING.identify(Credentials(x_api_key=b"sk-one"), 0), PRINCIPAL)
         self.assertEqual(RING.identify(Credentials(api_key=b" sk-one"), 0), PRINCIPAL)
 
+    def test_a_key_is_found_by_its_digest_until_it_expires(self) -> None:
+        digest, other = sha256(KEY.encode()).digest(), sha256(b"wrong").digest()
+        self.assertEqual((RING.identify_digest(digest, 0), RING.identify_digest(other, 0)), (PRINCIPAL, None))
+        ring = KeyRing(named=(NamedKey(KeyPolicy(name="ann"), digest, expires=10.0),))
+        self.assertIsNotNone(ring.identify_digest(digest, 9.9))
+        self.assertIsNone(ring.identify_digest(digest, 10.0))
+
     def test_other_credentials_are_rejected(self) -> None:
         values = (
             b"",

@@ -17,16 +17,17 @@ from codexd.decode_thread import RunInThread, run_at_once
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.server import HttpServer
 from codexd.http.site import Site
-from codexd.interfaces import Backends, IModelBackend, IStore
+from codexd.interfaces import Backends, IModelBackend, IStatus, IStore
 from codexd.observe.log import AccessLog
 from codexd.observe.metrics import Metrics
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.reload import ReloadReport
 from codexd.routing.metered_backend import MeteredBackend
 from codexd.routing.metered_forwarding import MeteredEmbedder, MeteredForwarder
-from codexd.settings import Admin, ApiKey, Codex, Http, Models, Responses, Settings
+from codexd.settings import Admin, ApiKey, Codex, Http, Models, Page, Responses, Settings
 from codexd.wire import json
 from tests.support.fake_backend import FakeBackend
+from tests.support.fake_status import FakeStatus
 from tests.support.fake_store import FakeStore
 from tests.support.metric_samples import metric
 
@@ -48,6 +49,7 @@ def build_front(
     now: Callable[[], float],
     reload: Callable[[], ReloadReport] = ReloadReport,
     run_in_thread: RunInThread = run_at_once,
+    status: IStatus | None = None,
 ) -> HttpServer:
     """Build the HTTP front as the service does.
 
@@ -56,6 +58,7 @@ def build_front(
         other: creates embeddings and forwards requests.
         reload: reloads the settings.
         run_in_thread: runs the decoding of large bodies.
+        status: shows the state of the back ends.
     """
     maintenance = MaintenanceSwitch(settings.maintenance, None, metrics)
     return HttpServer(
@@ -69,6 +72,7 @@ def build_front(
         now=now,
         admin=AdminHandlers(maintenance=maintenance, reload=reload, recycle=lambda: ("plain-0",)),
         run_in_thread=run_in_thread,
+        status=status or FakeStatus(),
     )
 
 
@@ -333,6 +337,7 @@ class InMemoryServer:
         run_in_thread: runs the decoding of large bodies.
         keys: the keys with a name.
         models: settings of the models.
+        page: settings of the status page.
     """
 
     def __init__(
@@ -346,11 +351,13 @@ class InMemoryServer:
         run_in_thread: RunInThread = run_at_once,
         keys: tuple[ApiKey, ...] = (),
         models: Models = Models(),  # noqa: B008
+        page: Page = Page(),  # noqa: B008
     ) -> None:
         self.clock = MemoryReactorClock()
         self.clock.advance(NOW)
         self.backend = FakeBackend()
         self.metrics = Metrics()
+        self.status = FakeStatus()
         self.log = MemoryLog()
         self.store = store or FakeStore(self.clock.seconds)
         front = build_front(
@@ -364,6 +371,7 @@ class InMemoryServer:
                 admin=admin,
                 key=keys,
                 models=models,
+                page=page,
             ),
             self.metrics,
             self.log,
@@ -371,10 +379,19 @@ class InMemoryServer:
             self.clock.seconds,
             lambda: self.reload_report,
             run_in_thread,
+            self.status,
         )
         self.reload_report = ReloadReport()
         self.front, self.site, self.active, self.drain = front, front.site, front.active, front.drain
         self.site.doStart()
+
+    def apply(self, settings: Settings) -> None:
+        """Apply other settings, as a reload does."""
+        other = self.backend
+        backends = Backends(
+            backend=MeteredBackend(other), embedder=MeteredEmbedder(other), forwarder=MeteredForwarder(other)
+        )
+        self.front.apply(settings, backends)
 
     def connect(self, host: IAddress | None = None) -> Connection:
         """Open a connection, to a TCP address unless another is given."""

@@ -42,7 +42,15 @@ class AdminHandlers:
             FaultError: for a wrong field; `store_failed` if the state cannot be kept.
         """
         body = read_body(request, _MAX_BODY_BYTES)
-        wanted = administration.decode_maintenance(body, self.maintenance.state)
+        self.switch(administration.decode_maintenance(body, self.maintenance.state))
+        return self.show_maintenance(request)
+
+    def switch(self, wanted: administration.MaintenanceRequest) -> None:
+        """Switch maintenance.
+
+        Raises:
+            FaultError: `store_failed` if the state cannot be kept.
+        """
         try:
             self.maintenance.switch(wanted.state, wanted.keep)
         except OSError as error:
@@ -50,7 +58,6 @@ class AdminHandlers:
                 "The state of maintenance cannot be kept: {error}", event="maintenance_file_failed", error=str(error)
             )
             raise FaultError(fault("store_failed", "The state of maintenance could not be stored.")) from None
-        return self.show_maintenance(request)
 
     def recycle_workers(self, request: Request) -> bytes:
         """Begin to replace the Codex processes by new ones; no turn is lost."""

@@ -15,6 +15,7 @@ from codexd.http.dependencies import Dependencies
 from codexd.http.json_writer import JsonWriter
 from codexd.http.request import Request
 from codexd.http.response_headers import set_response_headers
+from codexd.http.response_writer import BodyWriter
 from codexd.http.sse_writer import SseWriter
 from codexd.neutral.fault import FaultError
 from codexd.neutral.stored import LoadedHistory
@@ -41,6 +42,27 @@ class CreateHandlers:
         if isinstance(decoded, _Standalone):
             return self._start(request, decoded.request)
         return Deferred.fromCoroutine(self._create(request, decoded))
+
+    def create_from(
+        self, request: Request, dialect: Dialect, body: bytes, writer: SseWriter | BodyWriter
+    ) -> Deferred[bytes | None]:
+        """Answer a body that codexd itself has made, with its reasoning and with structured tool calls.
+
+        Args:
+            request: with its context.
+            dialect: of the body, which continues no stored state.
+            body: the body.
+            writer: writes the answer: a stream if the body asks for one.
+
+        Raises:
+            FaultError: as `create`.
+        """
+        request.record.dialect = dialect.name
+        options = evolve(self.dependencies.options(request), show_reasoning=True, calls_as_text=False)
+        self.dependencies.check_accepting()
+        decoded = dialect.decode(body, options).complete(LoadedHistory())
+        self._reserve(request, decoded)
+        return self._answer(request, decoded, writer)
 
     async def _create(
         self, request: Request, decoding: "PendingRequest | Deferred[_Standalone | PendingRequest]"
@@ -70,16 +92,23 @@ class CreateHandlers:
         return loaded
 
     def _start(self, request: Request, decoded: DecodedRequest) -> Deferred[bytes | None]:
-        record = request.record
+        self._reserve(request, decoded)
+        if decoded.storage is not None and decoded.storage.background:
+            return Deferred.fromCoroutine(self._start_in_background(request, decoded))
+        return self._answer(request, decoded, SseWriter(request) if decoded.stream else JsonWriter(request))
+
+    def _reserve(self, request: Request, decoded: DecodedRequest) -> None:
+        """Name the model in the record, and apply the policy of the key to it."""
+        record, keys = request.record, self.dependencies.keys
         record.model = printable_model_name(decoded.turn.model)
         record.stream = decoded.stream
         record.tools_offered = len(decoded.turn.tools)
-        keys = self.dependencies.keys
         keys.check_model(request.context.policy, decoded.turn.model)
         keys.reserve_turns(request, decoded.turns)
-        if decoded.storage is not None and decoded.storage.background:
-            return Deferred.fromCoroutine(self._start_in_background(request, decoded))
-        writer = SseWriter(request) if decoded.stream else JsonWriter(request)
+
+    def _answer(
+        self, request: Request, decoded: DecodedRequest, writer: SseWriter | BodyWriter
+    ) -> Deferred[bytes | None]:
         answer = Answer(self.dependencies.answers, request.context, decoded, writer)
         writer.on_client_disconnected(answer.client_disconnected)
         answer.start()

@@ -53,19 +53,21 @@ class ProbeHandlers:
 
     def ready(self, request: Request) -> bytes:
         """Answer `/readyz` and `/health`: 200 when a request would be served now, else 503."""
-        status = self._status()
+        status = self.status
         return _send(request, _code(status), {"status": status})
 
     def health(self, request: Request) -> bytes:
         """Answer `/healthz`: both in one body, with the status of readiness, and what is wrong with the store."""
-        status = self._status()
+        status = self.status
         body: dict[str, json.Json] = {"status": status, "live": True, "ready": status in _READY}
         problem = self.store.problem()
         if problem is not None:
             body["store"] = problem
         return _send(request, _code(status), body)
 
-    def _status(self) -> str:
+    @property
+    def status(self) -> str:
+        """Whether requests are served: `ok`, `degraded`, `maintenance` or `unavailable`."""
         if self.active.draining:
             return "unavailable"
         if self.maintenance.state.enabled:

@@ -1,0 +1,239 @@
+"""The status page."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from twisted.web.template import Tag
+
+from codexd.neutral.records import frozen
+from codexd.page.amounts import duration, number, size
+from codexd.page.html import Content, Layout, document, element, form_token_field, notice, section, table
+from codexd.page.plots import Plot, draw_plot
+from codexd.page.requests import RequestView, facts_list, requests_section
+from codexd.policy.maintenance import MAX_MESSAGE_CHARACTERS, MAX_RETRY_SECONDS, MaintenanceState
+from codexd.policy.request_history import Consumption, Minute
+from codexd.policy.status import BackendStatus, WorkerStatus
+
+REFRESH_SECONDS: Final = 15
+"""How often the page is loaded again, if the reader has asked for that."""
+
+_MOST_CONSUMERS: Final = 20
+_PLOTS: Final = (
+    Plot(id="first", title="Time to the model's first event", select=lambda minute: minute.first_event),
+    Plot(id="whole", title="Time to the end of the response", select=lambda minute: minute.duration),
+)
+_HEALTH: Final = {
+    "ok": "Requests are served.",
+    "degraded": "Requests are served, but responses cannot be stored.",
+    "maintenance": "Requests for work are refused; running responses finish.",
+    "unavailable": "No back end can answer now.",
+}
+
+
+@frozen(kw_only=True)
+class StatusView:
+    """What the page shows.
+
+    Attributes:
+        version: of codexd.
+        status: as the readiness probe reports it.
+        problem: what is wrong with the store; None for nothing.
+        up_seconds: how long the daemon has been running.
+        maintenance: its state.
+        maintenance_kept: it survives a restart.
+        workers: the Codex processes.
+        backends: the back ends.
+        minutes: the requests of the last hours.
+        consumption: the tokens by model and key.
+        consumption_since: since when they are counted.
+        recent: the last requests, newest first, with those that run.
+        failures: the last requests that failed, newest first.
+        now: the time on the clock of `minutes`, in seconds.
+        done: what the last form did; empty for nothing.
+    """
+
+    version: str
+    status: str
+    problem: str | None
+    up_seconds: float
+    maintenance: MaintenanceState
+    maintenance_kept: bool
+    workers: tuple[WorkerStatus, ...]
+    backends: tuple[BackendStatus, ...]
+    minutes: tuple[Minute, ...]
+    consumption: tuple[Consumption, ...]
+    consumption_since: str
+    recent: tuple[RequestView, ...]
+    failures: tuple[RequestView, ...]
+    now: float
+    done: str = ""
+
+
+def status_page(layout: Layout, view: StatusView) -> bytes:
+    """Render the page."""
+    return document(
+        layout,
+        notice(view.done, "done") if view.done else None,
+        _refresh_links(layout),
+        _health(view),
+        _backends(view.backends),
+        _workers(view.workers),
+        section("Response times", "times", _plots(view)),
+        _consumption(view),
+        requests_section("Recent requests", "recent", view.recent, "No request yet."),
+        requests_section("Recent failures", "failures", view.failures, "No failure among the recent requests."),
+        _maintenance(layout, view),
+    )
+
+
+def _refresh_links(layout: Layout) -> Tag:
+    if layout.refresh_seconds:
+        return element("p", f"Loaded again every {layout.refresh_seconds} seconds. ", element("a", "Stop", href="/"))
+    every = f"Refresh every {REFRESH_SECONDS} seconds"
+    return element("p", element("a", "Refresh", href="/"), " · ", element("a", every, href="/?refresh=yes"))
+
+
+def _health(view: StatusView) -> Tag:
+    running = sum(backend.running for backend in view.backends)
+    suspended = sum(backend.suspended for backend in view.backends)
+    queued = sum(backend.queued for backend in view.backends)
+    return section(
+        "Health",
+        "health",
+        element(
+            "p",
+            element("strong", view.status, class_=f"badge {'good' if view.status == 'ok' else 'bad'}"),
+            f" {_HEALTH.get(view.status, '')}",
+        ),
+        facts_list(
+            (
+                ("Turns running", number(running)),
+                ("Turns suspended", number(suspended)),
+                ("Requests waiting", number(queued)),
+                ("Store", view.problem or "ok"),
+                ("Running for", duration(view.up_seconds)),
+                ("Version", view.version),
+            )
+        ),
+    )
+
+
+def _backends(backends: Iterable[BackendStatus]) -> Tag:
+    heads = ("Back end", "Ready", "Models", "Running", "Suspended", "Waiting", "Circuit")
+    rows: list[list[Content]] = [
+        [
+            one.name,
+            _mark("yes" if one.is_ready else "no", one.is_ready),
+            number(one.models),
+            number(one.running),
+            number(one.suspended),
+            number(one.queued),
+            _circuit(one),
+        ]
+        for one in backends
+    ]
+    return section("Back ends", "backends", table("Back ends", heads, rows, (2, 3, 4, 5)))
+
+
+def _circuit(backend: BackendStatus) -> Tag:
+    if backend.circuit_is_open:
+        return _mark("open for all keys", False)
+    if backend.own_circuits:
+        return _mark(f"open for {', '.join(backend.own_circuits)}", False)
+    return _mark("closed", True)
+
+
+def _mark(text: str, is_good: bool) -> Tag:
+    return element("span", text, class_="good" if is_good else "bad")
+
+
+def _workers(workers: tuple[WorkerStatus, ...]) -> Tag:
+    if not workers:
+        return section("Codex processes", "workers", element("p", "Codex does not run; the upstreams answer."))
+    heads = ("Worker", "State", "Process", "Age", "Turns running", "Turns begun", "Memory", "Last exit")
+    rows: list[list[Content]] = [
+        [
+            one.name,
+            _mark(one.state, one.state == "Up"),
+            "-" if one.pid is None else str(one.pid),
+            duration(one.up_seconds) if one.up_seconds else "-",
+            number(one.running_turns),
+            number(one.turns),
+            size(one.resident_bytes) if one.resident_bytes else "-",
+            one.last_exit or "none",
+        ]
+        for one in workers
+    ]
+    return section("Codex processes", "workers", table("Codex processes", heads, rows, (2, 3, 4, 5, 6)))
+
+
+def _plots(view: StatusView) -> Tag:
+    return element("div", [draw_plot(plot, view.minutes, view.now) for plot in _PLOTS], class_="plots")
+
+
+def _consumption(view: StatusView) -> Tag:
+    heading = "Tokens by model and key"
+    if not view.consumption:
+        return section(heading, "tokens", element("p", f"No tokens {view.consumption_since}."))
+    rows: list[list[Content]] = [
+        [one.model or "-", one.principal, number(one.requests), number(one.input_tokens), number(one.output_tokens)]
+        for one in view.consumption[:_MOST_CONSUMERS]
+    ]
+    more = len(view.consumption) - len(rows)
+    said = f"Counted {view.consumption_since}." + (f" {more} with fewer tokens are not shown." if more > 0 else "")
+    return section(
+        heading,
+        "tokens",
+        element("p", said),
+        table(heading, ("Model", "Key", "Requests", "Input tokens", "Output tokens"), rows, (2, 3, 4)),
+    )
+
+
+def _maintenance(layout: Layout, view: StatusView) -> Tag:
+    state = view.maintenance
+    kept = " It is kept over restarts." if view.maintenance_kept else ""
+    said = f"Maintenance is {'on' if state.enabled else 'off'}.{kept}"
+    fields = None if state.enabled else _maintenance_fields(state)
+    return section(
+        "Maintenance",
+        "maintenance",
+        element("p", said),
+        element(
+            "form",
+            form_token_field(layout.form_token),
+            element("input", type="hidden", name="enabled", value="no" if state.enabled else "yes"),
+            fields,
+            element("button", "End maintenance" if state.enabled else "Begin maintenance"),
+            method="post",
+            action="/status/maintenance",
+        ),
+    )
+
+
+def _maintenance_fields(state: MaintenanceState) -> list[Tag]:
+    return [
+        element(
+            "p",
+            element("label", "Message for clients (optional)", for_="message"),
+            element("input", id="message", name="message", maxlength=MAX_MESSAGE_CHARACTERS, value=state.message or ""),
+        ),
+        element(
+            "p",
+            element("label", "Clients try again after (seconds)", for_="retry"),
+            element(
+                "input",
+                id="retry",
+                name="retry_after_seconds",
+                type="number",
+                min=1,
+                max=int(MAX_RETRY_SECONDS),
+                required=True,
+                value=int(state.retry_after_seconds),
+            ),
+        ),
+        element(
+            "p",
+            element("input", id="keep", name="keep", type="checkbox", value="yes"),
+            element("label", "Keep it over restarts of the daemon", for_="keep"),
+        ),
+    ]

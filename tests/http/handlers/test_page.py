@@ -1,0 +1,91 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.neutral.event import Failed
+from codexd.neutral.fault import fault
+from tests.support.fake_backend import text_answer
+from tests.support.in_memory_server import InMemoryServer, chat
+from tests.support.page_client import PageClient
+
+EVIL = "<script>alert(1)</script>"
+
+
+class StatusTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = InMemoryServer()
+        self.client = PageClient(self.server)
+
+    def ask(self, **fields: object) -> None:
+        self.server.connect().request("POST", "/v1/chat/completions", chat(**fields))
+
+    def test_a_request_is_shown_while_it_runs_and_after_its_end(self) -> None:
+        self.ask(model="small")
+        page = self.client.get("/")
+        self.assertIn(b"<td>running</td><td>small</td>", page.body)
+        self.server.clock.advance(2)
+        self.server.backend.turns[0].context.record.set_backend("codex")
+        self.server.backend.turns[0].emit(*text_answer("hello"))
+        ended = self.client.get("/").body
+        self.assertNotIn(b"<td>running</td>", ended)
+        self.assertIn(b"1 request in the last three hours: median 2", ended)
+        self.assertIn(b'<th scope="row">small</th><td>anonymous</td>', ended)
+
+    def test_a_failure_is_shown_among_the_failures(self) -> None:
+        self.assertIn(b"No failure among the recent requests.", self.client.get("/").body)
+        self.ask(model="small")
+        self.server.backend.turns[0].emit(Failed(fault("model_failed")))
+        page = self.client.get("/").body
+        self.assertIn(b"502 model_failed", page.partition(b'id="failures"')[2])
+
+    def test_the_page_of_a_request_shows_its_timeline(self) -> None:
+        self.ask(model="small")
+        self.server.backend.turns[0].emit(*text_answer("hello"))
+        record = self.server.log.records[-1]
+        page = self.client.get(f"/status/requests/{record.id}")
+        for text in (b"received", b"ended", b"small", record.id.encode()):
+            self.assertIn(text, page.body)
+        unknown = self.client.get("/status/requests/req_unknown")
+        self.assertEqual(unknown.status, 404)
+
+    def test_what_clients_made_up_is_escaped(self) -> None:
+        self.ask(model=EVIL)
+        self.server.request("GET", "/%3Cscript%3Ealert(1)%3C/script%3E")
+        page = self.client.get("/").body
+        self.assertNotIn(b"<script", page)
+        self.assertGreaterEqual(page.count(b"&lt;script&gt;"), 2)
+
+    def test_probes_and_the_page_itself_are_not_among_the_requests(self) -> None:
+        self.server.request("GET", "/livez")
+        self.client.get("/status/playground")
+        self.assertIn(b"No request yet.", self.client.get("/").body)
+
+    def test_a_page_is_refreshed_if_that_is_asked_for(self) -> None:
+        self.assertIn(b'http-equiv="refresh"', self.client.get("/?refresh=yes").body)
+
+
+class MaintenanceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = InMemoryServer()
+        self.client = PageClient(self.server)
+        self.client.get("/")
+
+    def switch(self, **fields: str) -> int:
+        return self.client.post("/status/maintenance", {"retry_after_seconds": "90", "message": ""} | fields).status
+
+    def test_it_is_switched_on_and_off(self) -> None:
+        self.assertEqual(self.switch(enabled="yes", message="back at ten"), 303)
+        state = self.server.front.maintenance.state
+        self.assertEqual((state.enabled, state.retry_after_seconds, state.message), (True, 90.0, "back at ten"))
+        page = self.client.get("/?maintenance=on").body
+        self.assertIn(b'role="status">Maintenance is on.', page)
+        self.assertIn(b'<strong class="badge bad">maintenance</strong>', page)
+        self.assertEqual(self.switch(enabled="no"), 303)
+        self.assertFalse(self.server.front.maintenance.state.enabled)
+
+    def test_wrong_fields_change_nothing(self) -> None:
+        for fields in ({"retry_after_seconds": "soon"}, {"retry_after_seconds": "0"}, {"message": "x" * 501}):
+            self.assertEqual(self.switch(enabled="yes", **fields), 400, fields)
+        self.assertEqual(self.switch(enabled="yes", keep="yes"), 500)  # there is no state directory here
+        self.assertFalse(self.server.front.maintenance.state.enabled)
+
+    def test_a_text_in_the_url_is_not_shown(self) -> None:
+        self.assertNotIn(b"free beer", self.client.get("/?maintenance=free%20beer").body)

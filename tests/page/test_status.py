@@ -1,0 +1,98 @@
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from codexd.page.html import Layout
+from codexd.page.status import StatusView, status_page
+from codexd.policy.maintenance import MaintenanceState
+from codexd.policy.request_history import Consumption
+from codexd.policy.status import BackendStatus, WorkerStatus
+
+LAYOUT = Layout(title="Status", current="/", form_token="the-token")
+WORKER = WorkerStatus(
+    name="plain-0",
+    state="Up",
+    pid=4711,
+    up_seconds=3700.0,
+    running_turns=1,
+    turns=12,
+    resident_bytes=64 * 2**20,
+    last_exit="",
+)
+CODEX = BackendStatus(name="codex", is_ready=True, models=7, running=2, queued=3, circuit_is_open=False, suspended=4)
+VIEW = StatusView(
+    version="1.2.3",
+    status="ok",
+    problem=None,
+    up_seconds=60.0,
+    maintenance=MaintenanceState(),
+    maintenance_kept=False,
+    workers=(WORKER,),
+    backends=(CODEX,),
+    minutes=(),
+    consumption=(),
+    consumption_since="since the start",
+    recent=(),
+    failures=(),
+    now=100.0,
+)
+
+
+class StatusPageTests(SynchronousTestCase):
+    def show(self, **changes: object) -> str:
+        return status_page(LAYOUT, evolve(VIEW, **changes)).decode()
+
+    def test_health_back_ends_and_processes_are_shown(self) -> None:
+        page = self.show()
+        for text in (
+            "ok",
+            "Requests are served.",
+            "1.2.3",
+            "plain-0",
+            "4711",
+            "1 h 1 min",
+            "64.0 MiB",
+            ">12<",
+            ">closed<",
+        ):
+            self.assertIn(text, page)
+        for name, count in (("running", 2), ("suspended", 4)):
+            self.assertIn(f"<dt>Turns {name}</dt><dd>{count}</dd>", page)
+        self.assertIn("<dt>Requests waiting</dt><dd>3</dd>", page)
+
+    def test_what_is_wrong_is_said_in_words(self) -> None:
+        page = self.show(
+            status="degraded",
+            problem="disk full",
+            workers=(evolve(WORKER, state="BackingOff", pid=None, up_seconds=0.0, last_exit="signal 9"),),
+            backends=(evolve(CODEX, circuit_is_open=True), evolve(CODEX, name="local", own_circuits=("ann", "bob"))),
+        )
+        for text in ("degraded", "disk full", "BackingOff", "signal 9", "open for all keys", "open for ann, bob"):
+            self.assertIn(text, page)
+
+    def test_without_codex_it_says_so(self) -> None:
+        self.assertIn("Codex does not run", self.show(workers=()))
+
+    def test_tokens_are_shown_by_model_and_key(self) -> None:
+        used = Consumption(model="small", principal="ann", requests=2, input_tokens=1000, output_tokens=20)
+        page = self.show(consumption=(used,))
+        for text in ("Counted since the start.", ">small<", ">ann<", ">1,000<", ">20<"):
+            self.assertIn(text, page)
+        self.assertIn("No tokens since the start.", self.show())
+        self.assertIn("5 with fewer tokens are not shown.", self.show(consumption=(used,) * 25))
+
+    def test_the_form_switches_maintenance_to_the_other_state(self) -> None:
+        off = self.show()
+        self.assertIn('name="enabled" value="yes"', off)
+        self.assertIn('name="token" value="the-token"', off)
+        self.assertIn('for="message"', off)
+        on = self.show(maintenance=MaintenanceState(enabled=True), maintenance_kept=True)
+        self.assertIn('name="enabled" value="no"', on)
+        self.assertIn("Maintenance is on. It is kept over restarts.", on)
+
+    def test_the_result_of_a_form_is_announced(self) -> None:
+        self.assertIn('role="status">Maintenance is on.', self.show(done="Maintenance is on."))
+
+    def test_the_page_is_loaded_again_if_the_reader_wants_that(self) -> None:
+        page = status_page(evolve(LAYOUT, refresh_seconds=15), VIEW).decode()
+        self.assertIn('http-equiv="refresh" content="15"', page)
+        self.assertIn('<a href="/">Stop</a>', page)
