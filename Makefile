@@ -14,7 +14,7 @@ QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support tes
 	$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))) $(basename $(wildcard tests/test_*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick trial coverage check format bench parity clients soak fuzz audit docs drawings screenshots reference clean
+.PHONY: help run test quick trial coverage check format bench parity clients soak fuzz audit docs drawings screenshots alerts reference clean
 
 help:  ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -81,6 +81,11 @@ drawings: .venv/run  ## Draw the state machines in docs/ again, from the code.
 
 screenshots: .venv/dev  ## Make the pictures of docs/status-page.md again; needs Chromium.
 	@$(BIN)/python -m docs.screenshots
+
+alerts: .venv/dev  ## Check the alerts with promtool, and write their table in docs/ again.
+	promtool check rules etc/prometheus/rules/*.yml
+	promtool test rules etc/prometheus/tests/*.yml
+	@$(BIN)/python -m docs.alert_table
 
 reference: .venv/run  ## Write etc/codexd.toml and the tables of settings, events and metrics in docs/.
 	@$(BIN)/codexd settings > etc/codexd.toml
