@@ -9,10 +9,11 @@ from tests.test_documentation import ROOT
 
 BEFORE = b'codexd_a_total 2.0\ncodexd_up 1.0\ncodexd_q{b="x",o="y"} 3.0\n'
 NOW = b'codexd_a_total 5.0\ncodexd_up 0.0\ncodexd_q{b="x",o="y"} 3.0\n'
-DRILLS = (ROOT / "tests" / "live" / "test_drills.py").read_text(encoding="utf-8")
+DRILLS = "".join((ROOT / "tests/live" / f"test_{name}.py").read_text("utf-8") for name in ("drills", "process_drills"))
 
 
 def headings() -> list[str]:
+    """Return the headings of the page."""
     return re.findall(r"^#+ (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a real codexd: every query of the dashboard and every rule has data."""
+"""A real Prometheus that scrapes a real codexd: the rules and the dashboard have data, the runbooks valid queries."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from tests.support.live_daemon import CHAT, RESPONSES, Daemon, DaemonSetup, Live
 from tests.support.processes import wait_until
 from tests.support.prometheus import ETC, MISSING, PrometheusProcess, read_alerts
 from tests.support.provider_process import ROOT, ProviderProcess
+from tests.support.runbooks import list_conditions
 
 SETTINGS = """\
 [keys]
@@ -66,6 +67,8 @@ class PrometheusTests(LiveTestCase):
         self.prometheus.await_ready()
         wait_until(self.has_samples, "the load is scraped, and the rules are evaluated")
         self.check_rules()
+        for condition in list_conditions():
+            self.prometheus.query(condition)
         for name, query in read_queries().items():
             self.assertNotEqual(self.prometheus.query(query), [], f"{name}: {query}")
 

@@ -70,6 +70,12 @@ def read_symptoms(heading: str) -> Symptoms:
     return Symptoms(sections[heading], tuple(blocks["promql"]), tuple(blocks["text"]), requests)
 
 
+def list_conditions() -> list[str]:
+    """Return the conditions of all sections."""
+    blocks = _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    return [line for language, content in blocks if language == "promql" for line in content.splitlines()]
+
+
 def _read_request(line: str) -> ShownRequest:
     match = _REQUEST.fullmatch(line)
     assert match is not None, line
