@@ -7,6 +7,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.fault import fault, kinds
+from codexd.wire.json import decode
 from docs.alert_table import PAGE, redraw
 from tests.support.prometheus import ETC, FOLDER, MISSING, RULE_TESTS, RULES, read_alerts, run_promtool
 from tests.test_documentation import DOCS, anchors_of, metric_names
@@ -80,6 +81,35 @@ class RuleTests(SynchronousTestCase):
         text = DASHBOARD + "\n".join(rule["expr"] for rule in read_rules() if "codexd_requests_total" in rule["expr"])
         for outcomes in re.findall(r'outcome=~?"([^"]+)"', text):
             self.assertEqual(set(outcomes.split("|")) - set(kinds()), set())
+
+
+class DashboardTests(SynchronousTestCase):
+    def test_its_panels_have_titles_and_ids_of_their_own_and_do_not_overlap(self) -> None:
+        panels = decode(DASHBOARD)["panels"]
+        for name in ("id", "title"):
+            self.assertEqual(len({panel[name] for panel in panels}), len(panels), name)
+        places = [panel["gridPos"] for panel in panels]
+        cells = [
+            (x, y)
+            for at in places
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        ]
+        self.assertEqual(len(set(cells)), len(cells))
+        self.assertLess(max(x for x, _ in cells), 24)
+
+    def test_grafana_finds_it_and_its_data_source(self) -> None:
+        provisioning = ETC / "grafana" / "provisioning"
+        (provider,) = yaml.safe_load((provisioning / "dashboards/codexd.yml").read_text("utf-8"))["providers"]
+        self.assertEqual(provider["options"]["path"], "/etc/grafana/dashboards")
+        (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text("utf-8"))["datasources"]
+        self.assertEqual(source["type"], "prometheus")
+        self.assertTrue(all(panel["datasource"]["uid"] == "${datasource}" for panel in with_queries()))
+
+
+def with_queries() -> list[dict[str, Any]]:
+    """Return the panels of the dashboard that have queries."""
+    return [panel for panel in decode(DASHBOARD)["panels"] if "targets" in panel]
 
 
 class MetricTests(SynchronousTestCase):
