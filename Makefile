@@ -87,8 +87,9 @@ alerts: .venv/dev  ## Check the alerts with promtool, and write their table in d
 	promtool test rules etc/prometheus/tests/*.yml
 	@$(BIN)/python -m docs.alert_table
 
-reference: .venv/run  ## Write etc/codexd.toml and the tables of settings, events and metrics in docs/.
+reference: .venv/run  ## Write etc/codexd.toml, the units, and the tables of settings, events and metrics in docs/.
 	@$(BIN)/codexd settings > etc/codexd.toml
+	@$(BIN)/python -c 'from codexd.systemd.units import write_examples; write_examples("etc")'
 	@sed '/^<!-- generated/q' docs/configuration.md > .venv/configuration.md
 	@{ cat .venv/configuration.md; echo; $(BIN)/codexd settings --markdown; } > docs/configuration.md
 	@sed '/^<!-- generated/q' docs/servers.md > .venv/servers.md

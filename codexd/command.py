@@ -37,6 +37,8 @@ from codexd.smoke.command import run as run_smoke
 from codexd.store import commands as store
 from codexd.store.commands import StoreCommandError
 from codexd.store.database_file import locate_database
+from codexd.systemd import commands as systemd
+from codexd.systemd.commands import InstallationError
 
 _USAGE: Final = """\
 Usage: codexd COMMAND [options]
@@ -61,12 +63,17 @@ Usage: codexd COMMAND [options]
   smoke URL               send a request to each endpoint of a running daemon, and print whether the responses are right
   login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
   logout [options]        log Codex out there
+  install-service --user|--system
+                          write what a service of systemd needs; --socket, --instance NAME, --dry-run, --force
+  uninstall-service --user|--system
+                          remove its units; the configuration and the state stay
+  healthcheck             exit with status 0 if the running daemon is ready, else with 1
   version                 print the versions of codexd, Codex, Twisted and Python
   scripted [options]      run the scripted model on its own
 
-`codexd serve --help` lists the options. `reload`, `maintenance`, `workers` and `trace` reach the daemon through its
-control socket, which they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL with the
-key of an administrator in CODEXD_ADMIN_KEY.
+`codexd serve --help` lists the options. `reload`, `maintenance`, `workers`, `trace` and `healthcheck` reach the daemon
+through its control socket, which they find as `serve` does (--config FILE), or with --socket PATH; or through --url URL
+with the key of an administrator in CODEXD_ADMIN_KEY.
 """
 
 
@@ -110,7 +117,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         return 2
     try:
         return command(rest, context or ProcessContext()) or 0
-    except (ConfigurationError, CommandError, AdminError, ReplayError, StoreCommandError) as error:
+    except (ConfigurationError, CommandError, AdminError, ReplayError, StoreCommandError, InstallationError) as error:
         print(f"codexd: {error}", file=sys.stderr)
         return 1
 
@@ -235,6 +242,14 @@ def _find_control_socket(config: str | None, context: ProcessContext) -> Path | 
     return locate_control_socket(Admin(socket=socket), context.environ)
 
 
+def _install_service(rest: Sequence[str], context: ProcessContext) -> None:
+    systemd.install(rest, context.environ, new_key)
+
+
+def _uninstall_service(rest: Sequence[str], context: ProcessContext) -> None:
+    systemd.uninstall(rest, context.environ)
+
+
 def _delegate(module: str) -> Subcommand:
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         return int(import_module(module).main(list(rest)) or 0)
@@ -255,6 +270,8 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "smoke": _smoke,
     "login": partial(_run_codex_account, "login"),
     "logout": partial(_run_codex_account, "logout"),
+    "install-service": _install_service,
+    "uninstall-service": _uninstall_service,
     "version": _version,
     "scripted": _delegate("codexd.scripted.command"),
 }

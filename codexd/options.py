@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
 from OpenSSL import crypto
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
@@ -21,9 +22,11 @@ from codexd.codex_home import (
 )
 from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
 from codexd.configuration.reference import render_effective
+from codexd.configuration.rules import find_missing_keys
 from codexd.settings import Settings
 from codexd.start_checks import find_agent_problems, find_start_problems
 from codexd.startup_banner import find_risks
+from codexd.systemd.inherited_sockets import InheritedSockets, check_form, is_inherited
 
 _SINGLE_VALUE_FLAGS: Final = {
     "codex": "codex.binary",
@@ -55,6 +58,7 @@ class Options(usage.Options):
     Attributes:
         loaded: the settings and their origins, after parsing.
         environ: the environment variables.
+        inherited: the listening sockets that the service manager opened; the default of `http.listen`, if any.
     """
 
     synopsis = "[options]"
@@ -79,6 +83,7 @@ class Options(usage.Options):
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.environ = os.environ if environ is None else environ
+        self.inherited = InheritedSockets.from_environment(self.environ, os.getpid())
         self["listen"] = []
         self["api-key"] = []
 
@@ -107,9 +112,27 @@ class Options(usage.Options):
         Raises:
             ConfigurationError: with the names of the wrong settings.
         """
-        loaded = load(self._overrides(), self.environ, read_text, self["config"])
+        descriptions = self.inherited.descriptions
+        defaults = (Override("http.listen", list(descriptions), "LISTEN_FDNAMES"),) if descriptions else ()
+        loaded = load(self._overrides(), self.environ, read_text, self["config"], defaults)
         _check_endpoints(loaded.settings.http.listen)
-        return loaded
+        self._check_inherited(loaded.settings)
+        return self._warn_of_unused_sockets(loaded)
+
+    def _check_inherited(self, settings: Settings) -> None:
+        """Check that only this machine can reach the inherited sockets, unless there is an API key."""
+        found = {description: self.inherited.find(description) for description in settings.http.listen}
+        remote = (description for description, one in found.items() if one is not None and not one.is_local)
+        if problems := tuple(find_missing_keys(settings, remote)):
+            raise ConfigurationError(*problems)
+
+    def _warn_of_unused_sockets(self, loaded: LoadedSettings) -> LoadedSettings:
+        used = {self.inherited.find(description) for description in loaded.settings.http.listen}
+        unused = ", ".join(one.name for one in self.inherited.sockets if one not in used)
+        if not unused:
+            return loaded
+        warning = f"http.listen does not name these sockets of the service manager, so clients wait there: {unused}"
+        return evolve(loaded, warnings=(*loaded.warnings, warning))
 
     def postOptions(self) -> None:
         """Load and check the settings; before a start also check the program, the home and the login.
@@ -202,10 +225,12 @@ class Options(usage.Options):
 
 
 def _check_endpoints(listen: Iterable[str]) -> None:
-    """Let Twisted parse the endpoints; systemd's sockets exist only in the service itself."""
+    """Let Twisted parse the endpoints, but not those of inherited sockets: they exist only in the service itself."""
     for endpoint in listen:
         try:
-            if not endpoint.startswith("systemd:"):
+            if is_inherited(endpoint):
+                check_form(endpoint)
+            else:
                 serverFromString(None, endpoint)
         except crypto.Error as error:
             raise ConfigurationError(f"http.listen: {endpoint!r}: its key or certificate is not valid PEM") from error

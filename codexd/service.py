@@ -10,11 +10,9 @@ from typing import Any
 from attrs import evolve
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.interfaces import IAddress
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
-from twisted.python.failure import Failure
 
 from codexd import __version__
 from codexd.administration.control_socket import listen_on_control_socket, locate_control_socket
@@ -26,8 +24,9 @@ from codexd.codex_home import state_directory
 from codexd.configuration import ConfigurationError, LoadedSettings
 from codexd.configuration.reload import plan_reload
 from codexd.decode_thread import DecodeThread
+from codexd.http.drain import FLUSH_SECONDS
 from codexd.http.handlers.administration import AdminHandlers
-from codexd.http.listening import add_backlog
+from codexd.http.listening import Listeners
 from codexd.http.memory_release import MemoryRelease
 from codexd.http.open_files import connection_limit, raise_limit
 from codexd.http.server import HttpServer
@@ -51,11 +50,13 @@ from codexd.reactor_clock import use_monotonic_time
 from codexd.scripted.server import ScriptedModel
 from codexd.settings import Log, Settings
 from codexd.signals import Signals
-from codexd.stale_socket import find_socket, remove_stale_socket
 from codexd.startup_banner import find_risks, render_startup_banner
 from codexd.store.database_file import locate_database
 from codexd.store.executor import ThreadExecutor
 from codexd.store.service import ExecutorFactory, Store
+from codexd.systemd.inherited_sockets import NO_SOCKETS, InheritedSockets
+from codexd.systemd.notify import NotifySocket
+from codexd.systemd.service_reporter import ServiceReporter, find_watchdog_seconds
 
 __all__ = ["Daemon", "Options", "makeService"]
 
@@ -80,6 +81,7 @@ def makeService(options: Options) -> IService:
         warnings=options.loaded.warnings,
         files=options.loaded.files,
         reap_orphans=True,
+        inherited=options.inherited,
     )
     Signals(reactor, daemon).install()
     # twistd ends the process by a signal, so no exit handlers run.
@@ -118,9 +120,7 @@ class Daemon(MultiService):
         warnings: of the settings; they are logged at the start.
         files: the files from which the settings were read.
         reap_orphans: end the processes that Codex leaves behind; it changes the whole process.
-
-    Attributes:
-        addresses: the addresses it listens on once started, with the real port where port 0 was configured.
+        inherited: the listening sockets that the service manager opened.
     """
 
     _log = Logger()
@@ -137,9 +137,9 @@ class Daemon(MultiService):
         warnings: tuple[str, ...] = (),
         files: tuple[str, ...] = (),
         reap_orphans: bool = False,
+        inherited: InheritedSockets = NO_SOCKETS,
     ) -> None:
         super().__init__()
-        self.addresses: list[IAddress] = []
         self._settings = settings
         self._environ = environ
         self._reactor = reactor
@@ -171,13 +171,25 @@ class Daemon(MultiService):
         self._usage_saver: UsageSaver | None = None
         self._readiness_log: ReadinessLog | None = None
         self._reactor_lag = ReactorLag(reactor, self._metrics.observe_reactor_lag)
-        self._ports: list[IListeningPort] = []
+        self._listeners = Listeners(reactor, inherited)
+        self._reporter = ServiceReporter(
+            NotifySocket.from_environment(environ),
+            reactor,
+            ready=self._is_ready,
+            describe=self._describe_state,
+            watchdog_seconds=find_watchdog_seconds(environ, os.getpid()),
+        )
 
     def setServiceParent(self, parent: Any) -> None:
         """Join the application and set its log observer (Twisted looks it up there)."""
         if self._observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
+
+    @property
+    def addresses(self) -> list[IAddress]:
+        """The addresses it listens on once started, with the real port where port 0 was configured."""
+        return self._listeners.addresses
 
     def startService(self) -> None:
         """Open the store, listen, and start the back ends.
@@ -212,10 +224,11 @@ class Daemon(MultiService):
             status=backends,
         )
         for description in settings.http.listen:
-            self._listen(description, self._server.site)
+            self._listeners.listen(description, self._server.site)
         if control := locate_control_socket(settings.admin, self._environ):
             port = listen_on_control_socket(control, self._server.control_site, self._reactor)
-            self._ports += [port] if port else []
+            if port is not None:
+                self._listeners.keep(port)
         if self._orphans is not None:
             self._orphans.start()
         backends.setServiceParent(self)
@@ -238,12 +251,21 @@ class Daemon(MultiService):
             self._log.info("{line}", event="startup_hint" if number else "daemon_started", line=line)
         for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
             self._log.warn("{text}", event="startup_warning", text=warning)
+        self._reporter.start()
+        self._listeners.accept_when(self._is_ready)
 
     def reload(self) -> ReloadReport:
         """Load the settings again and apply what changed; if anything is wrong, nothing changes.
 
         What is live takes effect for all further requests; running requests keep the settings they began with.
         """
+        self._reporter.reloading()
+        try:
+            return self._reload()
+        finally:
+            self._reporter.reloaded()
+
+    def _reload(self) -> ReloadReport:
         if self._server is None or self._backends is None or self._store is None:
             return ReloadReport(problems=("the daemon does not run",))
         try:
@@ -277,7 +299,23 @@ class Daemon(MultiService):
         )
         return ReloadReport(applied=plan.applied, restart=plan.restart)
 
+    def _is_ready(self) -> bool:
+        return self._backends is not None and self._backends.is_ready()
+
+    def _describe_state(self) -> str:
+        """Describe the state in one line, for the service manager."""
+        if self._server is None:
+            return "Not started"
+        count = f"{self._server.active.count} responses run"
+        if self._server.active.draining:
+            return f"Stopping: {count}"
+        if self._server.maintenance.state.enabled:
+            return f"In maintenance: {count}"
+        return f"Ready: {count}" if self._is_ready() else "No back end is ready: waiting for Codex or an upstream"
+
     async def _stop(self) -> None:
+        self._reporter.stopping(_stop_seconds(self._settings))
+        await self._listeners.hand_over()
         self._memory_release.stop()
         self._reactor_lag.stop()
         if self._readiness_log is not None:
@@ -290,8 +328,7 @@ class Daemon(MultiService):
         await maybeDeferred(super().stopService)
         if self._orphans is not None:
             await self._orphans.end()
-        for port in self._ports:
-            await self._stop_listening(port)
+        await self._listeners.stop()
         if self._usage_saver is not None:
             await self._usage_saver.stop()
         self._decode_thread.stop()
@@ -302,13 +339,7 @@ class Daemon(MultiService):
         if self._store is not None:
             await self._store.stopService()
         self._log.info("codexd has stopped", event="daemon_stopped")
-
-    async def _stop_listening(self, port: IListeningPort) -> None:
-        """Close a port. An error must not keep what follows from being saved."""
-        try:
-            await maybeDeferred(port.stopListening)
-        except OSError as error:  # the file of a unix socket was removed by somebody else
-            self._log.warn("{port} was not closed: {error}", event="port_not_closed", port=port, error=str(error))
+        self._reporter.end()
 
     def stopService(self) -> "Deferred[None]":
         """Drain running responses, stop the back ends, stop listening, then close the store."""
@@ -372,21 +403,10 @@ class Daemon(MultiService):
         except ConfigurationError as error:
             raise SystemExit(f"codexd: {error}") from error
 
-    def _listen(self, description: str, site: Any) -> None:
-        problems: list[Failure] = []
-        path = find_socket(description)
-        if path is not None:
-            remove_stale_socket(path)
-        endpoint = serverFromString(self._reactor, add_backlog(description))
-        endpoint.listen(site).addCallbacks(self._add_port, problems.append)
-        if problems:
-            # The daemon is useless without this endpoint: stop with the reason.
-            raise SystemExit(f"codexd: cannot listen on {description}: {problems[0].getErrorMessage()}")
 
-    def _add_port(self, port: IListeningPort) -> None:
-        self._ports.append(port)
-        self.addresses.append(port.getHost())
-        self._log.info("Listening on {address}", event="listening", address=str(port.getHost()))
+def _stop_seconds(settings: Settings) -> float:
+    """Return how long a stop takes at most, with a reserve for the store."""
+    return settings.codex.drain_seconds + FLUSH_SECONDS + settings.codex.grace_seconds + 10
 
 
 def _with_connection_limit(settings: Settings) -> Settings:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration import ConfigurationError
 from codexd.options import Options
+from codexd.systemd.inherited_sockets import InheritedSocket, InheritedSockets
 
 SCRIPTED = '[codex]\nmodel = "scripted"\n'
 
@@ -92,6 +93,27 @@ class OptionsTests(SynchronousTestCase):
     def test_systemd_endpoints_are_not_checked(self) -> None:
         endpoint = "systemd:domain=INET:name=http"
         self.assertEqual(self.parsed("--api-key", "k", "--listen", endpoint).settings.http.listen, (endpoint,))
+
+    def test_inherited_sockets_are_the_default_of_listen(self) -> None:
+        options = self.inheriting(is_local=True)
+        self.assertEqual(options.reload().settings.http.listen, ("systemd:domain=INET:name=http",))
+        options["listen"] = ["tcp:1:interface=127.0.0.1"]
+        loaded = options.reload()
+        self.assertEqual(loaded.settings.http.listen, ("tcp:1:interface=127.0.0.1",))
+        self.assertIn("does not name these sockets of the service manager", loaded.warnings[-1])
+
+    def test_an_inherited_socket_that_others_can_reach_requires_a_key(self) -> None:
+        options = self.inheriting(is_local=False)
+        problem = self.assertRaises(ConfigurationError, options.reload)
+        self.assertIn("'systemd:domain=INET:name=http' is reachable from other machines", str(problem))
+        options["api-key"] = ["k"]
+        self.assertEqual(options.reload().settings.http.api_keys, ("k",))
+
+    def inheriting(self, *, is_local: bool) -> Options:
+        options = Options({})
+        socket = InheritedSocket(fd=3, family="INET", name="http", is_local=is_local)
+        options.inherited = InheritedSockets((socket,))
+        return options
 
     def test_help_explains_the_flags_the_precedence_and_shows_examples(self) -> None:
         shown = Options({}).getUsage()

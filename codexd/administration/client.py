@@ -34,11 +34,15 @@ class AdminClient:
     key: str | None = field(default=None, repr=False)
 
     def call(self, method: str, path: str, body: json.Json | None = None, accept: Collection[int] = ()) -> Any:
+        """Send a request to a path below `/admin/`, as `request` does."""
+        return self.request(method, f"/admin/{path}", body, accept)
+
+    def request(self, method: str, path: str, body: json.Json | None = None, accept: Collection[int] = ()) -> Any:
         """Send a request and return the decoded body of its response.
 
         Args:
             method: the HTTP method.
-            path: below `/admin/`.
+            path: the path.
             body: sent as JSON if it is not None.
             accept: statuses of errors whose body is returned, too.
 
@@ -51,7 +55,7 @@ class AdminClient:
             headers["authorization"] = f"Bearer {self.key}"
         connection = self._connect()
         try:
-            connection.request(method, f"/admin/{path}", data, headers)
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             return _read(response, accept)
         except (OSError, HTTPException) as error:

@@ -124,6 +124,12 @@ def _describe(state: Mapping[str, object]) -> str:
     return f"Maintenance is on{kept}: clients are told to try again after {state['retry_after_seconds']:g} s."
 
 
+def _healthcheck(arguments: Namespace, client: AdminClient) -> int:
+    health = client.request("GET", "/healthz", accept=(503,))
+    print(health["status"])
+    return 0 if health["ready"] else 1
+
+
 COMMANDS: Final[Mapping[str, AdminCommand]] = {
     "reload": AdminCommand("Let the running daemon read its settings again.", _add_nothing, _reload),
     "workers": AdminCommand(
@@ -135,5 +141,8 @@ COMMANDS: Final[Mapping[str, AdminCommand]] = {
         "Switch maintenance: requests for work are refused, running responses finish.",
         _add_maintenance,
         _maintenance,
+    ),
+    "healthcheck": AdminCommand(
+        "Print whether the daemon is ready; the exit status says so, too.", _add_nothing, _healthcheck
     ),
 }

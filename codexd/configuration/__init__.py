@@ -55,6 +55,7 @@ def load(
     environ: Mapping[str, str] = MappingProxyType({}),
     read: ReadFile = _no_files,
     config: str | None = None,
+    defaults: Sequence[Override] = (),
 ) -> LoadedSettings:
     """Load and check the settings.
 
@@ -63,11 +64,12 @@ def load(
         environ: the process environment; only `CODEXD_*` is read.
         read: returns the text of a file; may raise OSError or UnicodeError.
         config: the TOML file; when None the file of `CODEXD_CONFIG`, if that is set.
+        defaults: values in place of the defaults, which any other source overrides.
 
     Raises:
         ConfigurationError: with every problem found, each with the name of its setting.
     """
-    effective = _collect_overrides(argv, environ, read, config)
+    effective = {one.key: one for one in defaults} | _collect_overrides(argv, environ, read, config)
     settings = _add_keys_of_files(structure(tuple(effective.values())), read)
     if settings.keys.file is not None and settings.key:
         origins = (effective["key"].origin,) if "key" in effective else ()

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
@@ -65,16 +65,22 @@ def _check_listen_twice(settings: Settings) -> Iterator[str]:
             yield f"http.listen: {endpoint!r} is there {count} times; keep one"
 
 
-def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
+def find_missing_keys(settings: Settings, endpoints: Iterable[str]) -> Iterator[str]:
+    """Yield a problem for each of these endpoints, which other machines can reach, if no API key is set."""
     if settings.http.api_keys or settings.key or settings.keys.file is not None:
         return
-    for endpoint in settings.http.listen:
-        if not is_loopback_endpoint(endpoint):
-            yield (
-                f"http.listen: {endpoint!r} is reachable from other machines, but no API key is set; create "
-                "one with `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, set keys.file and "
-                f"create one with `codexd keys add`, or listen on loopback, for example {_EXAMPLE}"
-            )
+    for endpoint in endpoints:
+        yield (
+            f"http.listen: {endpoint!r} is reachable from other machines, but no API key is set; create "
+            "one with `codexd new-key` and set it with --api-key or CODEXD_API_KEYS, set keys.file and "
+            f"create one with `codexd keys add`, or listen on loopback, for example {_EXAMPLE}"
+        )
+
+
+def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
+    """Check the endpoints whose strings say who can reach them; inherited sockets are checked where they are known."""
+    remote = (one for one in settings.http.listen if not one.startswith("systemd:") and not is_loopback_endpoint(one))
+    return find_missing_keys(settings, remote)
 
 
 def _check_allowed_hosts(settings: Settings) -> Iterator[str]:

@@ -18,6 +18,9 @@ class FakeClient:
     answers: list[Any]
     requests: list[tuple[str, str, Any]] = field(factory=list)
 
+    def request(self, method: str, path: str, body: Any = None, accept: Any = ()) -> Any:
+        return self.call(method, path, body, accept)
+
     def call(self, method: str, path: str, body: Any = None, accept: Any = ()) -> Any:
         self.requests.append((method, path, body))
         return self.answers.pop(0)
@@ -32,6 +35,15 @@ class CommandTests(SynchronousTestCase):
             client: AdminClient = self.client
             status = commands.run(name, arguments, client)
         return status, out.getvalue(), err.getvalue()
+
+    def test_the_health_is_the_exit_status(self) -> None:
+        for health, expected in (
+            ({"status": "degraded", "ready": True}, 0),
+            ({"status": "maintenance", "ready": False}, 1),
+        ):
+            status, out, _ = self.run_command("healthcheck", answers=[health])
+            self.assertEqual((status, out), (expected, f"{health['status']}\n"))
+        self.assertEqual(self.client.requests, [("GET", "/healthz", None)])
 
     def test_reload_prints_what_changed(self) -> None:
         report = {"applied": ["http.api_keys", "upstream"], "restart_required": ["http.listen"], "problems": []}

@@ -1,0 +1,1 @@
+"""codexd as a service of systemd: notifications, watchdog, inherited sockets, unit files."""
