@@ -1,16 +1,19 @@
 """A daemon under a service manager, which the test plays: notifications, watchdog, inherited sockets, restarts."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from contextlib import closing
 from http.client import HTTPException
+from unittest import SkipTest
 
 from tests.support.live_daemon import TWISTD, DaemonSetup, LiveTestCase
-from tests.support.processes import TIMEOUT_SECONDS, wait_until
+from tests.support.processes import TIMEOUT_SECONDS, children, start, wait_until
 from tests.support.service_manager import ManagedDaemon
 
 SETUP = DaemonSetup(settings='[codex]\nmodel = "scripted"\n')
@@ -92,7 +95,7 @@ class NotificationTests(ManagedTestCase):
         self.assertNotIn("NOTIFY_SOCKET", daemon.log)
 
     def test_a_daemon_whose_reactor_is_stuck_is_ended_by_the_watchdog_and_shows_where(self) -> None:
-        daemon = ManagedDaemon(SETUP, watchdog_seconds=5)
+        daemon = ManagedDaemon(SETUP, watchdog_seconds=4)
         self.addCleanup(daemon.discard)
         daemon.program = (sys.executable, "-c", CAN_BE_STUCK, *daemon.program[1:])
         daemon.start().await_notified("READY")
@@ -119,16 +122,27 @@ class InheritedSocketTests(ManagedTestCase):
         load.stop()
         self.assertEqual(load.problems, [])
 
-    def test_codexd_serve_passes_the_socket_on(self) -> None:
-        daemon = ManagedDaemon(SETUP)
-        self.addCleanup(daemon.discard)
-        daemon.program = (str(TWISTD.with_name("codexd")), "serve")
-        daemon.start().await_notified("READY")
-        self.assertEqual(daemon.get("/readyz").status, 200)
+    def test_the_first_connection_to_a_socket_of_systemd_starts_the_daemon(self) -> None:
+        activate = shutil.which("systemd-socket-activate")
+        if activate is None:
+            raise SkipTest("systemd-socket-activate is not installed (Debian package systemd)")
+        daemon = self.new_daemon(SETUP)
+        folder = daemon.folder
+        command = [activate, "--fdname=http", f"--listen=127.0.0.1:{daemon.port}", f"--setenv=STATE_DIRECTORY={folder}"]
+        command += [str(TWISTD), "--nodaemon", "--pidfile=", "codexd", "--config", str(folder / "codexd.toml")]
+        with (folder / "log").open("ab") as log:
+            process = start(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        wait_until(lambda: "Listening on" in daemon.log, "systemd listens")
+        self.assertEqual(children(process.pid), [])
+        self.assertEqual(daemon.chat_text("say: hello"), "hello")
 
     def test_a_unix_socket_keeps_its_mode_and_outlives_the_daemon(self) -> None:
         daemon = ManagedDaemon(SETUP, socket.AF_UNIX)
         self.addCleanup(daemon.discard)
+        # Twisted, which this command imports before it becomes twistd, removes LISTEN_PID.
+        daemon.program = (str(TWISTD.with_name("codexd")), "serve")
         os.chmod(daemon.socket_path, 0o660)
         for times in (1, 2):
             daemon.start().await_notified("READY", times)

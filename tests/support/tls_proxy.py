@@ -20,10 +20,12 @@ class CertificateAuthority:
 
     Attributes:
         pem: the certificate that a client must trust.
+        secret: its key, as PEM.
         options: the TLS options of a server with the certificate.
     """
 
     pem: str
+    secret: bytes
     options: CertificateOptions
 
 
@@ -49,7 +51,7 @@ def create_authority() -> CertificateAuthority:
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return CertificateAuthority(pem, PrivateCertificate.loadPEM(pem.encode() + secret).options())
+    return CertificateAuthority(pem, secret, PrivateCertificate.loadPEM(pem.encode() + secret).options())
 
 
 class _ToHost(Protocol):
