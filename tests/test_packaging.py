@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -31,6 +32,15 @@ class PluginTests(SynchronousTestCase):
         for command in ([str(twistd), "--help"], [sys.executable, "-m", "twisted", "--help"]):
             shown = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=True).stdout
             self.assertRegex(shown, r"(?m)^\s+codexd\s+An OpenAI-compatible HTTP API for Codex")
+
+
+class WheelTests(SynchronousTestCase):
+    def test_files_that_are_no_modules_are_in_the_wheel(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        patterns = project["tool"]["setuptools"]["package-data"]["codexd"]
+        packaged = {path for pattern in patterns for path in (ROOT / "codexd").glob(pattern)}
+        files = {path for path in (ROOT / "codexd").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
+        self.assertEqual(files, packaged)
 
 
 class ScriptTests(SynchronousTestCase):

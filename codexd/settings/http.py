@@ -11,7 +11,7 @@ class Http:
 
     Attributes:
         listen: the addresses to listen on, as Twisted endpoint strings. Their `backlog` is 1024 unless they set
-            one.
+            one. Sockets that systemd passes are the default in place of this one.
         api_keys: the API keys of clients. With keys, every request must send one; without, only loopback
             addresses are allowed.
         api_keys_file: a file with more API keys, one per line; lines that begin with `#` are comments.

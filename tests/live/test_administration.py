@@ -66,12 +66,14 @@ class AdministrationTests(SynchronousTestCase):
             )
         self.assertEqual(self.daemon.get("/livez").status, 200)
         self.assertEqual(self.daemon.get("/readyz").json, {"status": "maintenance"})
+        self.assertEqual(self.run_command("healthcheck", config, status=1), "maintenance\n")
         self.daemon.end(SIGTERM)
         self.daemon.start()
         wait_until(self.is_listening, "listening")
         self.assertIn("Maintenance is on", self.run_command("maintenance", config))
         self.assertEqual(self.run_command("maintenance", "off", config), "Maintenance is off.\n")
         self.daemon.await_ready()
+        self.assertEqual(self.run_command("healthcheck", config), "ok\n")
         self.assertEqual(self.daemon.chat_text("say: hello"), "hello")
 
     def test_without_a_daemon_the_command_says_so(self) -> None:
