@@ -1,12 +1,11 @@
 """Writes a streamed response as Server-Sent Events (WHATWG HTML, 9.2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from codexd.fronts.dialect import StreamEvent
-from codexd.http.request import Request
 from codexd.http.response_headers import STREAM, set_response_headers
 from codexd.http.response_writer import ResponseWriter
 from codexd.interfaces import IStreamWriter
@@ -19,10 +18,6 @@ _KEEP_ALIVE = encode_comment(b"keep-alive")
 class SseWriter(ResponseWriter):
     """Writes the events of one stream to an HTTP request; those of one call leave in one write."""
 
-    def __init__(self, request: Request) -> None:
-        super().__init__(request)
-        self._write: Callable[[bytes], None] = request.write_body
-
     def open(self, producer: IPushProducer, ignored: tuple[str, ...]) -> None:
         """Send the status and the headers (IStreamWriter)."""
         request = self._request
@@ -31,20 +26,18 @@ class SseWriter(ResponseWriter):
         request.set_headers(STREAM)
         set_response_headers(request, ignored)
         request.stream_probe = _KEEP_ALIVE
-        if request.record.trace is None:
-            self._write = request.write
         request.registerProducer(producer, True)
 
     def write(self, events: Sequence[StreamEvent]) -> None:
         """Send events (IStreamWriter)."""
         if len(events) == 1:  # the hot path: one delta
-            self._write(encode_event(events[0]))
+            self._request.write_body(encode_event(events[0]))
         else:
-            self._write(b"".join(map(encode_event, events)))
+            self._request.write_body(b"".join(map(encode_event, events)))
 
     def keep_alive(self) -> None:
         """Send a comment (IStreamWriter)."""
-        self._write(_KEEP_ALIVE)
+        self._request.write_body(_KEEP_ALIVE)
 
     def finish(self, events: Sequence[StreamEvent], complete: bool) -> None:
         """Send the last events and end the response (IStreamWriter)."""
@@ -53,6 +46,6 @@ class SseWriter(ResponseWriter):
         if complete and done:
             frames.append(encode_frame(done))
         if frames:
-            self._write(b"".join(frames))
+            self._request.write_body(b"".join(frames))
         self._request.unregisterProducer()
         self.done.callback(None)
