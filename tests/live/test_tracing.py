@@ -58,6 +58,14 @@ class TracingTests(LiveTestCase):
     def daemon_setup(self) -> DaemonSetup:  # type: ignore[override]
         return build_setup()
 
+    def setUp(self) -> None:
+        # The daemon is ready as soon as its upstream is.
+        wait_until(self.serves_codex, "Codex")
+
+    def serves_codex(self) -> bool:
+        listed = self.daemon.get("/v1/models", {"authorization": f"Bearer {KEY}"})
+        return "scripted" in {model["id"] for model in listed.json["data"]}
+
     @property
     def directory(self) -> Path:
         return self.daemon.folder / "state" / "codexd" / "trace-buffer"
