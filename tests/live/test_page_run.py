@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.documentation.blocks import ROOT, Block
 from tests.documentation.page_run import PageRun
-from tests.live.test_pages import PAGES_SETUP
+from tests.live.test_pages import PAGES_SETUP, explain_skip
 from tests.support.live_daemon import LiveTestCase
 
 MODELS = "curl -s http://127.0.0.1:11435/v1/models"
@@ -15,6 +15,7 @@ def block(language: str, code: str, **markers: str) -> Block:
 
 
 class PageRunTests(LiveTestCase):
+    skip = explain_skip()
     daemon_setup = PAGES_SETUP
 
     def run_blocks(self, *blocks: Block) -> None:

@@ -1,5 +1,7 @@
 """The examples of README.md, CONTRIBUTING.md and docs/ are run for real, a test for each page."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
 
 from tests.documentation.blocks import NOT_RUN, OUTPUT, PAGES, ROOT, RUN_BY, Block, read_blocks
@@ -10,9 +12,17 @@ from tests.support.live_daemon import DaemonSetup, LiveTestCase
 PAGES_SETUP = DaemonSetup(settings="# for the examples of the documentation\n")
 
 
+def explain_skip() -> str | None:
+    """Return why the examples cannot be run here, or None."""
+    curl = shutil.which("curl")
+    shown = subprocess.run((curl, "--help", "all"), capture_output=True, check=False).stdout if curl else b""
+    return None if b"--json" in shown else "the examples need curl 7.82 or newer"
+
+
 class PageTests(LiveTestCase):
     """The tests are added below."""
 
+    skip = explain_skip()
     daemon_setup = PAGES_SETUP
 
     def run_page(self, blocks: list[Block]) -> None:
