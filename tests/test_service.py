@@ -315,7 +315,7 @@ class MakeServiceTests(DaemonTestCase):
             observer = self.observer(**twistd)
             assert callable(observer)
             for level in ("info", "debug"):
-                Logger(namespace="codexd.test", observer=observer).emit(LogLevel.lookupByName(level), level)
+                Logger(namespace="codexd.test", observer=observer).emit(LogLevel.lookupByName(level), level, event="x")
             for writer in all_writers():
                 writer.close()
         self.assertEqual([line.split()[1] for line in Path(path).read_text().splitlines()], ["info", "info"])
