@@ -31,6 +31,7 @@ from codexd.decode_thread import RunInThread, run_at_once
 from codexd.images.loader import ImageLoader
 from codexd.interfaces import Backends, ILimitedBackend, IModelBackend, IStatus
 from codexd.observe.metrics import Metrics
+from codexd.policy.account_limits import AccountState
 from codexd.policy.fallback import CODEX
 from codexd.policy.provider_models import ProviderModels
 from codexd.policy.slot_ledger import SlotLedger
@@ -119,6 +120,10 @@ class BackendService(MultiService):
         self.upstreams.setServiceParent(self)
         self._image_settings, self._images = settings.images, self._build_images(settings)
         self._children: Children | None = None
+        self._account: AccountState | None = None
+        if self.provider not in ("none", "scripted"):
+            self._account = AccountState(unix_time=time.time)
+            metrics.watch_account(self._account)
         if self.provider != "none":
             self._children = self._build_children(settings, environ)
             self._children.setServiceParent(self)
@@ -177,6 +182,7 @@ class BackendService(MultiService):
                 ToolTextBackend(MeteredBackend(router), settings.tools, count, self._reactor), count
             ),
             embedder=MeteredEmbedder(router),
+            account=self._account,
             forwarder=MeteredForwarder(ForwardingRouter(map(_forwarding_entry, settings.upstream, queued), aliases)),
         )
 
@@ -243,7 +249,14 @@ class BackendService(MultiService):
         self._launch_config = launch_config = confine_agents(settings, launch_config, self.candidate_homes, self._files)
         catalog = self._build_provider_catalog(settings, environ)
         return Children(
-            settings, launch_config, self._reactor, random.random, self._metrics, provider=catalog, slots=self._slots
+            settings,
+            launch_config,
+            self._reactor,
+            random.random,
+            self._metrics,
+            provider=catalog,
+            slots=self._slots,
+            account=self._account,
         )
 
     def _build_provider_catalog(self, settings: Settings, environ: Mapping[str, str]) -> ProviderCatalog | None:

@@ -1,5 +1,6 @@
 """The context of one request, passed to every package that works on it."""
 
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Final
 
@@ -23,6 +24,19 @@ read_tokens: Final = attrgetter(*(f"{kind}_tokens" for kind in TOKEN_KINDS))
 """Return the tokens of a Usage, in the order of TOKEN_KINDS."""
 
 _NO_TOKENS: Final = (0,) * len(TOKEN_KINDS)
+
+
+def sum_tokens(usages: Iterable[Usage]) -> tuple[int, ...]:
+    """Return the tokens of several usages together, in the order of TOKEN_KINDS."""
+    return tuple(map(sum, zip(_NO_TOKENS, *map(read_tokens, usages), strict=True)))
+
+
+@frozen
+class UsageCharge:
+    """Tokens that a request has used at a back end: of one choice, one attempt, or one forwarded request."""
+
+    backend: str
+    usage: Usage
 
 
 @define(kw_only=True)
@@ -54,7 +68,10 @@ class RequestRecord:
         model_pauses: how often the model's output was paused because the client had too large a backlog.
         tools_offered: the number of tools that the request offers to the model.
         tool_calls: the number of tool calls in the response, of all choices.
-        usages: the token usage of each choice.
+        usages: the token usage of each choice, as the client is shown it.
+        charges: everything that it has used: also of attempts that failed, and estimates of what no provider has
+            counted. The metrics and the ledger of usage have these.
+        on_late_charge: receives what is used after the record was reported; None before that.
         ignored: request fields that were accepted without effect.
         outcome: `ok`, `client_disconnected`, or the kind of the fault that ended it.
         note: details of that fault for the log (`Fault.note`).
@@ -88,6 +105,8 @@ class RequestRecord:
     tools_offered: int = 0
     tool_calls: int = 0
     usages: list[Usage] = Factory(list)
+    charges: list[UsageCharge] = Factory(list)
+    on_late_charge: "Callable[[RequestRecord, UsageCharge], object] | None" = None
     ignored: tuple[str, ...] = ()
     outcome: str = OK
     note: str = ""
@@ -114,6 +133,7 @@ class RequestRecord:
             method="background",
             status=200,
             usages=[],
+            charges=[],
             timeline=self.timeline.begin_other(),
             span=None if self.span is None else self.span.child(span_id),
             trace=None if self.trace is None else self.trace.begin_other(),
@@ -124,6 +144,14 @@ class RequestRecord:
         """Whether the server or the model's provider has failed, and not the client."""
         return self.status >= 500 or (self.status == 200 and self.outcome not in (OK, CLIENT_DISCONNECTED, SLOW_CLIENT))
 
+    def charge(self, usage: Usage) -> None:
+        """Add tokens that the back end that is asked now has used."""
+        charge = UsageCharge(self.backend, usage)
+        if self.on_late_charge is None:
+            self.charges.append(charge)
+        else:
+            self.on_late_charge(self, charge)
+
     def tokens(self) -> dict[str, int]:
         """Return the tokens of all choices, by kind."""
         return dict(zip(TOKEN_KINDS, self.token_counts(), strict=True))
@@ -133,7 +161,7 @@ class RequestRecord:
         if len(self.usages) == 1:
             counts: tuple[int, ...] = read_tokens(self.usages[0])
             return counts
-        return tuple(map(sum, zip(_NO_TOKENS, *map(read_tokens, self.usages), strict=True)))
+        return sum_tokens(self.usages)
 
 
 @frozen(kw_only=True)
@@ -149,7 +177,7 @@ class RequestContext:
         is_large: the request is so large that its turn is prepared in a thread.
         policy: the limits and permissions of the principal's API key.
         charge: counts the tokens of the request; None if its key has no name.
-        provider_charge: the same for one turn or forwarded request; only back ends get it.
+        provider_charge: counts the tokens of one turn or forwarded request; only back ends get it.
     """
 
     id: str

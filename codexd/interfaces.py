@@ -15,6 +15,8 @@ from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
+from codexd.neutral.usage import RowPage, RowQuery, UsageQuery, UsageRetention, UsageRow, UsageSum
+from codexd.policy.account_limits import AccountState
 from codexd.policy.key_meter import SpentTokens
 from codexd.policy.status import BackendStatus, WorkerStatus
 
@@ -206,11 +208,13 @@ class Backends:
         backend: answers turns.
         embedder: creates embeddings.
         forwarder: forwards requests to upstreams.
+        account: what is known of the account of Codex; None if Codex does not run, or serves the scripted model.
     """
 
     backend: IModelBackend
     embedder: IEmbedder
     forwarder: IForwarder
+    account: AccountState | None = None
 
 
 class IStatus(Interface):
@@ -364,3 +368,25 @@ class IUsageStore(Interface):
 
     def save_key_usage(spent: tuple[SpentTokens, ...]) -> "Deferred[None]":
         """Save what keys have spent. A stored count of the same period is never lowered."""
+
+
+class IUsageLedger(Interface):
+    """Stores what every request has used. All calls run in the store's thread, and read a limited number of rows."""
+
+    def load_usage_position() -> "Deferred[int]":
+        """Load the number of the last row that was ever written."""
+
+    def append_usage(rows: tuple[UsageRow, ...]) -> "Deferred[None]":
+        """Write rows; those with numbers that were written before are left out, so a write can be repeated."""
+
+    def sum_usage(query: UsageQuery) -> "Deferred[tuple[UsageSum, ...]]":
+        """Return sums by bucket, in the order of time.
+
+        Fails with FaultError(`usage_too_large`) for a query that has too many results, or too many rows to read.
+        """
+
+    def list_usage(query: RowQuery) -> "Deferred[RowPage]":
+        """Return a page of rows."""
+
+    def roll_up_usage(retention: UsageRetention) -> "Deferred[bool]":
+        """Roll up and delete one batch of what is old; return whether there is more."""

@@ -57,6 +57,7 @@ from codexd.store.service import ExecutorFactory, Store
 from codexd.systemd.inherited_sockets import NO_SOCKETS, InheritedSockets
 from codexd.systemd.notify import NotifySocket
 from codexd.systemd.service_reporter import ServiceReporter, find_watchdog_seconds
+from codexd.usage.recorder import UsageRecorder
 
 __all__ = ["Daemon", "Options", "makeService"]
 
@@ -171,6 +172,7 @@ class Daemon(MultiService):
         self._usage_saver: UsageSaver | None = None
         self._readiness_log: ReadinessLog | None = None
         self._reactor_lag = ReactorLag(reactor, self._metrics.observe_reactor_lag)
+        self._usage_recorder: UsageRecorder | None = None
         self._listeners = Listeners(reactor, inherited)
         self._reporter = ServiceReporter(
             NotifySocket.from_environment(environ),
@@ -203,6 +205,7 @@ class Daemon(MultiService):
             writer.on_dropped = partial(self._metrics.count, "log_lines_dropped")
         self._spans = self._build_span_export()
         self._store = store = self._open_store()
+        self._usage_recorder = usage = UsageRecorder(store, settings.usage, self._metrics, self._reactor, time.time)
         self._backends = backends = self._build_backends()
         self._decode_thread.start()
         self._trace_thread.start()
@@ -214,8 +217,15 @@ class Daemon(MultiService):
             store=store,
             settings=_with_connection_limit(settings),
             request_log=RequestLogger(
-                metrics=self._metrics, requests=AccessLog(), traces=self._traces, spans=self._spans
+                metrics=self._metrics,
+                requests=AccessLog(),
+                traces=self._traces,
+                spans=self._spans,
+                record_usage=usage.add,
+                record_late_usage=usage.add_late,
             ),
+            ledger=store,
+            flush_usage=usage.flush,
             clock=self._reactor,
             now=time.time,
             admin=AdminHandlers(maintenance=maintenance, reload=self.reload, recycle=backends.recycle),
@@ -234,6 +244,7 @@ class Daemon(MultiService):
         backends.setServiceParent(self)
         self._usage_saver = UsageSaver(self._server.meters, store, self._reactor)
         self._usage_saver.start()
+        usage.start()
         super().startService()
         self._readiness_log = ReadinessLog(self._reactor, backends.is_ready, backends.upstreams.readiness)
         self._readiness_log.start()
@@ -284,6 +295,8 @@ class Daemon(MultiService):
         self._backends.apply(plan.settings, prepared)
         self._store.apply(plan.settings.responses)
         self._traces.apply(plan.settings.trace, self._locate_traces(plan.settings))
+        if self._usage_recorder is not None:
+            self._usage_recorder.apply(plan.settings.usage)
         if plan.settings.maintenance != self._settings.maintenance:
             self._server.maintenance.apply(plan.settings.maintenance)
         self._server.apply(_with_connection_limit(plan.settings), self._backends.in_use)
@@ -331,6 +344,8 @@ class Daemon(MultiService):
         await self._listeners.stop()
         if self._usage_saver is not None:
             await self._usage_saver.stop()
+        if self._usage_recorder is not None:
+            await self._usage_recorder.stop()
         self._decode_thread.stop()
         self._traces.stop()
         self._trace_thread.stop()

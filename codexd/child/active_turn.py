@@ -49,6 +49,10 @@ class AttemptListener(Protocol):
         """Return whether another attempt follows one that failed before its first event, with its usage."""
         ...
 
+    def explain(self, failed: Fault) -> Fault:
+        """Return the fault that the client is shown."""
+        ...
+
     def attempt_ended(self, failed: Fault | None) -> None:
         """The turn has ended; None if it did not fail."""
 
@@ -179,8 +183,11 @@ class ActiveTurn:
                 self._listener.attempt_began()
         elif kind is Ended or kind is Failed:
             self.over = True
-            if self._listener is not None and not self._report_end(self._listener, event):
-                return
+            if self._listener is not None:
+                if not self._report_end(self._listener, event):
+                    return
+                if isinstance(event, Failed):
+                    event = Failed(self._listener.explain(event.fault))
         self._fold.feed(event)
         self._unsettled = True
         self._sink.receive(event)

@@ -23,9 +23,13 @@ from codexd.child.protocol import (
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.turn import Item, ToolResult, Turn
+from codexd.policy.account_limits import AccountLimits, AccountTokens, LimitWindow
 from codexd.policy.catalog import AccountModel
 from codexd.wire import jsonrpc
 from codexd.wire.json import Json
+
+_MAIN_LIMITS: Final = (None, "codex")
+"""The ids of the limits that hold for all models; others are of single models."""
 
 MAX_PAGES: Final = 32
 """Pages of `model/list` that are read at most."""
@@ -82,6 +86,31 @@ class AppServerProtocol:
             if cursor is None:
                 break
         return tuple(models)
+
+    def read_account_kind(self) -> Exchange[str | None]:
+        """Call `account/read` (ChildProtocol)."""
+        account = b.structure((yield b.AccountRead()), b.AccountResult).account
+        return None if account is None else account.type
+
+    def read_limits(self) -> Exchange[AccountLimits]:
+        """Call `account/rateLimits/read`; an account without a plan has no limits (ChildProtocol)."""
+        return _limits(b.structure((yield b.RateLimitsRead()), b.RateLimitsResult).rateLimits)
+
+    def read_tokens(self) -> Exchange[AccountTokens]:
+        """Call `account/usage/read` (ChildProtocol)."""
+        result = b.structure((yield b.TokenUsageRead()), b.TokenUsageResult)
+        days = tuple((day.startDate, day.tokens) for day in result.dailyUsageBuckets or ())
+        return AccountTokens(lifetime=result.summary.lifetimeTokens, days=days)
+
+    def find_limits(self, message: jsonrpc.RpcNotification) -> AccountLimits | None:
+        """Read `account/rateLimits/updated` (ChildProtocol)."""
+        if message.method != b.RATE_LIMITS_UPDATED:
+            return None
+        try:
+            limits = b.structure(message.params, b.RateLimitsUpdated).rateLimits
+        except b.UnexpectedShapeError:
+            return None
+        return _limits(limits) if limits.limitId in _MAIN_LIMITS else None
 
     def ping(self) -> b.LoadedThreads:
         """List one loaded thread: it takes the child 0.1 ms, also while it runs many turns (ChildProtocol)."""
@@ -232,6 +261,21 @@ def _read_version(result: Any) -> str:
     agent = result.get("userAgent") if isinstance(result, dict) else None
     found = _VERSION.match(agent) if isinstance(agent, str) else None
     return "" if found is None else found[1]
+
+
+def _limits(limits: b.RateLimits) -> AccountLimits:
+    return AccountLimits(
+        plan=limits.planType,
+        primary=_window(limits.primary),
+        secondary=_window(limits.secondary),
+        reached=limits.rateLimitReachedType,
+    )
+
+
+def _window(window: b.RateLimitWindow | None) -> LimitWindow | None:
+    if window is None:
+        return None
+    return LimitWindow(used_percent=window.usedPercent, minutes=window.windowDurationMins, resets_at=window.resetsAt)
 
 
 def _config(result: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from codexd.neutral.records import frozen
 from codexd.neutral.turn import Item, JsonText, Turn
 from codexd.observe.metrics import Metrics
 from codexd.policy import estimate, turn_retry
+from codexd.policy.account_limits import AccountState
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
 from codexd.policy.catalog import AccountModel, ModelCatalog, ResolvedModel
 from codexd.policy.crash_quarantine import CrashQuarantine
@@ -71,6 +72,7 @@ class ChildBackend:
         provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
         random: returns a number from 0 to 1, for the jitter of retries.
         slots: records which turns run.
+        account: explains failures by the limits of the account.
 
     Attributes:
         catalog: the models and aliases on offer.
@@ -90,7 +92,9 @@ class ChildBackend:
         provider: ProviderCatalog | None = None,
         random: Callable[[], float] = lambda: 0.0,
         slots: SlotLedger | None = None,
+        account: AccountState | None = None,
     ) -> None:
+        self._account = account
         self._slots = slots or SlotLedger()
         self._provider = provider
         self._child_models: tuple[AccountModel, ...] = ()
@@ -366,6 +370,10 @@ class ChildBackend:
         if kind is None:
             self._quarantine.succeeded(permit.principal)
         self._circuit.release(permit, kind)
+
+    def explain(self, failed: Fault) -> Fault:
+        """Return the fault of a turn with the time at which a limit of the account resets, if that is the cause."""
+        return failed if self._account is None else self._account.explain(failed)
 
     def delay_seconds(self, turn: RetriedTurn, failed: Fault) -> float | None:
         """Return the delay before the next attempt of a turn; None if there is none."""

@@ -22,6 +22,7 @@ from codexd.child.recycling import Recycler
 from codexd.child.worker import Worker
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
+from codexd.policy.account_limits import AccountState
 from codexd.policy.recycling import RecycleLimits
 from codexd.policy.restart import RestartPolicy, Supervision
 from codexd.policy.slot_ledger import SlotLedger
@@ -30,6 +31,9 @@ from codexd.settings import Codex, Settings
 
 PROBE_SECONDS = 2.0
 """Interval of the requests for the configured provider's list while Codex cannot connect to it."""
+
+ACCOUNT_SECONDS = 60.0
+"""Interval of reading the limits of the account, which the child also reports after each response."""
 
 SWEEP_SECONDS = 1.0
 """Interval of the periodic check of all deadlines."""
@@ -48,6 +52,7 @@ class Children(Service):
         protocol: the protocol that the children speak.
         provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
         slots: records which turns run.
+        account: is told what the children report of their account; None if they have none.
 
     Attributes:
         backend: answers turns.
@@ -66,6 +71,7 @@ class Children(Service):
         protocol: ChildProtocol | None = None,
         provider: ProviderCatalog | None = None,
         slots: SlotLedger | None = None,
+        account: AccountState | None = None,
     ) -> None:
         self._settings = settings
         self._launch_config = launch_config
@@ -75,6 +81,7 @@ class Children(Service):
         self._measure_memory = measure_memory
         self._protocol: ChildProtocol = protocol or AppServerProtocol()
         self._provider = provider
+        self._account = account
         self._catalog: Path | None = None
         self._agent_catalog: Path | None = None
         self._preparing: Deferred[None] | None = None
@@ -91,6 +98,7 @@ class Children(Service):
             provider=provider,
             random=random,
             slots=slots,
+            account=self._account,
         )
         self._recycler = Recycler(
             self._pools,
@@ -105,6 +113,7 @@ class Children(Service):
             (self._refresh, settings.models.refresh_seconds),
             (self._refresh_provider, min(settings.models.refresh_seconds, RETRY_SECONDS)),
             (self._probe_provider, PROBE_SECONDS),
+            (self._read_account, ACCOUNT_SECONDS),
         )
         self._looping: list[LoopingCall] = []
 
@@ -182,6 +191,8 @@ class Children(Service):
     def _worker_changed(self, worker: Worker) -> None:
         """Start the other pools once a child has initialized the home (see Pool), and tell the back end."""
         if worker.ready:
+            if self._account is not None and self._account.kind is None:
+                self._guard(self._read_account)
             for pool in self._pools.values():
                 if not pool.running:
                     pool.startService()
@@ -217,6 +228,7 @@ class Children(Service):
             codex=self._settings.codex,
             metrics=self._metrics,
             on_change=self._worker_changed,
+            on_limits=_ignore if self._account is None else self._account.update,
         )
 
     def _sweep(self) -> None:
@@ -260,6 +272,22 @@ class Children(Service):
         if changed:
             self.backend.provider_changed()
 
+    def _read_account(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._read_account_of_child())
+
+    async def _read_account_of_child(self) -> None:
+        worker = next((worker for worker in self._pools["plain"].workers if worker.ready), None)
+        if worker is None or self._account is None:
+            return
+        try:
+            await worker.read_account(self._account)
+        except (FaultError, ValueError) as error:
+            self._log.debug(
+                "The limits of the account could not be read ({error})",
+                event="account_limits_failed",
+                error=type(error).__name__,
+            )
+
     def _refresh(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._refresh_models())
 
@@ -269,6 +297,10 @@ class Children(Service):
 
     def _log_failure(self, failure: Any) -> None:
         self._log.failure("Internal error in the service of the Codex processes", failure, event="internal_error")
+
+
+def _ignore(_: object) -> None:
+    """Ignore what a child reports."""
 
 
 def _profiles(settings: Settings) -> set[str]:

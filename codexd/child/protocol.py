@@ -14,6 +14,7 @@ from codexd.backs import commands
 from codexd.neutral.event import Event, Usage
 from codexd.neutral.fault import Fault
 from codexd.neutral.turn import Item, ToolResult, Turn
+from codexd.policy.account_limits import AccountLimits, AccountTokens
 from codexd.policy.catalog import AccountModel
 from codexd.wire import jsonrpc
 from codexd.wire.json import Json
@@ -208,6 +209,22 @@ class ChildProtocol(Protocol):
 
     def list_models(self) -> Exchange[tuple[AccountModel, ...]]:
         """Read the models on offer; raises as `handshake`."""
+        ...
+
+    def read_account_kind(self) -> Exchange[str | None]:
+        """Read the kind of the account, None for none; raises as `handshake`."""
+        ...
+
+    def read_limits(self) -> Exchange[AccountLimits]:
+        """Read the limits of the account; raises as `handshake`."""
+        ...
+
+    def read_tokens(self) -> Exchange[AccountTokens]:
+        """Read what the account has used; raises as `handshake`."""
+        ...
+
+    def find_limits(self, message: jsonrpc.RpcNotification) -> AccountLimits | None:
+        """Return the limits of the account if a notification reports them."""
         ...
 
     def ping(self) -> AttrsInstance:

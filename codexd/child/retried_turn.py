@@ -36,6 +36,10 @@ class AttemptHost(Protocol):
         """Return the delay before the next attempt; None if there is none."""
         ...
 
+    def explain(self, failed: Fault) -> Fault:
+        """Return the fault that the client is shown."""
+        ...
+
     def acquire_permit(self, principal: str) -> SharedPermit:
         """Return the permit for a request to the model's provider; raises FaultError(`circuit_open`)."""
         ...
@@ -159,6 +163,10 @@ class RetriedTurn:
             self.context.provider_charge.end_attempt(usage)
         return True
 
+    def explain(self, failed: Fault) -> Fault:
+        """Return the fault that the client is shown."""
+        return self._host.explain(failed)
+
     def attempt_ended(self, failed: Fault | None) -> None:
         """Report the outcome of the turn: this was the last attempt."""
         self._over = True
@@ -233,7 +241,7 @@ class RetriedTurn:
     def _fail(self, failed: Fault) -> None:
         self._over = True
         self._host.slot_given_up()
-        self.sink.receive(Failed(failed))
+        self.sink.receive(Failed(self._host.explain(failed)))
         self.sink.settle()
 
     def _return_permit(self, kind: str | None) -> None:

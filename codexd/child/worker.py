@@ -18,6 +18,7 @@ from codexd.child.supervisor import Supervisor
 from codexd.neutral.fault import fault
 from codexd.observe.log import format_failure
 from codexd.observe.metrics import Metrics
+from codexd.policy.account_limits import PLAN_ACCOUNT, AccountLimits, AccountState
 from codexd.policy.catalog import AccountModel
 from codexd.policy.liveness import Liveness, Observation
 from codexd.policy.restart import Supervision
@@ -39,6 +40,7 @@ class Worker:
         codex: the settings of the child.
         metrics: counters and gauges.
         on_change: called with this worker when its child came up or exited.
+        on_limits: called with the limits of the account when the child reports them.
 
     Attributes:
         protocol: the protocol that the child speaks.
@@ -64,6 +66,7 @@ class Worker:
         codex: Codex,
         metrics: Metrics,
         on_change: Callable[["Worker"], None],
+        on_limits: Callable[[AccountLimits], object] = lambda _: None,
     ) -> None:
         self.name = name
         self.protocol = protocol
@@ -74,6 +77,7 @@ class Worker:
         self._codex = codex
         self._metrics = metrics
         self._on_change = on_change
+        self._on_limits = on_limits
         self._child = ChildProcess()
         self.peer = self._make_peer(self._child)
         self._stderr_log = StderrLog(name, codex.log_stderr)
@@ -197,6 +201,18 @@ class Worker:
         """Read the account's models (raises as `run_exchange`)."""
         return await run_exchange(self.peer, self.protocol.list_models())
 
+    async def read_account(self, state: AccountState) -> None:
+        """Read the kind of the account, and if it has a plan, its limits and what it has used.
+
+        Raises:
+            FaultError: when the child or the account's provider does not answer.
+            ValueError: as `run_exchange`.
+        """
+        state.kind = await run_exchange(self.peer, self.protocol.read_account_kind())
+        if state.kind == PLAN_ACCOUNT:
+            state.update(await run_exchange(self.peer, self.protocol.read_limits()))
+            state.tokens = await run_exchange(self.peer, self.protocol.read_tokens())
+
     # For sessions (codexd.child.session.ThreadHost).
 
     def register_thread(self, session: Session) -> None:
@@ -314,6 +330,9 @@ class Worker:
             if message.method not in self._known_notifications:
                 self._metrics.count("child_notification_ignored")
             if session is None:
+                limits = self.protocol.find_limits(message)
+                if limits is not None:
+                    self._on_limits(limits)
                 self._clean_up(message)
                 return
         if session is not None:

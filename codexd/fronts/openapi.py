@@ -5,11 +5,14 @@ Requests are described as far as codexd itself checks them; everything else that
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Final, Literal
 
 from codexd import __version__
 from codexd.fronts.openapi_schemas import SCHEMAS
+from codexd.fronts.usage.description import COMPLETIONS_QUERY, ROWS_QUERY, SUMS_QUERY
+from codexd.fronts.usage.description import SCHEMAS as USAGE_SCHEMAS
 from codexd.neutral.records import frozen
 from codexd.wire import json
 from codexd.wire.json import Json
@@ -21,6 +24,8 @@ _JSON: Final = "application/json"
 _EVENTS: Final = "text/event-stream"
 _FORM: Final = "multipart/form-data"
 _ANY: Final = "*/*"
+_LINES: Final = "application/x-ndjson"
+_CSV: Final = "text/csv"
 _FAILURES: Final = {
     "4XX": "The request is wrong, or a limit is exceeded.",
     "500": "A defect of codexd, or a response that could not be stored.",
@@ -46,6 +51,8 @@ class Operation:
         streams: its response may be a stream of events.
         text: its response is text.
         pages: it lists items in pages.
+        table: its response may also be a table: JSON lines or CSV.
+        query: its other query parameters, by name.
         status: the status of its response.
         unready: its response has status 503 while the server is not ready.
         access: who may call it.
@@ -60,6 +67,8 @@ class Operation:
     streams: bool = False
     text: bool = False
     pages: bool = False
+    table: bool = False
+    query: Mapping[str, Json] = {}
     status: str = "200"
     unready: bool = False
     access: Access = "key"
@@ -106,6 +115,12 @@ OPERATIONS: Final = (
     _operation("GET /v1/engines", "List the models as engines.", "EngineList"),
     _operation("GET /v1/engines/{id}", "Retrieve a model as an engine.", "Engine"),
     _operation("GET /metrics", "Retrieve the metrics, in Prometheus' format.", None, text=True),
+    _operation("GET /v1/usage", "Sum up what was used.", "UsagePage", table=True, query=SUMS_QUERY),
+    _operation("GET /v1/usage/raw", "List what each request has used.", "UsageRowList", table=True,
+               query=ROWS_QUERY),
+    _operation("GET /v1/usage/limits", "Retrieve the limits of the Codex account.", "UsageLimits"),
+    _operation("GET /v1/organization/usage/completions", "Sum up what was used, as OpenAI does.", "CompletionsUsage",
+               query=COMPLETIONS_QUERY),
     _operation("GET /admin/maintenance", "Retrieve the state of maintenance.", "Maintenance", access="administrator"),
     _operation("POST /admin/maintenance", "Switch maintenance.", "Maintenance", request="MaintenanceRequest",
                access="administrator"),
@@ -145,7 +160,7 @@ def build_description() -> dict[str, Json]:
         "openapi": "3.1.0",
         "info": {"title": "codexd", "version": __version__, "summary": "An OpenAI-compatible API for Codex."},
         "paths": paths,
-        "components": {"schemas": SCHEMAS, "securitySchemes": schemes},
+        "components": {"schemas": {**SCHEMAS, **USAGE_SCHEMAS}, "securitySchemes": schemes},
     }
 
 
@@ -162,6 +177,7 @@ def _describe(operation: Operation) -> Json:
     ]
     if operation.pages:
         parameters += _PAGE_PARAMETERS
+    parameters += [{"name": name, "in": "query", **described} for name, described in operation.query.items()]
     if parameters:
         described["parameters"] = parameters
     body = {_JSON: operation.request, _FORM: operation.form}
@@ -198,6 +214,8 @@ def _content(operation: Operation) -> Json:
     if operation.response is None:
         return {_ANY: {}}
     content: dict[str, Json] = {_JSON: {"schema": _ref("schemas", operation.response)}}
+    if operation.table:
+        content |= {kind: {"schema": {"type": "string"}} for kind in (_LINES, _CSV)}
     return content | ({_EVENTS: {"schema": _ref("schemas", "StreamEvent")}} if operation.streams else {})
 
 

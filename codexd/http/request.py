@@ -19,6 +19,7 @@ from codexd.http.request_id import request_id
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import Principal
 from codexd.policy.byte_budget import BudgetAccount
+from codexd.policy.fallback import CODEX
 from codexd.policy.key_meter import Charge
 from codexd.request_trace import TracedRequest
 from codexd.timeline import Step
@@ -209,9 +210,11 @@ class Request(server.Request):
         self.write(data)
 
     def set_limit_headers(self) -> None:
-        """Set OpenAI's headers of the limits of the key, as they are now."""
-        if self.charge is not None:
-            self.set_headers(self.charge.meter.headers())
+        """Set OpenAI's headers of the limits of the key, as they are now; without any, those of the Codex account."""
+        headers = () if self.charge is None else self.charge.meter.headers()
+        if not headers and self.record.backend == CODEX and self.site.account is not None:
+            headers = self.site.account.headers()
+        self.set_headers(headers)
 
     def send(self, status: int, body: bytes, content_type: bytes = JSON) -> bytes:
         """Set the head of a response that is this one body, and return the body for Klein to write.
@@ -229,7 +232,7 @@ class Request(server.Request):
             self.record.trace.add("to_client", body)
         if self.charge is not None:
             self.charge.close()  # nothing more is used: the headers show what is left
-            self.set_limit_headers()
+        self.set_limit_headers()
         return body
 
     def _prepare_large_body(self, size_bytes: int) -> None:

@@ -22,6 +22,7 @@ from codexd.http.handlers.models import MetricsHandler, ModelHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.recent_requests import RecentRequestHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
+from codexd.http.handlers.usage import UsageHandlers
 from codexd.http.key_access import KeyAccess
 from codexd.http.path import canonical
 from codexd.http.request import Request
@@ -43,12 +44,17 @@ class Handlers:
     embeddings: EmbeddingsHandler
     forwarding: ForwardingHandler
     metrics: MetricsHandler
+    usage: UsageHandlers
     probes: ProbeHandlers
     admin: AdminHandlers
     recent: RecentRequestHandlers
 
 
-_FAMILIES: Final = {family: family for family in FAMILIES} | {"conversations": "responses", "engines": "models"}
+_FAMILIES: Final = {family: family for family in FAMILIES} | {
+    "conversations": "responses",
+    "engines": "models",
+    "organization": "usage",
+}
 """The family of endpoints that a path belongs to, by its first part."""
 
 _PUBLIC_PATHS: Final[set[str]] = set()
@@ -263,6 +269,28 @@ class Routes:
     def metrics(self, request: Request) -> bytes:
         """Send the metrics."""
         return self._handlers.metrics.metrics(request)
+
+    # Usage.
+
+    @_route("GET", "/v1/usage")
+    async def usage(self, request: Request) -> bytes:
+        """Send sums of usage, or rows."""
+        return await self._handlers.usage.usage(request)
+
+    @_route("GET", "/v1/usage/raw")
+    async def usage_rows(self, request: Request) -> bytes:
+        """Send a page of rows of usage."""
+        return await self._handlers.usage.rows(request)
+
+    @_route("GET", "/v1/usage/limits")
+    def usage_limits(self, request: Request) -> bytes:
+        """Send the limits of the Codex account."""
+        return self._handlers.usage.limits(request)
+
+    @_route("GET", "/v1/organization/usage/completions")
+    async def completions_usage(self, request: Request) -> bytes:
+        """Send the usage of completions as OpenAI does."""
+        return await self._handlers.usage.completions(request)
 
     # Administration.
 

@@ -1,7 +1,7 @@
 """Builds the HTTP server for the service that listens with it."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -33,12 +33,13 @@ from codexd.http.handlers.playground import PlaygroundHandlers
 from codexd.http.handlers.probes import ProbeHandlers
 from codexd.http.handlers.recent_requests import RecentRequestHandlers
 from codexd.http.handlers.stored_responses import StoredResponseHandlers
+from codexd.http.handlers.usage import UsageHandlers
 from codexd.http.key_access import KeyAccess
 from codexd.http.page_access import PageAccess
 from codexd.http.page_routes import PageRoutes
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import MemoryLimits, Site
-from codexd.interfaces import Backends, IModelBackend, IStatus, IStore
+from codexd.interfaces import Backends, IModelBackend, IStatus, IStore, IUsageLedger
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.byte_budget import ByteBudget
@@ -63,6 +64,8 @@ class HttpServer:
         store: the open store; responses that the last stop of the daemon interrupted are marked in it.
         settings: all of them; `http.api_keys` and `key` hold all keys.
         request_log: where requests are logged.
+        ledger: what every request has used.
+        flush_usage: writes what was recorded to the ledger.
         clock: for timers and durations.
         now: returns the Unix time in seconds.
         admin: the handlers of the routes under /admin.
@@ -84,6 +87,8 @@ class HttpServer:
         store: IStore,
         settings: Settings,
         request_log: RequestLogger,
+        ledger: IUsageLedger,
+        flush_usage: Callable[[], Awaitable[None]],
         clock: IReactorTime,
         now: Callable[[], float],
         admin: AdminHandlers,
@@ -96,6 +101,7 @@ class HttpServer:
         self.meters = KeyMeters(clock.seconds, now, request_log.metrics.count_key_tokens)
         self._store, self._request_log, self._clock, self._now, self._admin = store, request_log, clock, now, admin
         request_log.recent.apply(settings.observe.recent_requests)
+        self._usage = UsageHandlers(ledger=ledger, flush=flush_usage, now=now, run_in_thread=run_in_thread)
         self.active = ActiveAnswers(settings.responses.background_limit, request_log.metrics)
         http, connections = settings.http, Connections()
         self._received = ByteBudget(_received_limit(http), on_released)
@@ -117,6 +123,7 @@ class HttpServer:
         )
         self.site = make_site(*self._build_routes(dependencies, settings), limit=self._limit)
         self.control_site = make_site(self.site.resource, _build_control_authenticator(settings, self._now))
+        self.site.account = self.control_site.account = backends.account
         Deferred.fromCoroutine(dependencies.recover())
         # The store and the active answers are the same after a reload.
         store.on_recovered(lambda: Deferred.fromCoroutine(dependencies.recover_unsaved()))
@@ -137,6 +144,7 @@ class HttpServer:
         self.site.resource, self.site.authenticator = self._build_routes(dependencies, settings)
         self.control_site.resource = self.site.resource
         self.control_site.authenticator = _build_control_authenticator(settings, self._now)
+        self.site.account = self.control_site.account = backends.account
         self._limit.limit = settings.http.max_connections
         self.site.timeOut = self.control_site.timeOut = settings.http.idle_seconds
         self.site.memory = self.control_site.memory = self._build_memory_limits(settings)
@@ -145,7 +153,7 @@ class HttpServer:
         http = settings.http
         sample_ratio = None if self._request_log.spans is None else settings.otel.sample_ratio
         authenticator = _build_authenticator(settings, self._now, sample_ratio)
-        handlers = _build_handlers(dependencies, self._admin)
+        handlers = _build_handlers(dependencies, self._admin, self._usage)
         # A page that rebinds its name to this machine has no key.
         hosts = HostPolicy.from_hosts(http.allowed_hosts if authenticator.keys.is_open else (ANY_HOST,))
         page = self._build_page(handlers, settings.page) if settings.page.enabled else None
@@ -241,7 +249,7 @@ def _build_authenticator(settings: Settings, now: Callable[[], float], sample_ra
     )
 
 
-def _build_handlers(dependencies: Dependencies, admin: AdminHandlers) -> Handlers:
+def _build_handlers(dependencies: Dependencies, admin: AdminHandlers, usage: UsageHandlers) -> Handlers:
     answers = dependencies.answers
     return Handlers(
         create=CreateHandlers(dependencies),
@@ -251,6 +259,7 @@ def _build_handlers(dependencies: Dependencies, admin: AdminHandlers) -> Handler
         embeddings=EmbeddingsHandler(dependencies),
         forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),
+        usage=usage,
         probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance, answers.store),
         admin=admin,
         recent=RecentRequestHandlers(answers.request_log.recent, answers.clock),

@@ -14,6 +14,7 @@ from codexd.http.connections import Connections
 from codexd.http.key_access import REFUSALS
 from codexd.http.request import Request
 from codexd.observe.request_log import RequestLogger
+from codexd.policy.account_limits import AccountState
 from codexd.policy.byte_budget import ByteBudget
 from codexd.policy.flow import FlowLimits
 from codexd.policy.key_meter import Charge
@@ -47,7 +48,10 @@ class Site(server.Site):
         connections: the open connections.
         memory: the limits of what clients can make the server keep.
         limit: of their number; by default there is none.
+        account: what is known of the account of Codex; None if there is none.
     """
+
+    account: AccountState | None = None
 
     protocol = Channel  # type: ignore[assignment]
     requestFactory = Request  # type: ignore[assignment]

@@ -92,6 +92,7 @@ _FAULTS: Final = {
         _invalid("wrong_value", "invalid_value"),
         _invalid("array_too_long", "array_above_max_length"),
         _invalid("unsupported", "unsupported_parameter"),
+        _invalid("usage_too_large", "usage_too_large"),
         _invalid("orphan_tool_output", "invalid_value"),
         _invalid("tool_output_empty", "tool_output_empty", "A tool message must not be empty."),
         _invalid("attachments", "attachments_not_supported", "Attachments are not supported."),
@@ -171,6 +172,12 @@ _FAULTS: Final = {
         ),
         # What the policy of the API key does not allow.
         _invalid("not_an_admin", "insufficient_permissions", "This API key may not administer the server.", 403),
+        _invalid(
+            "usage_not_allowed",
+            "insufficient_permissions",
+            "Only an administrator may see the usage of other API keys.",
+            403,
+        ),
         _invalid("endpoint_not_allowed", "insufficient_permissions", "This API key may not use this endpoint.", 403),
         _invalid("model_not_allowed", "insufficient_permissions", "This API key may not use this model.", 403),
         Fault(

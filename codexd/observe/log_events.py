@@ -60,6 +60,7 @@ CODEX: Final[LogEventTable] = {
     "orphan_killed": ("warn", "A process was killed that a Codex process had left behind."),
     "model_catalog_unusable": ("warn", "The model catalog of the Codex binary cannot be read."),
     "model_list_failed": ("warn", "The model list of Codex could not be refreshed."),
+    "account_limits_failed": ("debug", "The limits of the Codex account could not be read."),
     "provider_list_failed": ("warn", "The model list of Codex's configured provider could not be read."),
 }
 
@@ -79,6 +80,7 @@ STORE: Final[LogEventTable] = {
     "store_recovered": ("info", "Responses are stored again."),
     "store_restored": ("warn", "The database file had vanished, and was restored."),
     "store_call_failed": ("error", "A call to the store failed."),
+    "usage_rows_lost": ("error", "The ledger of usage loses rows: the store has not accepted any for too long."),
 }
 
 TRACES: Final[LogEventTable] = {

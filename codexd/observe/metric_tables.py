@@ -59,6 +59,7 @@ COUNTERS: Final = {
     "store_writes": "Changes committed to the store.",
     "store_failures": "Store calls that failed, for example on a full disk.",
     "store_refused": "Store calls refused because too many waited or the disk did not respond.",
+    "usage_rows_lost": "Rows of the ledger of usage that were lost because the store did not accept them.",
     "store_restored": "Times the database file vanished and its content was restored.",
     "reloads": "Reloads of the settings.",
     "reloads_failed": "Reloads that changed nothing because the new settings were wrong.",
@@ -87,6 +88,7 @@ GAUGES: Final = {
     "store_up": "Whether responses can be stored.",
     "store_queue_bytes": "Memory of the calls that wait for the database.",
     "trace_enabled": "Whether the trace buffer records prompts and outputs.",
+    "usage_rows_waiting": "Rows of the ledger of usage that wait to be written.",
     "maintenance": "Whether maintenance is on.",
 }
 """The gauges: name to help text; exported as `codexd_<name>`."""
@@ -104,6 +106,11 @@ LABELLED_GAUGES: Final = {
     ),
     "queue_length": ("Requests that wait until their back end has room.", ("backend",)),
     "queue_bytes": ("Memory of the requests that wait until their back end has room.", ("backend",)),
+    "account_limit_used_ratio": ("The part of a limit of the Codex account that is used; NaN is unknown.", ("window",)),
+    "account_limit_reset_timestamp_seconds": (
+        "When a limit of the Codex account resets, in Unix time; NaN is unknown.",
+        ("window",),
+    ),
     "key_budget_used_ratio": ("The part of an API key's budget that is used.", ("key", "period")),
 }
 """The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""
@@ -126,8 +133,12 @@ LABELLED: Final = {
         "Calls to Codex processes that failed: with an error, without a reply in time (timeout), or by an exit.",
         ("method", "reason"),
     ),
-    "tokens": ("Tokens used.", ("kind",)),
-    "model_tokens": ("Tokens used, by a model that is listed or configured; any other is `other`.", ("model", "kind")),
+    "tokens": ("Tokens used, as the model providers counted them.", ("kind",)),
+    "tokens_estimated": ("Tokens used, as estimated where no model provider counted them.", ("kind",)),
+    "model_tokens": (
+        "Tokens used as counted by the providers, by a model that is listed or configured; any other is `other`.",
+        ("model", "kind"),
+    ),
     "trace_files_pruned": ("Files of the trace buffer that were deleted because of a limit.", ("reason",)),
     "child_recycled": ("Codex processes replaced by a new one although they worked.", ("reason",)),
     "key_requests": ("Requests of an API key that has a name.", ("key",)),
@@ -171,6 +182,9 @@ TIMES: Final = {
 RPC_METHODS: Final = frozenset(
     (
         "initialize",
+        "account/read",
+        "account/rateLimits/read",
+        "account/usage/read",
         "config/read",
         "model/list",
         "thread/loaded/list",

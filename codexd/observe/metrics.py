@@ -26,6 +26,7 @@ from codexd.observe.metric_tables import (
     TIMES,
 )
 from codexd.observe.model_labels import ModelLabels
+from codexd.policy.account_limits import WINDOWS, AccountState
 from codexd.policy.key_meter import KeyMeter
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
@@ -216,6 +217,14 @@ class Metrics:
         """Count a request that the policy of its key refused; `reason` is one of `codexd.http.key_access.REFUSALS`."""
         self._labelled["key_refusals"][name, reason].inc()
 
+    def watch_account(self, account: AccountState) -> None:
+        """Register the limits of the Codex account; read at every scrape."""
+        used = self._labelled_gauges["account_limit_used_ratio"]
+        resets = self._labelled_gauges["account_limit_reset_timestamp_seconds"]
+        for window in WINDOWS:
+            used.labels(window).set_function(partial(account.used_ratio, window))
+            resets.labels(window).set_function(partial(account.resets_at, window))
+
     def watch_key_budgets(self, meters: Iterable[KeyMeter]) -> None:
         """Register the budgets of all keys; read at every scrape."""
         gauge = self._labelled_gauges["key_budget_used_ratio"]
@@ -225,13 +234,18 @@ class Metrics:
                 if budget.limit is not None:
                     gauge.labels(meter.policy.name, budget.kind).set_function(partial(meter.used_ratio, budget.kind))
 
+    def count_tokens(self, usage: Usage, model: str) -> None:
+        """Count tokens that were used with a model; those of a model are only what its provider counted."""
+        counter = self._labelled["tokens_estimated" if usage.estimated else "tokens"]
+        by_model, label = self._labelled["model_tokens"], self.models.label(model)
+        for kind, amount in zip(TOKEN_KINDS, read_tokens(usage), strict=True):
+            counter[(kind,)].inc(amount)
+            if amount and not usage.estimated:
+                by_model[label, kind].inc(amount)
+
     def _count_usage(self, record: RequestRecord) -> None:
-        if record.usages:
-            model = self.models.label(record.model)
-            for kind, amount in zip(TOKEN_KINDS, record.token_counts(), strict=True):
-                self._labelled["tokens"][(kind,)].inc(amount)
-                if amount:
-                    self._labelled["model_tokens"][model, kind].inc(amount)
+        for charge in record.charges:
+            self.count_tokens(charge.usage, record.model)
         for param in record.ignored:
             self._labelled["ignored_params"][(_param_label(param),)].inc()
 

@@ -1,10 +1,12 @@
 """Logs and counts finished requests and internal errors."""
 
+from collections.abc import Callable
+
 from attrs import Factory, frozen
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from codexd.context import RequestRecord
+from codexd.context import RequestRecord, UsageCharge
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.observe.log import AccessLog, format_failure
 from codexd.observe.metrics import Metrics
@@ -14,9 +16,13 @@ from codexd.observe.trace_buffer import TraceBuffer
 from codexd.policy.request_history import RequestHistory
 
 
+def _ignore(*_: object) -> None:
+    """Record nothing."""
+
+
 @frozen(kw_only=True)
 class RequestLogger:
-    """Writes requests to the access log and to the metrics.
+    """Writes requests to the access log, to the metrics and to the ledger of usage.
 
     Attributes:
         metrics: counts and times the requests.
@@ -25,12 +31,16 @@ class RequestLogger:
         traces: the trace buffer; None if there is none.
         spans: exports traces; None if they are not exported.
         history: how long the requests to models took, and what they used.
+        record_usage: adds a request to the ledger.
+        record_late_usage: adds what a request has used after that.
     """
 
     _log = Logger()
 
     metrics: Metrics
     requests: AccessLog
+    record_usage: Callable[[RequestRecord], object] = _ignore
+    record_late_usage: Callable[[RequestRecord, UsageCharge], object] = _ignore
     recent: RecentRequests = Factory(RecentRequests)
     traces: TraceBuffer | None = None
     spans: SpanExport | None = None
@@ -50,13 +60,23 @@ class RequestLogger:
         """Log and count a finished request."""
         self._end(record)
         self.metrics.count_request(record)
-        self.requests.write(record)
+        self._finish(record)
 
     def log_background_response(self, record: RequestRecord) -> None:
         """Log and count a finished background response; its `record.method` is `background`."""
         self._end(record)
         self.metrics.count_background_response(record)
+        self._finish(record)
+
+    def _finish(self, record: RequestRecord) -> None:
         self.requests.write(record)
+        self.record_usage(record)
+        record.on_late_charge = self._log_late_charge
+
+    def _log_late_charge(self, record: RequestRecord, charge: UsageCharge) -> None:
+        """Count what a request has used after it was logged, such as a turn that its client no longer waits for."""
+        self.metrics.count_tokens(charge.usage, record.model)
+        self.record_late_usage(record, charge)
 
     def _end(self, record: RequestRecord) -> None:
         record.timeline.add("ended", status=record.outcome)

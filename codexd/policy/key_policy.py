@@ -15,6 +15,7 @@ FAMILIES: Final = (
     "audio",
     "moderations",
     "metrics",
+    "usage",
 )
 """The families of endpoints; `responses` are stored responses and conversations, too."""
 

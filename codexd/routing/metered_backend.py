@@ -1,4 +1,4 @@
-"""Counts the tokens of each turn for the API key of its request, however the turn ends."""
+"""Counts the tokens of each turn for the record and the API key of its request, however the turn ends."""
 
 from typing import Final
 
@@ -33,7 +33,7 @@ _AFTER_WORK: Final = frozenset(
 
 @implementer(IModelBackend)
 class MeteredBackend:
-    """Wraps a back end; the turns of keys without a name pass it as they are.
+    """Wraps a back end.
 
     It is below the wrappers that begin several turns for a request, or cancel one early: each turn counts with what
     its provider reported. If the provider reported nothing, because the turn was cancelled or failed midway, an
@@ -48,9 +48,7 @@ class MeteredBackend:
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
-        if context.charge is None:
-            return self._backend.begin(turn, context, sink)
-        charge = ProviderCharge(context.charge)
+        charge = ProviderCharge(context.record, context.charge)
         metered = _MeteredTurn(turn, charge, sink)
         metered.handle = self._backend.begin(turn, evolve(context, provider_charge=charge), metered)
         return metered
@@ -107,8 +105,11 @@ class _MeteredTurn:
 
     def _spend_estimate(self) -> None:
         if not self._counted:
-            output_tokens = estimate.text_tokens(self._output_bytes)
-            self._spend(Usage(input_tokens=self._charge.request.input_tokens(self._turn), output_tokens=output_tokens))
+            input_tokens, output_tokens = (
+                self._charge.input_tokens(self._turn),
+                estimate.text_tokens(self._output_bytes),
+            )
+            self._spend(Usage(input_tokens=input_tokens, output_tokens=output_tokens, estimated=True))
 
     def _spend(self, usage: Usage) -> None:
         if not self._counted:

@@ -1,4 +1,4 @@
-"""Counts the tokens of embeddings and of forwarded requests for the API key of the request."""
+"""Counts the tokens of embeddings and of forwarded requests for the record and the API key of the request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,9 +31,7 @@ class MeteredEmbedder:
 
     def embed(self, model: str, encode_body: Callable[[str], bytes], context: RequestContext) -> "Deferred[bytes]":
         """Request embeddings (IEmbedder)."""
-        if context.charge is None:
-            return self._embedder.embed(model, encode_body, context)
-        charge = ProviderCharge(context.charge)
+        charge = ProviderCharge(context.record, context.charge)
         sizes: list[int] = []
 
         def encode(own_name: str) -> bytes:
@@ -42,7 +40,7 @@ class MeteredEmbedder:
             return body
 
         def count(result: Any) -> Any:
-            used = Usage(input_tokens=text_tokens(sizes[-1] if sizes else 0))
+            used = Usage(input_tokens=text_tokens(sizes[-1] if sizes else 0), estimated=True)
             if isinstance(result, Failure):
                 if charge.sent and result.check(CancelledError):  # the client is gone, the upstream has the request
                     charge.spend(used)
@@ -70,22 +68,25 @@ class MeteredForwarder:
         self, model: str | None, request: ForwardedRequest, context: RequestContext, receiver: IForwardingReceiver
     ) -> IForwardingHandle:
         """Forward a request (IForwarder)."""
-        if context.charge is None:
-            return self._forwarder.forward(model, request, context, receiver)
-        charge = ProviderCharge(context.charge)
-        metered = _MeteredForwarding(charge, forwarded_tokens(request), receiver)
+        charge = ProviderCharge(context.record, context.charge)
+        metered = MeteredForwarding(charge, forwarded_tokens(request), receiver)
         metered.handle = self._forwarder.forward(model, request, evolve(context, provider_charge=charge), metered)
         return metered
 
 
 @implementer(IForwardingReceiver, IForwardingHandle)
-class _MeteredForwarding:
-    """One forwarded request: between its upstream and its receiver."""
+class MeteredForwarding:
+    """One forwarded request: between its upstream and its receiver.
+
+    Attributes:
+        receiver: receives the response.
+        handle: of the upstream.
+    """
 
     def __init__(self, charge: ProviderCharge, estimated_tokens: int, receiver: IForwardingReceiver) -> None:
         self._charge = charge
         self._estimated_tokens = estimated_tokens
-        self._receiver = receiver
+        self.receiver = receiver
         self._beginning = self._end = b""
         self._opened = self._counted = False
         self.handle: IForwardingHandle | None = None
@@ -95,25 +96,25 @@ class _MeteredForwarding:
     def open(self, head: ForwardedHead) -> None:
         """Begin the response (IForwardingReceiver)."""
         self._opened = True
-        self._receiver.open(head)
+        self.receiver.open(head)
 
     def write(self, data: bytes) -> None:
         """Pass a piece on, and keep what may contain the usage (IForwardingReceiver)."""
         if len(self._beginning) < WINDOW_BYTES:
             self._beginning += data[: WINDOW_BYTES - len(self._beginning)]
         self._end = (self._end + data[-WINDOW_BYTES:])[-WINDOW_BYTES:]
-        self._receiver.write(data)
+        self.receiver.write(data)
 
     def finish(self) -> None:
         """End the response (IForwardingReceiver)."""
         self._count()
-        self._receiver.finish()
+        self.receiver.finish()
 
     def fail(self, fault: Fault) -> None:
         """End the response with a failure, which is free if it came in place of the response (IForwardingReceiver)."""
         if self._opened:
             self._count()
-        self._receiver.fail(fault)
+        self.receiver.fail(fault)
 
     # IForwardingHandle
 
@@ -138,4 +139,4 @@ class _MeteredForwarding:
         if not self._counted:
             self._counted = True
             used = find_usage(self._beginning, self._end)
-            self._charge.spend(used or Usage(input_tokens=self._estimated_tokens))
+            self._charge.spend(used or Usage(input_tokens=self._estimated_tokens, estimated=True))

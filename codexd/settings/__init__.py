@@ -23,6 +23,7 @@ from codexd.settings.responses import Responses
 from codexd.settings.tools import Tools
 from codexd.settings.trace import Trace
 from codexd.settings.upstream import Upstream
+from codexd.settings.usage import Usage
 
 __all__ = [
     "Admin",
@@ -51,6 +52,7 @@ __all__ = [
     "Trace",
     "Turns",
     "Upstream",
+    "Usage",
 ]
 
 
@@ -86,6 +88,7 @@ class Settings:
     turns: Turns = Turns()
     queue: Queue = Queue()
     responses: Responses = Responses()
+    usage: Usage = Usage()
     tools: Tools = Tools()
     images: Images = Images()
     models: Models = Models()

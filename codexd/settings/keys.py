@@ -17,6 +17,7 @@ Family = Literal[
     "audio",
     "moderations",
     "metrics",
+    "usage",
 ]
 """The families of endpoints (`codexd.policy.key_policy.FAMILIES`)."""
 

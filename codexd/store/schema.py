@@ -157,7 +157,53 @@ CREATE TABLE key_usage (
 ) WITHOUT ROWID;
 """
 
-SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS, _KEY_USAGE)
+# The ledger of usage (codexd.neutral.usage). The hours and days have the sums of all rows, also of those that were
+# deleted; `usage_position` is the number of the last row that was ever written.
+_USAGE: Final = """
+CREATE TABLE usage_row (
+    number INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL
+);
+CREATE INDEX usage_row_time ON usage_row (time);
+CREATE INDEX usage_row_key ON usage_row (key, time);
+
+CREATE TABLE usage_bucket (
+    start INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    estimated INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    PRIMARY KEY (start, seconds, key, model, endpoint, backend, estimated)
+) WITHOUT ROWID;
+
+CREATE TABLE usage_position (number INTEGER NOT NULL);
+INSERT INTO usage_position VALUES (0);
+"""
+
+SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS, _KEY_USAGE, _USAGE)
 """One script a version."""
 
 

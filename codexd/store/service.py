@@ -10,13 +10,14 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
-from codexd.interfaces import IStore, IUsageStore
+from codexd.interfaces import IStore, IUsageLedger, IUsageStore
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.stored import StoredResponse
+from codexd.neutral.usage import RowPage, RowQuery, UsageQuery, UsageRetention, UsageRow, UsageSum
 from codexd.observe.metrics import Metrics
 from codexd.policy.key_meter import SpentTokens
 from codexd.settings import Responses
-from codexd.store import key_usage, pruning, responses
+from codexd.store import key_usage, pruning, responses, usage_queries, usage_rows
 from codexd.store.batch import StoreCall
 from codexd.store.calls import StoreCalls
 from codexd.store.database_file import DatabaseLock
@@ -29,6 +30,9 @@ from codexd.store.queue import CallQueue
 LEASE_SECONDS: Final = 3600.0
 """The default time for which a request can still continue what is deleted meanwhile."""
 
+ROW_BYTES: Final = 512
+"""What a row of the ledger of usage counts while it waits."""
+
 CHECK_SECONDS: Final = 5.0
 """How often the file is checked; a fault is noticed by the calls at once, and its end within two checks."""
 
@@ -38,7 +42,7 @@ _WRITE_CHECKS: Final = 12
 ExecutorFactory = Callable[[OpenDatabase, Any], Executor]
 
 
-@implementer(IStore, IUsageStore)
+@implementer(IStore, IUsageStore, IUsageLedger)
 class Store(StoreCalls, Service):
     """Stores responses and conversations in an SQLite file (`IStore`).
 
@@ -149,6 +153,30 @@ class Store(StoreCalls, Service):
     def save_key_usage(self, spent: tuple[SpentTokens, ...]) -> "Deferred[None]":
         """Save what API keys have spent (IUsageStore)."""
         return self._write("save_key_usage", partial(key_usage.save_key_usage, spent=spent))
+
+    # IUsageLedger.
+
+    def load_usage_position(self) -> "Deferred[int]":
+        """Load the number of the last row (IUsageLedger)."""
+        return self._read("load_usage_position", usage_rows.load_position)
+
+    def append_usage(self, rows: tuple[UsageRow, ...]) -> "Deferred[None]":
+        """Write rows (IUsageLedger)."""
+        return self._write("append_usage", partial(usage_rows.append, rows=rows), size_bytes=ROW_BYTES * len(rows))
+
+    def sum_usage(self, query: UsageQuery) -> "Deferred[tuple[UsageSum, ...]]":
+        """Return sums by bucket (IUsageLedger)."""
+        return self._read("sum_usage", partial(usage_queries.sum_usage, query=query), loads_much=True)
+
+    def list_usage(self, query: RowQuery) -> "Deferred[RowPage]":
+        """Return a page of rows (IUsageLedger)."""
+        return self._read("list_usage", partial(usage_queries.list_rows, query=query), loads_much=True)
+
+    def roll_up_usage(self, retention: UsageRetention) -> "Deferred[bool]":
+        """Roll up and delete one batch of what is old (IUsageLedger)."""
+        return self._write("roll_up_usage", partial(usage_rows.roll_up, retention=retention))
+
+    # Pruning.
 
     def prune(self, before: float, most: int) -> "Deferred[int]":
         """Delete old and excess responses and conversations in batches; other calls run in between."""

@@ -67,6 +67,9 @@ CALLS = (
     b.ConfigRead(),
     b.ModelList("next"),
     b.LoadedThreads(),
+    b.AccountRead(),
+    b.RateLimitsRead(),
+    b.TokenUsageRead(),
     profile.build_thread_start(TURN, profile.Profile(agent=False, cwd="/empty", mcp_servers=("x",))),
     profile.build_thread_start(TURN, profile.Profile(agent=True, cwd="/work", sandbox="workspace-write")),
     b.InjectItems(THREAD, profile.encode_history(TURN, TURN.items)),
@@ -75,7 +78,16 @@ CALLS = (
     b.TurnInterrupt(THREAD, "turn"),
     b.Unsubscribe(THREAD),
 )
-RESULTS = {"thread/start": b.ThreadStartResult, "turn/start": b.TurnStartResult, "model/list": b.ModelPage}
+RESULTS = {
+    "thread/start": b.ThreadStartResult,
+    "turn/start": b.TurnStartResult,
+    "model/list": b.ModelPage,
+}
+ACCOUNT_RESULTS = {
+    "GetAccountResponse": b.AccountResult,
+    "GetAccountRateLimitsResponse": b.RateLimitsResult,
+    "GetAccountTokenUsageResponse": b.TokenUsageResult,
+}
 # The schema has no method for these two, only their params: experimentalRawEvents enables them.
 RAW = {
     "rawResponseItem/completed": "RawResponseItemCompletedNotification",
@@ -219,6 +231,8 @@ class NotificationTests(SchemaTestCase):
         for method, kind in RESULTS.items():
             name = known[method].name.replace("Params", "Response")
             self.assert_matches(missing_members(kind, self.schemas.document(name), method))
+        for name, kind in ACCOUNT_RESULTS.items():
+            self.assert_matches(missing_members(kind, self.schemas.document(name), name))
 
     def test_the_handled_statuses_and_errors_exist(self) -> None:
         statuses = self.schemas.defined("TurnStatus").node["enum"]

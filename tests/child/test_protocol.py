@@ -30,6 +30,7 @@ from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, Message, TextPart, ToolResult, Turn
 from codexd.observe.metrics import Metrics
+from codexd.policy.account_limits import AccountLimits, AccountTokens
 from codexd.policy.catalog import AccountModel
 from codexd.policy.restart import Supervision
 from codexd.settings import Codex as CodexSettings
@@ -147,6 +148,21 @@ class EchoProtocol:
     def list_models(self) -> Exchange[tuple[AccountModel, ...]]:
         names = yield List()
         return tuple(AccountModel(id=name) for name in names)
+
+    def read_account_kind(self) -> Exchange[str | None]:
+        yield List()
+        return None
+
+    def read_limits(self) -> Exchange[AccountLimits]:
+        yield List()
+        return AccountLimits()
+
+    def read_tokens(self) -> Exchange[AccountTokens]:
+        yield List()
+        return AccountTokens()
+
+    def find_limits(self, message: jsonrpc.RpcNotification) -> AccountLimits | None:
+        return AccountLimits(plan="echo") if message.method == "limits" else None
 
     def ping(self) -> Poke:
         return Poke()

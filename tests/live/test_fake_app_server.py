@@ -321,7 +321,10 @@ class FakeAppServerTests(TestCase):
 
 async def handshake(client: AppServerClient) -> AppServerClient:
     """Run codexd's handshake and clear the recorded messages."""
-    silenced = {"experimentalApi": True, "optOutNotificationMethods": list(b.OPTED_OUT_NOTIFICATIONS)}
+    silenced = {
+        "experimentalApi": True,
+        "optOutNotificationMethods": [*b.OPTED_OUT_NOTIFICATIONS, b.RATE_LIMITS_UPDATED],
+    }
     await client.call("initialize", clientInfo={"name": "codexd", "version": "0"}, capabilities=silenced)
     client.notify("initialized")
     for method, form in (("config/read", dict[str, Any]), ("model/list", b.ModelPage)):

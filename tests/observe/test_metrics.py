@@ -2,7 +2,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd import __version__
 from codexd.backs.bindings import METHODS
-from codexd.context import RequestRecord
+from codexd.context import RequestRecord, UsageCharge
 from codexd.neutral.event import Usage
 from codexd.observe.metric_tables import COUNTERS, GAUGES, RPC_METHODS, TIMES
 from codexd.observe.metrics import Metrics
@@ -81,15 +81,23 @@ class TestMetrics(SynchronousTestCase):
     def test_tokens_of_all_choices_are_counted_by_kind(self) -> None:
         self.metrics.count_request(
             RequestRecord(
-                usages=[
-                    Usage(input_tokens=7, cached_tokens=3, cache_write_tokens=1, output_tokens=2, reasoning_tokens=1),
-                    Usage(input_tokens=10, cached_tokens=0, cache_write_tokens=0, output_tokens=20, reasoning_tokens=0),
+                charges=[
+                    UsageCharge("codex", usage)
+                    for usage in (
+                        Usage(
+                            input_tokens=7, cached_tokens=3, cache_write_tokens=1, output_tokens=2, reasoning_tokens=1
+                        ),
+                        Usage(input_tokens=10, output_tokens=20),
+                        Usage(input_tokens=5, output_tokens=6, estimated=True),
+                    )
                 ]
             )
         )
         shown = read_metrics(self.metrics)
         kinds = ("input", "cached", "cache_write", "output", "reasoning")
         self.assertEqual([shown[f'codexd_tokens_total{{kind="{kind}"}}'] for kind in kinds], [17, 3, 1, 22, 1])
+        estimated = [shown[f'codexd_tokens_estimated_total{{kind="{kind}"}}'] for kind in kinds]
+        self.assertEqual(estimated, [5, 0, 0, 6, 0])
 
     def test_unknown_field_names_do_not_become_labels(self) -> None:
         self.metrics.count_request(RequestRecord(ignored=("temperature", "tools[3].x", "made.up", "x-1")))
@@ -113,8 +121,9 @@ class TestMetrics(SynchronousTestCase):
 
     def test_tokens_are_counted_by_model_if_it_is_on_offer(self) -> None:
         self.metrics.models.list_models = lambda: ["gpt-5"]
+        charge = UsageCharge("codex", Usage(input_tokens=7, output_tokens=2))
         for model in ("gpt-5", "made-up"):
-            self.metrics.count_request(RequestRecord(model=model, usages=[Usage(input_tokens=7, output_tokens=2)]))
+            self.metrics.count_request(RequestRecord(model=model, charges=[charge]))
         shown = {name: value for name, value in read_metrics(self.metrics).items() if "model_tokens_total" in name}
         self.assertEqual(
             shown,

@@ -22,5 +22,6 @@ def metered_context() -> tuple[RequestContext, ProviderCharge, KeyMeter]:
     meters.apply([KeyPolicy(name="alice")])
     meter = meters.find("alice")
     assert meter is not None
-    charge = ProviderCharge(Charge(meter))
-    return evolve(context(principal="alice"), charge=charge.request, provider_charge=charge), charge, meter
+    request = context(principal="alice")
+    charge = ProviderCharge(request.record, Charge(meter))
+    return evolve(request, charge=charge.request, provider_charge=charge), charge, meter

@@ -25,11 +25,13 @@ from codexd.policy.reload import ReloadReport
 from codexd.routing.metered_backend import MeteredBackend
 from codexd.routing.metered_forwarding import MeteredEmbedder, MeteredForwarder
 from codexd.settings import Admin, ApiKey, Codex, Http, Models, Page, Responses, Settings
+from codexd.usage.recorder import UsageRecorder
 from codexd.wire import json
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_status import FakeStatus
 from tests.support.fake_store import FakeStore
 from tests.support.metric_samples import metric
+from tests.support.sql_ledger import SqlLedger
 
 BUFFER_BYTES = 2**16
 """A transport pauses its producer when it buffers more than this."""
@@ -61,13 +63,19 @@ def build_front(
         status: shows the state of the back ends.
     """
     maintenance = MaintenanceSwitch(settings.maintenance, None, metrics)
+    ledger = SqlLedger()
+    usage = UsageRecorder(ledger, settings.usage, metrics, reactor, now)
     return HttpServer(
         backends=Backends(
             backend=MeteredBackend(backend), embedder=MeteredEmbedder(other), forwarder=MeteredForwarder(other)
         ),
         store=store,
         settings=settings,
-        request_log=RequestLogger(metrics=metrics, requests=log),
+        request_log=RequestLogger(
+            metrics=metrics, requests=log, record_usage=usage.add, record_late_usage=usage.add_late
+        ),
+        ledger=ledger,
+        flush_usage=usage.flush,
         clock=reactor,
         now=now,
         admin=AdminHandlers(maintenance=maintenance, reload=reload, recycle=lambda: ("plain-0",)),

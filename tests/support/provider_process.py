@@ -1,8 +1,9 @@
 """The scripted model in its own process, with paths to inspect it.
 
 `python -m tests.support.provider_process [PORT]` prints its address. Beside the model's paths it serves
-`/asked?N`, a JSON list of the bodies of the last N requests, `/open`, the number of running responses, and `/listed`,
-the requests for its list of models. `/models` sets that list, `/answers` the answer to Responses requests.
+`/asked?N`, a JSON list of the bodies of the last N requests, `/open`, the number of running responses, `/sent`, the
+sums of the usages that it has sent, and `/listed`, the requests for its list of models. `/models` sets that list,
+`/answers` the answer to Responses requests, `/headers` further headers of all answers.
 """
 
 import signal
@@ -17,9 +18,10 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from codexd.scripted.server import ScriptedModel, build_site
-from codexd.wire.json import Json, encode, fragment
+from codexd.wire.json import Json, decode, encode, fragment
 from tests.support.http_client import request
 from tests.support.processes import TIMEOUT_SECONDS, start
+from tests.support.sent_usage import SentUsage
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -52,6 +54,12 @@ class ProviderProcess:
         return int(request(self._port, "GET", "/open").json)
 
     @property
+    def sent_usage(self) -> dict[str, int]:
+        """The sums of the usages that it has sent, by kind."""
+        sums: dict[str, int] = request(self._port, "GET", "/sent").json
+        return sums
+
+    @property
     def listed(self) -> list[Json]:
         """The requests for the list of models: path with query, and headers by their lower-case names."""
         requests: list[Json] = request(self._port, "GET", "/listed").json
@@ -64,6 +72,10 @@ class ProviderProcess:
     def set_answers(self, body: bytes, status: int, count: int = -1) -> None:
         """Set the response to the next Responses requests, to all by default; status 0 lets the model answer again."""
         request(self._port, "POST", f"/answers?{status}&{count}", body)
+
+    def set_headers(self, headers: dict[str, str]) -> None:
+        """Set further headers of all answers of the model."""
+        request(self._port, "POST", "/headers", encode(headers))
 
     def send(self, sent: signal.Signals) -> None:
         """Send a signal, without waiting."""
@@ -89,6 +101,8 @@ class InspectedModel(Resource):
     def __init__(self, model: ScriptedModel) -> None:
         super().__init__()
         self._model = model
+        self._sent = SentUsage()
+        self._headers: dict[str, str] = {}
         self._listed: list[Json] = []
         self._list: tuple[int, bytes] | None = None
         self._answer = (0, b"")
@@ -97,28 +111,38 @@ class InspectedModel(Resource):
     def render(self, request: Request) -> Any:
         """Render one request."""
         path, _, query = request.uri.partition(b"?")
-        if path == b"/asked":
-            return encode([fragment(asked.raw) for asked in list(self._model.received)[-int(query) :]])
-        if path == b"/open":
-            return encode(self._model.open)
-        if path == b"/listed":
-            return encode(self._listed)
-        if path == b"/models":
+        if path in (b"/asked", b"/open", b"/sent", b"/listed"):
+            return encode(self._inspect(path, query))
+        if path in (b"/models", b"/answers", b"/headers"):
             assert request.content is not None
-            self._list = int(query), request.content.read()
+            self._configure(path, query, request.content.read())
             return b""
-        if path == b"/answers":
-            assert request.content is not None
-            status, count = map(int, query.split(b"&"))
-            self._answer, self._answers_left = (status, request.content.read()), count
-            return b""
+        for name, value in self._headers.items():
+            request.setHeader(name, value)
         if path == b"/v1/responses" and self._answer[0] and self._answers_left:
             self._answers_left -= 1
             request.setResponseCode(self._answer[0])
             return self._answer[1]
         if path == b"/v1/models":
             return self._render_list(request)
+        self._sent.watch(request)
         return self._model.render(request)
+
+    def _inspect(self, path: bytes, query: bytes) -> Json:
+        if path == b"/asked":
+            return [fragment(asked.raw) for asked in list(self._model.received)[-int(query) :]]
+        if path == b"/open":
+            return self._model.open
+        return dict(self._sent.tokens) if path == b"/sent" else self._listed
+
+    def _configure(self, path: bytes, query: bytes, body: bytes) -> None:
+        if path == b"/models":
+            self._list = int(query), body
+        elif path == b"/headers":
+            self._headers = decode(body)
+        else:
+            status, count = map(int, query.split(b"&"))
+            self._answer, self._answers_left = (status, body), count
 
     def _render_list(self, request: Request) -> Any:
         headers = {

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from attrs import AttrsInstance, fields
 
+from codexd.backs.bindings.account import AccountRead, RateLimitsRead, TokenUsageRead
 from codexd.neutral.records import frozen
 from codexd.wire.json import Json
 
@@ -110,6 +111,9 @@ class Unsubscribe:
 
 METHODS: Final[dict[type, str]] = {
     Initialize: "initialize",
+    AccountRead: "account/read",
+    RateLimitsRead: "account/rateLimits/read",
+    TokenUsageRead: "account/usage/read",
     ConfigRead: "config/read",
     ModelList: "model/list",
     LoadedThreads: "thread/loaded/list",

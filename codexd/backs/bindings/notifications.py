@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from codexd.backs.bindings.account import RateLimitsUpdated
 from codexd.backs.bindings.results import TurnRef
 from codexd.neutral.records import frozen
 
@@ -169,6 +170,9 @@ class DynamicToolCall:
     namespace: str | None = None
 
 
+RATE_LIMITS_UPDATED: Final = "account/rateLimits/updated"
+"""The method of RateLimitsUpdated, the only notification here that is of no thread."""
+
 NOTIFICATIONS: Final[dict[str, type]] = {
     "item/started": ItemStarted,
     "item/completed": ItemCompleted,
@@ -182,13 +186,13 @@ NOTIFICATIONS: Final[dict[str, type]] = {
     "turn/started": TurnStarted,
     "turn/completed": TurnCompleted,
     "thread/closed": ThreadClosed,
+    RATE_LIMITS_UPDATED: RateLimitsUpdated,
 }
 
 TOOL_CALL: Final = "item/tool/call"
 """The method of DynamicToolCall."""
 
 OPTED_OUT_NOTIFICATIONS: Final = (
-    "account/rateLimits/updated",
     "configWarning",
     "item/reasoning/summaryPartAdded",
     "remoteControl/status/changed",

@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 from codexd.fronts.forwarding import ENDPOINTS
 from codexd.interfaces import IForwardingHandle
 from codexd.neutral.fault import fault
+from codexd.routing.metered_forwarding import MeteredForwarding
 from codexd.settings import Http
 from codexd.wire import json
 from tests.support.cases import each_set_up
@@ -29,7 +30,8 @@ class ForwardingTestCase(SynchronousTestCase):
         connection.request("POST", SPEECH, BODY)
         forwarding = self.server.backend.forwarded[-1]
         verifyObject(IForwardingHandle, forwarding)
-        verifyObject(IPushProducer, forwarding.receiver)
+        assert isinstance(forwarding.receiver, MeteredForwarding)
+        verifyObject(IPushProducer, forwarding.receiver.receiver)
         return connection, forwarding
 
     @property

@@ -1,0 +1,1 @@
+"""The ledger of usage: what every request has used, in the store's database."""
