@@ -60,10 +60,15 @@ class MeteredBackendTests(SynchronousTestCase):
         handle.cancel()
         self.assertEqual(self.last().actions, ["pause", "resume", "cancel"])
 
-    def test_a_turn_of_a_key_without_a_name_passes_as_it_is(self) -> None:
-        handle = MeteredBackend(self.fake).begin(TURN, context(), self.sink)
-        self.assertIs(handle, self.last())
-        self.assertIs(self.last().sink, self.sink)
+    def test_a_turn_of_a_key_without_a_name_is_charged_to_its_record(self) -> None:
+        request = context()
+        handle = MeteredBackend(self.fake).begin(TURN, request, self.sink)
+        self.last().emit(*BEGINNING)
+        handle.cancel()
+        MeteredBackend(self.fake).begin(TURN, request, self.sink)
+        self.last().emit(*text_answer())
+        estimated, counted = (charge.usage for charge in request.record.charges)
+        self.assertEqual((estimated.estimated, counted), (True, USAGE))
 
     def test_the_reported_usage_counts_once(self) -> None:
         handle = self.begin()
