@@ -65,7 +65,7 @@ class MeteredBackendTests(SynchronousTestCase):
         handle = MeteredBackend(self.fake).begin(TURN, request, self.sink)
         self.last().emit(*BEGINNING)
         handle.cancel()
-        MeteredBackend(self.fake).begin(TURN, request, self.sink)
+        MeteredBackend(self.fake).begin(TURN, request, RecordingSink())
         self.last().emit(*text_answer())
         estimated, counted = (charge.usage for charge in request.record.charges)
         self.assertEqual((estimated.estimated, counted), (True, USAGE))
