@@ -22,6 +22,7 @@ from codexd.wire import json
 from tests.documentation.blocks import DAEMON, FILE, NOT_RUN, OUTPUT, ROOT, RUN_BY, STATUS, Block
 from tests.documentation.comparison import find_difference, matches_text
 from tests.documentation.excerpts import excerpt_file, is_new_file
+from tests.documentation.rules import find_problem
 from tests.documentation.shell import Shell
 from tests.support.http_client import free_port
 from tests.support.live_daemon import Daemon
@@ -82,12 +83,15 @@ class PageRun:
         programs = self._folder / "bin"
         programs.mkdir()
         (programs / "codex").symlink_to(bundled_codex_path())
-        (programs / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+        (programs / "sudo").write_text(
+            '#!/bin/sh\n[ "$1" = codexd ] && exec "$@"\necho "sudo runs only codexd here" >&2; exit 1\n'
+        )
         (programs / "sudo").chmod(0o755)
         unwanted = ("CODEX", "COVERAGE", "OPENAI", "XDG", "MAKE", "MFLAGS")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         path = os.pathsep.join((str(programs), str(Path(sys.executable).parent), environment["PATH"]))
-        return environment | {"HOME": str(self._home), "PATH": path}
+        # A page installs nothing, though pyproject.toml may be newer than what is installed: other tests run meanwhile.
+        return environment | {"HOME": str(self._home), "PATH": path, "MAKEFLAGS": "--assume-old=pyproject.toml"}
 
     @property
     def _home(self) -> Path:
@@ -115,10 +119,21 @@ class PageRun:
         for block in self._blocks:
             if NOT_RUN in block.markers or RUN_BY in block.markers:
                 continue
+            self.refuse_unsafe(block)
             try:
                 self._run_block(block)
             except Exception as error:
                 raise AssertionError(f"{block.place}: {error}\n\n{block.code}") from error
+
+    @staticmethod
+    def refuse_unsafe(block: Block) -> None:
+        """Run nothing of a page whose next block breaks a rule, above all if it could change the machine.
+
+        Raises:
+            AssertionError: if it does.
+        """
+        if problem := find_problem(block):
+            raise AssertionError(problem)
 
     def _run_block(self, block: Block) -> None:
         if FILE in block.markers:

@@ -11,6 +11,7 @@ from codexd.configuration import ConfigurationError, load
 from codexd.wire import json
 from tests.documentation.blocks import FILE, MARKERS, NOT_RUN, OUTPUT, ROOT, RUN_BY, Block
 from tests.documentation.excerpts import excerpt_file, is_in_file, is_new_file
+from tests.documentation.machine_changes import find_machine_change
 
 CONFIGURATION = "codexd.toml"
 UNIT_SECTIONS = {"Unit", "Service", "Socket", "Timer", "Install"}
@@ -57,6 +58,14 @@ def _check_markers(block: Block) -> str | None:
 
 def _accept(block: Block) -> str | None:
     """Accept a block that is run with a daemon, or has nothing that could be run."""
+
+
+def _check_commands(block: Block) -> str | None:
+    word = find_machine_change(block.code)
+    return word and (
+        f"`{word}` could change the machine, and not only the folder of the page. Put `<!-- not run: REASON -->` or"
+        " `<!-- run by: tests/... -->` on the line directly above the fence"
+    )
 
 
 def _check_python(block: Block) -> str | None:
@@ -130,8 +139,8 @@ def _check_text(block: Block) -> str | None:
 
 
 CHECKS: dict[str, Check] = {
-    "sh": _accept,
-    "console": _accept,
+    "sh": _check_commands,
+    "console": _check_commands,
     "python": _check_python,
     "toml": _check_toml,
     "json": _check_json,
