@@ -109,9 +109,9 @@ class PageRoutes:
         return resource
 
     @_route("GET", "/")
-    def status(self, request: Request, visitor: Visitor) -> bytes:
+    async def status(self, request: Request, visitor: Visitor) -> bytes:
         """Send the status page."""
-        return self.page.status(request, visitor)
+        return await self.page.status(request, visitor)
 
     @_route("GET", "/status/requests/<id:id>")
     def request(self, request: Request, visitor: Visitor, id: str) -> bytes:

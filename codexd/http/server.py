@@ -167,6 +167,7 @@ class HttpServer:
             admin=self._admin,
             status_source=self._status,
             request_log=self._request_log,
+            usage=self._usage,
             clock=self._clock,
             began=self._began,
         )

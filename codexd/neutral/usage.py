@@ -1,5 +1,6 @@
 """The ledger of usage: its rows, and the queries of them."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from codexd.neutral.event import Usage
@@ -112,6 +113,41 @@ class UsageSum:
     requests: int
     errors: int
     usage: Usage
+
+
+@frozen(kw_only=True)
+class Consumption:
+    """What a key has used of a model in some time.
+
+    Attributes:
+        model: the model's name, as the client wrote it.
+        key: the id of the principal.
+        requests: how many requests.
+        input_tokens: of all requests, estimated ones included.
+        output_tokens: as `input_tokens`; with reasoning.
+    """
+
+    model: str
+    key: str
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+def sum_consumption(sums: Iterable[UsageSum]) -> tuple[Consumption, ...]:
+    """Add the buckets of sums by key and model; the most tokens first."""
+    found: dict[tuple[str, str], Consumption] = {}
+    for one in sums:
+        model, key = one.model or "", one.key or ""
+        before = found.get((model, key)) or Consumption(model=model, key=key)
+        found[model, key] = Consumption(
+            model=model,
+            key=key,
+            requests=before.requests + one.requests,
+            input_tokens=before.input_tokens + one.usage.input_tokens,
+            output_tokens=before.output_tokens + one.usage.output_tokens,
+        )
+    return tuple(sorted(found.values(), key=lambda one: -(one.input_tokens + one.output_tokens)))
 
 
 @frozen

@@ -96,8 +96,6 @@ class RequestLogger:
             first_event_seconds=record.first_event_seconds,
             is_failure=record.is_failure,
         )
-        if record.usages:
-            self.history.add_usage(record.model, record.principal, record.usages)
 
     def count_malformed_request(self) -> None:
         """Count bytes that were not an HTTP request."""

@@ -6,12 +6,13 @@ from typing import Final
 from twisted.web.template import Tag
 
 from codexd.neutral.records import frozen
+from codexd.neutral.usage import Consumption
 from codexd.page.amounts import duration, number, size
 from codexd.page.html import Content, Layout, document, element, form_token_field, notice, section, table
 from codexd.page.plots import Plot, draw_plot
 from codexd.page.requests import RequestView, facts_list, requests_section
 from codexd.policy.maintenance import MAX_MESSAGE_CHARACTERS, MAX_RETRY_SECONDS, MaintenanceState
-from codexd.policy.request_history import Consumption, Minute
+from codexd.policy.request_history import Minute
 from codexd.policy.status import BackendStatus, WorkerStatus
 
 REFRESH_SECONDS: Final = 15
@@ -44,8 +45,7 @@ class StatusView:
         workers: the Codex processes.
         backends: the back ends.
         minutes: the requests of the last hours.
-        consumption: the tokens by model and key.
-        consumption_since: since when they are counted.
+        consumption: the tokens of the last 24 hours by model and key; None if the ledger cannot be read.
         recent: the last requests, newest first, with those that run.
         failures: the last requests that failed, newest first.
         now: the time on the clock of `minutes`, in seconds.
@@ -61,8 +61,7 @@ class StatusView:
     workers: tuple[WorkerStatus, ...]
     backends: tuple[BackendStatus, ...]
     minutes: tuple[Minute, ...]
-    consumption: tuple[Consumption, ...]
-    consumption_since: str
+    consumption: tuple[Consumption, ...] | None
     recent: tuple[RequestView, ...]
     failures: tuple[RequestView, ...]
     now: float
@@ -174,13 +173,14 @@ def _plots(view: StatusView) -> Tag:
 def _consumption(view: StatusView) -> Tag:
     heading = "Tokens by model and key"
     if not view.consumption:
-        return section(heading, "tokens", element("p", f"No tokens {view.consumption_since}."))
+        said = "No tokens in the last 24 hours." if view.consumption is not None else "The usage cannot be read now."
+        return section(heading, "tokens", element("p", said))
     rows: list[list[Content]] = [
-        [one.model or "-", one.principal, number(one.requests), number(one.input_tokens), number(one.output_tokens)]
+        [one.model or "-", one.key, number(one.requests), number(one.input_tokens), number(one.output_tokens)]
         for one in view.consumption[:_MOST_CONSUMERS]
     ]
     more = len(view.consumption) - len(rows)
-    said = f"Counted {view.consumption_since}." + (f" {more} with fewer tokens are not shown." if more > 0 else "")
+    said = "In the last 24 hours." + (f" {more} with fewer tokens are not shown." if more > 0 else "")
     return section(
         heading,
         "tokens",

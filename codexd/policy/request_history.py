@@ -2,22 +2,14 @@
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
 from math import exp, log
 from typing import Final
 
 from attrs import Factory, define
 
-from codexd.neutral.event import Usage
-from codexd.neutral.records import frozen
-
 MINUTES: Final = 180
 """How many minutes are kept."""
 
-MAX_CONSUMERS: Final = 100
-"""How many pairs of a model and a key are counted one by one; the others are counted as one."""
-
-OTHER: Final = "other"
 _STEP: Final = log(1.12)
 _SMALLEST_SECONDS: Final = 0.001
 
@@ -77,31 +69,11 @@ class Minute:
     duration: Durations = Factory(Durations)
 
 
-@frozen(kw_only=True)
-class Consumption:
-    """What a key has used of a model.
-
-    Attributes:
-        model: the model's name, as the client wrote it; `other` for all beyond the limit.
-        principal: of the key.
-        requests: how many requests.
-        input_tokens: of all requests.
-        output_tokens: of all requests, with reasoning.
-    """
-
-    model: str
-    principal: str
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-
 class RequestHistory:
-    """The last minutes, and the consumption since the start."""
+    """The last minutes."""
 
     def __init__(self) -> None:
         self._minutes: deque[Minute] = deque(maxlen=MINUTES)
-        self._consumed: dict[tuple[str, str], Consumption] = {}
 
     def add(
         self,
@@ -126,30 +98,10 @@ class RequestHistory:
         if first_event_seconds is not None:
             minute.first_event.add(first_event_seconds)
 
-    def add_usage(self, model: str, principal: str, usages: Iterable[Usage]) -> None:
-        """Add what a request has used."""
-        used = tuple(usages)
-        key = (model, principal)
-        if key not in self._consumed and len(self._consumed) >= MAX_CONSUMERS:
-            key = (OTHER, OTHER)
-        before = self._consumed.get(key) or Consumption(model=key[0], principal=key[1])
-        self._consumed[key] = Consumption(
-            model=key[0],
-            principal=key[1],
-            requests=before.requests + 1,
-            input_tokens=before.input_tokens + sum(usage.input_tokens for usage in used),
-            output_tokens=before.output_tokens + sum(usage.output_tokens for usage in used),
-        )
-
     def minutes(self, now: float) -> tuple[Minute, ...]:
         """Return the last minutes in which requests ended, oldest first."""
         oldest = int(now // 60) - MINUTES
         return tuple(minute for minute in self._minutes if minute.number > oldest)
-
-    @property
-    def consumption(self) -> tuple[Consumption, ...]:
-        """What each model and key has used, the most tokens first."""
-        return tuple(sorted(self._consumed.values(), key=lambda one: -(one.input_tokens + one.output_tokens)))
 
     def _minute(self, number: int) -> Minute:
         if not self._minutes or self._minutes[-1].number < number:

@@ -1,10 +1,10 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.neutral.usage import Consumption
 from codexd.page.html import Layout
 from codexd.page.status import StatusView, status_page
 from codexd.policy.maintenance import MaintenanceState
-from codexd.policy.request_history import Consumption
 from codexd.policy.status import BackendStatus, WorkerStatus
 
 LAYOUT = Layout(title="Status", current="/", form_token="the-token")
@@ -30,7 +30,6 @@ VIEW = StatusView(
     backends=(CODEX,),
     minutes=(),
     consumption=(),
-    consumption_since="since the start",
     recent=(),
     failures=(),
     now=100.0,
@@ -73,11 +72,12 @@ class StatusPageTests(SynchronousTestCase):
         self.assertIn("Codex does not run", self.show(workers=()))
 
     def test_tokens_are_shown_by_model_and_key(self) -> None:
-        used = Consumption(model="small", principal="ann", requests=2, input_tokens=1000, output_tokens=20)
+        used = Consumption(model="small", key="ann", requests=2, input_tokens=1000, output_tokens=20)
         page = self.show(consumption=(used,))
-        for text in ("Counted since the start.", ">small<", ">ann<", ">1,000<", ">20<"):
+        for text in ("In the last 24 hours.", ">small<", ">ann<", ">1,000<", ">20<"):
             self.assertIn(text, page)
-        self.assertIn("No tokens since the start.", self.show())
+        self.assertIn("No tokens in the last 24 hours.", self.show())
+        self.assertIn("The usage cannot be read now.", self.show(consumption=None))
         self.assertIn("5 with fewer tokens are not shown.", self.show(consumption=(used,) * 25))
 
     def test_the_form_switches_maintenance_to_the_other_state(self) -> None:

@@ -2,8 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.event import Usage
-from codexd.policy.request_history import MAX_CONSUMERS, MINUTES, OTHER, Durations, RequestHistory
+from codexd.policy.request_history import MINUTES, Durations, RequestHistory
 
 SECONDS = st.floats(0.001, 1e5)
 
@@ -66,21 +65,3 @@ class MinuteTests(SynchronousTestCase):
         self.assertEqual(len(self.history.minutes(60.0 * (2 * MINUTES - 1))), MINUTES)
         self.assertEqual(len(self.history.minutes(60.0 * (2 * MINUTES + 9))), MINUTES - 10)
         self.assertEqual(self.history.minutes(60.0 * 4 * MINUTES), ())
-
-
-class ConsumptionTests(SynchronousTestCase):
-    def test_tokens_are_added_by_model_and_key(self) -> None:
-        history = RequestHistory()
-        history.add_usage("small", "ann", [Usage(input_tokens=1, output_tokens=2)])
-        history.add_usage("large", "ann", [Usage(input_tokens=10, output_tokens=20)])
-        history.add_usage("small", "ann", [Usage(input_tokens=3, output_tokens=4)] * 2)
-        large, small = history.consumption
-        self.assertEqual((large.model, large.principal, large.requests, large.input_tokens), ("large", "ann", 1, 10))
-        self.assertEqual((small.requests, small.input_tokens, small.output_tokens), (2, 7, 10))
-
-    def test_names_that_clients_make_up_are_limited(self) -> None:
-        history = RequestHistory()
-        for number in range(MAX_CONSUMERS + 20):
-            history.add_usage(f"model {number}", "ann", [Usage(input_tokens=1, output_tokens=1)])
-        (other,) = (one for one in history.consumption if one.model == OTHER)
-        self.assertEqual((len(history.consumption), other.principal, other.requests), (MAX_CONSUMERS + 1, OTHER, 20))

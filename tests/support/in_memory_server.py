@@ -52,6 +52,7 @@ def build_front(
     reload: Callable[[], ReloadReport] = ReloadReport,
     run_in_thread: RunInThread = run_at_once,
     status: IStatus | None = None,
+    ledger: SqlLedger | None = None,
 ) -> HttpServer:
     """Build the HTTP front as the service does.
 
@@ -61,9 +62,10 @@ def build_front(
         reload: reloads the settings.
         run_in_thread: runs the decoding of large bodies.
         status: shows the state of the back ends.
+        ledger: the ledger of usage.
     """
     maintenance = MaintenanceSwitch(settings.maintenance, None, metrics)
-    ledger = SqlLedger()
+    ledger = ledger or SqlLedger()
     usage = UsageRecorder(ledger, settings.usage, metrics, reactor, now)
     return HttpServer(
         backends=Backends(
@@ -368,6 +370,7 @@ class InMemoryServer:
         self.status = FakeStatus()
         self.log = MemoryLog()
         self.store = store or FakeStore(self.clock.seconds)
+        self.ledger = SqlLedger()
         front = build_front(
             wrap_backend(self.backend),
             self.backend,
@@ -388,6 +391,7 @@ class InMemoryServer:
             lambda: self.reload_report,
             run_in_thread,
             self.status,
+            self.ledger,
         )
         self.reload_report = ReloadReport()
         self.front, self.site, self.active, self.drain = front, front.site, front.active, front.drain

@@ -10,11 +10,13 @@ from codexd import __version__
 from codexd.fronts import administration
 from codexd.http.handlers.administration import AdminHandlers
 from codexd.http.handlers.probes import ProbeHandlers
+from codexd.http.handlers.usage import UsageHandlers
 from codexd.http.page_access import PageAccess, Visitor
 from codexd.http.page_response import record_fault, redirect, send_page
 from codexd.http.request import Request
 from codexd.interfaces import IStatus
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.usage import DAY_SECONDS, Consumption, sum_consumption
 from codexd.observe.recent_requests import RequestFilter
 from codexd.observe.request_log import RequestLogger
 from codexd.page.assets import load_asset
@@ -42,6 +44,7 @@ class PageHandlers:
         admin: switches maintenance.
         status_source: shows the state of the back ends.
         request_log: remembers the last requests.
+        usage: reads the ledger of usage.
         clock: the reactor's clock.
         began: when the daemon was started, on that clock.
     """
@@ -51,6 +54,7 @@ class PageHandlers:
     admin: AdminHandlers
     status_source: IStatus
     request_log: RequestLogger
+    usage: UsageHandlers
     clock: IReactorTime
     began: float
 
@@ -64,15 +68,23 @@ class PageHandlers:
             navigation=visitor is not None,
         )
 
-    def status(self, request: Request, visitor: Visitor) -> bytes:
+    async def status(self, request: Request, visitor: Visitor) -> bytes:
         """Answer `/`."""
         layout = self.layout(visitor, "Status", "/")
         if "refresh" in request.query:
             layout = evolve(layout, refresh_seconds=REFRESH_SECONDS)
         switched = request.query.get("maintenance", [""])[0]
-        return send_page(request, status_page(layout, self._view(_SWITCHED.get(switched, ""))))
+        view = self._view(_SWITCHED.get(switched, ""), await self._load_consumption())
+        return send_page(request, status_page(layout, view))
 
-    def _view(self, done: str) -> StatusView:
+    async def _load_consumption(self) -> tuple[Consumption, ...] | None:
+        """Return what the last 24 hours have used; None if the ledger fails, or has too many rows to read."""
+        try:
+            return sum_consumption(await self.usage.sum_last(DAY_SECONDS, ("key", "model")))
+        except FaultError:
+            return None
+
+    def _view(self, done: str, consumption: tuple[Consumption, ...] | None) -> StatusView:
         now, history, maintenance = self.clock.seconds(), self.request_log.history, self.admin.maintenance
         return StatusView(
             version=__version__,
@@ -84,8 +96,7 @@ class PageHandlers:
             workers=self.status_source.workers(),
             backends=self.status_source.backends(),
             minutes=history.minutes(now),
-            consumption=history.consumption,
-            consumption_since="since the daemon was started",
+            consumption=consumption,
             recent=self._recent(_RECENT),
             failures=tuple(one for one in self._recent(_MANY, _FAILED) if one.is_failure)[:_FAILURES],
             now=now,

@@ -12,7 +12,7 @@ from codexd.fronts.usage import request as usage_request
 from codexd.http.request import Request
 from codexd.interfaces import IUsageLedger
 from codexd.neutral.fault import FaultError, fault
-from codexd.neutral.usage import RowQuery, UsageQuery
+from codexd.neutral.usage import Dimension, RowQuery, UsageFilter, UsageQuery, UsageSum
 from codexd.policy.auth import ANONYMOUS
 
 _Query = TypeVar("_Query", UsageQuery, RowQuery)
@@ -76,6 +76,18 @@ class UsageHandlers:
             sums = await self.ledger.sum_usage(query)
         body = await self.run_in_thread(lambda: objects.render_sums(sums, query, parsed.format))
         return request.send(200, body, objects.CONTENT_TYPES[parsed.format])
+
+    async def sum_last(self, seconds: int, group_by: tuple[Dimension, ...]) -> tuple[UsageSum, ...]:
+        """Return the sums of all keys over the last seconds.
+
+        Raises:
+            FaultError: as `usage`.
+        """
+        end = int(self.now()) + 1
+        query = UsageQuery(filter=UsageFilter(start=end - seconds, end=end), group_by=group_by)
+        with self.running.add():
+            await self.flush()
+            return await self.ledger.sum_usage(query)
 
     async def rows(self, request: Request) -> bytes:
         """Send a page of rows. Raises as `usage`."""

@@ -29,6 +29,12 @@ class StatusTests(SynchronousTestCase):
         self.assertIn(b"1 request in the last three hours: median 2", ended)
         self.assertIn(b'<th scope="row">small</th><td>anonymous</td>', ended)
 
+    def test_without_the_ledger_the_rest_of_the_page_is_shown(self) -> None:
+        self.server.ledger.failing = True
+        page = self.client.get("/")
+        self.assertEqual(page.status, 200)
+        self.assertIn(b"The usage cannot be read now.", page.body)
+
     def test_a_failure_is_shown_among_the_failures(self) -> None:
         self.assertIn(b"No failure among the recent requests.", self.client.get("/").body)
         self.ask(model="small")
