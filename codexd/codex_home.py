@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codexd.backs.codex_config import OPENAI, ConfiguredProvider, parse_config, read_provider, select_provider
+from codexd.backs.login_file import Login, parse_login
 from codexd.backs.permission_profile import WorkspaceWrite
 from codexd.configuration import ConfigurationError
 from codexd.settings import Codex
@@ -100,6 +101,14 @@ def has_account(home: Path) -> bool:
     except OSError:
         pass
     return _read_config(home).get("cli_auth_credentials_store") == "keyring"
+
+
+def read_login(home: Path) -> Login | None:
+    """Return the login in `auth.json` of a home; None if there is none, or it is kept elsewhere."""
+    try:
+        return parse_login((home / "auth.json").read_bytes())
+    except OSError:
+        return None
 
 
 def find_configured_provider(codex: Codex, home: Path, provider: Provider) -> ConfiguredProvider | None:

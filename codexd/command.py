@@ -1,13 +1,11 @@
-"""The `codexd` command line: serve, check-config, settings, new-key, login, logout, version and others."""
+"""The `codexd` command line: serve, check-config, settings, new-key, login, account, version and others."""
 
 import os
 import subprocess
 import sys
 import sysconfig
 import time
-from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from platform import python_version
@@ -18,13 +16,15 @@ from twisted import __version__ as twisted_version
 from twisted.python.usage import UsageError
 
 from codexd import __version__
+from codexd.account import commands as account
+from codexd.account.child import AccountError
 from codexd.administration import commands as administration
 from codexd.administration import replay_command, trace_command
 from codexd.administration.client import AdminClient, AdminError
 from codexd.administration.commands import AdminFlags
 from codexd.administration.control_socket import locate_control_socket
 from codexd.administration.replay_command import ReplayError
-from codexd.codex_home import find_codex_binary, find_codex_home, state_directory
+from codexd.codex_home import find_codex_binary, state_directory
 from codexd.configuration import ConfigurationError, find_admin_socket
 from codexd.configuration.reference import render_example, render_markdown, render_presets
 from codexd.configuration.sources import ADMIN_KEY_VARIABLE
@@ -61,8 +61,10 @@ Usage: codexd COMMAND [options]
   store COMMAND           check, back up, restore or vacuum the database: check, backup FILE, restore BACKUP, vacuum;
                           --config FILE as with serve
   smoke URL               send a request to each endpoint of a running daemon, and print whether the responses are right
-  login [options]         log Codex in, in the CODEX_HOME that codexd uses; `login status` prints the account
-  logout [options]        log Codex out there
+  login [options]         log Codex in, in the CODEX_HOME that codexd uses: with a browser here, with one on another
+                          device (--device), or with an API key from standard input (--api-key)
+  logout                  log Codex out there
+  account [--json]        print who is logged in there, until when, and the limits of the account
   install-service --user|--system
                           write what a service of systemd needs; --socket, --instance NAME, --dry-run, --force
   uninstall-service --user|--system
@@ -117,7 +119,15 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         return 2
     try:
         return command(rest, context or ProcessContext()) or 0
-    except (ConfigurationError, CommandError, AdminError, ReplayError, StoreCommandError, InstallationError) as error:
+    except (
+        ConfigurationError,
+        CommandError,
+        AccountError,
+        AdminError,
+        ReplayError,
+        StoreCommandError,
+        InstallationError,
+    ) as error:
         print(f"codexd: {error}", file=sys.stderr)
         return 1
 
@@ -143,17 +153,18 @@ def _parse_options(argv: Sequence[str], context: ProcessContext) -> Options:
     return options
 
 
-def _run_codex_account(action: str, rest: Sequence[str], context: ProcessContext) -> None:
-    """Run Codex's own login or logout with the CODEX_HOME that `serve` uses with the same flags."""
-    parser = ArgumentParser(prog=f"codexd {action}", add_help=False, allow_abbrev=False)
-    for flag in ("--config", "--codex", "--codex-home"):
-        parser.add_argument(flag)
-    ours, theirs = parser.parse_known_args(rest)
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in vars(ours).items() if value]
-    codex = _parse_options(flags, context).settings.codex
-    program, home = str(find_codex_binary(codex)), str(find_codex_home(codex, context.environ))
-    print(f"CODEX_HOME: {home}", file=sys.stderr)
-    context.execute(program, [program, action, *theirs], {**context.environ, "CODEX_HOME": home})
+def _account(name: str) -> Subcommand:
+    """Return a command about the account in the CODEX_HOME that `serve` uses with the same flags."""
+
+    def run(rest: Sequence[str], context: ProcessContext) -> int:
+        arguments = account.parse(name, rest)
+        given = {"config": arguments.config, "codex": arguments.codex, "codex-home": arguments.codex_home}
+        settings = _parse_options([f"--{flag}={value}" for flag, value in given.items() if value], context).settings
+        launch_config = account.build_launch_config(settings.codex, context.environ)
+        daemon = AdminClient(locate_control_socket(settings.admin, context.environ))
+        return account.run(name, arguments, launch_config, daemon)
+
+    return run
 
 
 def _version(rest: Sequence[str], context: ProcessContext) -> None:
@@ -268,8 +279,7 @@ _COMMANDS: Final[Mapping[str, Subcommand]] = {
     "replay": _replay,
     "store": _store,
     "smoke": _smoke,
-    "login": partial(_run_codex_account, "login"),
-    "logout": partial(_run_codex_account, "logout"),
+    **{name: _account(name) for name in account.COMMANDS},
     "install-service": _install_service,
     "uninstall-service": _uninstall_service,
     "version": _version,

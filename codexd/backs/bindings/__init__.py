@@ -19,6 +19,13 @@ from codexd.backs.bindings.account import (
     TokenUsageResult,
     TokenUsageSummary,
 )
+from codexd.backs.bindings.login import (
+    LOGIN_COMPLETED,
+    Account,
+    AccountReadResult,
+    LoginCompleted,
+    LoginStarted,
+)
 from codexd.backs.bindings.methods import (
     METHODS,
     Capabilities,
@@ -27,6 +34,9 @@ from codexd.backs.bindings.methods import (
     Initialize,
     InjectItems,
     LoadedThreads,
+    LoginCancel,
+    LoginStart,
+    Logout,
     ModelList,
     ThreadStart,
     TurnInterrupt,
@@ -69,12 +79,15 @@ from codexd.backs.bindings.results import (
 from codexd.backs.bindings.structuring import UnexpectedShapeError, structure
 
 __all__ = [
+    "LOGIN_COMPLETED",
     "METHODS",
     "NOTIFICATIONS",
     "OPTED_OUT_NOTIFICATIONS",
     "RATE_LIMITS_UPDATED",
     "TOOL_CALL",
+    "Account",
     "AccountRead",
+    "AccountReadResult",
     "AccountRef",
     "AccountResult",
     "Capabilities",
@@ -90,6 +103,11 @@ __all__ = [
     "ItemCompleted",
     "ItemStarted",
     "LoadedThreads",
+    "LoginCancel",
+    "LoginCompleted",
+    "LoginStart",
+    "LoginStarted",
+    "Logout",
     "MessageDelta",
     "ModelList",
     "ModelPage",

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from attrs import AttrsInstance, fields
+from attrs import AttrsInstance, field, fields
 
 from codexd.backs.bindings.account import AccountRead, RateLimitsRead, TokenUsageRead
 from codexd.neutral.records import frozen
@@ -109,6 +109,26 @@ class Unsubscribe:
     threadId: str
 
 
+@frozen
+class LoginStart:
+    """`account/login/start`: log in with a browser, with a code on another device, or with an API key."""
+
+    type: Literal["chatgpt", "chatgptDeviceCode", "apiKey"]
+    apiKey: str | None = field(default=None, repr=False)
+
+
+@frozen
+class LoginCancel:
+    """`account/login/cancel`: end a login that waits for the user."""
+
+    loginId: str
+
+
+@frozen
+class Logout:
+    """`account/logout`: forget the login."""
+
+
 METHODS: Final[dict[type, str]] = {
     Initialize: "initialize",
     AccountRead: "account/read",
@@ -122,6 +142,9 @@ METHODS: Final[dict[type, str]] = {
     TurnStart: "turn/start",
     TurnInterrupt: "turn/interrupt",
     Unsubscribe: "thread/unsubscribe",
+    LoginStart: "account/login/start",
+    LoginCancel: "account/login/cancel",
+    Logout: "account/logout",
 }
 
 
