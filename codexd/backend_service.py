@@ -8,32 +8,16 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
 from zope.interface import implementer
 
-from codexd.child.agent_sandbox import check_reload, confine_agents
 from codexd.child.children import Children
-from codexd.child.launch import LaunchConfig
-from codexd.child.provider_catalog import ProviderCatalog
-from codexd.codex_home import (
-    candidate_homes,
-    choose_provider,
-    find_codex_binary,
-    find_codex_home,
-    find_configured_provider,
-    find_shell_excludes,
-    find_workspace_write,
-    has_account,
-    state_directory,
-)
+from codexd.codex_service import CodexDependencies, CodexService
 from codexd.decode_thread import RunInThread, run_at_once
 from codexd.images.loader import ImageLoader
 from codexd.interfaces import Backends, ILimitedBackend, IModelBackend, IStatus
+from codexd.neutral.login_state import LoginState
 from codexd.observe.metrics import Metrics
-from codexd.policy.account_limits import AccountState
 from codexd.policy.fallback import CODEX
-from codexd.policy.provider_models import ProviderModels
 from codexd.policy.slot_ledger import SlotLedger
 from codexd.policy.status import BackendStatus, WorkerStatus
 from codexd.routing.compaction import CompactingBackend
@@ -47,10 +31,9 @@ from codexd.routing.queued_requests import QueuedRequests
 from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.routing.turn_queue import QueueDependencies, TurnsAtOnce
-from codexd.scripted.server import ScriptedModel, build_site
+from codexd.scripted.server import ScriptedModel
 from codexd.settings import Settings, Upstream
 from codexd.upstream.backend import UpstreamBackend
-from codexd.upstream.provider_list import ProviderListReader
 from codexd.upstream.service import PreparedUpstreams, Upstreams
 
 
@@ -70,10 +53,7 @@ class BackendService(MultiService):
         files: the files from which the settings were read, which agents must not read.
 
     Attributes:
-        provider: whose models Codex serves; `none` when Codex does not run.
-        codex_home: the CODEX_HOME of the Codex processes.
-        candidate_homes: the homes from which it was chosen.
-        configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
+        codex: the service of CODEX_HOME.
         upstreams: the upstream servers.
         in_use: what answers requests now.
 
@@ -96,14 +76,6 @@ class BackendService(MultiService):
         self._run_in_thread = run_in_thread
         self._reactor = reactor
         self._metrics = metrics
-        self._files = files
-        self._launch_config: LaunchConfig | None = None
-        self._scripted_model = scripted_model
-        self._port: IListeningPort | None = None
-        self.codex_home = find_codex_home(settings.codex, environ)
-        self.candidate_homes = candidate_homes(settings.codex, environ)
-        self.provider = choose_provider(settings.codex, self.codex_home, bool(settings.upstream), self.candidate_homes)
-        self.configured_provider = find_configured_provider(settings.codex, self.codex_home, self.provider)
         self._slots = slots = SlotLedger()
         self._queueing = QueueDependencies(
             settings=settings.queue,
@@ -119,14 +91,19 @@ class BackendService(MultiService):
         )
         self.upstreams.setServiceParent(self)
         self._image_settings, self._images = settings.images, self._build_images(settings)
-        self._children: Children | None = None
-        self._account: AccountState | None = None
-        if self.provider not in ("none", "scripted"):
-            self._account = AccountState(unix_time=time.time)
-            metrics.watch_account(self._account)
-        if self.provider != "none":
-            self._children = self._build_children(settings, environ)
-            self._children.setServiceParent(self)
+        shared = CodexDependencies(
+            environ=environ,
+            reactor=reactor,
+            metrics=metrics,
+            slots=slots,
+            scripted_model=scripted_model,
+            files=files,
+        )
+        self.codex = CodexService(settings, shared, has_others=bool(settings.upstream))
+        self.codex.build_children(settings, self.codex.candidates)
+        self.codex.setServiceParent(self)
+        if self.codex.limits is not None:
+            metrics.watch_account(self.codex.limits)
         self._build_routers(settings)
 
     def prepare(self, settings: Settings, files: tuple[str, ...] = ()) -> PreparedUpstreams:
@@ -139,8 +116,7 @@ class BackendService(MultiService):
         Raises:
             ConfigurationError: when an upstream's key or CA file cannot be used, or agents could read one.
         """
-        if self._launch_config is not None:
-            check_reload(settings, self._launch_config, self.candidate_homes, files)
+        self.codex.check_reload(settings, self.codex.candidates, files)
         return self.upstreams.prepare(settings.upstream)
 
     def apply(self, settings: Settings, prepared: PreparedUpstreams) -> None:
@@ -149,8 +125,7 @@ class BackendService(MultiService):
         if settings.images != self._image_settings:
             # The loader before goes on with what it fetches, and its cache expires.
             self._image_settings, self._images = settings.images, self._build_images(settings)
-        if self._children is not None:
-            self._children.apply(settings)
+        self.codex.apply(settings)
         self._queueing.settings = settings.queue
         self._build_routers(settings)
         for queued in self._queued.values():
@@ -172,7 +147,7 @@ class BackendService(MultiService):
     def _build_routers(self, settings: Settings) -> None:
         count = self._metrics.count
         known, self._queued = self._queued, {}
-        codex = [] if self._children is None else [self._codex_entry(self._children, known)]
+        codex = [] if self.codex.children is None else [self._codex_entry(self.codex.children, known)]
         upstreams = zip(settings.upstream, self.upstreams.backends, strict=True)
         queued = [self._queued_upstream(one, backend, known) for one, backend in upstreams]
         aliases = {alias.name: alias for alias in settings.models.alias}
@@ -182,9 +157,14 @@ class BackendService(MultiService):
                 ToolTextBackend(MeteredBackend(router), settings.tools, count, self._reactor), count
             ),
             embedder=MeteredEmbedder(router),
-            account=self._account,
+            account=self.codex.limits,
             forwarder=MeteredForwarder(ForwardingRouter(map(_forwarding_entry, settings.upstream, queued), aliases)),
+            accounts=self._list_accounts,
         )
+
+    def _list_accounts(self) -> Mapping[str, LoginState]:
+        account = self.codex.account
+        return {} if account is None else {self.codex.backend: account}
 
     def _build_images(self, settings: Settings) -> ImageLoading:
         loader = ImageLoader.from_settings(settings.images, self._reactor, self._metrics)
@@ -199,11 +179,11 @@ class BackendService(MultiService):
 
     def workers(self) -> tuple[WorkerStatus, ...]:
         """Return the Codex processes (IStatus)."""
-        return () if self._children is None else self._children.workers
+        return () if self.codex.children is None else self.codex.children.workers
 
     def backends(self) -> tuple[BackendStatus, ...]:
         """Return the back ends (IStatus)."""
-        codex = () if self._children is None else (self._children.backend,)
+        codex = () if self.codex.children is None else (self.codex.children.backend,)
         return tuple(backend.status(self._queued[backend].length) for backend in (*codex, *self.upstreams.backends))
 
     def drain(self) -> None:
@@ -211,66 +191,15 @@ class BackendService(MultiService):
         for queued in self._queued.values():
             queued.drain()
         self._images.queue.drain()
-        if self._children is not None:
-            self._children.drain()
+        self.codex.drain()
 
     def recycle(self) -> tuple[str, ...]:
         """Replace every Codex process by a new one; return the names of the workers that are replaced."""
-        return () if self._children is None else self._children.recycle()
+        return self.codex.recycle()
 
     def hurry(self) -> None:
         """Shorten the time that the Codex processes have to exit once they are stopped, also if they already are."""
-        if self._children is not None:
-            self._children.hurry()
-
-    def stopService(self) -> "Deferred[None]":
-        """Stop the back ends, the scripted model last, because Codex calls it until it has stopped."""
-        return Deferred.fromCoroutine(self._stop())
-
-    async def _stop(self) -> None:
-        await maybeDeferred(super().stopService)
-        if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
-
-    def _build_children(self, settings: Settings, environ: Mapping[str, str]) -> Children:
-        launch_config = LaunchConfig(
-            binary=find_codex_binary(settings.codex),
-            home=self.codex_home,
-            state=state_directory(environ),
-            environ=environ,
-            codex=settings.codex,
-            provider=self._serve_scripted_model() if self.provider == "scripted" else None,
-            provider_environment=() if self.configured_provider is None else self.configured_provider.environment,
-            shell_excludes=find_shell_excludes(settings.codex, self.codex_home),
-            workspace_write=find_workspace_write(settings.codex, self.codex_home),
-        )
-        # The sandbox of agents hides this directory, so it must exist.
-        launch_config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._launch_config = launch_config = confine_agents(settings, launch_config, self.candidate_homes, self._files)
-        catalog = self._build_provider_catalog(settings, environ)
-        return Children(
-            settings,
-            launch_config,
-            self._reactor,
-            random.random,
-            self._metrics,
-            provider=catalog,
-            slots=self._slots,
-            account=self._account,
-        )
-
-    def _build_provider_catalog(self, settings: Settings, environ: Mapping[str, str]) -> ProviderCatalog | None:
-        provider = self.configured_provider
-        if provider is None:
-            return None
-        models = ProviderModels(
-            provider=provider.id,
-            configured=provider.model,
-            context_window=provider.context_window,
-            keeps_account=has_account(self.codex_home),
-        )
-        reader = ProviderListReader(provider, environ, self._reactor, time.time)
-        return ProviderCatalog(models, reader, settings.models.refresh_seconds, self._reactor)
+        self.codex.hurry()
 
     def _queued_upstream(
         self, settings: Upstream, upstream: UpstreamBackend, known: Mapping[ILimitedBackend, QueuedBackend]
@@ -307,12 +236,6 @@ class BackendService(MultiService):
             embedder=queued.requests,
             must_wait=queued.turns.must_wait,
         )
-
-    def _serve_scripted_model(self) -> str:
-        """Serve the scripted model on a free loopback port and return its base URL."""
-        site = build_site(self._reactor, self._scripted_model)
-        self._port = port = self._reactor.listenTCP(0, site, interface="127.0.0.1")
-        return f"http://127.0.0.1:{port.getHost().port}/v1"
 
 
 @frozen

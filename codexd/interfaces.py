@@ -1,6 +1,6 @@
 """The zope interfaces between HTTP, back ends and the store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import frozen
@@ -12,6 +12,7 @@ from codexd.context import RequestContext
 from codexd.neutral.event import Event
 from codexd.neutral.fault import Fault
 from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
+from codexd.neutral.login_state import LoginState
 from codexd.neutral.model import ModelCard as ModelCard
 from codexd.neutral.stored import HistoryQuery, LoadedHistory, StoredConversation, StoredItem, StoredResponse
 from codexd.neutral.turn import Turn
@@ -209,12 +210,14 @@ class Backends:
         embedder: creates embeddings.
         forwarder: forwards requests to upstreams.
         account: what is known of the account of Codex; None if Codex does not run, or serves the scripted model.
+        accounts: returns the accounts of the Codex back ends that use one, by the names of the back ends.
     """
 
     backend: IModelBackend
     embedder: IEmbedder
     forwarder: IForwarder
     account: AccountState | None = None
+    accounts: Callable[[], Mapping[str, LoginState]] = dict
 
 
 class IStatus(Interface):

@@ -250,12 +250,12 @@ class Daemon(MultiService):
         self._readiness_log.start()
         self._reactor_lag.start()
         self._metrics.models.list_models = backends.list_model_names
-        configured = backends.configured_provider
+        codex, configured = backends.codex, backends.codex.configured_provider
         banner = render_startup_banner(
             settings,
-            backends.provider,
-            backends.codex_home,
-            candidates=backends.candidate_homes,
+            codex.provider,
+            codex.home,
+            candidates=codex.candidates,
             configured_provider=None if configured is None else configured.summary,
         )
         for number, line in enumerate(banner):

@@ -50,6 +50,9 @@ _CUT: Final = "stream disconnected before completion"
 _UNEXPECTED_STATUS: Final = re.compile(r"unexpected status \d{3}[^:]*: (.*), url: ", re.DOTALL)
 """How the child quotes the provider's text, if the status has no name of its own."""
 
+_NOT_RENEWED: Final = re.compile(r"^your access token could not be refreshed\b", re.IGNORECASE)
+"""Under the name `unauthorized`: OpenAI has refused to renew the login, whose refresh token is expired or was used."""
+
 _NO_KEY: Final = re.compile(r"missing environment variable", re.IGNORECASE)
 _OWN_ERRORS: Final = re.compile(
     r"^(fatal|internal) error|\(os error -?\d+\)|at line \d+ column \d+$|^timeout waiting for|^interrupted",
@@ -111,6 +114,8 @@ def translate_rejection(message: str) -> Fault:
 
 
 def _translate_name(name: str, message: str) -> Fault:
+    if name == "unauthorized" and _NOT_RENEWED.match(message):
+        return fault("login_expired")
     kind = BY_NAME.get(name, "model_failed")
     text = message if kind == "invalid_prompt" and message else None
     return fault(kind, text, retry_after_seconds=read_delay(message))

@@ -73,6 +73,7 @@ class ChildBackend:
         random: returns a number from 0 to 1, for the jitter of retries.
         slots: records which turns run.
         account: explains failures by the limits of the account.
+        turn_failed: called with the kind of each failure of a provider.
 
     Attributes:
         catalog: the models and aliases on offer.
@@ -93,8 +94,10 @@ class ChildBackend:
         random: Callable[[], float] = lambda: 0.0,
         slots: SlotLedger | None = None,
         account: AccountState | None = None,
+        turn_failed: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._account = account
+        self._turn_failed = turn_failed
         self._slots = slots or SlotLedger()
         self._provider = provider
         self._child_models: tuple[AccountModel, ...] = ()
@@ -369,6 +372,8 @@ class ChildBackend:
         """Return a permit with the outcome of the request."""
         if kind is None:
             self._quarantine.succeeded(permit.principal)
+        else:
+            self._turn_failed(kind)
         self._circuit.release(permit, kind)
 
     def explain(self, failed: Fault) -> Fault:

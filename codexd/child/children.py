@@ -53,6 +53,7 @@ class Children(Service):
         provider: the models of the provider that Codex's configuration selects, if it is not OpenAI.
         slots: records which turns run.
         account: is told what the children report of their account; None if they have none.
+        turn_failed: called with the kind of each failure of a provider.
 
     Attributes:
         backend: answers turns.
@@ -72,6 +73,7 @@ class Children(Service):
         provider: ProviderCatalog | None = None,
         slots: SlotLedger | None = None,
         account: AccountState | None = None,
+        turn_failed: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._launch_config = launch_config
@@ -99,6 +101,7 @@ class Children(Service):
             random=random,
             slots=slots,
             account=self._account,
+            turn_failed=turn_failed,
         )
         self._recycler = Recycler(
             self._pools,

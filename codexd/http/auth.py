@@ -13,6 +13,7 @@ from codexd.http.request_id import begin_span, read_trace_id, traceparent
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import ANONYMOUS, LOCAL_ADMIN, Credentials, KeyRing, Principal
 from codexd.policy.cors import CorsPolicy
+from codexd.policy.key_policy import allows_endpoint
 
 UNKNOWN_CALLER_BODY_BYTES: Final = 64 * 2**10
 """The maximum body that is read from an unauthenticated caller."""
@@ -69,6 +70,12 @@ class Authenticator:
     def has_admin(self) -> bool:
         """Whether anyone may administer the daemon here."""
         return self.keys.has_admin
+
+    def may_see_details(self, request: Request) -> bool:
+        """Return whether the caller of a public route may see what the metrics show."""
+        if request.principal is None or not allows_endpoint(request.principal.policy, "metrics"):
+            return False
+        return not self.keys.is_open or self.cors.allows(request.getHeader(b"origin"))
 
     def authenticate(self, request: Request) -> None:
         """Authenticate the request and set its context.

@@ -1,5 +1,7 @@
 """Dependencies shared by the request handlers."""
 
+from collections.abc import Callable, Mapping
+
 from attrs import Factory, frozen
 from twisted.python.failure import Failure
 
@@ -13,6 +15,7 @@ from codexd.http.key_access import KeyAccess
 from codexd.http.request import Request
 from codexd.interfaces import IEmbedder, IForwarder, IResponseStore
 from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.login_state import LoginState
 from codexd.settings import Http, Responses
 from codexd.tools import output_mode
 from codexd.tools.output_mode import OutputModes
@@ -32,6 +35,7 @@ class Dependencies:
         maintenance: refuses requests for work.
         output_modes: which callers are shown tool calls as text.
         keys: applies the policies of API keys.
+        accounts: returns the accounts of the Codex back ends, by the names of the back ends.
         recovered: fires when the responses that the last stop of the daemon interrupted are marked in the store.
     """
 
@@ -44,6 +48,7 @@ class Dependencies:
     maintenance: MaintenanceSwitch
     output_modes: OutputModes
     keys: KeyAccess
+    accounts: Callable[[], Mapping[str, LoginState]] = dict
     recovered: OneShotEvent = Factory(OneShotEvent)
 
     def options(self, request: Request) -> RequestOptions:

@@ -199,6 +199,7 @@ class HttpServer:
             output_modes=OutputModes.from_settings(tools.output_mode, tools.key_output_modes),
             keys=self._build_key_access(settings, backends.backend),
             recovered=self._recovered,
+            accounts=backends.accounts,
         )
 
     def _build_key_access(self, settings: Settings, backend: IModelBackend) -> KeyAccess:
@@ -261,7 +262,14 @@ def _build_handlers(dependencies: Dependencies, admin: AdminHandlers, usage: Usa
         forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),
         usage=usage,
-        probes=ProbeHandlers(answers.backend, answers.active, dependencies.maintenance, answers.store),
+        probes=ProbeHandlers(
+            backend=answers.backend,
+            active=answers.active,
+            maintenance=dependencies.maintenance,
+            store=answers.store,
+            accounts=dependencies.accounts,
+            now=answers.now,
+        ),
         admin=admin,
         recent=RecentRequestHandlers(answers.request_log.recent, answers.clock),
     )

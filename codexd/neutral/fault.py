@@ -275,6 +275,12 @@ _FAULTS: Final = {
         _server("model_failed", 502, "The model's provider failed."),
         _server("credentials_rejected", 502, "The model's provider rejected this server's credentials."),
         _server(
+            "login_expired",
+            502,
+            "The login of this server's Codex account has expired; its operator must run `codexd login`.",
+            should_retry=False,
+        ),
+        _server(
             "provider_rejected",
             502,
             "The model's provider rejected the request; the address or the protocol that this server uses for it is"

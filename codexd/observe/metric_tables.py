@@ -111,6 +111,11 @@ LABELLED_GAUGES: Final = {
         "When a limit of the Codex account resets, in Unix time; NaN is unknown.",
         ("window",),
     ),
+    "account_logged_in": ("Whether Codex is logged in to an account, or has an API key.", ("backend",)),
+    "account_expires_seconds": (
+        "Time until the access token of Codex's login expires, which Codex renews; NaN if it is not known.",
+        ("backend",),
+    ),
     "key_budget_used_ratio": ("The part of an API key's budget that is used.", ("key", "period")),
 }
 """The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""

@@ -187,6 +187,11 @@ class Metrics:
             with suppress(KeyError):
                 self._labelled_gauges[gauge].remove(name)
 
+    def watch_login(self, backend: str, logged_in: Callable[[], bool], expires_in: Callable[[], float]) -> None:
+        """Register functions that return whether the Codex of a back end is logged in, and for how long, in seconds."""
+        self._labelled_gauges["account_logged_in"].labels(backend).set_function(logged_in)
+        self._labelled_gauges["account_expires_seconds"].labels(backend).set_function(expires_in)
+
     def watch_queue(self, backend: str, length: Callable[[], int], size_bytes: Callable[[], int]) -> None:
         """Register functions that return how many requests wait for a back end, and their size."""
         self._labelled_gauges["queue_length"].labels(backend).set_function(length)

@@ -21,6 +21,7 @@ _FALLBACK_KINDS: Final = RETRYABLE_KINDS | {
     "circuit_open",
     "credentials_rejected",
     "idle_timeout",
+    "login_expired",
     "no_first_event",
     "not_ready",
     "provider_rejected",

@@ -31,6 +31,13 @@ FAILURES = {
         with_status("httpConnectionFailed", 403),
         "credentials_rejected",
     ),
+    "HTTP 401, and the login is not renewed": (
+        "Your access token could not be refreshed because your refresh token has expired. Please log out and sign in"
+        " again.",
+        "unauthorized",
+        "login_expired",
+    ),
+    "HTTP 401, another name": ("Unauthorized", "unauthorized", "credentials_rejected"),
     "HTTP 404 of a model": (*unexpected(404, "The model `x` does not exist"), "unknown_model"),
     "HTTP 404 of a model, 0.171": ("The model `x` does not exist", "modelNotFound", "unknown_model"),
     "HTTP 400 model_not_found": (

@@ -88,3 +88,6 @@ class RunningDaemonTests(LiveTestCase):
         self.assertIn("replaces its Codex processes: plain-0", run.stderr)
         daemon.await_log("plain-1 is up")
         self.assertEqual(daemon.chat_text("say: hello"), "hello")
+        self.assertEqual(daemon.get("/healthz").json["account"]["type"], "apiKey")
+        logged_in = 'codexd_account_logged_in{backend="codex"}'
+        self.assertEqual(daemon.metric(logged_in), 1)

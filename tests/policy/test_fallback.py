@@ -60,7 +60,8 @@ class ListCandidatesTests(SynchronousTestCase):
 class AllowsFallbackTests(SynchronousTestCase):
     def test_exactly_the_faults_of_back_ends_allow_a_fallback(self) -> None:
         expected = """
-            busy child_died child_hung circuit_open credentials_rejected idle_timeout model_failed no_first_event
-            not_ready overloaded provider_rejected quota_exhausted rate_limited stream_cut unknown_model unreachable
+            busy child_died child_hung circuit_open credentials_rejected idle_timeout login_expired
+            model_failed no_first_event not_ready overloaded provider_rejected quota_exhausted rate_limited stream_cut
+            unknown_model unreachable
         """
         self.assertEqual({kind for kind in kinds() if allows_fallback(fault(kind))}, set(expected.split()))

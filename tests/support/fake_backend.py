@@ -21,6 +21,7 @@ from codexd.interfaces import (
 from codexd.neutral import event as e
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.forwarded import ForwardedHead, ForwardedRequest
+from codexd.neutral.login_state import LoginState
 from codexd.neutral.turn import Turn
 
 
@@ -122,6 +123,7 @@ class FakeBackend:
             ModelCard(id="org/m:7b", created=1700000001),
         )
         self.is_ready = True
+        self.accounts: dict[str, LoginState] = {}
         self.embedding: list[tuple[str, bytes]] = []
         self.embed_contexts: list[RequestContext] = []
         self.embedded: Deferred[bytes] = Deferred()

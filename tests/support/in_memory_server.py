@@ -69,7 +69,10 @@ def build_front(
     usage = UsageRecorder(ledger, settings.usage, metrics, reactor, now)
     return HttpServer(
         backends=Backends(
-            backend=MeteredBackend(backend), embedder=MeteredEmbedder(other), forwarder=MeteredForwarder(other)
+            backend=MeteredBackend(backend),
+            embedder=MeteredEmbedder(other),
+            forwarder=MeteredForwarder(other),
+            accounts=lambda: other.accounts,
         ),
         store=store,
         settings=settings,

@@ -1,5 +1,9 @@
-"""Handlers of the probes: what this server is, liveness, readiness. They are public and contain nothing else."""
+"""Handlers of the probes: what this server is, liveness, readiness. They are public.
 
+Who may read the metrics also sees the accounts of Codex, without whose login requests fail.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from attrs import frozen
@@ -10,6 +14,7 @@ from codexd.answers.registry import ActiveAnswers
 from codexd.fronts.openapi import render_description
 from codexd.http.request import Request
 from codexd.interfaces import IModelBackend, IStore
+from codexd.neutral.login_state import LoginState
 from codexd.wire import json
 
 _READY: Final = ("ok", "degraded")
@@ -23,7 +28,7 @@ _INDEX: Final[json.Json] = {
 }
 
 
-@frozen
+@frozen(kw_only=True)
 class ProbeHandlers:
     """Report the state of the daemon.
 
@@ -32,12 +37,16 @@ class ProbeHandlers:
         active: draining when the daemon stops.
         maintenance: refuses requests for work.
         store: while it has a problem, the daemon is degraded, but serves what needs no store.
+        accounts: returns the accounts of the Codex back ends, by the names of the back ends.
+        now: returns Unix time in seconds.
     """
 
     backend: IModelBackend
     active: ActiveAnswers
     maintenance: MaintenanceSwitch
     store: IStore
+    accounts: Callable[[], Mapping[str, LoginState]]
+    now: Callable[[], float]
 
     def index(self, request: Request) -> bytes:
         """Answer `/` and `/v1`: what this server is. No models: clients without a key must not learn them."""
@@ -54,7 +63,7 @@ class ProbeHandlers:
     def ready(self, request: Request) -> bytes:
         """Answer `/readyz` and `/health`: 200 when a request would be served now, else 503."""
         status = self.status
-        return _send(request, _code(status), {"status": status})
+        return _send(request, _code(status), {"status": status, **self._details(request)})
 
     def health(self, request: Request) -> bytes:
         """Answer `/healthz`: both in one body, with the status of readiness, and what is wrong with the store."""
@@ -63,7 +72,17 @@ class ProbeHandlers:
         problem = self.store.problem()
         if problem is not None:
             body["store"] = problem
-        return _send(request, _code(status), body)
+        return _send(request, _code(status), body | self._details(request))
+
+    def _details(self, request: Request) -> dict[str, json.Json]:
+        """Return the account, or with several back ends of Codex their accounts by name, for those who may see them."""
+        if not request.site.authenticator.may_see_details(request):
+            return {}
+        now = self.now()
+        accounts = {name: _describe_account(state, now) for name, state in self.accounts().items()}
+        if len(accounts) == 1:
+            return {"account": next(iter(accounts.values()))}
+        return {"accounts": accounts} if accounts else {}
 
     @property
     def status(self) -> str:
@@ -75,6 +94,14 @@ class ProbeHandlers:
         if not self.backend.ready():
             return "unavailable"
         return "ok" if self.store.problem() is None else "degraded"
+
+
+def _describe_account(state: LoginState, now: float) -> json.Json:
+    if state.type is None:
+        return "logged out"
+    ends = state.expires_at
+    left = None if ends is None else round(ends - now)
+    return {"type": state.type, "plan": state.plan, "expires_at": ends, "expires_in_seconds": left}
 
 
 def _code(status: str) -> int:

@@ -1,8 +1,11 @@
+from hashlib import sha256
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd import __version__
-from codexd.settings import Http
-from tests.support.in_memory_server import InMemoryServer, chat
+from codexd.neutral.login_state import LoginState
+from codexd.settings import ApiKey, Http
+from tests.support.in_memory_server import NOW, InMemoryServer, chat
 
 
 class ProbeTests(SynchronousTestCase):
@@ -25,6 +28,40 @@ class ProbeTests(SynchronousTestCase):
                 "/health": (200, {"status": "ok"}),
             },
         )
+
+    def test_only_who_may_read_the_metrics_sees_the_accounts(self) -> None:
+        account = LoginState(type="chatgpt", plan="pro", expires_at=NOW + 60)
+        self.server.backend.accounts = {"codex": account}
+        shown = {"type": "chatgpt", "plan": "pro", "expires_at": NOW + 60, "expires_in_seconds": 60}
+        for path in ("/readyz", "/healthz"):
+            self.assertNotIn("account", self.server.request("GET", path).json)
+            self.assertNotIn("account", self.server.request("GET", path, authorization="Bearer other").json)
+            answer = self.server.request("GET", path, authorization="Bearer secret")
+            self.assertEqual(answer.json["account"], shown)
+
+    def test_a_named_key_sees_the_accounts_only_if_it_may_read_the_metrics(self) -> None:
+        keys = tuple(
+            ApiKey(name=name, sha256=sha256(name.encode()).hexdigest(), admin=name == "ops") for name in ("ann", "ops")
+        )
+        server = InMemoryServer(keys=keys)
+        server.backend.accounts = {"codex": LoginState()}
+        answers = {
+            key: server.request("GET", "/healthz", authorization=f"Bearer {key}").json.get("account")
+            for key in ("ann", "ops")
+        }
+        self.assertEqual(answers, {"ann": None, "ops": "logged out"})
+
+    def test_several_accounts_are_shown_by_the_names_of_their_back_ends(self) -> None:
+        server = InMemoryServer()
+        server.backend.accounts = {"codex": LoginState(), "work": LoginState(type="apiKey")}
+        accounts = server.request("GET", "/readyz").json["accounts"]
+        self.assertEqual((accounts["codex"], accounts["work"]["type"]), ("logged out", "apiKey"))
+
+    def test_a_web_page_that_may_not_call_sees_no_account(self) -> None:
+        server = InMemoryServer()
+        server.backend.accounts = {"codex": LoginState()}
+        self.assertIn("account", server.request("GET", "/healthz").json)
+        self.assertNotIn("account", server.request("GET", "/healthz", origin="https://evil.example").json)
 
     def assert_unavailable(self) -> None:
         self.assertEqual(
