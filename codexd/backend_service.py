@@ -12,16 +12,18 @@ from zope.interface import implementer
 
 from codexd.child.children import Children
 from codexd.codex_service import CodexDependencies, CodexService
+from codexd.configuration.homes import settings_of_home
 from codexd.decode_thread import RunInThread, run_at_once
 from codexd.images.loader import ImageLoader
 from codexd.interfaces import Backends, ILimitedBackend, IModelBackend, IStatus
 from codexd.neutral.login_state import LoginState
 from codexd.observe.metrics import Metrics
-from codexd.policy.fallback import CODEX
+from codexd.policy.codex_homes import serves_alias
 from codexd.policy.slot_ledger import SlotLedger
 from codexd.policy.status import BackendStatus, WorkerStatus
 from codexd.routing.compaction import CompactingBackend
 from codexd.routing.forwarding import ForwardingEntry, ForwardingRouter
+from codexd.routing.home_router import HomeRouter
 from codexd.routing.image_backend import ImageLoading, InlineImagesBackend
 from codexd.routing.large_turns import LargeTurnBackend
 from codexd.routing.metered_backend import MeteredBackend
@@ -32,7 +34,7 @@ from codexd.routing.router import BackendEntry, ModelRouter
 from codexd.routing.tool_backends import PromptedToolsBackend, ToolTextBackend
 from codexd.routing.turn_queue import QueueDependencies, TurnsAtOnce
 from codexd.scripted.server import ScriptedModel
-from codexd.settings import Settings, Upstream
+from codexd.settings import ModelAlias, Settings, Upstream
 from codexd.upstream.backend import UpstreamBackend
 from codexd.upstream.service import PreparedUpstreams, Upstreams
 
@@ -53,7 +55,7 @@ class BackendService(MultiService):
         files: the files from which the settings were read, which agents must not read.
 
     Attributes:
-        codex: the service of CODEX_HOME.
+        homes: the services of the homes of Codex, in the order of the settings.
         upstreams: the upstream servers.
         in_use: what answers requests now.
 
@@ -99,11 +101,14 @@ class BackendService(MultiService):
             scripted_model=scripted_model,
             files=files,
         )
-        self.codex = CodexService(settings, shared, has_others=bool(settings.upstream))
-        self.codex.build_children(settings, self.codex.candidates)
-        self.codex.setServiceParent(self)
-        if self.codex.limits is not None:
-            metrics.watch_account(self.codex.limits)
+        has_others = bool(settings.upstream or settings.further_codex)
+        views = [settings_of_home(settings, home) for home in settings.homes]
+        self.homes = tuple(CodexService(view, shared, has_others) for view in views)
+        for home, view in zip(self.homes, views, strict=True):
+            home.build_children(view, self._candidates())
+            home.setServiceParent(self)
+        if self.homes[0].limits is not None:
+            metrics.watch_account(self.homes[0].limits)
         self._build_routers(settings)
 
     def prepare(self, settings: Settings, files: tuple[str, ...] = ()) -> PreparedUpstreams:
@@ -116,7 +121,8 @@ class BackendService(MultiService):
         Raises:
             ConfigurationError: when an upstream's key or CA file cannot be used, or agents could read one.
         """
-        self.codex.check_reload(settings, self.codex.candidates, files)
+        for home, codex in zip(self.homes, settings.homes, strict=True):
+            home.check_reload(settings_of_home(settings, codex), self._candidates(), files)
         return self.upstreams.prepare(settings.upstream)
 
     def apply(self, settings: Settings, prepared: PreparedUpstreams) -> None:
@@ -125,7 +131,8 @@ class BackendService(MultiService):
         if settings.images != self._image_settings:
             # The loader before goes on with what it fetches, and its cache expires.
             self._image_settings, self._images = settings.images, self._build_images(settings)
-        self.codex.apply(settings)
+        for home, codex in zip(self.homes, settings.homes, strict=True):
+            home.apply(settings_of_home(settings, codex))
         self._queueing.settings = settings.queue
         self._build_routers(settings)
         for queued in self._queued.values():
@@ -147,24 +154,39 @@ class BackendService(MultiService):
     def _build_routers(self, settings: Settings) -> None:
         count = self._metrics.count
         known, self._queued = self._queued, {}
-        codex = [] if self.codex.children is None else [self._codex_entry(self.codex.children, known)]
         upstreams = zip(settings.upstream, self.upstreams.backends, strict=True)
         queued = [self._queued_upstream(one, backend, known) for one, backend in upstreams]
+        codex = {
+            home.backend: self._codex_entry(home, home.children, known)
+            for home in self.homes
+            if home.children is not None
+        }
+        others = tuple(map(self._upstream_entry, settings.upstream, queued))
         aliases = {alias.name: alias for alias in settings.models.alias}
-        router = ModelRouter([*codex, *map(self._upstream_entry, settings.upstream, queued)], aliases, count)
+        router = HomeRouter(
+            ModelRouter([*codex.values(), *others], aliases, count, settings.codex.name),
+            {
+                home: ModelRouter([entry, *others], _aliases_of_home(settings, home), count, home)
+                for home, entry in codex.items()
+            },
+        )
         self.in_use = Backends(
             backend=CompactingBackend(
                 ToolTextBackend(MeteredBackend(router), settings.tools, count, self._reactor), count
             ),
             embedder=MeteredEmbedder(router),
-            account=self.codex.limits,
+            account=self.homes[0].limits,
             forwarder=MeteredForwarder(ForwardingRouter(map(_forwarding_entry, settings.upstream, queued), aliases)),
+            models_of=router.models_of,
             accounts=self._list_accounts,
         )
 
     def _list_accounts(self) -> Mapping[str, LoginState]:
-        account = self.codex.account
-        return {} if account is None else {self.codex.backend: account}
+        return {home.backend: home.account for home in self.homes if home.account is not None}
+
+    def _candidates(self) -> tuple[Path, ...]:
+        """Return all directories that may contain a login, of every home."""
+        return tuple(path for home in self.homes for path in home.candidates)
 
     def _build_images(self, settings: Settings) -> ImageLoading:
         loader = ImageLoader.from_settings(settings.images, self._reactor, self._metrics)
@@ -179,11 +201,11 @@ class BackendService(MultiService):
 
     def workers(self) -> tuple[WorkerStatus, ...]:
         """Return the Codex processes (IStatus)."""
-        return () if self.codex.children is None else self.codex.children.workers
+        return tuple(worker for home in self.homes if home.children is not None for worker in home.children.workers)
 
     def backends(self) -> tuple[BackendStatus, ...]:
         """Return the back ends (IStatus)."""
-        codex = () if self.codex.children is None else (self.codex.children.backend,)
+        codex = (home.children.backend for home in self.homes if home.children is not None)
         return tuple(backend.status(self._queued[backend].length) for backend in (*codex, *self.upstreams.backends))
 
     def drain(self) -> None:
@@ -191,15 +213,17 @@ class BackendService(MultiService):
         for queued in self._queued.values():
             queued.drain()
         self._images.queue.drain()
-        self.codex.drain()
+        for home in self.homes:
+            home.drain()
 
     def recycle(self) -> tuple[str, ...]:
         """Replace every Codex process by a new one; return the names of the workers that are replaced."""
-        return self.codex.recycle()
+        return tuple(worker for home in self.homes for worker in home.recycle())
 
     def hurry(self) -> None:
         """Shorten the time that the Codex processes have to exit once they are stopped, also if they already are."""
-        self.codex.hurry()
+        for home in self.homes:
+            home.hurry()
 
     def _queued_upstream(
         self, settings: Upstream, upstream: UpstreamBackend, known: Mapping[ILimitedBackend, QueuedBackend]
@@ -207,10 +231,17 @@ class BackendService(MultiService):
         turns = self._add_queue(settings.name, upstream, known)
         return _QueuedUpstream(upstream, turns, QueuedRequests(upstream, turns.queue(settings.name)))
 
-    def _codex_entry(self, children: Children, known: Mapping[ILimitedBackend, QueuedBackend]) -> BackendEntry:
-        queued = self._add_queue(CODEX, children.backend, known)
-        backend = InlineImagesBackend(self._prepare_large(queued), queued.check, self._images)
-        return BackendEntry(name=CODEX, backend=backend, must_wait=queued.must_wait)
+    def _codex_entry(
+        self, home: CodexService, children: Children, known: Mapping[ILimitedBackend, QueuedBackend]
+    ) -> BackendEntry:
+        queued = self._add_queue(home.backend, children.backend, known)
+        return BackendEntry(
+            name=home.backend,
+            backend=InlineImagesBackend(self._prepare_large(queued), queued.check, self._images),
+            prefix=home.prefix,
+            must_wait=queued.must_wait,
+            is_codex=True,
+        )
 
     def _prepare_large(self, queued: QueuedBackend) -> LargeTurnBackend:
         """Prepare large turns in a thread, before they wait: a turn takes no slot that is not about to run."""
@@ -255,6 +286,13 @@ def _forwarding_entry(settings: Upstream, queued: _QueuedUpstream) -> Forwarding
         models=queued.upstream.models,
         forwarder=queued.requests,
     )
+
+
+def _aliases_of_home(settings: Settings, home: str) -> dict[str, ModelAlias]:
+    """Return the aliases that the keys of a home see: its own, and those of upstreams."""
+    first = settings.codex.name
+    aliases = settings.models.alias
+    return {one.name: one for one in aliases if one.upstream is not None or serves_alias(home, first, one)}
 
 
 def _read_text(path: str) -> str:

@@ -33,7 +33,6 @@ from codexd.codex_home import (
 from codexd.neutral.login_state import LoginState
 from codexd.observe.metrics import Metrics
 from codexd.policy.account_limits import AccountState
-from codexd.policy.fallback import CODEX
 from codexd.policy.provider_models import ProviderModels
 from codexd.policy.slot_ledger import SlotLedger
 from codexd.scripted.server import ScriptedModel, build_site
@@ -72,6 +71,7 @@ class CodexService(MultiService):
 
     Attributes:
         backend: the name of the back end.
+        prefix: the beginning of the names of its models.
         home: the CODEX_HOME of the Codex processes.
         candidates: the homes from which it was chosen.
         provider: whose models Codex serves; `none` when Codex does not run.
@@ -89,7 +89,7 @@ class CodexService(MultiService):
         codex, environ = settings.codex, shared.environ
         self._launch_config: LaunchConfig | None = None
         self._port: IListeningPort | None = None
-        self.backend = CODEX
+        self.backend, self.prefix = codex.name, codex.prefix
         self.home = find_codex_home(codex, environ)
         self.candidates = candidate_homes(codex, environ)
         self.provider: Provider = choose_provider(codex, self.home, has_others, self.candidates)

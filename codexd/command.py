@@ -160,7 +160,7 @@ def _account(name: str) -> Subcommand:
         arguments = account.parse(name, rest)
         given = {"config": arguments.config, "codex": arguments.codex, "codex-home": arguments.codex_home}
         settings = _parse_options([f"--{flag}={value}" for flag, value in given.items() if value], context).settings
-        launch_config = account.build_launch_config(settings.codex, context.environ)
+        launch_config = account.build_launch_config(account.choose_home(settings, arguments.backend), context.environ)
         daemon = AdminClient(locate_control_socket(settings.admin, context.environ))
         return account.run(name, arguments, launch_config, daemon)
 

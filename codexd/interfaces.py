@@ -19,6 +19,7 @@ from codexd.neutral.turn import Turn
 from codexd.neutral.usage import RowPage, RowQuery, UsageQuery, UsageRetention, UsageRow, UsageSum
 from codexd.policy.account_limits import AccountState
 from codexd.policy.key_meter import SpentTokens
+from codexd.policy.key_policy import KeyPolicy
 from codexd.policy.status import BackendStatus, WorkerStatus
 
 SlotState = Literal["free", "full", "down"]
@@ -210,6 +211,7 @@ class Backends:
         embedder: creates embeddings.
         forwarder: forwards requests to upstreams.
         account: what is known of the account of Codex; None if Codex does not run, or serves the scripted model.
+        models_of: returns the models that the key of a policy can reach; None: all have those of `backend`.
         accounts: returns the accounts of the Codex back ends that use one, by the names of the back ends.
     """
 
@@ -217,7 +219,12 @@ class Backends:
     embedder: IEmbedder
     forwarder: IForwarder
     account: AccountState | None = None
+    models_of: Callable[[KeyPolicy], tuple[ModelCard, ...]] | None = None
     accounts: Callable[[], Mapping[str, LoginState]] = dict
+
+    def list_models(self, policy: KeyPolicy) -> tuple[ModelCard, ...]:
+        """Return the models that the key of a policy can reach, without regard to its permissions."""
+        return self.backend.models() if self.models_of is None else self.models_of(policy)
 
 
 class IStatus(Interface):

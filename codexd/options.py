@@ -1,11 +1,11 @@
 """The command line of `twistd codexd`, `codexd serve` and `codexd check-config`."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 from OpenSSL import crypto
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
@@ -21,10 +21,11 @@ from codexd.codex_home import (
     is_temporary,
 )
 from codexd.configuration import ConfigurationError, LoadedSettings, Override, load, parse_flag
+from codexd.configuration.homes import settings_of_home
 from codexd.configuration.reference import render_effective
 from codexd.configuration.rules import find_missing_keys
-from codexd.settings import Settings
-from codexd.start_checks import find_agent_problems, find_start_problems
+from codexd.settings import Codex, Settings
+from codexd.start_checks import find_agent_problems, find_home_problems, find_start_problems
 from codexd.startup_banner import find_risks
 from codexd.systemd.inherited_sockets import InheritedSockets, check_form, is_inherited
 
@@ -165,50 +166,66 @@ class Options(usage.Options):
         Raises:
             ConfigurationError: with everything that would prevent a start.
         """
-        codex = self.settings.codex
-        home, provider, program = self._find_codex()
-        lines = [f"# codex: {program or 'not run'}", f"# CODEX_HOME: {home}", f"# models: {provider}"]
-        configured = find_configured_provider(codex, home, provider)
-        if configured is not None:
-            lines.append(f"# provider of config.toml: {configured.summary}")
-            missing = [name for name in configured.environment if not self.environ.get(name)]
-            lines += [f"# warning: the environment variable {name} of that provider is not set" for name in missing]
+        found: list[_FoundCodex] = []
+        problems: list[str] = []
+        for codex in self.settings.homes:
+            one = self._find_codex(settings_of_home(self.settings, codex))
+            found.append(one)
+            problems += one.problems
+        problems += find_start_problems(self.settings, self.environ, read_text)
+        if problems:
+            raise ConfigurationError(*dict.fromkeys(problems))
+        lines = [line for one in found for line in self._describe_codex(one)]
         warnings = (*self.loaded.warnings, *find_risks(self.settings, self._user))
         lines += [f"# warning: {warning}" for warning in warnings]
-        if is_temporary(home):
-            lines.append("# warning: CODEX_HOME is in the temporary directory, where Codex has no helper programs")
         lines.append("# not checked: whether the addresses of http.listen are free, and whether upstreams answer")
         return "\n".join([*lines, "", render_effective(self.loaded)])
 
-    def _find_codex(self) -> tuple[Path, Provider, Path | None]:
-        """Return CODEX_HOME, whose models Codex serves, and its program, which need not exist when Codex does not run.
+    def _describe_codex(self, found: "_FoundCodex") -> Iterator[str]:
+        """Yield what would run in one home."""
+        which = f" {found.codex.name!r}" if self.settings.further_codex else ""
+        yield f"# codex{which}: {found.program or 'not run'}"
+        yield f"# CODEX_HOME: {found.home}"
+        yield f"# models: {found.provider}"
+        assert found.home is not None  # else it has problems
+        configured = find_configured_provider(found.codex, found.home, found.provider)
+        if configured is not None:
+            yield f"# provider of config.toml: {configured.summary}"
+            for name in configured.environment:
+                if not self.environ.get(name):
+                    yield f"# warning: the environment variable {name} of that provider is not set"
+        if is_temporary(found.home):
+            yield "# warning: CODEX_HOME is in the temporary directory, where Codex has no helper programs"
 
-        Raises:
-            ConfigurationError: with everything that would prevent a start.
+    def _find_codex(self, settings: Settings) -> "_FoundCodex":
+        """Find the home, whose models Codex serves, and its program, which need not exist when Codex does not run.
+
+        Args:
+            settings: of one home (`settings_of_home`).
         """
-        settings, home, program = self.settings, None, None
+        home, program = None, None
         problems: list[str] = []
         candidates: tuple[Path, ...] = ()
         provider: Provider = "none"
+        has_others = bool(settings.upstream or self.settings.further_codex)
         try:
             home = find_codex_home(settings.codex, self.environ)
             candidates = candidate_homes(settings.codex, self.environ)
-            provider = choose_provider(settings.codex, home, bool(settings.upstream), candidates)
+            provider = choose_provider(settings.codex, home, has_others, candidates)
         except ConfigurationError as error:
             problems += error.problems
         try:
             program = None if home is not None and provider == "none" else find_codex_binary(settings.codex)
         except ConfigurationError as error:
             problems += error.problems
-        checked = None if provider == "none" else home
-        problems += find_start_problems(settings, self.environ, read_text, checked)
+        problems += find_home_problems(None if provider == "none" else home)
         if program is not None and home is not None:
             problems += find_agent_problems(
                 settings, self.environ, program, home, candidates=candidates, files=self.loaded.files
             )
-        if problems or home is None:
-            raise ConfigurationError(*problems)
-        return home, provider, program
+        return _FoundCodex(
+            codex=settings.codex, home=home, provider=provider, program=program, problems=tuple(problems)
+        )
 
     @property
     def _user(self) -> int:
@@ -222,6 +239,17 @@ class Options(usage.Options):
         ]
         lists = {"listen": "http.listen", "api-key": "http.api_keys"}
         return overrides + [Override(key, self[flag], f"--{flag}") for flag, key in lists.items() if self[flag]]
+
+
+@frozen(kw_only=True)
+class _FoundCodex:
+    """What one table of Codex stands for on this machine."""
+
+    codex: Codex
+    home: Path | None
+    provider: Provider
+    program: Path | None
+    problems: tuple[str, ...]
 
 
 def _check_endpoints(listen: Iterable[str]) -> None:

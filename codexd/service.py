@@ -250,7 +250,8 @@ class Daemon(MultiService):
         self._readiness_log.start()
         self._reactor_lag.start()
         self._metrics.models.list_models = backends.list_model_names
-        codex, configured = backends.codex, backends.codex.configured_provider
+        codex, *further = backends.homes
+        configured = codex.configured_provider
         banner = render_startup_banner(
             settings,
             codex.provider,
@@ -260,6 +261,23 @@ class Daemon(MultiService):
         )
         for number, line in enumerate(banner):
             self._log.info("{line}", event="startup_hint" if number else "daemon_started", line=line)
+        for home in further:
+            self._log.info(
+                "Codex back end {backend}: {models} models of {home}",
+                event="home_started",
+                backend=home.backend,
+                models=home.provider,
+                home=str(home.home),
+            )
+        for home in backends.homes if further else ():
+            if home.children is None:
+                self._log.warn(
+                    "Codex back end {backend} does not run: no login in {home}; log in with `codexd login --backend "
+                    "{backend}`, and restart codexd",
+                    event="home_without_login",
+                    backend=home.backend,
+                    home=str(home.home),
+                )
         for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
             self._log.warn("{text}", event="startup_warning", text=warning)
         self._reporter.start()
@@ -429,5 +447,7 @@ def _with_connection_limit(settings: Settings) -> Settings:
     files = raise_limit()
     if settings.http.max_connections:
         return settings
-    reserved = sum(upstream.max_connections for upstream in settings.upstream) + 8 * settings.codex.workers
+    reserved = sum(upstream.max_connections for upstream in settings.upstream) + 8 * sum(
+        home.workers for home in settings.homes
+    )
     return evolve(settings, http=evolve(settings.http, max_connections=connection_limit(files, reserved)))

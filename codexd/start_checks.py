@@ -32,26 +32,28 @@ from codexd.upstream.ca_file import load_ca_certificates
 _WRITABLE: Final = os.R_OK | os.W_OK | os.X_OK
 
 
-def find_start_problems(
-    settings: Settings, environ: Mapping[str, str], read: Callable[[str], str], home: Path | None
-) -> tuple[str, ...]:
+def find_start_problems(settings: Settings, environ: Mapping[str, str], read: Callable[[str], str]) -> tuple[str, ...]:
     """Return what would prevent a start, or make each request of a model fail.
 
     Args:
         settings: all settings.
         environ: the process environment.
         read: returns the text of a file; may raise OSError or UnicodeError.
-        home: the CODEX_HOME that Codex would run with; None if it does not run.
     """
     problems = [*_check_sockets(settings), *_check_workspaces(settings)]
     for upstream in settings.upstream:
         problems += _problems_of(lambda one=upstream: load_api_key(one, environ, read))  # type: ignore[misc]
         problems += _problems_of(lambda one=upstream: load_ca_certificates(one, read))  # type: ignore[misc]
-    if home is not None and not os.access(home, _WRITABLE, effective_ids=True):
-        problems.append(f"codex.home: {home} must be readable and writable; Codex stores its files there")
     problems += _check_trace_directory(locate_trace_directory(settings.trace, state_directory(environ)).path, settings)
     problems += _problems_of(lambda: check_installed(settings.otel, environ))
     return (*problems, *_problems_of(lambda: _check_database(settings, environ)))
+
+
+def find_home_problems(home: Path | None) -> tuple[str, ...]:
+    """Return what would prevent Codex from running with a CODEX_HOME; None if it does not run."""
+    if home is None or os.access(home, _WRITABLE, effective_ids=True):
+        return ()
+    return (f"codex.home: {home} must be readable and writable; Codex stores its files there",)
 
 
 def find_agent_problems(

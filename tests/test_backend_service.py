@@ -38,7 +38,7 @@ class BackendServiceTestCase(SynchronousTestCase):
 class BackendServiceTests(BackendServiceTestCase):
     def test_without_login_and_upstreams_codex_uses_the_scripted_model(self) -> None:
         service = self.build()
-        self.assertEqual((service.codex.provider, len(self.reactor.tcpServers)), ("scripted", 1))
+        self.assertEqual((service.homes[0].provider, len(self.reactor.tcpServers)), ("scripted", 1))
         self.assertTrue(verifyObject(IModelBackend, service.in_use.backend))
         self.assertTrue(verifyObject(IEmbedder, service.in_use.embedder))
         self.successResultOf(service.stopService())
@@ -46,7 +46,7 @@ class BackendServiceTests(BackendServiceTestCase):
 
     def test_with_upstreams_and_no_login_codex_is_not_started(self) -> None:
         service = self.build(LOCAL, codex=Codex(binary="/no/such/program"))
-        self.assertEqual((service.codex.provider, self.reactor.tcpServers), ("none", []))
+        self.assertEqual((service.homes[0].provider, self.reactor.tcpServers), ("none", []))
         self.assertEqual(self.names(service), ["local/small", "local/embedder"])
         service.startService()
         self.successResultOf(service.stopService())

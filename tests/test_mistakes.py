@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.command import ProcessContext, main
 from codexd.settings import Responses, Settings
-from codexd.start_checks import find_start_problems
+from codexd.start_checks import find_home_problems, find_start_problems
 
 NOBODY: Final = 65534
 
@@ -206,7 +206,7 @@ class MistakeTests(SynchronousTestCase):
         if os.geteuid() == 0:  # who may write everything
             self.addCleanup(os.seteuid, 0)
             os.seteuid(NOBODY)
-        problems = find_start_problems(settings, {}, str, directory)
+        problems = (*find_home_problems(directory), *find_start_problems(settings, {}, str))
         self.assertEqual(
             [problem.replace(str(folder), "DIR") for problem in problems],
             [

@@ -15,7 +15,7 @@ from codexd.administration.client import AdminClient, AdminError
 from codexd.backs import bindings as b
 from codexd.child.launch import LaunchConfig
 from codexd.codex_home import find_codex_binary, find_codex_home, has_login, read_login, state_directory
-from codexd.settings import Codex
+from codexd.settings import Codex, Settings
 from codexd.wire import json
 
 _INTERRUPTED: Final = 130
@@ -32,6 +32,7 @@ def parse(name: str, argv: Sequence[str]) -> Namespace:
     parser.add_argument("--config", help="the configuration file that the daemon uses")
     parser.add_argument("--codex", help="the Codex program")
     parser.add_argument("--codex-home", help="CODEX_HOME")
+    parser.add_argument("--backend", help="the name of a table [[codex]], if there are several; the first by default")
     if name == "login":
         ways = parser.add_mutually_exclusive_group()
         ways.add_argument("--device", action="store_true", help="log in with a browser on another device, with a code")
@@ -44,6 +45,18 @@ def parse(name: str, argv: Sequence[str]) -> Namespace:
         hint = "; an API key is read from standard input" if name == "login" else ""
         raise AccountError(f"{name}: unknown argument{hint}. `codexd {name} --help` lists the options")
     return arguments
+
+
+def choose_home(settings: Settings, backend: str | None) -> Codex:
+    """Return the table of Codex with a name, or the first one.
+
+    Raises:
+        AccountError: if there is none with this name.
+    """
+    names = [home.name for home in settings.homes]
+    if backend is not None and backend not in names:
+        raise AccountError(f"there is no table [[codex]] named {backend!r}; there are {', '.join(names)}")
+    return settings.homes[0 if backend is None else names.index(backend)]
 
 
 def build_launch_config(codex: Codex, environ: Mapping[str, str]) -> LaunchConfig:

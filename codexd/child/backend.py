@@ -29,7 +29,6 @@ from codexd.policy.account_limits import AccountState
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_turn
 from codexd.policy.catalog import AccountModel, ModelCatalog, ResolvedModel
 from codexd.policy.crash_quarantine import CrashQuarantine
-from codexd.policy.fallback import CODEX
 from codexd.policy.retry import RetryPolicy
 from codexd.policy.shared_breaker import SharedPermit
 from codexd.policy.slot_ledger import SlotLedger
@@ -76,6 +75,7 @@ class ChildBackend:
         turn_failed: called with the kind of each failure of a provider.
 
     Attributes:
+        name: the name of the back end.
         catalog: the models and aliases on offer.
         waiting: the turns that wait for their next attempt.
         draining: no turn is started again, as the daemon stops.
@@ -100,15 +100,20 @@ class ChildBackend:
         self._turn_failed = turn_failed
         self._slots = slots or SlotLedger()
         self._provider = provider
+        self.name = settings.codex.name
         self._child_models: tuple[AccountModel, ...] = ()
-        self.catalog = ModelCatalog(aliases=settings.models.alias, passes_unlisted=settings.models.pass_unlisted)
+        self.catalog = ModelCatalog(
+            aliases=settings.models.alias,
+            passes_unlisted=settings.models.pass_unlisted,
+            prefix=settings.codex.prefix,
+        )
         self._aliases: dict[str | None, ModelAlias] = {alias.name: alias for alias in settings.models.alias}
         self._settings = settings
         self._pools = pools
         self._workspace = workspace
         self._clock = clock
         self._metrics = metrics
-        self._idle_threads = IdleThreads(settings.turns, clock, metrics)
+        self._idle_threads = IdleThreads(settings.turns, clock, metrics, self.name)
         self._warned: set[str] = set()
         self._random = random
         self._retries = _build_retry_policy(settings.turns)
@@ -116,8 +121,10 @@ class ChildBackend:
         self.waiting: set[RetriedTurn] = set()
         self._circuit = ProviderCircuit(settings.codex, clock, metrics, has_probe=provider is not None)
         self._quarantine = CrashQuarantine()
-        metrics.watch("children_up", lambda: sum(worker.ready for pool in pools.values() for worker in pool.workers))
-        metrics.watch("turns_running", lambda: self.running)
+        metrics.watch_home(
+            self.name, "children_up", lambda: sum(worker.ready for pool in pools.values() for worker in pool.workers)
+        )
+        metrics.watch_home(self.name, "turns_running", lambda: self.running)
 
     @property
     def running(self) -> int:
@@ -131,7 +138,7 @@ class ChildBackend:
             queued: how many requests wait until it has room.
         """
         return BackendStatus(
-            name=CODEX,
+            name=self.name,
             is_ready=self.ready(),
             models=len(self.models()),
             running=self.running,
@@ -145,7 +152,7 @@ class ChildBackend:
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a turn (IModelBackend)."""
-        context.record.set_backend(CODEX)
+        context.record.set_backend(self.name)
         if not self._has_child() and not self._is_restarting():
             raise FaultError(fault("not_ready"))
         return self.begin_prepared(turn, context, sink, self.prepare(turn))
@@ -168,7 +175,7 @@ class ChildBackend:
         self, turn: Turn, context: RequestContext, sink: IEventSink, prepared: "PreparedChildTurn"
     ) -> ITurnHandle:
         """Start a turn whose fingerprints are known; raises FaultError as `begin`."""
-        context.record.set_backend(CODEX)
+        context.record.set_backend(self.name)
         if not self._has_child() and not self._is_restarting():
             raise FaultError(fault("not_ready"))
         if prepared.keys is None:
@@ -340,7 +347,7 @@ class ChildBackend:
 
     def turn_stopped(self, turn: ActiveTurn) -> None:
         """Record that a turn runs no longer."""
-        self._slots.release(CODEX, turn.context.principal)
+        self._slots.release(self.name, turn.context.principal)
 
     def turn_ended(self, session: Session, turn: ActiveTurn) -> bool:
         """Keep the thread of a turn that has ended, if it can be continued."""

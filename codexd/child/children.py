@@ -23,6 +23,7 @@ from codexd.child.worker import Worker
 from codexd.neutral.fault import FaultError
 from codexd.observe.metrics import Metrics
 from codexd.policy.account_limits import AccountState
+from codexd.policy.fallback import CODEX
 from codexd.policy.recycling import RecycleLimits
 from codexd.policy.restart import RestartPolicy, Supervision
 from codexd.policy.slot_ledger import SlotLedger
@@ -222,7 +223,7 @@ class Children(Service):
             launch(self._reactor, self._launch_config.command(catalog, agent), child)
 
         return Worker(
-            name=f"{profile}-{number}",
+            name=f"{_worker_prefix(self._settings.codex)}{profile}-{number}",
             spawn=spawn,
             protocol=self._protocol,
             clock=self._reactor,
@@ -238,7 +239,7 @@ class Children(Service):
         self.backend.sweep()
         pids = [(worker, worker.supervisor.pid) for worker in self._all_workers]
         self._sizes = sizes = {worker: self._measure_memory(pid) for worker, pid in pids if pid is not None}
-        self._metrics.set_child_sizes({worker.name: size for worker, size in sizes.items()})
+        self._metrics.set_child_sizes({worker.name: size for worker, size in sizes.items()}, self._settings.codex.name)
         if max(sizes.values(), default=0) > self._settings.turns.affinity_memory_bytes:
             self.backend.free_memory()
         self._recycler.check(_recycle_limits(self._settings.codex), lambda worker: sizes.get(worker, 0))
@@ -304,6 +305,11 @@ class Children(Service):
 
 def _ignore(_: object) -> None:
     """Ignore what a child reports."""
+
+
+def _worker_prefix(codex: Codex) -> str:
+    """Return what distinguishes the workers of homes; nothing for the home of the default name."""
+    return "" if codex.name == CODEX else f"{codex.name}/"
 
 
 def _profiles(settings: Settings) -> set[str]:

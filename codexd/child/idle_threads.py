@@ -11,6 +11,7 @@ from codexd.observe.metrics import Metrics
 from codexd.policy import estimate
 from codexd.policy.affinity import TurnFingerprints, as_tool_results, fingerprint_extended
 from codexd.policy.expiring_cache import ExpiringCache
+from codexd.policy.fallback import CODEX
 from codexd.settings import Turns
 
 MAX_WINDOWS = 256
@@ -27,7 +28,7 @@ class IdleThreads:
     request whose history begins with the thread's. Sessions that are too old, or too many, are closed.
     """
 
-    def __init__(self, turns: Turns, clock: IReactorTime, metrics: Metrics) -> None:
+    def __init__(self, turns: Turns, clock: IReactorTime, metrics: Metrics, backend: str = CODEX) -> None:
         self._turns = turns
         self._clock = clock
         self._metrics = metrics
@@ -36,8 +37,8 @@ class IdleThreads:
             turns.affinity_limit if turns.affinity else 0, turns.affinity_seconds
         )
         self._windows: dict[str, int] = {}
-        metrics.watch("turns_suspended", lambda: self.suspended)
-        metrics.watch("threads_idle", lambda: len(self._idle))
+        metrics.watch_home(backend, "turns_suspended", lambda: self.suspended)
+        metrics.watch_home(backend, "threads_idle", lambda: len(self._idle))
 
     @property
     def suspended(self) -> int:

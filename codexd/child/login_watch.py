@@ -103,16 +103,20 @@ class LoginWatch(Service):
         self._reported_at = now
         self._log.warn(
             "{backend}: OpenAI rejects the login of Codex ({kind}); log in again with `codexd login`",
+            event="login_rejected",
             backend=self._backend,
             kind=kind,
         )
 
     def _report_change(self) -> None:
         if self._login is None:
-            self._log.warn("{backend}: Codex is logged out; log in with `codexd login`", backend=self._backend)
+            self._log.warn(
+                "{backend}: Codex is logged out; log in with `codexd login`", event="logged_out", backend=self._backend
+            )
             return
         self._log.info(
             "{backend}: Codex has another login ({type}); its processes are replaced",
+            event="login_changed",
             backend=self._backend,
             type=self._login.type,
         )
@@ -128,6 +132,7 @@ class LoginWatch(Service):
         self._log.warn(
             "{backend}: the access token of Codex's login {ends}. Codex renews it with the next requests; if they "
             "fail, log in again with `codexd login`",
+            event="login_expires",
             backend=self._backend,
             ends=f"expires within {due // 3600} h" if due else "has expired",
         )

@@ -29,7 +29,7 @@ class ProviderCircuit:
         self._clock = clock
         self._metrics = metrics
         self._has_probe = has_probe
-        metrics.watch("codex_circuit_open", lambda: self.is_open)
+        metrics.watch_home(codex.name, "codex_circuit_open", lambda: self.is_open)
 
     def apply(self, codex: Codex) -> None:
         """Use other limits."""

@@ -32,7 +32,6 @@ from codexd.neutral.event import Event, Failed, Usage
 from codexd.neutral.fault import Fault, fault
 from codexd.neutral.turn import Item, ToolResult
 from codexd.observe.log import format_failure
-from codexd.policy.fallback import CODEX
 from codexd.settings import Turns
 from codexd.timeline import Step
 from codexd.wire import jsonrpc
@@ -83,6 +82,11 @@ class ThreadHost(Protocol):
 
 class SessionOwner(Protocol):
     """Decides what happens to threads after a turn."""
+
+    @property
+    def name(self) -> str:
+        """The name of the back end."""
+        ...
 
     def turn_started(self, turn: ActiveTurn) -> None:
         """Record that a turn runs."""
@@ -217,7 +221,7 @@ class Session:
         """Set the worker and the thread in the record of the active turn's request."""
         if self.active is not None:
             thread_id = self.translator.thread_id or ""
-            self.active.context.record.set_backend(CODEX, self.host.name, thread_id)
+            self.active.context.record.set_backend(self._owner.name, self.host.name, thread_id)
 
     def _emit_ready(self, turn: ActiveTurn, events: list[Output]) -> None:
         if turn is self.active:

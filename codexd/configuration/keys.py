@@ -59,6 +59,7 @@ def build_policy(key: ApiKey) -> KeyPolicy:
         output_mode=key.output_mode,
         agent=key.agent,
         admin=key.admin,
+        codex=key.codex,
     )
 
 

@@ -11,6 +11,7 @@ from attrs import NOTHING, AttrsInstance, fields
 
 from codexd.configuration import LoadedSettings
 from codexd.configuration.registry import Setting, describe_type, list_settings, list_table_settings
+from codexd.configuration.sources import FURTHER_CODEX
 from codexd.settings import Settings
 from codexd.settings.upstream_presets import PRESETS
 from codexd.wire import json
@@ -68,7 +69,16 @@ def render_effective(loaded: LoadedSettings) -> str:
         blocks += ["\n".join([f"[{table}]", *(row for row in rows if row)])] if table else []
     for setting in _lists():
         blocks += [_render_list_table(setting, one, origins) for one in _value(setting, loaded.settings)]
-    return "\n\n".join(blocks) + "\n"
+    further = _further_tables(loaded.settings, origins.get(FURTHER_CODEX, ""))
+    text = "\n\n".join([*blocks, *further]) + "\n"
+    return text.replace("[codex]\n", "[[codex]]\n", 1) if further else text
+
+
+def _further_tables(settings: Settings, origin: str) -> list[str]:
+    return [
+        "\n".join([f"[[codex]]  # {origin}", *(f"{name} = {format_value(value)}" for name, value in _set_fields(one))])
+        for one in settings.further_codex
+    ]
 
 
 def format_value(value: object) -> str:
@@ -85,12 +95,17 @@ def format_value(value: object) -> str:
 
 
 def _tables() -> Iterator[tuple[str, tuple[Setting, ...]]]:
-    for table, group in groupby(list_settings(), key=lambda setting: setting.table):
+    for table, group in groupby(_written_settings(), key=lambda setting: setting.table):
         yield table, tuple(group)
 
 
+def _written_settings() -> Iterator[Setting]:
+    """Yield the settings that have a place of their own in a file: further tables of Codex are as the first one."""
+    return (setting for setting in list_settings() if setting.key != FURTHER_CODEX)
+
+
 def _lists() -> tuple[Setting, ...]:
-    return tuple(setting for setting in list_settings() if setting.is_table_list)
+    return tuple(setting for setting in _written_settings() if setting.is_table_list)
 
 
 def _value(setting: Setting, settings: Settings) -> Any:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 
+from codexd.configuration import home_rules
 from codexd.policy.addresses import AllowedHosts
 from codexd.policy.hosts import normalise_host
 from codexd.policy.key_policy import RESERVED_NAMES, is_valid_name
@@ -131,9 +132,10 @@ def _check_equal_keys(settings: Settings) -> Iterator[str]:
 
 
 def _check_backoff(settings: Settings) -> Iterator[str]:
-    codex = settings.codex
-    if codex.backoff_initial_seconds > codex.backoff_max_seconds:
-        yield "codex.backoff_initial_seconds: must not exceed codex.backoff_max_seconds"
+    for codex in settings.homes:
+        if codex.backoff_initial_seconds > codex.backoff_max_seconds:
+            where = "codex" if codex is settings.codex else f"codex {codex.name!r}"
+            yield f"{where}.backoff_initial_seconds: must not exceed {where}.backoff_max_seconds"
 
 
 def _check_alias_names(settings: Settings) -> Iterator[str]:
@@ -158,6 +160,8 @@ def _check_alias_targets(settings: Settings) -> Iterator[str]:
         where = f"models.alias {alias.name!r}"
         if alias.upstream is not None and alias.upstream not in upstreams:
             yield f"{where}: there is no upstream named {alias.upstream!r}"
+        if alias.upstream is not None and alias.codex is not None:
+            yield f"{where}: upstream and codex are both set; remove one"
         if alias.upstream is not None and alias.profile == "agent":
             yield f'{where}: profile = "agent" requires Codex and cannot be combined with upstream'
         if alias.name in alias.fallback:
@@ -246,6 +250,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _check_named_keys,
     _check_equal_keys,
     _check_backoff,
+    *home_rules.RULES,
     _check_alias_names,
     _check_agent_workspaces,
     _check_alias_targets,

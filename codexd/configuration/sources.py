@@ -14,6 +14,11 @@ CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
 ADMIN_KEY_VARIABLE: Final = PREFIX + "ADMIN_KEY"
 """The key that `codexd reload` and others send to a daemon; no setting of the daemon."""
 
+FURTHER_CODEX: Final = "further_codex"
+"""The field of the second and further tables `[[codex]]`; no name of a table."""
+
+_CODEX: Final = "codex"
+
 SHORT_VARIABLES: Final = {
     "CODEXD_API_KEYS": "http.api_keys",
     "CODEXD_CODEX": "codex.binary",
@@ -61,27 +66,43 @@ def parse_toml(text: str, name: str) -> Iterator[Override]:
         raise ConfigurationError(f"{name}: not valid TOML: {error}") from error
     if problems := [*_find_misplaced(document, name)]:
         raise ConfigurationError(*problems)
-    for table, content in document.items():
-        if table in _top_level_lists():
+    for table, content in _split_homes(document):
+        if table in _top_level_lists() or table == FURTHER_CODEX:
             yield Override(table, content, name)
         else:
             yield from (Override(f"{table}.{key}", value, name) for key, value in content.items())
 
 
+def _split_homes(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the tables of a document: the first of several tables `[[codex]]` is as the only table `[codex]`."""
+    for table, content in document.items():
+        if table == _CODEX and isinstance(content, list):
+            yield table, content[0] if content else {}
+            yield FURTHER_CODEX, content[1:]
+        else:
+            yield table, content
+
+
+def _is_table(key: str, content: object) -> bool:
+    tables = content if key == _CODEX and isinstance(content, list) else [content]
+    return all(isinstance(one, dict) for one in tables)
+
+
 def _top_level_lists() -> list[str]:
     """Return the names of the top-level lists of tables, such as `[[upstream]]`."""
-    return [setting.key for setting in list_settings() if not setting.table]
+    return [setting.key for setting in list_settings() if not setting.table and setting.key != FURTHER_CODEX]
 
 
 def _find_misplaced(document: Mapping[str, object], name: str) -> Iterator[str]:
-    tables = list(dict.fromkeys(setting.table or setting.key for setting in list_settings()))
+    named = dict.fromkeys(setting.table or setting.key for setting in list_settings())
+    tables = [name for name in named if name != FURTHER_CODEX]
     for key, content in document.items():
         if key in _top_level_lists():
             continue
         if key not in tables:
             what = "table" if isinstance(content, dict) else "key"
             yield f"{key}: unknown {what}{suggest(key, tables)} ({name})"
-        elif not isinstance(content, dict):
+        elif not _is_table(key, content):
             yield f"{key}: must be a table ({name})"
 
 

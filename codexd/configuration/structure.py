@@ -11,7 +11,7 @@ from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
 from codexd.configuration.registry import describe_type, get_range
-from codexd.configuration.sources import ConfigurationError, Override, suggest
+from codexd.configuration.sources import FURTHER_CODEX, ConfigurationError, Override, suggest
 from codexd.policy.key_policy import is_valid_name
 from codexd.settings import Settings
 from codexd.settings.upstream_presets import apply_preset
@@ -61,7 +61,9 @@ def structure_tree(tree: Mapping[str, Any], kind: type[T], origins: Mapping[str,
 
 
 def _name_key(path: str, tree: Mapping[str, Any]) -> str:
-    """Return the path of a setting with the name of its API key in place of its number."""
+    """Return the path of a setting with the name of its API key, or of its table of Codex, in place of its number."""
+    if further := re.fullmatch(rf"{FURTHER_CODEX}\[(\d+)\](.*)", path):
+        return f"codex[{int(further[1]) + 1}]{further[2]}"
     found = re.fullmatch(r"key\[(\d+)\](.*)", path)
     keys = tree.get("key")
     if found is None or not isinstance(keys, list):

@@ -1,12 +1,13 @@
 """Applies the policy of a request's API key: endpoints, models, rates, tokens and budgets."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
 
 from codexd.http.request import Request
-from codexd.interfaces import IModelBackend
+from codexd.interfaces import ModelCard
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import Turn
 from codexd.observe.metrics import Metrics
@@ -37,13 +38,13 @@ class KeyAccess:
     Attributes:
         meters: of the keys with a name.
         models: which models a key may use.
-        backend: lists the models.
+        list_models: returns the models that the key of a policy can reach.
         metrics: counts requests and refusals.
     """
 
     meters: KeyMeters
     models: ModelAccess
-    backend: IModelBackend
+    list_models: Callable[[KeyPolicy], tuple[ModelCard, ...]]
     metrics: Metrics
 
     def admit(self, request: Request, family: str) -> None:
@@ -74,7 +75,7 @@ class KeyAccess:
         Raises:
             FaultError: `model_not_allowed`.
         """
-        self.models.check(policy, model, self.backend.models)
+        self.models.check(policy, model, partial(self.list_models, policy))
 
     def reserve_turns(self, request: Request, turns: Iterable[Turn]) -> None:
         """Reserve the expected tokens of all choices of a request.

@@ -39,7 +39,7 @@ from codexd.http.page_access import PageAccess
 from codexd.http.page_routes import PageRoutes
 from codexd.http.routes import Handlers, Routes
 from codexd.http.site import MemoryLimits, Site
-from codexd.interfaces import Backends, IModelBackend, IStatus, IStore, IUsageLedger
+from codexd.interfaces import Backends, IStatus, IStore, IUsageLedger
 from codexd.observe.request_log import RequestLogger
 from codexd.policy.auth import KeyRing
 from codexd.policy.byte_budget import ByteBudget
@@ -108,7 +108,7 @@ class HttpServer:
         self._unsent = ByteBudget(http.max_unsent_bytes, on_released)
         request_log.metrics.watch("received_bytes", lambda: self._received.total_bytes)
         request_log.metrics.watch("unsent_bytes", lambda: self._unsent.total_bytes)
-        self.drain = Drain(self.active, connections, clock, settings.codex.drain_seconds)
+        self.drain = Drain(self.active, connections, clock, _drain_seconds(settings))
         self._recovered = OneShotEvent()
         dependencies = self._build_dependencies(settings, backends)
         self._limit = ConnectionLimit(http.max_connections, clock.seconds, request_log.metrics.count)
@@ -137,7 +137,7 @@ class HttpServer:
         """Serve all further requests with other settings and back ends."""
         self.active.apply(settings.responses.background_limit)
         self._request_log.recent.apply(settings.observe.recent_requests)
-        self.drain.apply(settings.codex.drain_seconds)
+        self.drain.apply(_drain_seconds(settings))
         self._received.limit_bytes = _received_limit(settings.http)
         self._unsent.limit_bytes = settings.http.max_unsent_bytes
         dependencies = self._build_dependencies(settings, backends)
@@ -197,21 +197,26 @@ class HttpServer:
             responses=settings.responses,
             maintenance=self._admin.maintenance,
             output_modes=OutputModes.from_settings(tools.output_mode, tools.key_output_modes),
-            keys=self._build_key_access(settings, backends.backend),
+            keys=self._build_key_access(settings, backends),
             recovered=self._recovered,
             accounts=backends.accounts,
         )
 
-    def _build_key_access(self, settings: Settings, backend: IModelBackend) -> KeyAccess:
+    def _build_key_access(self, settings: Settings, backends: Backends) -> KeyAccess:
         metrics = self._request_log.metrics
         self.meters.apply(map(build_policy, settings.key))
         metrics.watch_key_budgets(self.meters)
         return KeyAccess(
             meters=self.meters,
             models=ModelAccess.of_aliases(settings.models.alias),
-            backend=backend,
+            list_models=backends.list_models,
             metrics=metrics,
         )
+
+
+def _drain_seconds(settings: Settings) -> float:
+    """Return how long the daemon drains: as long as the back end of Codex that takes longest."""
+    return max(home.drain_seconds for home in settings.homes)
 
 
 def _received_limit(http: Http) -> int:
@@ -257,7 +262,7 @@ def _build_handlers(dependencies: Dependencies, admin: AdminHandlers, usage: Usa
         create=CreateHandlers(dependencies),
         stored=StoredResponseHandlers(dependencies),
         conversations=ConversationHandlers(dependencies),
-        models=ModelHandlers(answers.backend, dependencies.keys.models),
+        models=ModelHandlers(dependencies.keys.list_models, dependencies.keys.models),
         embeddings=EmbeddingsHandler(dependencies),
         forwarding=ForwardingHandler(dependencies),
         metrics=MetricsHandler(answers.request_log.metrics),

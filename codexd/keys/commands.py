@@ -101,6 +101,7 @@ def _add_limits(parser: ArgumentParser) -> None:
     for name in _LIMITS:
         parser.add_argument(f"--{name.replace('_', '-')}", metavar="NUMBER", type=_number)
     parser.add_argument("--output-mode", choices=(*_MODES, ""), help="the form of tool calls")
+    parser.add_argument("--codex", metavar="NAME", help="the only table [[codex]] that it may use")
     parser.add_argument("--expires", metavar="TIME", type=_expiry, help="a time (2027-01-31T12:00Z), a date, or 90d")
     parser.add_argument("--agent", choices=("yes", "no"), help="whether it may use agent aliases")
     parser.add_argument("--admin", choices=("yes", "no"), help="whether it may administer the daemon")
@@ -200,7 +201,7 @@ def _make(digest: str | None) -> tuple[str | None, str]:
 
 def _limits(arguments: Namespace, now: datetime) -> dict[str, Any]:
     """Return the given limits; an empty value is that of a key without the limit."""
-    names = ("models", "endpoints", *_LIMITS, "output_mode", "expires", "agent", "admin")
+    names = ("models", "endpoints", *_LIMITS, "output_mode", "codex", "expires", "agent", "admin")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     for name, value in given.items():
         if name in ("agent", "admin"):

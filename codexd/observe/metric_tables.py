@@ -116,6 +116,12 @@ LABELLED_GAUGES: Final = {
         "Time until the access token of Codex's login expires, which Codex renews; NaN if it is not known.",
         ("backend",),
     ),
+    "home_children_up": ("Codex processes that are ready, by home.", ("backend",)),
+    "home_children_resident_bytes": ("Resident memory of Codex processes, by home.", ("backend",)),
+    "home_circuit_open": ("Whether the circuit breaker of the model provider of a home is open.", ("backend",)),
+    "home_threads_idle": ("Idle threads, by home.", ("backend",)),
+    "home_turns_running": ("Turns running in Codex processes, by home.", ("backend",)),
+    "home_turns_suspended": ("Turns that wait for tool results, by home.", ("backend",)),
     "key_budget_used_ratio": ("The part of an API key's budget that is used.", ("key", "period")),
 }
 """The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""

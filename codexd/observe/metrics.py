@@ -27,6 +27,7 @@ from codexd.observe.metric_tables import (
 )
 from codexd.observe.model_labels import ModelLabels
 from codexd.policy.account_limits import WINDOWS, AccountState
+from codexd.policy.fallback import CODEX
 from codexd.policy.key_meter import KeyMeter
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
@@ -67,12 +68,13 @@ class Metrics:
         self._times = {name: Histogram(f"codexd_{name}", described) for name, described in TIMES.items()}
         for histogram in self._times.values():
             registry.register(histogram)
+        self._homes: dict[str, dict[str, Callable[[], float]]] = {}
         self._labelled_gauges = {
             name: Gauge(f"codexd_{name}", text, labels, registry=registry)
             for name, (text, labels) in LABELLED_GAUGES.items()
         }
         self.models = ModelLabels()
-        self._measured: set[str] = set()
+        self._child_sizes: dict[str, dict[str, int]] = {}
         self.set_codex_version("")
 
     def count(self, name: str, amount: float = 1) -> None:
@@ -98,6 +100,21 @@ class Metrics:
             KeyError: when GAUGES has no such name.
         """
         self._gauges[name].set_function(read)
+
+    def watch_home(self, backend: str, name: str, read: Callable[[], float]) -> None:
+        """Register a function that returns the value of a gauge of GAUGES for one back end of Codex.
+
+        It is exported by the back end, too, as `codexd_home_...`. The gauge itself is the sum of all back ends, or of
+        the circuit breakers whether any is open.
+
+        Raises:
+            KeyError: when GAUGES has no such name, or LABELLED_GAUGES none by home.
+        """
+        homes = self._homes.setdefault(name, {})
+        homes[backend] = read
+        self._labelled_gauges[f"home_{name.removeprefix('codex_')}"].labels(backend).set_function(read)
+        combine = max if name == "codex_circuit_open" else sum
+        self.watch(name, lambda: combine(read() for read in homes.values()))
 
     def count_request(self, record: RequestRecord) -> None:
         """Count and time a finished request."""
@@ -145,15 +162,17 @@ class Metrics:
         gauge.clear()
         gauge.labels(__version__, codex_version).set(1)
 
-    def set_child_sizes(self, sizes: Mapping[str, int]) -> None:
-        """Set the resident memory of the Codex processes, by worker; those of others are forgotten."""
-        self._gauges["children_resident_bytes"].set(sum(sizes.values()))
+    def set_child_sizes(self, sizes: Mapping[str, int], backend: str = CODEX) -> None:
+        """Set the resident memory of the Codex processes of a back end, by worker; others are forgotten."""
         gauge = self._labelled_gauges["child_resident_bytes"]
-        for name in self._measured - sizes.keys():
+        for name in self._child_sizes.get(backend, {}).keys() - sizes.keys():
             gauge.remove(name)
         for name, size in sizes.items():
             gauge.labels(name).set(size)
-        self._measured = set(sizes)
+        self._child_sizes[backend] = dict(sizes)
+        self._labelled_gauges["home_children_resident_bytes"].labels(backend).set(sum(sizes.values()))
+        total = sum(size for others in self._child_sizes.values() for size in others.values())
+        self._gauges["children_resident_bytes"].set(total)
 
     def count_recycled_child(self, reason: str) -> None:
         """Count a Codex process that was replaced: `age`, `turns`, `memory` or `request`."""

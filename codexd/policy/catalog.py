@@ -75,6 +75,7 @@ class ModelCatalog:
         passes_unlisted: unknown names are passed on unchanged.
         descriptions: entries of Codex's own catalog, by the models' names.
         template: the entry of it from which other models are described.
+        prefix: the beginning of the names of all models; an alias may have it, too.
     """
 
     models: tuple[AccountModel, ...] = ()
@@ -82,12 +83,13 @@ class ModelCatalog:
     passes_unlisted: bool = False
     descriptions: Mapping[str, JsonText] = Factory(dict)
     template: JsonText | None = None
+    prefix: str = ""
 
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
         """The entries of `/v1/models`: the aliases, then the account's visible models."""
         aliased = tuple(alias.name for alias in self.aliases)
-        visible = (one.id for one in self.models if not one.is_hidden)
+        visible = (self.prefix + one.id for one in self.models if not one.is_hidden)
         names = aliased + tuple(id for id in visible if id not in aliased)
         return tuple(self._card(name) for name in names)
 
@@ -104,8 +106,8 @@ class ModelCatalog:
         resolved = self._resolve_exact(name) or self._resolve_suffixed(name)
         if resolved is not None:
             return resolved
-        if self.passes_unlisted:
-            return ResolvedModel(name)
+        if self.passes_unlisted and name.startswith(self.prefix):
+            return ResolvedModel(name.removeprefix(self.prefix))
         message = f"The model '{name[:64]}' does not exist or you do not have access to it."
         raise FaultError(fault("unknown_model", message, param="model"))
 
@@ -123,20 +125,24 @@ class ModelCatalog:
 
     def _model(self, name: str) -> AccountModel:
         """Return the model of a name or an alias; one without efforts if it is not listed."""
-        id = next((alias.model or alias.name for alias in self.aliases if alias.name == name), name)
+        alias = self._find_alias(name)
+        id = name.removeprefix(self.prefix) if alias is None else alias.model or alias.name
         return self._by_id.get(id) or AccountModel(id=id)
+
+    def _find_alias(self, name: str) -> CatalogAlias | None:
+        names = {name, name.removeprefix(self.prefix)}
+        return next((alias for alias in self.aliases if alias.name in names), None)
 
     @cached_property
     def _by_id(self) -> Mapping[str, AccountModel]:
         return {one.id: one for one in reversed(self.models)}
 
     def _resolve_exact(self, name: str) -> ResolvedModel | None:
-        for alias in self.aliases:
-            if alias.name == name:
-                return ResolvedModel(alias.model or alias.name, alias.name, alias.effort)
-        if name in self._by_id:
-            return ResolvedModel(name)
-        return None
+        alias = self._find_alias(name)
+        if alias is not None:
+            return ResolvedModel(alias.model or alias.name, alias.name, alias.effort)
+        id = name.removeprefix(self.prefix)
+        return ResolvedModel(id) if name.startswith(self.prefix) and id in self._by_id else None
 
     def _resolve_suffixed(self, name: str) -> ResolvedModel | None:
         head, _, effort = name.rpartition("-")

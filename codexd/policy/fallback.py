@@ -12,7 +12,7 @@ from codexd.policy import catalog
 from codexd.policy.retry import RETRYABLE_KINDS
 
 CODEX: Final = "codex"
-"""The back end of aliases that name none."""
+"""The name of the only back end of Codex, or of the first one, unless it is named."""
 
 _FALLBACK_KINDS: Final = RETRYABLE_KINDS | {
     "busy",
@@ -37,6 +37,11 @@ class RoutedAlias(catalog.CatalogAlias, Protocol):
     @property
     def upstream(self) -> str | None:
         """The upstream that has the model; None is Codex."""
+        ...
+
+    @property
+    def codex(self) -> str | None:
+        """The back end of Codex that has the model; None: that of the router."""
         ...
 
     @property
@@ -68,23 +73,23 @@ class RouteCandidate:
     backend: str | None = None
 
 
-def list_candidates(turn: Turn, aliases: dict[str, RoutedAlias]) -> tuple[RouteCandidate, ...]:
-    """Return the back ends to try, the requested one first.
+def list_candidates(turn: Turn, aliases: dict[str, RoutedAlias], home: str = CODEX) -> tuple[RouteCandidate, ...]:
+    """Return the back ends to try, the requested one first; `home` is the back end of Codex of aliases without one.
 
     Fallbacks of a fallback are not followed, so that the order can be read from one table.
     """
     alias = aliases.get(turn.model)
     names = () if alias is None else alias.fallback
     fallbacks = (evolve(turn, model=name) for name in names)
-    return tuple(_candidate(one, aliases.get(one.model)) for one in (turn, *fallbacks))
+    return tuple(_candidate(one, aliases.get(one.model), home) for one in (turn, *fallbacks))
 
 
-def _candidate(turn: Turn, alias: RoutedAlias | None) -> RouteCandidate:
+def _candidate(turn: Turn, alias: RoutedAlias | None, home: str) -> RouteCandidate:
     if alias is None:
         return RouteCandidate(turn)
     turn = evolve(turn, **dict(_defaults(turn, alias)))
     if alias.upstream is None:
-        return RouteCandidate(turn, CODEX)  # which resolves its aliases itself
+        return RouteCandidate(turn, alias.codex or home)  # which resolves its aliases itself
     return RouteCandidate(evolve(turn, model=alias.model or alias.name), alias.upstream)
 
 

@@ -52,6 +52,7 @@ class KeyPolicy:
         output_mode: the form of tool calls; None: the default of `tools.output_mode`.
         agent: it may use aliases with `profile = "agent"`.
         admin: it may administer the daemon.
+        codex: the only CODEX_HOME that it may use, by the name of its back end; None: all.
     """
 
     name: str = ""
@@ -67,6 +68,7 @@ class KeyPolicy:
     output_mode: Literal["openai-json", "obsidian-xml"] | None = None
     agent: bool = False
     admin: bool = False
+    codex: str | None = None
 
 
 def allows_endpoint(policy: KeyPolicy, family: str) -> bool:

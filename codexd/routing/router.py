@@ -37,6 +37,7 @@ class BackendEntry:
         prefix: the beginning of all its model names; aliases omit it.
         embedder: the embeddings of this back end, if it has any.
         must_wait: returns whether a turn that begins now would wait until others have ended.
+        is_codex: it is a CODEX_HOME, with an account of its own: no request goes from one to another.
     """
 
     name: str
@@ -44,6 +45,7 @@ class BackendEntry:
     prefix: str = ""
     embedder: IEmbedder | None = None
     must_wait: Callable[[Turn], bool] = _never
+    is_codex: bool = False
 
 
 @implementer(IModelBackend, IEmbedder)
@@ -55,18 +57,26 @@ class ModelRouter:
             those whose prefix the model name has are tried first.
         aliases: the aliases by name.
         count: called with `fallback_used`.
+        home: the name of the back end of Codex that serves aliases without one.
     """
 
     def __init__(
-        self, entries: Iterable[BackendEntry], aliases: Mapping[str, RoutedAlias], count: Callable[[str], None]
+        self,
+        entries: Iterable[BackendEntry],
+        aliases: Mapping[str, RoutedAlias],
+        count: Callable[[str], None],
+        home: str = CODEX,
     ) -> None:
+        self._home = home
         self._entries = {entry.name: entry for entry in entries}
         self._aliases = dict(aliases)
         self._count = count
 
     def begin(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
         """Start a response (IModelBackend)."""
-        attempts = tuple(self._attempt(candidate, context) for candidate in list_candidates(turn, self._aliases))
+        candidates = list_candidates(turn, self._aliases, self._home)
+        home = None if len(candidates) == 1 else self._find_home(candidates)
+        attempts = tuple(self._attempt(candidate, context, home) for candidate in candidates)
         if len(attempts) == 1:
             return attempts[0].begin(sink)
         runner = FallbackRunner(attempts, sink, self._count, context.id, context.record.timeline)
@@ -75,7 +85,7 @@ class ModelRouter:
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return the models of all back ends; of equal names the first back end's counts (IModelBackend)."""
-        reachable = (alias for alias in self._aliases.values() if (alias.upstream or CODEX) in self._entries)
+        reachable = (alias for alias in self._aliases.values() if self._find_target(alias) is not None)
         cards = {alias.name: ModelCard(id=alias.name) for alias in reachable}
         for entry in self._entries.values():
             for card in entry.backend.models():
@@ -94,7 +104,7 @@ class ModelRouter:
         There is no fallback: the vectors of another model are not comparable.
         """
         alias = self._aliases.get(model)
-        entry = self._find_listing(model) if alias is None else self._entries.get(alias.upstream or CODEX)
+        entry = self._find_listing(model) if alias is None else self._find_target(alias)
         if entry is None:
             return self._embed_unlisted(model, encode_body, context)
         if entry.embedder is None:
@@ -123,12 +133,20 @@ class ModelRouter:
             message += f" Codex has no embeddings. {_ADD_UPSTREAM}"
         return fault(_UNKNOWN, message, param="model")
 
-    def _attempt(self, candidate: RouteCandidate, context: RequestContext) -> Attempt:
+    def _find_target(self, alias: RoutedAlias) -> BackendEntry | None:
+        return self._entries.get(alias.upstream or alias.codex or self._home)
+
+    def _find_home(self, candidates: Iterable[RouteCandidate]) -> str:
+        """Return the only back end of Codex that may serve the attempts of a turn with fallbacks."""
+        entries = [self._entries.get(candidate.backend or "") for candidate in candidates]
+        return next((entry.name for entry in entries if entry is not None and entry.is_codex), self._home)
+
+    def _attempt(self, candidate: RouteCandidate, context: RequestContext, home: str | None) -> Attempt:
         entry = None if candidate.backend is None else self._entries.get(candidate.backend)
         if entry is None:
             return Attempt(
-                lambda sink: self._begin_by_model(candidate.turn, context, sink),
-                lambda: self._load(self._find_listing(candidate.turn.model), candidate.turn),
+                lambda sink: self._begin_by_model(candidate.turn, context, sink, home),
+                lambda: self._load(self._find_listing(candidate.turn.model, home), candidate.turn),
             )
         turn = evolve(candidate.turn, model=entry.prefix + candidate.turn.model)
         return Attempt(lambda sink: entry.backend.begin(turn, context, sink), lambda: self._load(entry, turn))
@@ -139,18 +157,21 @@ class ModelRouter:
             return "unknown"
         return "full" if entry.must_wait(turn) else "free"
 
-    def _begin_by_model(self, turn: Turn, context: RequestContext, sink: IEventSink) -> ITurnHandle:
+    def _begin_by_model(self, turn: Turn, context: RequestContext, sink: IEventSink, home: str | None) -> ITurnHandle:
         """Start the response with the back end that lists the model, else with the first that accepts it.
+
+        Args:
+            home: the only back end of Codex that may be tried; None: any.
 
         Raises:
             FaultError: the refusal of that back end. If no back end accepts the model: `not_ready` if one of
                 them may have it but has not listed its models yet, else `unknown_model`.
         """
-        listing = self._find_listing(turn.model)
+        listing = self._find_listing(turn.model, home)
         if listing is not None:
             return listing.backend.begin(turn, context, sink)
         refusal = FaultError(fault(_UNKNOWN, param="model"))
-        for entry in self._prefix_matches_first(turn.model):
+        for entry in self._prefix_matches_first(turn.model, home):
             try:
                 return entry.backend.begin(turn, context, sink)
             except FaultError as refused:
@@ -160,12 +181,16 @@ class ModelRouter:
                     refusal = refused
         raise refusal
 
-    def _prefix_matches_first(self, model: str) -> list[BackendEntry]:
-        """Return all back ends, those first whose prefix the model name has."""
-        return sorted(self._entries.values(), key=lambda entry: not (entry.prefix and model.startswith(entry.prefix)))
+    def _prefix_matches_first(self, model: str, home: str | None = None) -> list[BackendEntry]:
+        """Return all back ends, those first whose prefix the model name has; of Codex only `home`, if it is given."""
+        return sorted(self._eligible(home), key=lambda entry: not (entry.prefix and model.startswith(entry.prefix)))
 
-    def _find_listing(self, model: str) -> BackendEntry | None:
+    def _eligible(self, home: str | None) -> list[BackendEntry]:
         entries = self._entries.values()
+        return [entry for entry in entries if home is None or not entry.is_codex or entry.name == home]
+
+    def _find_listing(self, model: str, home: str | None = None) -> BackendEntry | None:
+        entries = self._eligible(home)
         return next((entry for entry in entries if any(card.id == model for card in entry.backend.models())), None)
 
 
@@ -174,4 +199,4 @@ def _can_skip(entry: BackendEntry, refused: Fault) -> bool:
 
     An upstream that has not listed its models yet may be down for long, so it does not block the others.
     """
-    return refused.kind == _UNKNOWN or (refused.kind == "not_ready" and entry.name != CODEX)
+    return refused.kind == _UNKNOWN or (refused.kind == "not_ready" and not entry.is_codex)

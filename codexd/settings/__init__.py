@@ -77,6 +77,7 @@ class Settings:
     """All settings.
 
     Attributes:
+        further_codex: the second and further tables `[[codex]]`; `codex` is the first one, or the table `[codex]`.
         key: API keys with a name: tables `[[key]]`, any number. With keys, every request must send one.
         upstream: servers with a Chat Completions API: tables `[[upstream]]`, any number.
     """
@@ -85,6 +86,7 @@ class Settings:
     keys: Keys = Keys()
     key: tuple[ApiKey, ...] = ()
     codex: Codex = Codex()
+    further_codex: tuple[Codex, ...] = ()
     turns: Turns = Turns()
     queue: Queue = Queue()
     responses: Responses = Responses()
@@ -100,3 +102,8 @@ class Settings:
     admin: Admin = Admin()
     page: Page = Page()
     maintenance: Maintenance = Maintenance()
+
+    @property
+    def homes(self) -> tuple[Codex, ...]:
+        """All tables of Codex, the first one first: a back end with a CODEX_HOME each."""
+        return (self.codex, *self.further_codex)

@@ -12,6 +12,8 @@ class Codex:
     """The Codex processes: program, CODEX_HOME, number, restarts.
 
     Attributes:
+        name: the name of the back end, to which aliases and keys refer if there are several tables `[[codex]]`.
+        prefix: the beginning of the names of its models, such as `work/`; of several tables only one can have none.
         binary: the Codex program. Default: the pinned version that is installed with codexd.
         home: CODEX_HOME; its config.toml and login are used unchanged. Default: `$CODEX_HOME`, else
             `~/.codex` if it contains a login, else a directory of codexd's own.
@@ -46,6 +48,8 @@ class Codex:
         drain_seconds: how long running responses may take to finish when the daemon stops.
     """
 
+    name: str = "codex"
+    prefix: str = ""
     binary: str | None = None
     home: str | None = None
     model: Literal["auto", "account", "scripted", "none"] = "auto"

@@ -42,6 +42,7 @@ class ApiKey:
         tokens_per_month: the budget of tokens for a calendar month (UTC).
         output_mode: the form of tool calls for this key. Default: `tools.output_mode`.
         agent: it may use aliases with `profile = "agent"`.
+        codex: the `[[codex]]` table that it uses; it sees no other one, and no alias of another one. Default: all.
         admin: it may administer the daemon (/admin), and read the metrics.
         expires: when the key ends, such as `2027-01-31T12:00:00Z`; a date means its beginning, UTC.
         created: when the key was created; for information.
@@ -62,6 +63,7 @@ class ApiKey:
     tokens_per_month: Count | None = None
     output_mode: Literal["openai-json", "obsidian-xml"] | None = None
     agent: bool = False
+    codex: str | None = None
     admin: bool = False
     expires: datetime | None = None
     created: datetime | None = None

@@ -16,6 +16,7 @@ class ModelAlias:
         model: the model it means, by its name at the account or the upstream. Default: the same name.
         effort: the default reasoning effort.
         upstream: the upstream that serves the model. Default: Codex.
+        codex: the `[[codex]]` table that serves the model. Default: the first one, or that of the API key.
         fallback: model names to try in this order when the model cannot respond.
         instructions: the instructions for requests that have none.
         max_output_tokens: the maximum number of output tokens of a response.
@@ -29,6 +30,7 @@ class ModelAlias:
     model: str | None = None
     effort: str | None = None
     upstream: str | None = None
+    codex: str | None = None
     fallback: tuple[str, ...] = ()
     instructions: str | None = None
     max_output_tokens: Count | None = None

@@ -441,7 +441,7 @@ class HttpTests(TransportTestCase):
             keys=KeyAccess(
                 meters=KeyMeters(server.clock.seconds, server.clock.seconds),
                 models=ModelAccess(),
-                backend=server.backend,
+                list_models=lambda policy: server.backend.models(),
                 metrics=server.metrics,
             ),
         )

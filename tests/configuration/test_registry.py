@@ -55,5 +55,5 @@ class RegistryTests(SynchronousTestCase):
     def test_table_lists_are_in_a_table_or_at_the_top_level(self) -> None:
         self.assertEqual(
             [(setting.table, setting.name) for setting in TABLE_LISTS],
-            [("", "key"), ("models", "alias"), ("", "upstream")],
+            [("", "key"), ("", "further_codex"), ("models", "alias"), ("", "upstream")],
         )

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.configuration.registry import Setting, list_settings, strip_annotation
 from codexd.configuration.reload import RESTART, plan_reload
+from codexd.configuration.sources import FURTHER_CODEX
 from codexd.settings import Codex, Http, Log, ModelAlias, Models, Settings, Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,8 @@ class PlanTests(SynchronousTestCase):
         known = [setting.key for setting in list_settings()]
         self.assertEqual([key for key in RESTART if key not in known], [])
         for setting in list_settings():
+            if setting.key == FURTHER_CODEX:
+                continue  # has tests of its own
             changed = change(Settings(), setting)
             plan = plan_reload(Settings(), changed)
             restart = setting.key in RESTART
@@ -50,6 +53,22 @@ class PlanTests(SynchronousTestCase):
         manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
         listed = manual.partition("a reload that finds them changed names them:\n")[2].partition(".\n")[0]
         self.assertEqual(tuple(re.findall(r"`(\S+)`", listed)), RESTART)
+
+    def test_the_settings_of_a_further_home_are_applied_or_named_as_those_of_the_first(self) -> None:
+        work = Codex(name="work", prefix="work/", home="/work")
+        current = Settings(further_codex=(work,))
+        changed = evolve(work, workers=7, turns_per_worker=3, prefix="other/")
+        plan = plan_reload(current, Settings(further_codex=(changed,)))
+        self.assertEqual(plan.settings.further_codex, (evolve(work, turns_per_worker=3),))
+        self.assertEqual(plan.applied, ("codex 'work'.turns_per_worker",))
+        self.assertEqual(plan.restart, ("codex 'work'.prefix", "codex 'work'.workers"))
+
+    def test_other_homes_need_a_restart(self) -> None:
+        work = Codex(name="work", prefix="work/", home="/work")
+        for before, after in (((), (work,)), ((work,), ()), ((work,), (evolve(work, name="play"),))):
+            plan = plan_reload(Settings(further_codex=before), Settings(further_codex=after))
+            self.assertEqual((plan.settings.further_codex, plan.applied), (before, ()))
+            self.assertEqual(plan.restart, ("codex (its tables and their names)",))
 
     def test_nothing_changed_is_nothing_to_do(self) -> None:
         plan = plan_reload(Settings(), Settings())

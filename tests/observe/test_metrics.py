@@ -45,6 +45,16 @@ class TestMetrics(SynchronousTestCase):
         with self.assertRaises(KeyError):
             metrics.watch("threads", lambda: 0)
 
+    def test_a_gauge_of_the_homes_is_their_sum_and_any_open_circuit(self) -> None:
+        for backend, value in (("codex", 2), ("work", 3)):
+            self.metrics.watch_home(backend, "turns_running", lambda value=value: value)
+            self.metrics.watch_home(backend, "codex_circuit_open", lambda value=value: value == 3)
+        shown = read_metrics(self.metrics)
+        self.assertEqual((shown["codexd_turns_running"], shown["codexd_codex_circuit_open"]), (5, 1))
+        for backend, running, is_open in (("codex", 2, 0), ("work", 3, 1)):
+            self.assertEqual(shown[f'codexd_home_turns_running{{backend="{backend}"}}'], running)
+            self.assertEqual(shown[f'codexd_home_circuit_open{{backend="{backend}"}}'], is_open)
+
     def test_upstream_requests_are_counted_by_name_and_outcome(self) -> None:
         for outcome in ("ok", "ok", "unreachable"):
             self.metrics.count_upstream_request("local", outcome)

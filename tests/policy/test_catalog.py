@@ -112,3 +112,22 @@ class ListTests(SynchronousTestCase):
             catalog.resolve(card.id)
             for effort in card.efforts:
                 self.assertIn(catalog.resolve(f"{card.id}-{effort}").effort, (effort, None))
+
+
+class PrefixTests(SynchronousTestCase):
+    CATALOG = evolve(CATALOG, prefix="work/")
+
+    def test_models_are_listed_and_requested_with_the_prefix_and_aliases_also_without(self) -> None:
+        listed = [card.id for card in self.CATALOG.cards]
+        self.assertEqual(listed, ["fast", "shadowed", "far", "work/gpt-5", "work/gpt-5-mini", "work/shadowed"])
+        for name, model in NAMES.items():
+            self.assertEqual(self.CATALOG.resolve("work/" + name), model)
+            if model.alias is not None:
+                self.assertEqual(self.CATALOG.resolve(name), model)
+            else:
+                self.assertRaises(FaultError, self.CATALOG.resolve, name)
+
+    def test_unlisted_names_are_passed_on_only_with_the_prefix(self) -> None:
+        catalog = evolve(self.CATALOG, passes_unlisted=True)
+        self.assertEqual(catalog.resolve("work/new"), ResolvedModel("new"))
+        self.assertRaises(FaultError, catalog.resolve, "new")

@@ -32,7 +32,7 @@ class ModelRouterTests(SynchronousTestCase):
             "gpt-5": ModelAlias(name="gpt-5", effort="low"),
         }
         entries = (
-            BackendEntry(name="codex", backend=self.codex),
+            BackendEntry(name="codex", backend=self.codex, is_codex=True),
             BackendEntry(name="local", backend=self.local, prefix="local/", embedder=self.local),
         )
         self.counted: list[str] = []

@@ -1,13 +1,15 @@
 """Handlers of `/v1/models`, `/v1/engines` and `/metrics`."""
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
 
 from codexd.fronts import models
 from codexd.http.request import Request
-from codexd.interfaces import IModelBackend, ModelCard
+from codexd.interfaces import ModelCard
 from codexd.observe.metrics import CONTENT_TYPE, Metrics
+from codexd.policy.key_policy import KeyPolicy
 from codexd.policy.model_access import ModelAccess
 
 _CLIENT_VERSION: Final = "client_version"
@@ -19,11 +21,11 @@ class ModelHandlers:
     """List the models that the key of the request may use, or show one of them.
 
     Attributes:
-        backend: has the models.
+        list_models: returns the models that the key of a policy can reach.
         access: which of them a key may use.
     """
 
-    backend: IModelBackend
+    list_models: Callable[[KeyPolicy], tuple[ModelCard, ...]]
     access: ModelAccess
 
     def models(self, request: Request) -> bytes:
@@ -52,7 +54,8 @@ class ModelHandlers:
         return request.send(200, models.render_engine(self._visible(request), id))
 
     def _visible(self, request: Request) -> tuple[ModelCard, ...]:
-        return self.access.visible(request.context.policy, self.backend.models())
+        policy = request.context.policy
+        return self.access.visible(policy, self.list_models(policy))
 
 
 @frozen
