@@ -16,8 +16,6 @@ _PREFIX = re.compile(r"^(?:sudo |[A-Z_]+=\S+ )*(?:\.venv/bin/)?")
 _WORD = re.compile(r"[a-z][a-z-]*$")
 _FLAG = re.compile(r"--[a-z][a-z-]*")
 _TARGET = re.compile(r"^([a-z]+):", re.MULTILINE)
-_DELEGATED = ("login", "logout")
-"""Commands whose further arguments are Codex's own."""
 
 
 def find_commands(page: Path) -> Iterator[str]:
@@ -44,8 +42,6 @@ def _find_codexd_problem(words: list[str]) -> str | None:
     usage = read_help()
     if not re.search(rf"^  {re.escape(names[0])}\b", usage, re.MULTILINE):
         return f"codexd has no command {names[0]}"
-    if names[0] in _DELEGATED:
-        return None
     if "invalid choice" in read_help(*names):
         return f"codexd {names[0]} has no {names[1]}"
     flags = [flag for word in words for flag in _FLAG.findall(word)]
