@@ -205,8 +205,11 @@ class BackendService(MultiService):
 
     def backends(self) -> tuple[BackendStatus, ...]:
         """Return the back ends (IStatus)."""
-        codex = (home.children.backend for home in self.homes if home.children is not None)
-        return tuple(backend.status(self._queued[backend].length) for backend in (*codex, *self.upstreams.backends))
+        codex = [home.children.backend for home in self.homes if home.children is not None]
+        return (
+            *(backend.status(self._queued[backend].length) for backend in codex),
+            *(backend.status(self._queued[backend].length) for backend in self.upstreams.backends),
+        )
 
     def drain(self) -> None:
         """Refuse the turns that wait for room, and start no turn again: the daemon stops. Running ones go on."""
