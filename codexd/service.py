@@ -250,7 +250,7 @@ class Daemon(MultiService):
         self._readiness_log.start()
         self._reactor_lag.start()
         self._metrics.models.list_models = backends.list_model_names
-        codex, *further = backends.homes
+        codex = backends.homes[0]
         configured = codex.configured_provider
         banner = render_startup_banner(
             settings,
@@ -261,7 +261,15 @@ class Daemon(MultiService):
         )
         for number, line in enumerate(banner):
             self._log.info("{line}", event="startup_hint" if number else "daemon_started", line=line)
-        for home in further:
+        self._report_further_homes(backends)
+        for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
+            self._log.warn("{text}", event="startup_warning", text=warning)
+        self._reporter.start()
+        self._listeners.accept_when(self._is_ready)
+
+    def _report_further_homes(self, backends: BackendService) -> None:
+        """Log what the second and further homes of Codex serve, and which homes have no login."""
+        for home in backends.homes[1:]:
             self._log.info(
                 "Codex back end {backend}: {models} models of {home}",
                 event="home_started",
@@ -269,7 +277,7 @@ class Daemon(MultiService):
                 models=home.provider,
                 home=str(home.home),
             )
-        for home in backends.homes if further else ():
+        for home in backends.homes if len(backends.homes) > 1 else ():
             if home.children is None:
                 self._log.warn(
                     "Codex back end {backend} does not run: no login in {home}; log in with `codexd login --backend "
@@ -278,10 +286,6 @@ class Daemon(MultiService):
                     backend=home.backend,
                     home=str(home.home),
                 )
-        for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
-            self._log.warn("{text}", event="startup_warning", text=warning)
-        self._reporter.start()
-        self._listeners.accept_when(self._is_ready)
 
     def reload(self) -> ReloadReport:
         """Load the settings again and apply what changed; if anything is wrong, nothing changes.
