@@ -65,6 +65,7 @@ _FLAG: Final[Json] = {"type": "boolean"}
 _STRING: Final[Json] = {"type": "string"}
 
 SCHEMAS: Final[Mapping[str, Json]] = {
+    "Usage": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("UsagePage", "UsageRowList")]},
     "UsagePage": _object(
         object=_const("page"),
         start=_STRING,
