@@ -45,7 +45,7 @@ def read_report(child: AccountChild, home: Path, login: Login | None) -> Account
     """Ask Codex for the account, and for its limits if it may have some."""
     account, problem = None, None
     try:
-        account = b.structure(child.call(b.AccountRead()), b.AccountReadResult).account
+        account = b.structure(child.call(b.AccountRead()), b.AccountResult).account
     except (AccountError, b.UnexpectedShapeError) as error:
         problem = str(error)
     kind = account.type if account is not None else None if login is None else login.type

@@ -90,7 +90,6 @@ RESULTS = {
     "model/list": b.ModelPage,
 }
 ACCOUNT_RESULTS = {
-    "GetAccountResponse": b.AccountResult,
     "GetAccountRateLimitsResponse": b.RateLimitsResult,
     "GetAccountTokenUsageResponse": b.TokenUsageResult,
 }

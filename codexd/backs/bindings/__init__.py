@@ -6,8 +6,8 @@ each method or field that has changed.
 """
 
 from codexd.backs.bindings.account import (
+    Account,
     AccountRead,
-    AccountRef,
     AccountResult,
     DailyTokens,
     RateLimits,
@@ -21,8 +21,6 @@ from codexd.backs.bindings.account import (
 )
 from codexd.backs.bindings.login import (
     LOGIN_COMPLETED,
-    Account,
-    AccountReadResult,
     LoginCompleted,
     LoginStarted,
 )
@@ -87,8 +85,6 @@ __all__ = [
     "TOOL_CALL",
     "Account",
     "AccountRead",
-    "AccountReadResult",
-    "AccountRef",
     "AccountResult",
     "Capabilities",
     "ClientInfo",

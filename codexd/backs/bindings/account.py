@@ -24,18 +24,21 @@ class TokenUsageRead:
     threadId: str | None = None
 
 
-@frozen
-class AccountRef:
-    """An account: `apiKey`, `chatgpt` or another kind."""
+@frozen(kw_only=True)
+class Account:
+    """The account in the result of `account/read`; only a ChatGPT account has an address and a plan."""
 
     type: str
+    email: str | None = None
+    planType: str | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class AccountResult:
-    """The result of `account/read`; None if there is no account."""
+    """The result of `account/read`; no account also while the child could not renew its login."""
 
-    account: AccountRef | None = None
+    requiresOpenaiAuth: bool
+    account: Account | None = None
 
 
 @frozen

@@ -29,20 +29,3 @@ class LoginCompleted:
     success: bool
     error: str | None = None
     loginId: str | None = None
-
-
-@frozen(kw_only=True)
-class Account:
-    """The account in the result of `account/read`; only a ChatGPT account has an address and a plan."""
-
-    type: str
-    email: str | None = None
-    planType: str | None = None
-
-
-@frozen(kw_only=True)
-class AccountReadResult:
-    """The result of `account/read`; no account also while the child could not renew its login."""
-
-    requiresOpenaiAuth: bool
-    account: Account | None = None
