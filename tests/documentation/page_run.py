@@ -35,7 +35,8 @@ UPSTREAM = "http://127.0.0.1:11434/v1"
 """Another model server in the documentation; for pages with a daemon of their own it has all that codexd passes on."""
 
 STATE = Path(".local/state")
-_NOT_LINKED = {".git", "build", "_trial_temp"}
+_NOT_LINKED = {".git", "build", "_trial_temp", "pyproject.toml"}
+_STAMPS = ("run", "dev")
 _COMMAND = re.compile(r"^\$ ", re.MULTILINE)
 
 
@@ -64,13 +65,23 @@ class PageRun:
         self._shell = Shell(self._build_project(), self._build_environment(state), self._port)
 
     def _build_project(self) -> Path:
-        """Create a folder in which the files of the project are links, and return it."""
-        project = self._folder / "codexd"
-        project.mkdir()
+        """Create a folder in which the files of the project are links, and return it.
+
+        A page installs nothing: that would change the environment in which the tests run. So the stamps of what is
+        installed exist, and pyproject.toml, on which they depend, is older.
+        """
+        project, environment = self._folder / "codexd", self._folder / "codexd" / ".venv"
+        environment.mkdir(parents=True)
         for path in ROOT.iterdir():
             if path.name not in _NOT_LINKED and not path.name.startswith((".venv", "_trial_temp")):
                 (project / path.name).symlink_to(path)
-        (project / ".venv").symlink_to(sys.prefix)
+        for path in Path(sys.prefix).iterdir():
+            if path.name not in _STAMPS:
+                (environment / path.name).symlink_to(path)
+        for name in _STAMPS:
+            (environment / name).touch()
+        shutil.copy(ROOT / "pyproject.toml", project)
+        os.utime(project / "pyproject.toml", (0, 0))
         (project / "build").mkdir()
         return project
 
@@ -90,8 +101,7 @@ class PageRun:
         unwanted = ("CODEX", "COVERAGE", "OPENAI", "XDG", "MAKE", "MFLAGS")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         path = os.pathsep.join((str(programs), str(Path(sys.executable).parent), environment["PATH"]))
-        # A page installs nothing, though pyproject.toml may be newer than what is installed: other tests run meanwhile.
-        return environment | {"HOME": str(self._home), "PATH": path, "MAKEFLAGS": "--assume-old=pyproject.toml"}
+        return environment | {"HOME": str(self._home), "PATH": path}
 
     @property
     def _home(self) -> Path:

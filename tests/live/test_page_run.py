@@ -1,5 +1,6 @@
 """An example that is wrong fails its page, with its place."""
 
+import os
 from typing import Any
 
 from tests.documentation.blocks import ROOT, Block
@@ -52,3 +53,7 @@ class PageRunTests(LiveTestCase):
             block("python", "print(OpenAI(base_url=url, api_key='none').models.list().data[0].id)"),
             block("text", "scripted\n", output=""),
         )
+
+    def test_nothing_is_installed_although_the_environment_looks_old(self) -> None:
+        os.utime(ROOT / "pyproject.toml")
+        self.run_blocks(block("console", "$ make --dry-run run | grep -ci install || true\n0\n"))
