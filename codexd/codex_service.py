@@ -210,6 +210,7 @@ class CodexService(MultiService):
             return None
         models = ProviderModels(
             provider=provider.id,
+            address=provider.address,
             configured=provider.model,
             context_window=provider.context_window,
             keeps_account=has_account(self.home),

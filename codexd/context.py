@@ -65,6 +65,7 @@ class RequestRecord:
         received_bytes: the size of its body, as received.
         sent_bytes: the size of the response's body, as given to the connection.
         client_stalls: how often the connection to the client was full.
+        retries: how often its turns were started again before their first event, by codexd.
         model_pauses: how often the model's output was paused because the client had too large a backlog.
         tools_offered: the number of tools that the request offers to the model.
         tool_calls: the number of tool calls in the response, of all choices.
@@ -102,6 +103,7 @@ class RequestRecord:
     sent_bytes: int = 0
     client_stalls: int = 0
     model_pauses: int = 0
+    retries: int = 0
     tools_offered: int = 0
     tool_calls: int = 0
     usages: list[Usage] = Factory(list)

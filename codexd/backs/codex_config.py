@@ -46,11 +46,15 @@ class ConfiguredProvider:
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
+    def address(self) -> str:
+        """Its base URL, without what may be secret."""
+        scheme, _, rest = self.base_url.partition("://")
+        return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+
+    @property
     def summary(self) -> str:
         """Its name, address and model for a user, without what may be secret."""
-        scheme, _, rest = self.base_url.partition("://")
-        address = f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
-        return f"{self.id} ({address})" + ("" if self.model is None else f", model {self.model}")
+        return f"{self.id} ({self.address})" + ("" if self.model is None else f", model {self.model}")
 
     @property
     def environment(self) -> tuple[str, ...]:

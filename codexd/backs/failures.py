@@ -7,6 +7,8 @@ a sentence, or the provider's text alone under the name `other`. docs/app-server
 import re
 from typing import Any, Final, Literal
 
+from attrs import evolve
+
 from codexd.backs.bindings import TurnError
 from codexd.backs.provider_errors import ErrorDetails, build_fault, decode_error, read_delay, read_error
 from codexd.neutral.fault import Fault, fault
@@ -94,7 +96,7 @@ def translate(error: TurnError) -> Fault:
     """
     info, message = error.codexErrorInfo, error.message
     if is_unreachable(error):
-        return fault("unreachable")
+        return evolve(fault("unreachable"), note=next(iter(info)) if isinstance(info, dict) else None)
     if isinstance(info, str):
         return _translate_other(message) if info == "other" else _translate_name(info, message)
     if isinstance(info, dict):

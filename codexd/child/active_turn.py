@@ -2,6 +2,7 @@
 
 from typing import Final, Protocol
 
+from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -144,7 +145,7 @@ class ActiveTurn:
             return "watchdog_too_long", fault("too_long")
         since = self._unreachable_since
         if since is not None and since >= self._active_at and now - since >= unreachable_seconds:
-            return "watchdog_unreachable", fault("unreachable")
+            return "watchdog_unreachable", evolve(fault("unreachable"), note="connect")
         if not self._began and now - self._started_at > limits.first_event_seconds:
             return "watchdog_no_first_event", fault("no_first_event")
         if self._began and now - self._active_at > limits.idle_seconds:

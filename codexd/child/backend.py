@@ -119,12 +119,19 @@ class ChildBackend:
         self._retries = _build_retry_policy(settings.turns)
         self.draining = False
         self.waiting: set[RetriedTurn] = set()
-        self._circuit = ProviderCircuit(settings.codex, clock, metrics, has_probe=provider is not None)
+        self._circuit = ProviderCircuit(
+            settings.codex, clock, metrics, self._provider_address(), has_probe=provider is not None
+        )
         self._quarantine = CrashQuarantine()
         metrics.watch_home(
             self.name, "children_up", lambda: sum(worker.ready for pool in pools.values() for worker in pool.workers)
         )
         metrics.watch_home(self.name, "turns_running", lambda: self.running)
+
+    def _provider_address(self) -> str:
+        if self._provider is not None:
+            return self._provider.models.address
+        return "the scripted model" if self._account is None else "OpenAI"
 
     @property
     def running(self) -> int:
@@ -375,13 +382,13 @@ class ChildBackend:
             raise FaultError(fault("circuit_open", _QUARANTINED, retry_after_seconds=wait_seconds))
         return self._circuit.acquire(principal)
 
-    def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
+    def return_permit(self, permit: SharedPermit, kind: str | None, reason: str = "") -> None:
         """Return a permit with the outcome of the request."""
         if kind is None:
             self._quarantine.succeeded(permit.principal)
         else:
             self._turn_failed(kind)
-        self._circuit.release(permit, kind)
+        self._circuit.release(permit, kind, reason)
 
     def explain(self, failed: Fault) -> Fault:
         """Return the fault of a turn with the time at which a limit of the account resets, if that is the cause."""

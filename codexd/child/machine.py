@@ -117,8 +117,7 @@ def _up(lifecycle: SlotLifecycle, slot: Slot, result: object) -> None:
 
 def _kill(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> None:
     slot.state = "Killing"
-    slot.log.warn("Killing child {pid}: {reason}", event="child_killed", pid=slot.child.pid, reason=reason)
-    slot.child.send_signal("KILL")
+    slot.kill_child(reason)
 
 
 def _back_off(lifecycle: SlotLifecycle, slot: Slot, reason: str) -> IDelayedCall:
@@ -221,10 +220,7 @@ def _stop_waiting(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> 
 
 @_Stopping.upon(SlotLifecycle.grace_elapsed).loop()
 def _kill_stopping(lifecycle: SlotLifecycle, slot: Slot, timer: IDelayedCall) -> None:
-    slot.log.warn(
-        "Child {pid} did not exit within the grace period: killing it", event="child_killed", pid=slot.child.pid
-    )
-    slot.child.send_signal("KILL")
+    slot.kill_child("it did not exit within the grace period")
 
 
 @_Stopping.upon(SlotLifecycle.start).loop()

@@ -19,15 +19,17 @@ class ProviderCircuit:
         codex: the settings of the breaker.
         clock: measures how long it is open.
         metrics: counters and gauges.
+        provider: the address of the provider, without what may be secret, for the log.
         has_probe: whether something else than a request finds out that an outage has ended (`close_outage`).
     """
 
     _log = Logger()
 
-    def __init__(self, codex: Codex, clock: IReactorTime, metrics: Metrics, has_probe: bool) -> None:
+    def __init__(self, codex: Codex, clock: IReactorTime, metrics: Metrics, provider: str, has_probe: bool) -> None:
         self._breaker = SharedBreaker(_build_policy(codex))
         self._clock = clock
         self._metrics = metrics
+        self._provider = provider
         self._has_probe = has_probe
         metrics.watch_home(codex.name, "codex_circuit_open", lambda: self.is_open)
 
@@ -70,19 +72,34 @@ class ProviderCircuit:
             raise FaultError(fault("circuit_open", retry_after_seconds=self._breaker.remaining_seconds(now, principal)))
         return permit
 
-    def release(self, permit: SharedPermit, kind: str | None) -> None:
-        """Release a permit, once, with the kind of the failure; None is a success, `cancelled` unknown."""
+    def release(self, permit: SharedPermit, kind: str | None, reason: str = "") -> None:
+        """Release a permit, once.
+
+        Args:
+            permit: the permit.
+            kind: the kind of the failure; None is a success, `cancelled` unknown.
+            reason: what else is known of the failure (`Fault.note`), for the log.
+        """
         before = self._states(permit.principal)
         self._breaker.release(permit, kind, self._clock.seconds())
         for (whose, was_open), (_, is_open) in zip(before, self._states(permit.principal), strict=True):
             if was_open != is_open:
-                self._log.warn(
-                    "Circuit breaker of Codex's model provider is {state} for {whose}",
-                    event="circuit_opened" if is_open else "circuit_closed",
-                    state="open" if is_open else "closed",
-                    whose=whose,
-                    kind=kind,
-                )
+                self._log_change(whose, is_open, kind, reason)
+
+    def _log_change(self, whose: str, is_open: bool, kind: str | None, reason: str) -> None:
+        if not is_open:
+            self._log.warn(
+                "Circuit breaker of Codex's model provider is closed for {whose}", event="circuit_closed", whose=whose
+            )
+            return
+        self._log.warn(
+            "Circuit breaker of Codex's model provider is open for {whose}: {kind} ({reason}) at {provider}",
+            event="circuit_opened",
+            whose=whose,
+            kind=kind,
+            reason=reason or "no details",
+            provider=self._provider,
+        )
 
     def _states(self, principal: str) -> tuple[tuple[str, bool], ...]:
         own = self._breaker.has_own_open(principal)

@@ -44,7 +44,7 @@ class AttemptHost(Protocol):
         """Return the permit for a request to the model's provider; raises FaultError(`circuit_open`)."""
         ...
 
-    def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
+    def return_permit(self, permit: SharedPermit, kind: str | None, reason: str = "") -> None:
         """Return a permit with the kind of the failure; None is a success, `cancelled` unknown."""
 
     def slot_given_up(self) -> None:
@@ -170,7 +170,10 @@ class RetriedTurn:
     def attempt_ended(self, failed: Fault | None) -> None:
         """Report the outcome of the turn: this was the last attempt."""
         self._over = True
-        self._return_permit(None if failed is None else failure_kind(failed))
+        if failed is None:
+            self._return_permit(None)
+        else:
+            self._return_permit(failure_kind(failed), failed.note or "")
 
     def attempt_cancelled(self) -> None:
         """Report a turn without an outcome."""
@@ -224,6 +227,7 @@ class RetriedTurn:
         except Exception:
             self._fail_internally()
         else:
+            self.context.record.retries += 1
             self._host.count("turn_retried")
 
     def _fail_internally(self) -> None:
@@ -244,7 +248,7 @@ class RetriedTurn:
         self.sink.receive(Failed(self._host.explain(failed)))
         self.sink.settle()
 
-    def _return_permit(self, kind: str | None) -> None:
+    def _return_permit(self, kind: str | None, reason: str = "") -> None:
         permit, self._permit = self._permit, None
         if permit is not None:
-            self._host.return_permit(permit, kind)
+            self._host.return_permit(permit, kind, reason)

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from codexd.child.process import ChildProcess
+from codexd.child.process_state import describe_state
 from codexd.policy.restart import RestartAfterBackoff, RestartDecision, RestartHistory, Supervision, decide_after_exit
 
 SlotState = Literal["Stopped", "Starting", "Up", "Killing", "BackingOff", "Down", "Stopping"]
@@ -53,6 +54,7 @@ class Slot:
 
     last_exit: str = field(default="", init=False)
     start_pending: bool = field(default=False, init=False)
+    _kill_reason: str = field(default="", init=False)
     _up_since: float | None = field(default=None, init=False)
     _lived_seconds: float = field(default=0.0, init=False)
     _history: RestartHistory = field(default=RestartHistory(), init=False)
@@ -63,9 +65,21 @@ class Slot:
     def replace_child(self, on_exited: Callable[[str], None]) -> ChildProcess:
         """Create the protocol of the next child, and close the pipes of the last one."""
         self.child.close_pipes()
-        self.child = ChildProcess()
+        self.child, self._kill_reason = ChildProcess(), ""
         self.child.on_exited = on_exited
         return self.child
+
+    def kill_child(self, reason: str) -> None:
+        """Kill the child; its exit is then described by the reason, as the signal says nothing about it."""
+        self._kill_reason = reason
+        self.log.warn(
+            "Killing child {pid}: {reason} (state {process_state})",
+            event="child_killed",
+            pid=self.child.pid,
+            reason=reason,
+            process_state=describe_state(self.child.pid),
+        )
+        self.child.send_signal("KILL")
 
     def report_up(self, result: object) -> None:
         """Call `on_up`."""
@@ -81,13 +95,13 @@ class Slot:
 
     def report_lost(self, reason: str) -> float:
         """Call `on_lost` if the child had been up; return its uptime in seconds, 0 if it never was."""
-        self.last_exit = reason
+        self.last_exit = f"killed by codexd: {self._kill_reason}" if self._kill_reason else reason
         since, self._up_since = self._up_since, None
         if since is None:
             lived_seconds, self._lived_seconds = self._lived_seconds, 0.0
             return lived_seconds
         with self.log.failuresHandled("while reporting that a child has exited"):
-            self.on_lost(reason)
+            self.on_lost(self.last_exit)
         return self.clock.seconds() - since
 
     def report_hung(self, reason: str) -> None:

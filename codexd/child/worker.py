@@ -190,7 +190,7 @@ class Worker:
             self._metrics.count("child_hung")
             self._log.warn("{worker} does not respond and is replaced", event="child_hung", worker=self.name)
             self._hung = True
-            self.supervisor.child_hung("it does not respond")
+            self.supervisor.child_hung("it did not respond")
         return self._liveness.held
 
     def _ping_ended(self, outcome: CallOutcome) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
+from twisted.logger import Logger
 
 from codexd.http.request import Request
 from codexd.interfaces import ModelCard
@@ -46,6 +47,8 @@ class KeyAccess:
     models: ModelAccess
     list_models: Callable[[KeyPolicy], tuple[ModelCard, ...]]
     metrics: Metrics
+
+    _log = Logger()
 
     def admit(self, request: Request, family: str) -> None:
         """Count an authenticated request, and refuse it if its key may not use the endpoint or not so often.
@@ -91,7 +94,7 @@ class KeyAccess:
             input_tokens += charge.input_tokens(turn)
             limit = turn.sampling.max_tokens
             output_tokens += DEFAULT_OUTPUT_TOKENS if limit is None else limit
-        charge.reserve(input_tokens, output_tokens)
+        self._reserve(charge, input_tokens, output_tokens)
 
     def reserve_tokens(self, request: Request, input_tokens: int) -> None:
         """Reserve the expected tokens of a request without output.
@@ -100,4 +103,20 @@ class KeyAccess:
             FaultError: as `KeyMeter.reserve`.
         """
         if request.charge is not None:
-            request.charge.reserve(input_tokens, 0)
+            self._reserve(request.charge, input_tokens, 0)
+
+    def _reserve(self, charge: Charge, input_tokens: int, output_tokens: int) -> None:
+        try:
+            charge.reserve(input_tokens, output_tokens)
+        except FaultError:
+            for budget in charge.meter.report_used_budgets():
+                self._log.warn(
+                    "Key {key} has used up its budget: {used} of {budget} tokens a {period}, until {resets}",
+                    event="key_budget_exhausted",
+                    key=charge.meter.policy.name,
+                    period=budget.kind,
+                    used=budget.spent,
+                    budget=budget.limit,
+                    resets=budget.resets,
+                )
+            raise

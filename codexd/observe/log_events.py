@@ -16,6 +16,10 @@ REQUESTS: Final[LogEventTable] = {
     "response_not_stored": ("error", "The daemon stopped before the store had stored the end of a response."),
     "internal_error": ("error, critical", "A defect of codexd: please report the line."),
     "prompt_file_added": ("warn", "Codex adds a file to the model's prompt that no client asked for."),
+    "key_budget_exhausted": (
+        "warn",
+        "A key has used up its budget; once a day or month, at the first refusal.",
+    ),
     "principal_quarantined": ("warn", "The requests of a key are refused for a while: they end Codex processes."),
 }
 
@@ -49,7 +53,7 @@ CODEX: Final[LogEventTable] = {
     "child_started": ("info", "A Codex process was started."),
     "child_ready": ("info", "A Codex process is ready for turns."),
     "child_hung": ("warn", "A Codex process does not respond, and is replaced."),
-    "child_killed": ("warn", "A Codex process is killed; `reason` says why."),
+    "child_killed": ("warn", "codexd kills a Codex process; `reason` says why, `process_state` what it did."),
     "child_down": ("warn", "A Codex process that was ready is lost, with its turns."),
     "child_exited": ("warn", "A Codex process has exited; `next` says when it is restarted."),
     "restart_limit_reached": ("error", "A Codex process exits again and again; the next restart is delayed."),
@@ -77,7 +81,10 @@ UPSTREAMS: Final[LogEventTable] = {
     "upstream_response_failed": ("warn", "The response of an upstream failed; `note` has details."),
     "upstream_output_dropped": ("warn", "The response of an upstream has output that cannot be passed on."),
     "upstream_state_dropped": ("warn", "The opaque state in the response of an upstream is too large."),
-    "circuit_opened": ("warn", "A circuit breaker refuses requests: of an upstream (`name`), or of Codex's provider."),
+    "circuit_opened": (
+        "warn",
+        "A circuit breaker refuses requests: of the upstream `name`, or of Codex's `provider`.",
+    ),
     "circuit_closed": ("info, warn", "A circuit breaker passes requests again."),
 }
 

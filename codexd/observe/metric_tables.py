@@ -42,8 +42,8 @@ COUNTERS: Final = {
     "image_bytes": "Bytes of fetched images.",
     "image_cache_hits": "Images by URL that were in the cache.",
     "upstream_retried": "Requests to an upstream retried after a failure.",
-    "upstream_breaker_open": "Requests refused because an upstream's circuit breaker was open.",
-    "codex_breaker_open": "Requests refused because the circuit breaker of Codex's model provider was open.",
+    "upstream_breaker_open": "Requests refused while the circuit breaker of an upstream was open, not its openings.",
+    "codex_breaker_open": "Requests refused while the circuit breaker of Codex's provider was open, not its openings.",
     "crash_quarantined": "Times an API key was refused for a while because Codex processes ended during its turns.",
     "child_started": "Codex processes started.",
     "child_exited": "Codex processes that exited unexpectedly.",
@@ -122,6 +122,7 @@ LABELLED_GAUGES: Final = {
     "home_threads_idle": ("Idle threads, by home.", ("backend",)),
     "home_turns_running": ("Turns running in Codex processes, by home.", ("backend",)),
     "home_turns_suspended": ("Turns that wait for tool results, by home.", ("backend",)),
+    "key_budget_tokens": ("The budget of an API key for a day or a month, in tokens.", ("key", "period")),
     "key_budget_used_ratio": ("The part of an API key's budget that is used.", ("key", "period")),
 }
 """The gauges with labels: name to help text and labels; exported as `codexd_<name>`."""

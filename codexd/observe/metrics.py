@@ -251,12 +251,15 @@ class Metrics:
 
     def watch_key_budgets(self, meters: Iterable[KeyMeter]) -> None:
         """Register the budgets of all keys; read at every scrape."""
-        gauge = self._labelled_gauges["key_budget_used_ratio"]
-        gauge.clear()
+        used, sizes = self._labelled_gauges["key_budget_used_ratio"], self._labelled_gauges["key_budget_tokens"]
+        used.clear()
+        sizes.clear()
         for meter in meters:
             for budget in meter.budgets:
                 if budget.limit is not None:
-                    gauge.labels(meter.policy.name, budget.kind).set_function(partial(meter.used_ratio, budget.kind))
+                    labels = meter.policy.name, budget.kind
+                    used.labels(*labels).set_function(partial(meter.used_ratio, budget.kind))
+                    sizes.labels(*labels).set(budget.limit)
 
     def count_tokens(self, usage: Usage, model: str) -> None:
         """Count tokens that were used with a model; those of a model are only what its provider counted."""

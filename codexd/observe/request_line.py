@@ -31,6 +31,7 @@ _FIELDS: Final = (
     "sent_bytes",
     "client_stalls",
     "model_pauses",
+    "retries",
     "tools_offered",
     "tool_calls",
 )
@@ -43,7 +44,7 @@ _NAMES: Final = {"trace": "trace_id", "stalls": "client_stalls", "pauses": "mode
 
 _TEXTS: Final = ("trace", "backend", "worker", "thread", "note")
 _READ_TEXTS: Final = attrgetter(*(_NAMES.get(name, name) for name in _TEXTS))
-_NUMBERS: Final = ("stalls", "pauses", "tools", "tool_calls")
+_NUMBERS: Final = ("retries", "stalls", "pauses", "tools", "tool_calls")
 _READ_NUMBERS: Final = attrgetter(*(_NAMES.get(name, name) for name in _NUMBERS))
 
 

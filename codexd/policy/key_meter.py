@@ -4,7 +4,6 @@ Times are arguments: `now` is a monotonic clock in seconds, for rates; `unix_tim
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 from attrs import define, evolve
@@ -76,7 +75,7 @@ class KeyMeter:
         self.requests = _resize(self.requests, policy.requests_per_minute)
         self.tokens = _resize(self.tokens, policy.tokens_per_minute)
         for budget, limit in zip(self.budgets, (policy.tokens_per_day, policy.tokens_per_month), strict=True):
-            budget.limit = limit
+            budget.resize(limit)
 
     # Admission.
 
@@ -155,12 +154,18 @@ class KeyMeter:
         return fault("key_request_too_large", message)
 
     def _exhausted(self, budget: TokenBudget) -> Fault:
-        ends = datetime.fromtimestamp(budget.period.ends, UTC)
         message = (
             f"Key '{self.policy.name}' has used up its budget of {budget.limit} tokens a {budget.kind}."
-            f" The next {budget.kind} begins at {ends:%Y-%m-%dT%H:%M:%SZ}."
+            f" The next {budget.kind} begins at {budget.resets}."
         )
         return fault("key_budget_exhausted", message)
+
+    def report_used_budgets(self) -> Iterator[TokenBudget]:
+        """Return the budgets that are used up, each once in its period."""
+        for budget in self._current_budgets():
+            if budget.left() <= 0 and not budget.is_reported:
+                budget.is_reported = True
+                yield budget
 
     # Use.
 

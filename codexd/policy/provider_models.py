@@ -19,6 +19,7 @@ class ProviderModels:
 
     Attributes:
         provider: the provider's name.
+        address: its base URL, without what may be secret.
         configured: the model that Codex's configuration names; offered even if the provider lists others.
         context_window: the configured context window in tokens; it overrides those that the provider reports.
         keeps_account: Codex is logged in too: the account's models stay on offer.
@@ -26,6 +27,7 @@ class ProviderModels:
     """
 
     provider: str
+    address: str = ""
     configured: str | None = None
     context_window: int | None = None
     keeps_account: bool = False

@@ -15,7 +15,7 @@ class WorkerStatus:
         running_turns: how many turns run in it.
         turns: how many turns it has begun.
         resident_bytes: its resident memory, measured once a second; 0 if it is not known.
-        last_exit: how the process before it ended; empty if there was none.
+        last_exit: how the process before it ended, with the reason if codexd killed it; empty if there was none.
     """
 
     name: str

@@ -33,7 +33,7 @@ def period_at(kind: PeriodKind, now: float) -> Period:
     return Period(f"{first:%Y-%m}", (first + timedelta(days=31)).replace(day=1).timestamp())
 
 
-@define
+@define(kw_only=True)
 class TokenBudget:
     """The tokens that one key has spent in the current day or month.
 
@@ -42,26 +42,38 @@ class TokenBudget:
         limit: the budget; None for none.
         period: the current period.
         spent: the tokens spent in it, those before the last restart once they are loaded.
+        is_reported: it was reported that the budget of the period is used up.
     """
 
     kind: PeriodKind
     limit: int | None
     period: Period
     spent: int = 0
+    is_reported: bool = False
 
     @classmethod
     def start(cls, kind: PeriodKind, limit: int | None, now: float) -> "TokenBudget":
         """Build the budget of the period of a Unix time."""
-        return cls(kind, limit, period_at(kind, now))
+        return cls(kind=kind, limit=limit, period=period_at(kind, now))
 
     def advance(self, now: float) -> None:
         """Begin the next period when it is time. A clock that is set back does not bring back an old period."""
         if now >= self.period.ends:
-            self.period, self.spent = period_at(self.kind, now), 0
+            self.period, self.spent, self.is_reported = period_at(self.kind, now), 0, False
+
+    def resize(self, limit: int | None) -> None:
+        """Use another limit for the tokens of the current period, too."""
+        if limit != self.limit:
+            self.limit, self.is_reported = limit, False
 
     def left(self) -> float:
         """Return the tokens that are left, infinity without a limit; less than zero after more were used."""
         return float("inf") if self.limit is None else self.limit - self.spent
+
+    @property
+    def resets(self) -> str:
+        """When the next period begins (RFC 3339, UTC)."""
+        return f"{datetime.fromtimestamp(self.period.ends, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     @property
     def used_ratio(self) -> float:

@@ -384,9 +384,10 @@ class UpstreamBackend:
         for (whose, was_open), (_, is_open) in zip(before, self._circuit_states(permit.principal), strict=True):
             if was_open != is_open:
                 self._log.warn(
-                    "Circuit breaker of upstream {name} is {state} for {whose}",
+                    "Circuit breaker of upstream {name} ({address}) is {state} for {whose}",
                     event="circuit_opened" if is_open else "circuit_closed",
                     name=self.name,
+                    address=self._settings.base_url,
                     state="open" if is_open else "closed",
                     whose=whose,
                     kind=kind,

@@ -263,6 +263,7 @@ class UpstreamTurn:
         self._return_permit(failure_kind(failed) if failed.kind == "unreachable" else "cancelled")
         self._abort_attempt()
         self._upstream.count("upstream_retried")
+        self._context.record.retries += 1
         self._context.record.timeline.add("retry", status=failed.kind)
         self._retries += 1
         self._translator = self._translator.new_attempt()

@@ -216,7 +216,8 @@ class UnreachableTests(SynchronousTestCase):
         ):
             error = TurnError(message, with_status(name, status), details)
             self.assertEqual(is_unreachable(error), unreachable, (message, details))
-        self.assertEqual(translate(TurnError(failed, with_status("httpConnectionFailed", None))), fault("unreachable"))
+        fault = translate(TurnError(failed, with_status("httpConnectionFailed", None)))
+        self.assertEqual((fault.kind, fault.note), ("unreachable", "httpConnectionFailed"))
 
     def test_a_providers_text_is_no_outage(self) -> None:
         for info in ("other", "badRequest", None, {"other": "x"}, with_status("httpConnectionFailed", 400)):

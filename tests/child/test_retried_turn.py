@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -46,13 +47,14 @@ class RetryTestCase(SynchronousTestCase):
 class ChildEndTests(RetryTestCase):
     def test_a_turn_whose_child_dies_is_answered_by_the_next_child(self) -> None:
         self.codex.server.stepwise = True
-        asked = self.ask(turn("say: hi"))
+        request = context()
+        asked = self.codex.ask(turn("say: hi"), request)
         verifyObject(ITurnHandle, asked.handle)
         self.kill()
         self.assertEqual(asked.sink.events, [])
         self.wait(2)
         self.assertEqual((asked.kind, asked.reply.text), ("stop", "hi"))
-        self.assertEqual(self.codex.metric(RETRIED), 1)
+        self.assertEqual((self.codex.metric(RETRIED), request.record.retries), (1, 1))
 
     def test_a_body_that_ends_children_ends_two(self) -> None:
         asked = self.plain_child_killed()
@@ -239,7 +241,10 @@ class CircuitTests(RetryTestCase):
             return refused.fault.kind
 
     def test_one_outage_opens_the_circuit_for_all_and_a_probe_closes_it(self) -> None:
-        self.assertEqual(self.outage().kind, "unreachable")
+        with capturedLogs() as logged:
+            self.assertEqual(self.outage().kind, "unreachable")
+        (opened,) = (event for event in logged if event.get("event") == "circuit_opened")
+        self.assertEqual((opened["reason"], opened["provider"]), ("connect", "the scripted model"))
         self.assertEqual(self.codex.metric("watchdog_unreachable"), 1)
         self.assertEqual((self.codex.server.turns, self.codex.pool.workers[0].running_turns), ({}, 0))
         self.assertEqual([self.refusal("a"), self.refusal("b")], ["circuit_open"] * 2)

@@ -4,6 +4,7 @@ from signal import SIGKILL
 
 from twisted.application.service import IService
 from twisted.internet.defer import fail, succeed
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -56,20 +57,20 @@ class StartTests(SupervisorTestCase):
 
 
 class FailedStartTests(SupervisorTestCase):
-    def assertKilledAndRestarted(self) -> None:
+    def assertKilledAndRestarted(self, reason: str) -> None:
         self.assertState("Killing", 1)
         self.assertEqual(self.harness.process.signals, ["KILL"])
         self.reactor.advance(0.1)
         self.assertState("BackingOff", 0)
         self.reactor.advance(0.5)
         self.assertState("Starting", 1)
-        self.assertEqual((self.harness.notifications, self.supervisor.last_exit), ([], "killed by SIGKILL"))
+        self.assertEqual((self.harness.notifications, self.supervisor.last_exit), ([], f"killed by codexd: {reason}"))
 
     def test_a_child_whose_handshake_fails_is_killed(self) -> None:
         self.reactor.behaviour = ProcessBehaviour(exit_seconds=0.1)
         self.supervisor.startService()
         self.harness.handshakes[0].errback(ValueError("no"))
-        self.assertKilledAndRestarted()
+        self.assertKilledAndRestarted("handshake failed: ValueError")
 
     def test_a_child_whose_handshake_fails_at_once_is_killed(self) -> None:
         self.harness.begin_handshake = lambda child: fail(ValueError("no"))
@@ -90,7 +91,7 @@ class FailedStartTests(SupervisorTestCase):
         self.reactor.advance(9.99)
         self.assertState("Starting", 1)
         self.reactor.advance(0.01)
-        self.assertKilledAndRestarted()
+        self.assertKilledAndRestarted("no handshake within 10 s")
         self.assertEqual(len(self.harness.handshakes), 2)
 
     def test_the_next_start_waits_for_the_exit_of_the_killed_child(self) -> None:
@@ -166,6 +167,18 @@ class LossTests(SupervisorTestCase):
         self.harness.handshakes[-1].callback("again")
         self.assertState("Up", 1)
         self.assertEqual((self.harness.notifications[1:], len(self.reactor.processes)), ([("up", 1001, "again")], 2))
+
+    def test_the_exit_of_a_child_that_hung_says_that_codexd_killed_it(self) -> None:
+        process = self.harness.bring_up()
+        self.supervisor.child_hung("it did not respond")
+        with capturedLogs() as logged:
+            process.exit(signal=SIGKILL)
+        (exited,) = (event for event in logged if event.get("event") == "child_exited")
+        self.assertEqual(exited["reason"], "killed by codexd: it did not respond")
+        self.assertEqual(self.supervisor.last_exit, exited["reason"])
+        self.reactor.advance(1)
+        self.harness.process.exit(signal=SIGKILL)
+        self.assertEqual(self.supervisor.last_exit, "killed by SIGKILL")
 
     def test_on_lost_sees_that_the_slot_is_not_up(self) -> None:
         seen = []

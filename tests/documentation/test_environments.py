@@ -16,7 +16,7 @@ from tests.documentation.blocks import ROOT
 
 PAGE = ROOT / "docs" / "environments.md"
 ENVIRONMENTS = ("development", "staging", "production")
-PHASES = ("staging", "production", "production", "production")
+STAGES = ("staging", "production", "production", "production")
 STATE = "/var/lib/codexd"
 
 
@@ -74,10 +74,10 @@ class EnvironmentTests(SynchronousTestCase):
         shown = {key for key, *_ in read_rows("Environments", len(ENVIRONMENTS))}
         self.assertEqual(named - shown, {"maintenance.retry_after_seconds"})
 
-    def test_the_values_of_every_phase_can_be_set(self) -> None:
-        rows = read_rows("Features by phase", len(PHASES))
+    def test_the_values_of_every_stage_can_be_set(self) -> None:
+        rows = read_rows("Features by stage", len(STAGES))
         self.assertGreater(len(rows), 5)
-        for at, example in enumerate(PHASES, 1):
+        for at, example in enumerate(STAGES, 1):
             tables = tomllib.loads(read_example(example))
             environ = {f"CODEXD_{row[0].replace('.', '_').upper()}": row[at].strip('"') for row in rows}
             settings = load((), environ, lambda path: "", None).settings

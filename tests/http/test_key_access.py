@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral import event as e
@@ -404,12 +405,25 @@ class BudgetTests(KeyCase):
         ):
             self.assertEqual(self.request("POST", path, body).status, 429, path)
         self.assertEqual(self.server.metric("codexd_key_budget_used_ratio", key="alice", period="day"), 1)
+        self.assertEqual(self.server.metric("codexd_key_budget_tokens", key="alice", period="day"), 9)
         self.assertEqual(self.server.metric("codexd_key_refusals_total", key="alice", reason="budget"), 5)
         self.send(name="bob")
         self.assertEqual(len(self.server.backend.turns), 2)
         self.server.clock.advance(86_400)
         self.send()
         self.assertEqual(len(self.server.backend.turns), 3)
+
+    def test_the_log_says_once_a_day_that_a_budget_is_used_up(self) -> None:
+        self.serve(key("alice", tokens_per_day=9))
+        for _ in range(2):
+            self.send()
+            self.answer()
+            with capturedLogs() as logged:
+                self.assertEqual([self.request("POST", CHAT, chat()).status for _ in range(3)], [429] * 3)
+            (used,) = (event for event in logged if event.get("event") == "key_budget_exhausted")
+            self.assertEqual((used["key"], used["period"], used["used"], used["budget"]), ("alice", "day", 9, 9))
+            self.assertTrue(used["resets"].endswith("T00:00:00Z"), used["resets"])
+            self.server.clock.advance(86_400)
 
     def test_before_the_budgets_are_known_a_key_with_one_is_not_served(self) -> None:
         self.server = InMemoryServer(keys=(key("alice", tokens_per_month=9), key("bob")))

@@ -45,7 +45,7 @@ class HungChildTestCase(LiveTestCase):
         wait_until(lambda: server.metric(HUNG) == 1, "noticed", NOTICED_SECONDS)
         wait_until(lambda: server.replaced(self.child), "another child")
         self.assertEqual(server.chat_text("say: again"), "again")
-        server.await_log("it does not respond")
+        server.await_log("it did not respond")
         self.assertEqual(server.metric(HUNG), 1)
 
     def assert_hung_fault(self, refused: HttpResponse) -> None:

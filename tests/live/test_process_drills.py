@@ -75,10 +75,12 @@ class ProcessDrillTests(DrillTestCase):
         self.assert_answered()
 
     def test_a_hung_child(self) -> None:
-        server = self.start(DaemonSetup(settings=RESTARTS))
+        server = self.start(
+            DaemonSetup(settings=RESTARTS.replace("retry_total_seconds = 1", "retry_total_seconds = 30"))
+        )
         drill = Drill(server, "Hung child")
         os.kill(server.children[0], signal.SIGSTOP)
-        drill.assert_symptoms()
+        drill.assert_symptoms({CHAT: self.ask("say: hello")})
         self.assert_recovered(drill)
 
     def test_a_daemon_that_is_killed_and_one_that_is_rolled_back(self) -> None:

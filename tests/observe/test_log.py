@@ -33,6 +33,7 @@ RECORD = RequestRecord(
     model_pauses=1,
     tools_offered=3,
     tool_calls=1,
+    retries=1,
     stream=True,
     backend="codex",
     worker="plain-0",
@@ -116,6 +117,7 @@ class AccessLogTests(SynchronousTestCase):
                 "sent_bytes": 840,
                 "client_stalls": 2,
                 "model_pauses": 1,
+                "retries": 1,
                 "tools_offered": 3,
                 "tool_calls": 1,
                 "ignored": "temperature,seed",
@@ -136,7 +138,9 @@ class AccessLogTests(SynchronousTestCase):
         line = self.write(RECORD, "text")
         self.assertIn("info  codexd.request: POST /v1/responses 200 ok 1500.0ms id=req_1", line)
         self.assertIn("principal=a1b2c3 dialect=responses model=gpt-5 tokens=7+2 bytes=312+840", line)
-        optional = " cached=3 reasoning=1 first=250.0ms stalls=2 pauses=1 tools=3 tool_calls=1 path=/responses"
+        optional = (
+            " cached=3 reasoning=1 first=250.0ms retries=1 stalls=2 pauses=1 tools=3 tool_calls=1 path=/responses"
+        )
         self.assertIn(optional, line)
         end = " trace=0af7651916cd43dd8448eb211c80319c backend=codex worker=plain-0 thread=thread-1"
         end += " ignored=temperature,seed"
