@@ -1,6 +1,7 @@
 """Logs and counts finished requests and internal errors."""
 
 from collections.abc import Callable
+from typing import Final
 
 from attrs import Factory, frozen
 from twisted.logger import Logger
@@ -14,6 +15,24 @@ from codexd.observe.recent_requests import RecentRequests
 from codexd.observe.span_export import SpanExport
 from codexd.observe.trace_buffer import TraceBuffer
 from codexd.policy.request_history import RequestHistory
+
+REFUSALS: Final = frozenset(
+    (
+        "busy",
+        "circuit_open",
+        "key_background_limit",
+        "key_budget_exhausted",
+        "key_request_limit",
+        "key_request_too_large",
+        "key_token_limit",
+        "key_turn_limit",
+        "maintenance",
+        "not_ready",
+        "shutting_down",
+        "unreachable",
+    )
+)
+"""The outcomes of requests that reached no model: how long they took says nothing about the models."""
 
 
 def _ignore(*_: object) -> None:
@@ -86,15 +105,16 @@ class RequestLogger:
             self.traces.finish(record, trace)
         if self.spans is not None:
             self.spans.export(record)
-        if record.first_event_seconds is not None or (record.backend and record.is_failure):
-            self._add_to_history(record)
+        is_refused = record.first_event_seconds is None and record.outcome in REFUSALS
+        if is_refused or record.first_event_seconds is not None or (record.backend and record.is_failure):
+            self._add_to_history(record, is_refused)
 
-    def _add_to_history(self, record: RequestRecord) -> None:
+    def _add_to_history(self, record: RequestRecord, is_refused: bool) -> None:
         self.history.add(
             record.began + record.seconds,
             seconds=record.seconds,
             first_event_seconds=record.first_event_seconds,
-            is_failure=record.is_failure,
+            is_refused=is_refused,
         )
 
     def count_malformed_request(self) -> None:

@@ -1,4 +1,4 @@
-"""Amounts as people read them."""
+"""Amounts and long names as people read them."""
 
 from typing import Final
 
@@ -36,3 +36,8 @@ def size(count: int) -> str:
 def number(count: int) -> str:
     """Return a number with separators, such as `12,345`."""
     return f"{count:,}"
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text, or its beginning with an ellipsis if it has more characters than `most`."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

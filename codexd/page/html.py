@@ -176,8 +176,8 @@ def table(caption: str, heads: Iterable[str], rows: Iterable[Iterable[Content]],
             element("tbody", body),
         ),
         class_="wide",
-        role="group",
-        aria_label=caption,
+        role="region",
+        aria_label=f"{caption}: table",
         tabindex="0",
     )
 

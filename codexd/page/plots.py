@@ -14,7 +14,9 @@ _WIDTH, _HEIGHT = 600, 160
 _LEFT, _BOTTOM, _TOP = 52, 22, 8
 _NICE: Final = (1, 2, 5)
 _QUANTILES: Final = ((0.5, "median", "median"), (0.95, "95 %", "high"))
-_HOURS: Final = (3, 2, 1, 0)
+_SHORTEST_MINUTES: Final = 15
+_STEPS: Final = (5, 10, 15, 30, 60)
+_MOST_STEPS: Final = 4
 
 Select = Callable[[Minute], Durations]
 
@@ -36,6 +38,7 @@ class Plot:
 
 def draw_plot(plot: Plot, minutes: Sequence[Minute], now: float) -> Tag:
     """Draw the median and the 95th percentile of each minute, with a summary for those who cannot see it."""
+    span = choose_span(minutes, now)
     series = [(name, style, _points(plot.select, minutes, now, share)) for share, name, style in _QUANTILES]
     top = nice_ceiling(max((value for _, _, points in series for _, value in points), default=1.0))
     title = element("title", plot.title, id=f"{plot.id}-title")
@@ -43,8 +46,8 @@ def draw_plot(plot: Plot, minutes: Sequence[Minute], now: float) -> Tag:
         "svg",
         title,
         element("desc", _summary(plot.select, minutes), id=f"{plot.id}-desc"),
-        _axes(top),
-        [_line(points, top, style) for _, style, points in series],
+        _axes(top, span),
+        [_line(points, top, style, span) for _, style, points in series],
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         role="img",
         aria_labelledby=f"{plot.id}-title {plot.id}-desc",
@@ -54,6 +57,18 @@ def draw_plot(plot: Plot, minutes: Sequence[Minute], now: float) -> Tag:
         element("figcaption", element("h3", plot.title), element("p", _summary(plot.select, minutes)), _legend()),
         drawing,
     )
+
+
+def choose_span(minutes: Iterable[Minute], now: float) -> int:
+    """Return how many minutes a plot shows: from the oldest with a request, but not too few."""
+    oldest = min((minute.number for minute in minutes), default=int(now // 60))
+    step = _step(span := max(int(now // 60) - oldest, _SHORTEST_MINUTES))
+    return min(-(-span // step) * step, MINUTES)
+
+
+def _step(span: int) -> int:
+    """Return the minutes between two labels of the axis."""
+    return next(step for step in _STEPS if span <= step * _MOST_STEPS)
 
 
 def nice_ceiling(value: float) -> float:
@@ -77,41 +92,53 @@ def _summary(select: Select, minutes: Sequence[Minute]) -> str:
     every = Durations()
     for minute in minutes:
         every.add_all(select(minute))
+    refused = sum(minute.refused for minute in minutes)
+    without = (
+        f" {_requests(refused)} reached no model and {'is' if refused == 1 else 'are'} left out." if refused else ""
+    )
     if not every.total:
-        return "No requests in the last three hours."
+        return f"No answers in the last three hours.{without}" if refused else "No requests in the last three hours."
     median, high = duration(every.quantile(0.5)), duration(every.quantile(0.95))
-    requests = "1 request" if every.total == 1 else f"{every.total} requests"
-    return f"{requests} in the last three hours: median {median}, 95 % took at most {high}."
+    return f"{_requests(every.total)} in the last three hours: median {median}, 95 % took at most {high}.{without}"
 
 
-def _x(ago: float) -> float:
-    return round(_LEFT + (_WIDTH - _LEFT - 8) * (1 - ago / MINUTES), 1)
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count} requests"
+
+
+def _x(ago: float, span: int) -> float:
+    return round(_LEFT + (_WIDTH - _LEFT - 8) * (1 - ago / span), 1)
 
 
 def _y(value: float, top: float) -> float:
     return round(_TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - value / top), 1)
 
 
-def _axes(top: float) -> list[Tag]:
+def _axes(top: float, span: int) -> list[Tag]:
     lines: list[Tag] = []
     for value in (0.0, top / 2, top):
         y = _y(value, top)
         lines.append(element("line", x1=_LEFT, x2=_WIDTH - 8, y1=y, y2=y, class_="grid"))
         label = duration(value) if value else "0"
         lines.append(element("text", label, x=_LEFT - 6, y=y + 4, text_anchor="end"))
-    for hours in _HOURS:
-        label = f"{hours} h ago" if hours else "now"
-        anchor = "end" if hours == 0 else "middle" if hours < _HOURS[0] else "start"
-        lines.append(element("text", label, x=_x(60 * hours), y=_HEIGHT - 4, text_anchor=anchor))
+    for ago in range(0, span + 1, _step(span)):
+        anchor = "end" if ago == 0 else "middle" if ago < span else "start"
+        lines.append(element("text", _ago(ago), x=_x(ago, span), y=_HEIGHT - 4, text_anchor=anchor))
     return lines
 
 
-def _line(points: list[tuple[int, float]], top: float, style: str) -> Tag:
+def _ago(minutes: int) -> str:
+    if not minutes:
+        return "now"
+    return f"{minutes // 60} h ago" if minutes % 60 == 0 else f"{minutes} min ago"
+
+
+def _line(points: list[tuple[int, float]], top: float, style: str, span: int) -> Tag:
     """Draw one series: a line where minutes follow each other, and a dot for a minute alone."""
     path, before = [], None
     for ago, value in points:
         move = "L" if before is not None and before - ago == 1 else "M"
-        path.append(f"{move}{_x(ago)} {_y(value, top)}" + ("h0" if move == "M" else ""))
+        path.append(f"{move}{_x(ago, span)} {_y(value, top)}" + ("h0" if move == "M" else ""))
         before = ago
     return element("path", d="".join(path), class_=f"series {style}")
 

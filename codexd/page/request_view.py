@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from codexd.context import RequestRecord
+from codexd.context import CLIENT_DISCONNECTED, OK, RequestRecord
 from codexd.page.amounts import number
-from codexd.page.requests import Bar, RequestView
+from codexd.page.requests import PARTS, Bar, RequestView
 from codexd.timeline import Step
+
+NO_FAILURES: Final = (OK, CLIENT_DISCONNECTED, "cancelled")
+"""The outcomes that are no failures: what the client ended itself is none."""
 
 _KINDS: Final = {
     "queue": "wait",
@@ -41,7 +44,7 @@ def view_request(record: RequestRecord, running: bool, now: float) -> RequestVie
         status=record.status,
         outcome=record.outcome,
         note=record.note,
-        is_failure=not running and record.is_failure,
+        is_failure=not running and record.outcome not in NO_FAILURES,
         is_running=running,
         seconds=seconds,
         first_event_seconds=record.first_event_seconds,
@@ -55,12 +58,16 @@ def view_request(record: RequestRecord, running: bool, now: float) -> RequestVie
 def _list_parts(record: RequestRecord, seconds: float) -> Iterator[Bar]:
     waited, first = record.queue_seconds, record.first_event_seconds
     if waited:
-        yield Bar(name="waiting for room", began=0.0, seconds=waited, kind="wait")
+        yield _part("wait", 0.0, waited)
     if first is not None:
-        yield Bar(name="until the first event", began=waited, seconds=max(first - waited, 0.0), kind="model")
-        yield Bar(name="answering", began=first, seconds=max(seconds - first, 0.0), kind="answer")
+        yield _part("model", waited, first - waited)
+        yield _part("answer", first, seconds - first)
     elif seconds > waited:
-        yield Bar(name="without an event", began=waited, seconds=seconds - waited, kind="other")
+        yield _part("other", waited, seconds - waited)
+
+
+def _part(kind: str, began: float, seconds: float) -> Bar:
+    return Bar(name=PARTS[kind], began=began, seconds=max(seconds, 0.0), kind=kind)
 
 
 def _view_step(step: Step, began: float, now: float) -> Bar:

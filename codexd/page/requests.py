@@ -8,12 +8,20 @@ from urllib.parse import quote
 from twisted.web.template import Tag
 
 from codexd.neutral.records import frozen
-from codexd.page.amounts import duration, number
+from codexd.page.amounts import duration, number, shorten
 from codexd.page.html import Content, Layout, document, element, section, table
 
 _BAR_WIDTH, _BAR_HEIGHT = 120, 12
 _SHORTEST_SECONDS: Final = 1e-3
+PARTS: Final = {
+    "wait": "waiting for room",
+    "model": "until the first event",
+    "answer": "answering",
+    "other": "without an event",
+}
+"""The colours of the parts of a request's time, and what they are."""
 _ROW_HEIGHT, _LABEL_WIDTH, _CHART_WIDTH = 22, 240, 760
+_STEP_CHARACTERS, MODEL_CHARACTERS = 34, 60
 
 
 @frozen(kw_only=True)
@@ -52,7 +60,7 @@ class RequestView:
         status: the HTTP status.
         outcome: `ok`, or the kind of the fault.
         note: details of the fault.
-        is_failure: the server, or the model's provider, failed.
+        is_failure: it has ended, without an answer and not because the client wanted that.
         is_running: it has not ended.
         seconds: from its arrival to its end, or until now.
         first_event_seconds: from its arrival to the model's first event.
@@ -82,15 +90,17 @@ class RequestView:
     steps: tuple[Bar, ...]
 
 
+_RECENT: Final = "Recent requests"
 _HEADS: Final = ("Request", "Ended", "Model", "Key", "Outcome", "First event", "Time", "Tokens", "Parts of the time")
 
 
-def requests_section(heading: str, id: str, requests: Sequence[RequestView], none: str) -> Tag:
-    """Build a section with a table of requests; `none` is shown if there are none."""
+def requests_section(requests: Sequence[RequestView]) -> Tag:
+    """Build the section with the table of the last requests."""
     if not requests:
-        return section(heading, id, element("p", none))
+        return section(_RECENT, "recent", element("p", "No request yet."))
     longest = max(one.seconds for one in requests)
-    return section(heading, id, table(heading, _HEADS, [_row(one, longest) for one in requests], (5, 6, 7)))
+    rows = [_row(one, longest) for one in requests]
+    return section(_RECENT, "recent", table(_RECENT, _HEADS, rows, (5, 6, 7)), _legend())
 
 
 def request_path(id: str) -> str:
@@ -103,8 +113,8 @@ def request_page(layout: Layout, request: RequestView) -> bytes:
     facts = (
         ("Request", f"{request.method} {request.path}"),
         ("State" if request.is_running else "Ended", "running" if request.is_running else clock_time(request.at)),
-        ("Status", str(request.status)),
-        ("Outcome", request.outcome),
+        ("Status", "" if request.is_running else str(request.status)),
+        ("Outcome", "" if request.is_running else request.outcome),
         ("Details", request.note),
         ("Model", request.model),
         ("Back end", request.backend),
@@ -135,16 +145,32 @@ def clock_time(at: float) -> Tag:
 
 def _row(request: RequestView, longest: float) -> list[Content]:
     return [
-        element("a", f"{request.method} {request.path}", href=request_path(request.id)),
+        request_link(request),
         "running" if request.is_running else clock_time(request.at),
-        request.model,
+        shorten(request.model, MODEL_CHARACTERS),
         request.principal,
-        element("span", f"{request.status} {request.outcome}", class_="bad" if request.is_failure else None),
+        _outcome(request),
         duration(request.first_event_seconds),
         duration(request.seconds),
         f"{number(request.input_tokens)} + {number(request.output_tokens)}" if request.output_tokens else "",
         _bar(request, longest),
     ]
+
+
+def request_link(request: RequestView) -> Tag:
+    """Return a link to the page of a request."""
+    return element("a", f"{request.method} {request.path}", href=request_path(request.id), class_="path")
+
+
+def _outcome(request: RequestView) -> Content:
+    if request.is_running:
+        return "running"
+    return element("span", f"{request.status} {request.outcome}", class_="bad" if request.is_failure else None)
+
+
+def _legend() -> Tag:
+    parts = [element("span", name, class_=f"sample {kind}") for kind, name in PARTS.items()]
+    return element("p", "Parts of the time: ", parts, class_="legend")
 
 
 def _bar(request: RequestView, longest: float) -> Tag:
@@ -184,7 +210,7 @@ def _waterfall(request: RequestView) -> Tag:
 def _waterfall_row(at: int, step: Bar, scale: float) -> list[Tag]:
     y, x = at * _ROW_HEIGHT, _LABEL_WIDTH + step.began * scale
     return [
-        element("text", _shorten(step.name), x=_LABEL_WIDTH - 8, y=y + 15, text_anchor="end"),
+        element("text", shorten(step.name, _STEP_CHARACTERS), x=_LABEL_WIDTH - 8, y=y + 15, text_anchor="end"),
         element(
             "rect",
             x=round(x, 1),
@@ -194,10 +220,6 @@ def _waterfall_row(at: int, step: Bar, scale: float) -> list[Tag]:
             class_=f"part {step.kind}",
         ),
     ]
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 34 else f"{name[:33]}…"
 
 
 def _steps_table(request: RequestView) -> Tag:

@@ -8,6 +8,7 @@ from twisted.web.template import Tag
 from codexd.neutral.records import frozen
 from codexd.neutral.usage import Consumption
 from codexd.page.amounts import duration, number, size
+from codexd.page.failures import FailureGroup, failures_section
 from codexd.page.html import Content, Layout, document, element, form_token_field, notice, section, table
 from codexd.page.plots import Plot, draw_plot
 from codexd.page.requests import RequestView, facts_list, requests_section
@@ -47,7 +48,7 @@ class StatusView:
         minutes: the requests of the last hours.
         consumption: the tokens of the last 24 hours by model and key; None if the ledger cannot be read.
         recent: the last requests, newest first, with those that run.
-        failures: the last requests that failed, newest first.
+        failures: the failures among the remembered requests, by outcome.
         now: the time on the clock of `minutes`, in seconds.
         done: what the last form did; empty for nothing.
     """
@@ -63,7 +64,7 @@ class StatusView:
     minutes: tuple[Minute, ...]
     consumption: tuple[Consumption, ...] | None
     recent: tuple[RequestView, ...]
-    failures: tuple[RequestView, ...]
+    failures: tuple[FailureGroup, ...]
     now: float
     done: str = ""
 
@@ -79,8 +80,8 @@ def status_page(layout: Layout, view: StatusView) -> bytes:
         _workers(view.workers),
         section("Response times", "times", _plots(view)),
         _consumption(view),
-        requests_section("Recent requests", "recent", view.recent, "No request yet."),
-        requests_section("Recent failures", "failures", view.failures, "No failure among the recent requests."),
+        requests_section(view.recent),
+        failures_section(view.failures),
         _maintenance(layout, view),
     )
 
@@ -172,14 +173,15 @@ def _plots(view: StatusView) -> Tag:
 
 def _consumption(view: StatusView) -> Tag:
     heading = "Tokens by model and key"
-    if not view.consumption:
+    used = [one for one in view.consumption or () if one.input_tokens or one.output_tokens]
+    if not used:
         said = "No tokens in the last 24 hours." if view.consumption is not None else "The usage cannot be read now."
         return section(heading, "tokens", element("p", said))
     rows: list[list[Content]] = [
         [one.model or "-", one.key, number(one.requests), number(one.input_tokens), number(one.output_tokens)]
-        for one in view.consumption[:_MOST_CONSUMERS]
+        for one in used[:_MOST_CONSUMERS]
     ]
-    more = len(view.consumption) - len(rows)
+    more = len(used) - len(rows)
     said = "In the last 24 hours." + (f" {more} with fewer tokens are not shown." if more > 0 else "")
     return section(
         heading,

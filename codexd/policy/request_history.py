@@ -57,14 +57,14 @@ class Minute:
     Attributes:
         number: of the minute, counted from the zero of the clock.
         requests: how many there were.
-        failures: how many of them failed.
+        refused: how many reached no model: they have no duration.
         first_event: the times from their arrival to the model's first event.
         duration: the times from their arrival to their end.
     """
 
     number: int
     requests: int = 0
-    failures: int = 0
+    refused: int = 0
     first_event: Durations = Factory(Durations)
     duration: Durations = Factory(Durations)
 
@@ -81,7 +81,7 @@ class RequestHistory:
         *,
         seconds: float,
         first_event_seconds: float | None,
-        is_failure: bool,
+        is_refused: bool = False,
     ) -> None:
         """Count a request that ends now.
 
@@ -89,11 +89,13 @@ class RequestHistory:
             now: the time on any clock, in seconds.
             seconds: from its arrival to its end.
             first_event_seconds: from its arrival to the model's first event; None if there was none.
-            is_failure: it failed.
+            is_refused: it reached no model, so that its time says nothing about one.
         """
         minute = self._minute(int(now // 60))
         minute.requests += 1
-        minute.failures += is_failure
+        if is_refused:
+            minute.refused += 1
+            return
         minute.duration.add(seconds)
         if first_event_seconds is not None:
             minute.first_event.add(first_event_seconds)

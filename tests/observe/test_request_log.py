@@ -4,9 +4,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.context import RequestRecord
 from codexd.neutral.event import Usage
-from codexd.neutral.fault import FaultError, fault
+from codexd.neutral.fault import FaultError, fault, kinds
 from codexd.observe.metrics import Metrics
-from codexd.observe.request_log import RequestLogger
+from codexd.observe.request_log import REFUSALS, RequestLogger
 from tests.support.in_memory_server import MemoryLog
 from tests.support.metric_samples import metric
 
@@ -32,7 +32,18 @@ class RequestLoggerTests(SynchronousTestCase):
         ):
             self.logger.log_request(record)
         (minute,) = self.logger.history.minutes(1.0)
-        self.assertEqual((minute.requests, minute.failures, minute.first_event.total), (2, 1, 1))
+        self.assertEqual((minute.requests, minute.duration.total, minute.first_event.total), (2, 2, 1))
+
+    def test_the_history_only_counts_what_reached_no_model(self) -> None:
+        self.assertEqual(REFUSALS - {*kinds()}, frozenset())
+        for outcome in REFUSALS:
+            self.logger.log_request(RequestRecord(status=429, outcome=outcome, seconds=1.0))
+        cut = RequestRecord(
+            dialect="chat", status=200, outcome="unreachable", backend="a", seconds=1.0, first_event_seconds=0.5
+        )
+        self.logger.log_request(cut)
+        (minute,) = self.logger.history.minutes(1.0)
+        self.assertEqual((minute.refused, minute.duration.total), (len(REFUSALS), 1))
 
     def test_a_malformed_request_is_counted(self) -> None:
         self.logger.count_malformed_request()

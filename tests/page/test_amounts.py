@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.page.amounts import duration, number, size
+from codexd.page.amounts import duration, number, shorten, size
 
 
 class AmountTests(SynchronousTestCase):
@@ -22,6 +22,9 @@ class AmountTests(SynchronousTestCase):
     @given(st.floats(0, 1e10))
     def test_every_duration_can_be_shown(self, seconds: float) -> None:
         self.assertTrue(duration(seconds)[0].isdigit())
+
+    def test_only_long_texts_are_shortened(self) -> None:
+        self.assertEqual((shorten("abcd", 4), shorten("abcde", 4)), ("abcd", "abc…"))
 
     def test_sizes_and_numbers(self) -> None:
         for count, shown in (

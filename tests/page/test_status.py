@@ -78,6 +78,9 @@ class StatusPageTests(SynchronousTestCase):
             self.assertIn(text, page)
         self.assertIn("No tokens in the last 24 hours.", self.show())
         self.assertIn("The usage cannot be read now.", self.show(consumption=None))
+        refused = Consumption(model="", key="bob", requests=9, input_tokens=0, output_tokens=0)
+        self.assertIn("No tokens in the last 24 hours.", self.show(consumption=(refused,)))
+        self.assertNotIn("bob", self.show(consumption=(used, refused)))
         self.assertIn("5 with fewer tokens are not shown.", self.show(consumption=(used,) * 25))
 
     def test_the_form_switches_maintenance_to_the_other_state(self) -> None:

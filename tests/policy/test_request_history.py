@@ -42,17 +42,17 @@ class MinuteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.history = RequestHistory()
 
-    def add(self, now: float, first: float | None = 0.5, is_failure: bool = False) -> None:
-        self.history.add(now, seconds=1.0, first_event_seconds=first, is_failure=is_failure)
+    def add(self, now: float, first: float | None = 0.5, is_refused: bool = False) -> None:
+        self.history.add(now, seconds=1.0, first_event_seconds=first, is_refused=is_refused)
 
     def test_requests_are_counted_in_the_minute_in_which_they_end(self) -> None:
         self.add(59.9)
-        self.add(60.0, first=None, is_failure=True)
+        self.add(60.0, first=None, is_refused=True)
         self.add(119.9)
         one, two = self.history.minutes(119.9)
-        self.assertEqual((one.number, one.requests, one.failures, one.first_event.total), (0, 1, 0, 1))
-        self.assertEqual((two.number, two.requests, two.failures, two.first_event.total), (1, 2, 1, 1))
-        self.assertEqual(two.duration.total, 2)
+        self.assertEqual((one.number, one.requests, one.refused, one.first_event.total), (0, 1, 0, 1))
+        self.assertEqual((two.number, two.requests, two.refused, two.first_event.total), (1, 2, 1, 1))
+        self.assertEqual(two.duration.total, 1)
 
     def test_a_request_that_is_counted_late_belongs_to_the_newest_minute(self) -> None:
         self.add(60.0)

@@ -17,20 +17,18 @@ from codexd.http.request import Request
 from codexd.interfaces import IStatus
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.usage import DAY_SECONDS, Consumption, sum_consumption
-from codexd.observe.recent_requests import RequestFilter
 from codexd.observe.request_log import RequestLogger
 from codexd.page.assets import load_asset
+from codexd.page.failures import group_failures
 from codexd.page.html import Layout
 from codexd.page.request_view import view_request
-from codexd.page.requests import RequestView, request_page
+from codexd.page.requests import request_page
 from codexd.page.sign_in import sign_in_page
 from codexd.page.status import REFRESH_SECONDS, StatusView, status_page
 from codexd.wire import json
 
 _RECENT: Final = 25
 _MANY: Final = 10_000
-_FAILURES: Final = 10
-_FAILED: Final = RequestFilter(outcome="failed")
 _SWITCHED: Final = {"on": "Maintenance is on.", "off": "Maintenance is off."}
 
 
@@ -97,16 +95,11 @@ class PageHandlers:
             backends=self.status_source.backends(),
             minutes=history.minutes(now),
             consumption=consumption,
-            recent=self._recent(_RECENT),
-            failures=tuple(one for one in self._recent(_MANY, _FAILED) if one.is_failure)[:_FAILURES],
+            recent=tuple(view_request(one.record, one.running, now) for one in self.request_log.recent.latest(_RECENT)),
+            failures=group_failures(self.request_log.recent.latest(_MANY), now),
             now=now,
             done=done,
         )
-
-    def _recent(self, count: int, wanted: RequestFilter = RequestFilter()) -> tuple[RequestView, ...]:  # noqa: B008
-        now = self.clock.seconds()
-        latest = self.request_log.recent.latest(count, wanted)
-        return tuple(view_request(one.record, one.running, now) for one in latest)
 
     def show_request(self, request: Request, visitor: Visitor, id: str) -> bytes:
         """Answer `/status/requests/{id}`: the last request with this id.

@@ -2,6 +2,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.event import Failed
 from codexd.neutral.fault import fault
+from codexd.settings import Admin, Http
+from tests.http.test_page_access import named
 from tests.support.fake_backend import text_answer
 from tests.support.in_memory_server import InMemoryServer, chat
 from tests.support.page_client import PageClient
@@ -41,6 +43,24 @@ class StatusTests(SynchronousTestCase):
         self.server.backend.turns[0].emit(Failed(fault("model_failed")))
         page = self.client.get("/").body
         self.assertIn(b"502 model_failed", page.partition(b'id="failures"')[2])
+
+    def test_a_refusal_is_a_failure_but_says_nothing_about_response_times(self) -> None:
+        self.server.backend.begin_errors.append(fault("circuit_open"))
+        self.ask(model="small")
+        page = self.client.get("/").body
+        self.assertIn(b"No answers in the last three hours. 1 request reached no model and is left out.", page)
+        self.assertIn(b">503 circuit_open<", page.partition(b'id="failures"')[2])
+
+    def test_what_a_key_is_refused_is_counted_too(self) -> None:
+        keys = (named("ann", "anns", admin=True, requests_per_minute=1),)
+        server = InMemoryServer(Http(), admin=Admin(), keys=keys)
+        for _ in range(2):
+            server.connect().request("POST", "/v1/chat/completions", chat(), authorization="Bearer anns")
+        client = PageClient(server)
+        client.sign_in("anns")
+        page = client.get("/").body
+        self.assertIn(b"1 request reached no model", page)
+        self.assertIn(b">429 key_request_limit<", page.partition(b'id="failures"')[2])
 
     def test_the_page_of_a_request_shows_its_timeline(self) -> None:
         self.ask(model="small")
