@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.application.service import MultiService
 from zope.interface import implementer
 
+from codexd.child.backend import ChildBackend
 from codexd.child.children import Children
 from codexd.codex_service import CodexDependencies, CodexService
 from codexd.configuration.homes import settings_of_home
@@ -205,11 +206,14 @@ class BackendService(MultiService):
 
     def backends(self) -> tuple[BackendStatus, ...]:
         """Return the back ends (IStatus)."""
-        codex = [home.children.backend for home in self.homes if home.children is not None]
         return (
-            *(backend.status(self._queued[backend].length) for backend in codex),
+            *(self._status_of(home, home.children.backend) for home in self.homes if home.children is not None),
             *(backend.status(self._queued[backend].length) for backend in self.upstreams.backends),
         )
+
+    def _status_of(self, home: CodexService, backend: ChildBackend) -> BackendStatus:
+        status = backend.status(self._queued[backend].length)
+        return evolve(status, account=home.account, lacks_login=home.lacks_login)
 
     def drain(self) -> None:
         """Refuse the turns that wait for room, and start no turn again: the daemon stops. Running ones go on."""

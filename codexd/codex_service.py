@@ -75,6 +75,7 @@ class CodexService(MultiService):
         home: the CODEX_HOME of the Codex processes.
         candidates: the homes from which it was chosen.
         provider: whose models Codex serves; `none` when Codex does not run.
+        lacks_login: the scripted model is served because there is no login.
         configured_provider: the model provider that Codex's configuration selects instead of OpenAI, if any.
         limits: what is known of the limits of the account; None when Codex uses no account.
         children: the Codex processes; None when Codex does not run.
@@ -93,6 +94,7 @@ class CodexService(MultiService):
         self.home = find_codex_home(codex, environ)
         self.candidates = candidate_homes(codex, environ)
         self.provider: Provider = choose_provider(codex, self.home, has_others, self.candidates)
+        self.lacks_login = self.provider == "scripted" and codex.model == "auto"
         self.configured_provider = find_configured_provider(codex, self.home, self.provider)
         self.children: Children | None = None
         self.limits = None if self.provider in ("none", "scripted") else AccountState(unix_time=time.time)

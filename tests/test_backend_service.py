@@ -99,9 +99,14 @@ class StatusTests(BackendServiceTestCase):
         self.assertTrue(verifyObject(IStatus, service))
         codex, local = service.backends()
         self.assertEqual((codex.name, codex.is_ready, codex.running, codex.queued), ("codex", False, 0, 0))
+        self.assertEqual((codex.account, codex.lacks_login), (None, False))
         self.assertEqual((local.name, local.models, local.circuit_is_open), ("local", 2, False))
         self.assertEqual([worker.name for worker in service.workers()], ["plain-0", "plain-1"])
         self.assertEqual({(worker.state, worker.pid) for worker in service.workers()}, {("Stopped", None)})
+
+    def test_the_status_says_that_the_scripted_model_answers_for_want_of_a_login(self) -> None:
+        (codex,) = self.build(codex=Codex(binary="/bin/sh")).backends()
+        self.assertTrue(codex.lacks_login)
 
     def test_without_codex_there_are_no_processes(self) -> None:
         service = self.build(LOCAL, codex=Codex(binary="/no/such/program"))

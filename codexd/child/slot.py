@@ -10,7 +10,14 @@ from twisted.logger import Logger
 
 from codexd.child.process import ChildProcess
 from codexd.child.process_state import describe_state
-from codexd.policy.restart import RestartAfterBackoff, RestartDecision, RestartHistory, Supervision, decide_after_exit
+from codexd.policy.restart import (
+    RestartAfterBackoff,
+    RestartDecision,
+    RestartHistory,
+    RestartPolicy,
+    Supervision,
+    decide_after_exit,
+)
 
 SlotState = Literal["Stopped", "Starting", "Up", "Killing", "BackingOff", "Down", "Stopping"]
 """The state of the machine, by its name in the drawing of docs/app-server.md."""
@@ -36,6 +43,8 @@ class Slot:
         on_lost: called once after each `on_up`, when that child has exited, with a description of the exit.
         state: the state of the machine.
         child: the current child, else the last one.
+        restarts: how often a child has exited, and another one was started or will be.
+        next_start_at: when the next child is started, on the clock; only while the slot waits for that.
 
         last_exit: description of the last exit; "" if there was none.
         start_pending: a start was requested while the last child was being stopped.
@@ -52,6 +61,8 @@ class Slot:
     state: SlotState = field(default="Stopped", init=False)
     child: ChildProcess = field(factory=ChildProcess, init=False)
 
+    restarts: int = field(default=0, init=False)
+    next_start_at: float = field(default=0.0, init=False)
     last_exit: str = field(default="", init=False)
     start_pending: bool = field(default=False, init=False)
     _kill_reason: str = field(default="", init=False)
@@ -112,6 +123,8 @@ class Slot:
         """Decide when to restart after an exit, and remember the exit."""
         now, random = self.clock.seconds(), self.random()
         self._history, decision = decide_after_exit(self.supervision.restart, self._history, now, lived_seconds, random)
+        self.restarts += 1
+        self.next_start_at = now + _delay(decision, self.supervision.restart)
         self.log.warn(
             "The child has exited ({reason}); {next}",
             event="child_exited",
@@ -135,6 +148,10 @@ class Slot:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)
+
+
+def _delay(decision: RestartDecision, policy: RestartPolicy) -> float:
+    return decision.seconds if isinstance(decision, RestartAfterBackoff) else policy.window_seconds
 
 
 def _describe(decision: RestartDecision) -> str:

@@ -83,6 +83,18 @@ class Supervisor(Service):
         """Description of the last child's exit; "" if none has exited."""
         return self._slot.last_exit
 
+    @property
+    def restarts(self) -> int:
+        """How often a child has exited, and another one was started or will be."""
+        return self._slot.restarts
+
+    @property
+    def next_start_seconds(self) -> float | None:
+        """How long until the next child is started; None unless the slot waits for that."""
+        if self._slot.state not in ("BackingOff", "Down"):
+            return None
+        return max(self._slot.next_start_at - self._slot.clock.seconds(), 0.0)
+
     def startService(self) -> None:
         """Start a child and keep one running."""
         super().startService()

@@ -91,6 +91,7 @@ class Worker:
         self._liveness = Liveness(codex.hang_seconds, clock.seconds())
         self._heard = False
         self._hung = False
+        self._hangs = 0
         self._was_up = False
         self.supervisor = Supervisor(
             spawn=spawn,
@@ -137,6 +138,9 @@ class Worker:
             up_seconds=self.up_seconds,
             running_turns=self.running_turns,
             turns=self.turns,
+            restarts=self.supervisor.restarts,
+            hangs=self._hangs,
+            next_start_seconds=self.supervisor.next_start_seconds,
             resident_bytes=resident_bytes,
             last_exit=self.supervisor.last_exit,
         )
@@ -284,6 +288,7 @@ class Worker:
 
     def _child_lost(self, reason: str) -> None:
         self.server_info = None
+        self._hangs += self._hung
         # Before the pending calls end, each of which would fail its turn with a fault of its own.
         why = fault("child_hung" if self._hung else "child_died")
         active = (session.active for session in self._sessions)

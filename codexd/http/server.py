@@ -168,6 +168,7 @@ class HttpServer:
             status_source=self._status,
             request_log=self._request_log,
             usage=self._usage,
+            meters=self.meters,
             clock=self._clock,
             began=self._began,
         )

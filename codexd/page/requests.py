@@ -136,11 +136,12 @@ def facts_list(facts: Iterable[tuple[str, Content]]) -> Tag:
     return element("dl", *rows, class_="facts")
 
 
-def clock_time(at: float) -> Tag:
-    """Return a time of day in UTC, with the date for machines and as a tooltip."""
+def clock_time(at: float, with_date: bool = False) -> Tag:
+    """Return a time of day in UTC, with the date for machines and as a tooltip; or with the date for all."""
     moment = datetime.fromtimestamp(at, UTC)
     full = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-    return element("time", f"{moment:%H:%M:%S}", datetime=f"{moment:%Y-%m-%dT%H:%M:%SZ}", title=full)
+    shown = f"{moment:%Y-%m-%d %H:%M}" if with_date else f"{moment:%H:%M:%S}"
+    return element("time", shown, datetime=f"{moment:%Y-%m-%dT%H:%M:%SZ}", title=full)
 
 
 def _row(request: RequestView, longest: float) -> list[Content]:

@@ -1,17 +1,19 @@
 """The status page."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from twisted.web.template import Tag
 
 from codexd.neutral.records import frozen
 from codexd.neutral.usage import Consumption
-from codexd.page.amounts import duration, number, size
+from codexd.page.amounts import duration, number
+from codexd.page.backends import backends_section, login_hint, workers_section
+from codexd.page.budgets import budgets_section
 from codexd.page.failures import FailureGroup, failures_section
 from codexd.page.html import Content, Layout, document, element, form_token_field, notice, section, table
 from codexd.page.plots import Plot, draw_plot
 from codexd.page.requests import RequestView, facts_list, requests_section
+from codexd.policy.key_budgets import BudgetUse
 from codexd.policy.maintenance import MAX_MESSAGE_CHARACTERS, MAX_RETRY_SECONDS, MaintenanceState
 from codexd.policy.request_history import Minute
 from codexd.policy.status import BackendStatus, WorkerStatus
@@ -45,11 +47,13 @@ class StatusView:
         maintenance_kept: it survives a restart.
         workers: the Codex processes.
         backends: the back ends.
+        budgets: of the API keys, in the order in which they are shown.
         minutes: the requests of the last hours.
         consumption: the tokens of the last 24 hours by model and key; None if the ledger cannot be read.
         recent: the last requests, newest first, with those that run.
         failures: the failures among the remembered requests, by outcome.
         now: the time on the clock of `minutes`, in seconds.
+        unix_time: the same in Unix time.
         done: what the last form did; empty for nothing.
     """
 
@@ -61,11 +65,13 @@ class StatusView:
     maintenance_kept: bool
     workers: tuple[WorkerStatus, ...]
     backends: tuple[BackendStatus, ...]
+    budgets: tuple[BudgetUse, ...]
     minutes: tuple[Minute, ...]
     consumption: tuple[Consumption, ...] | None
     recent: tuple[RequestView, ...]
     failures: tuple[FailureGroup, ...]
     now: float
+    unix_time: float
     done: str = ""
 
 
@@ -76,8 +82,9 @@ def status_page(layout: Layout, view: StatusView) -> bytes:
         notice(view.done, "done") if view.done else None,
         _refresh_links(layout),
         _health(view),
-        _backends(view.backends),
-        _workers(view.workers),
+        backends_section(view.backends, view.unix_time),
+        workers_section(view.workers),
+        budgets_section(view.budgets),
         section("Response times", "times", _plots(view)),
         _consumption(view),
         requests_section(view.recent),
@@ -105,6 +112,7 @@ def _health(view: StatusView) -> Tag:
             element("strong", view.status, class_=f"badge {'good' if view.status == 'ok' else 'bad'}"),
             f" {_HEALTH.get(view.status, '')}",
         ),
+        login_hint(view.backends),
         facts_list(
             (
                 ("Turns running", number(running)),
@@ -116,55 +124,6 @@ def _health(view: StatusView) -> Tag:
             )
         ),
     )
-
-
-def _backends(backends: Iterable[BackendStatus]) -> Tag:
-    heads = ("Back end", "Ready", "Models", "Running", "Suspended", "Waiting", "Circuit")
-    rows: list[list[Content]] = [
-        [
-            one.name,
-            _mark("yes" if one.is_ready else "no", one.is_ready),
-            number(one.models),
-            number(one.running),
-            number(one.suspended),
-            number(one.queued),
-            _circuit(one),
-        ]
-        for one in backends
-    ]
-    return section("Back ends", "backends", table("Back ends", heads, rows, (2, 3, 4, 5)))
-
-
-def _circuit(backend: BackendStatus) -> Tag:
-    if backend.circuit_is_open:
-        return _mark("open for all keys", False)
-    if backend.own_circuits:
-        return _mark(f"open for {', '.join(backend.own_circuits)}", False)
-    return _mark("closed", True)
-
-
-def _mark(text: str, is_good: bool) -> Tag:
-    return element("span", text, class_="good" if is_good else "bad")
-
-
-def _workers(workers: tuple[WorkerStatus, ...]) -> Tag:
-    if not workers:
-        return section("Codex processes", "workers", element("p", "Codex does not run; the upstreams answer."))
-    heads = ("Worker", "State", "Process", "Age", "Turns running", "Turns begun", "Memory", "Last exit")
-    rows: list[list[Content]] = [
-        [
-            one.name,
-            _mark(one.state, one.state == "Up"),
-            "-" if one.pid is None else str(one.pid),
-            duration(one.up_seconds) if one.up_seconds else "-",
-            number(one.running_turns),
-            number(one.turns),
-            size(one.resident_bytes) if one.resident_bytes else "-",
-            one.last_exit or "none",
-        ]
-        for one in workers
-    ]
-    return section("Codex processes", "workers", table("Codex processes", heads, rows, (2, 3, 4, 5, 6)))
 
 
 def _plots(view: StatusView) -> Tag:

@@ -1,5 +1,6 @@
 """The state of the daemon's back ends, as the status page shows it."""
 
+from codexd.neutral.login_state import LoginState
 from codexd.neutral.records import frozen
 
 
@@ -14,6 +15,9 @@ class WorkerStatus:
         up_seconds: how long it has been ready; 0 if it is not.
         running_turns: how many turns run in it.
         turns: how many turns it has begun.
+        restarts: how often a process of this worker has exited and was, or will be, replaced by another one.
+        hangs: how many of them did not respond.
+        next_start_seconds: how long until the next one is started; None unless the worker waits for that.
         resident_bytes: its resident memory, measured once a second; 0 if it is not known.
         last_exit: how the process before it ended, with the reason if codexd killed it; empty if there was none.
     """
@@ -26,6 +30,9 @@ class WorkerStatus:
     turns: int
     resident_bytes: int
     last_exit: str
+    restarts: int = 0
+    hangs: int = 0
+    next_start_seconds: float | None = None
 
 
 @frozen(kw_only=True)
@@ -41,6 +48,8 @@ class BackendStatus:
         circuit_is_open: its circuit breaker refuses the requests of all keys, or lets one pass as a probe.
         suspended: how many turns wait for the results of their tool calls; only Codex has any.
         own_circuits: the principals whose own circuit is open.
+        account: what Codex is logged in to; None if the back end uses no account.
+        lacks_login: the scripted model answers, because Codex is not logged in.
     """
 
     name: str
@@ -51,3 +60,5 @@ class BackendStatus:
     circuit_is_open: bool
     suspended: int = 0
     own_circuits: tuple[str, ...] = ()
+    account: LoginState | None = None
+    lacks_login: bool = False

@@ -70,6 +70,8 @@ class ChildEndTests(RetryTestCase):
         asked = self.ask(turn("say: hi"))
         self.wait(12)
         self.assertEqual((asked.kind, self.codex.metric("child_hung"), self.codex.metric(RETRIED)), ("stop", 1, 1))
+        found = {(one.hangs, one.restarts) for one in self.codex.children.workers}
+        self.assertIn((1, 1), found)
 
     def test_the_usage_of_an_attempt_that_failed_is_counted(self) -> None:
         request, charge, meter = metered_context()

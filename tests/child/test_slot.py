@@ -49,6 +49,13 @@ class SlotTests(SynchronousTestCase):
         self.slot.clear_history()
         self.assertEqual(self.slot.decide_restart(0), RestartAfterBackoff(0.6))
 
+    def test_the_next_start_is_after_the_delay_or_the_window(self) -> None:
+        self.clock.advance(5)
+        self.slot.decide_restart(0)
+        self.assertEqual((self.slot.restarts, self.slot.next_start_at), (1, 5.6))
+        self.slot.decide_restart(0)
+        self.assertEqual((self.slot.restarts, self.slot.next_start_at), (2, 605.0))
+
     def test_a_new_child_reports_its_exit_to_the_callback(self) -> None:
         child = self.slot.replace_child(self.reports.append)
         child.on_exited("gone")

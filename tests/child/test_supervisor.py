@@ -109,6 +109,17 @@ class FailedStartTests(SupervisorTestCase):
         self.assertState("BackingOff", 0)
         self.assertEqual((len(self.harness.cancelled), self.supervisor.last_exit), (1, "exit code 2"))
 
+    def test_the_next_start_is_known_while_it_is_waited_for(self) -> None:
+        self.supervisor.startService()
+        self.assertIsNone(self.supervisor.next_start_seconds)
+        self.harness.process.exit(2)
+        waits = self.supervisor.next_start_seconds
+        assert waits is not None
+        self.reactor.advance(waits / 2)
+        self.assertAlmostEqual(self.supervisor.next_start_seconds or 0.0, waits / 2)
+        self.reactor.advance(waits / 2)
+        self.assertEqual((self.supervisor.next_start_seconds, self.supervisor.restarts), (None, 1))
+
     def test_a_late_result_of_an_old_handshake_is_ignored(self) -> None:
         self.supervisor.startService()
         first = self.harness.handshakes[0]

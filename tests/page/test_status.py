@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from codexd.neutral.usage import Consumption
 from codexd.page.html import Layout
 from codexd.page.status import StatusView, status_page
+from codexd.policy.key_budgets import BudgetUse
 from codexd.policy.maintenance import MaintenanceState
 from codexd.policy.status import BackendStatus, WorkerStatus
 
@@ -28,11 +29,13 @@ VIEW = StatusView(
     maintenance_kept=False,
     workers=(WORKER,),
     backends=(CODEX,),
+    budgets=(),
     minutes=(),
     consumption=(),
     recent=(),
     failures=(),
     now=100.0,
+    unix_time=1_700_000_000.0,
 )
 
 
@@ -51,7 +54,8 @@ class StatusPageTests(SynchronousTestCase):
             "1 h 1 min",
             "64.0 MiB",
             ">12<",
-            ">closed<",
+            ">reachable<",
+            ">runs<",
         ):
             self.assertIn(text, page)
         for name, count in (("running", 2), ("suspended", 4)):
@@ -62,14 +66,34 @@ class StatusPageTests(SynchronousTestCase):
         page = self.show(
             status="degraded",
             problem="disk full",
-            workers=(evolve(WORKER, state="BackingOff", pid=None, up_seconds=0.0, last_exit="signal 9"),),
             backends=(evolve(CODEX, circuit_is_open=True), evolve(CODEX, name="local", own_circuits=("ann", "bob"))),
         )
-        for text in ("degraded", "disk full", "BackingOff", "signal 9", "open for all keys", "open for ann, bob"):
+        for text in (
+            "degraded",
+            "disk full",
+            "requests are refused until it answers",
+            "requests of ann, bob are refused",
+        ):
             self.assertIn(text, page)
 
     def test_without_codex_it_says_so(self) -> None:
         self.assertIn("Codex does not run", self.show(workers=()))
+
+    def test_the_budgets_of_keys_are_shown_if_there_are_any(self) -> None:
+        self.assertNotIn("API keys at their limits", self.show())
+        used_up = BudgetUse(key="ann", kind="day", spent=2500, limit=2000, ends=1_700_006_400.0)
+        half = BudgetUse(key="bob", kind="month", spent=500, limit=1000, ends=1_701_388_800.0)
+        page = self.show(budgets=(used_up, half))
+        for text in ('<span class="bad">125 %</span>', "<span>50 %</span>", ">2,500<", ">2,000<", ">2023-11-15 00:00<"):
+            self.assertIn(text, page)
+        self.assertNotIn("are not shown", page)
+        self.assertIn("5 of which less is used are not shown.", self.show(budgets=(half,) * 25))
+
+    def test_it_says_that_the_scripted_model_answers_for_want_of_a_login(self) -> None:
+        page = self.show(backends=(evolve(CODEX, lacks_login=True),))
+        self.assertIn("Codex is not logged in: the scripted model answers.", page)
+        self.assertIn("<code>codexd login</code>, and restart codexd.", page)
+        self.assertNotIn("not logged in", self.show())
 
     def test_tokens_are_shown_by_model_and_key(self) -> None:
         used = Consumption(model="small", key="ann", requests=2, input_tokens=1000, output_tokens=20)

@@ -25,6 +25,8 @@ from codexd.page.request_view import view_request
 from codexd.page.requests import request_page
 from codexd.page.sign_in import sign_in_page
 from codexd.page.status import REFRESH_SECONDS, StatusView, status_page
+from codexd.policy.key_budgets import list_budgets
+from codexd.policy.key_meter import KeyMeters
 from codexd.wire import json
 
 _RECENT: Final = 25
@@ -43,6 +45,7 @@ class PageHandlers:
         status_source: shows the state of the back ends.
         request_log: remembers the last requests.
         usage: reads the ledger of usage.
+        meters: count what the API keys use.
         clock: the reactor's clock.
         began: when the daemon was started, on that clock.
     """
@@ -53,6 +56,7 @@ class PageHandlers:
     status_source: IStatus
     request_log: RequestLogger
     usage: UsageHandlers
+    meters: KeyMeters
     clock: IReactorTime
     began: float
 
@@ -93,11 +97,13 @@ class PageHandlers:
             maintenance_kept=maintenance.kept,
             workers=self.status_source.workers(),
             backends=self.status_source.backends(),
+            budgets=list_budgets(self.meters, self.access.now()),
             minutes=history.minutes(now),
             consumption=consumption,
             recent=tuple(view_request(one.record, one.running, now) for one in self.request_log.recent.latest(_RECENT)),
             failures=group_failures(self.request_log.recent.latest(_MANY), now),
             now=now,
+            unix_time=self.access.now(),
             done=done,
         )
 

@@ -1,6 +1,6 @@
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.neutral.event import Failed
+from codexd.neutral.event import Failed, Usage
 from codexd.neutral.fault import fault
 from codexd.settings import Admin, Http
 from tests.http.test_page_access import named
@@ -61,6 +61,16 @@ class StatusTests(SynchronousTestCase):
         page = client.get("/").body
         self.assertIn(b"1 request reached no model", page)
         self.assertIn(b">429 key_request_limit<", page.partition(b'id="failures"')[2])
+
+    def test_a_key_whose_budget_is_used_up_is_shown(self) -> None:
+        keys = (named("ann", "anns", admin=True, tokens_per_day=10),)
+        server = InMemoryServer(Http(), admin=Admin(), keys=keys)
+        meter = server.front.meters.find("ann")
+        assert meter is not None
+        meter.spend(Usage(input_tokens=20), 0)
+        client = PageClient(server)
+        client.sign_in("anns")
+        self.assertIn(b'<span class="bad">200 %</span>', client.get("/").body)
 
     def test_the_page_of_a_request_shows_its_timeline(self) -> None:
         self.ask(model="small")
