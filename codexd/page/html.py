@@ -150,9 +150,9 @@ def _sign_out_form(layout: Layout) -> Tag:
     )
 
 
-def section(heading: str, id: str, *content: Content) -> Tag:
+def section(heading: str, id: str, *content: Content, hidden: bool = False) -> Tag:
     """Build a section with its heading."""
-    return element("section", element("h2", heading, id=id), *content, aria_labelledby=id)
+    return element("section", element("h2", heading, id=id), *content, aria_labelledby=id, hidden=hidden)
 
 
 def table(caption: str, heads: Iterable[str], rows: Iterable[Iterable[Content]], numeric: Iterable[int] = ()) -> Tag:

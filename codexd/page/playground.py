@@ -10,11 +10,13 @@ from typing import Final
 from twisted.web.template import Tag
 
 from codexd.neutral.records import frozen
+from codexd.page.amounts import shorten
 from codexd.page.html import Content, Layout, document, element, form_token_field, notice, section
 from codexd.page.playground_form import EFFORTS, RESULT, PlaygroundForm, read_calls
 from codexd.wire import json
 from codexd.wire.json import Json
 
+_ARGUMENT_CHARACTERS: Final = 80
 PATH: Final = "/status/playground"
 _ROLES: Final = {"user": "You", "assistant": "Model", "tool": "Tool result", "system": "Instructions"}
 
@@ -46,6 +48,8 @@ def playground_page(layout: Layout, view: PlaygroundView) -> bytes:
         layout,
         notice(view.problem) if view.problem else None,
         _conversation(view),
+        element("p", id="problem", class_="notice error", hidden=True, role="alert"),
+        element("p", id="progress", role="status", class_="hint"),
         _form(layout, view),
         _templates(),
     )
@@ -69,7 +73,7 @@ def _conversation(view: PlaygroundView) -> Tag:
         "Conversation",
         "conversation",
         element("div", entries, id="transcript", role="log", aria_live="polite", aria_labelledby="conversation"),
-        element("p", "", id="progress", role="status", class_="hint"),
+        hidden=not messages,
     )
 
 
@@ -123,7 +127,7 @@ def _form(layout: Layout, view: PlaygroundView) -> Tag:
             element("input", type="hidden", name="messages", id="messages", value=messages),
             element("div", _choice("Model", "model", view.models, form.model), _effort(form.effort), class_="row"),
             element("div", [_result_field(call) for call in form.pending_calls], id="results"),
-            _area("Message", "message", form.message, 4, hint=view.hint),
+            _area("Message", "message", form.message, 4, hint=view.hint, required=not form.pending_calls),
             _options(form),
             element(
                 "p",
@@ -177,10 +181,22 @@ def _choice(label: str, name: str, values: Iterable[str], chosen: str) -> Tag:
     )
 
 
-def _area(label: str, name: str, text: str, rows: int, hint: str = "", class_: str | None = None) -> Tag:
+def _area(
+    label: str, name: str, text: str, rows: int, hint: str = "", class_: str | None = None, required: bool = False
+) -> Tag:
     hint_id = f"{name}-hint" if hint else None
     # The parser drops the first newline of a text area.
-    area = element("textarea", "\n", text, id=name, name=name, rows=rows, aria_describedby=hint_id, class_=class_)
+    area = element(
+        "textarea",
+        "\n",
+        text,
+        id=name,
+        name=name,
+        rows=rows,
+        aria_describedby=hint_id,
+        class_=class_,
+        required=required,
+    )
     return element(
         "p",
         element("label", label, for_=name),
@@ -193,9 +209,15 @@ def _result_field(call: Mapping[str, Json]) -> Tag:
     name = f"{RESULT}{call['id']}"
     return element(
         "p",
-        element("label", f"Result of {call['function'].get('name', 'the call')}", for_=name),
+        element("label", _describe_result(call["function"]), for_=name),
         element("textarea", "\n", id=name, name=name, rows=2, required=True),
     )
+
+
+def _describe_result(function: Mapping[str, Json]) -> str:
+    """Name the call with its arguments: a model can call a tool several times at once."""
+    arguments = shorten(str(function.get("arguments", "")), _ARGUMENT_CHARACTERS)
+    return f"Result of {function.get('name', 'the call')}({arguments})"
 
 
 def _templates() -> list[Tag]:

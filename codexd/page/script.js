@@ -3,6 +3,7 @@
 
 const form = document.getElementById("playground");
 const transcript = document.getElementById("transcript");
+const problem = document.getElementById("problem");
 const progress = document.getElementById("progress");
 const conversation = document.getElementById("messages");
 const results = document.getElementById("results");
@@ -29,6 +30,7 @@ stopButton.addEventListener("click", () => running !== null && running.abort());
 
 async function ask() {
   const fields = new URLSearchParams(new FormData(form));
+  const before = transcript.childElementCount;
   const sent = takeMessages();
   const answer = new Answer();
   setRunning(new AbortController());
@@ -49,8 +51,11 @@ async function ask() {
     showResultFields(answer.calls);
     progress.textContent = answer.facts();
   } catch (error) {
-    progress.textContent = error.name === "AbortError" ? "Stopped." : "Failed: " + error.message;
-    keepUnanswered(sent, answer);
+    const isStopped = error.name === "AbortError";
+    progress.textContent = isStopped ? "Stopped." : "";
+    problem.textContent = isStopped ? "" : error.message;
+    problem.hidden = isStopped;
+    keepUnanswered(sent, answer, before);
   } finally {
     setRunning(null);
   }
@@ -64,7 +69,7 @@ function takeMessages() {
     show("tool-message", field.value);
   }
   const text = form.elements.message.value;
-  if (text !== "" || results.childElementCount === 0) {
+  if (text !== "") {
     messages.push({ role: "user", content: text });
     show("user-message", text);
   }
@@ -73,16 +78,23 @@ function takeMessages() {
   return messages;
 }
 
-// What came of a stopped or failed answer stays in the conversation; without any, the message can be sent again.
-function keepUnanswered(sent, answer) {
+// What came of a stopped or failed answer stays in the conversation. Without any, what was sent is no part of it: it
+// is back in the form, and the transcript has the elements that it had before.
+function keepUnanswered(sent, answer, before) {
   if (answer.content !== "" && answer.calls.length === 0) {
     conversation.value = JSON.stringify([...sent, answer.message()]);
   } else {
-    answer.element.remove();
+    [...transcript.children].slice(before).forEach((element) => element.remove());
     const last = sent[sent.length - 1];
     form.elements.message.value = last.role === "user" ? last.content : "";
-    const before = conversation.value ? JSON.parse(conversation.value) : [];
-    showResultFields(before.length ? before[before.length - 1].tool_calls || [] : []);
+    const messages = conversation.value ? JSON.parse(conversation.value) : [];
+    showResultFields(messages.length ? messages[messages.length - 1].tool_calls || [] : []);
+    for (const message of sent.filter((one) => one.role === "tool")) {
+      const field = document.getElementById("result:" + message.tool_call_id);
+      if (field !== null) {
+        field.value = message.content;
+      }
+    }
   }
 }
 
@@ -91,8 +103,11 @@ function setRunning(controller) {
   stopButton.hidden = controller === null;
   sendButton.disabled = controller !== null;
   transcript.setAttribute("aria-busy", String(controller !== null));
+  transcript.closest("section").hidden = transcript.childElementCount === 0;
+  form.elements.message.required = results.childElementCount === 0;
   if (controller !== null) {
     progress.textContent = "The model answers.";
+    problem.hidden = true;
   } else {
     (results.querySelector("textarea") || form.elements.message).focus();
   }
@@ -116,9 +131,14 @@ function showResultFields(calls) {
     field.id = field.name = "result:" + call.id;
     const label = element.querySelector("label");
     label.htmlFor = field.id;
-    label.textContent = "Result of " + call.function.name;
+    label.textContent = "Result of " + call.function.name + "(" + shorten(call.function.arguments) + ")";
     results.append(element);
   }
+}
+
+// As the server shortens the arguments of a call.
+function shorten(text) {
+  return text.length <= 80 ? text : text.slice(0, 79) + "…";
 }
 
 // One answer: its element in the page, and the message that is sent back with the next request.

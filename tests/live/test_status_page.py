@@ -76,7 +76,7 @@ class PlaygroundTests(PageTestCase):
             ask(page, 'call: weather {"city": "Oslo"}')
             page.get_by_text("finished: tool_calls").wait_for()
             self.assertIn('Calls weather with {"city": "Oslo"}', transcript(page))
-            page.get_by_label("Result of weather").fill("sunny <b>today</b>")
+            page.get_by_label('Result of weather({"city": "Oslo"})').fill("sunny <b>today</b>")
             page.get_by_role("button", name="Send").click()
             page.get_by_text("tool said: sunny <b>today</b>").wait_for()
             self.assertEqual(page.locator("#transcript article").count(), 6)
@@ -92,8 +92,27 @@ class PlaygroundTests(PageTestCase):
             page.get_by_text("Stopped.").wait_for()
             self.assertEqual(window.complaints, [])
             ask(page, "fail: 400 invalid_prompt")
-            page.get_by_text("Failed:").wait_for()
+            page.get_by_role("alert").wait_for()
             self.assertEqual(page.get_by_role("textbox", name="Message").input_value(), "fail: 400 invalid_prompt")
+            self.assertNotIn("fail: 400", transcript(page))
+            self.assertEqual(find_problems(page), [])
+            window.complaints.clear()  # the console names every error status
+
+        self.use(act)
+
+    def test_an_empty_message_is_not_sent_and_a_refused_one_is_no_conversation(self) -> None:
+        def act(window: Window) -> None:
+            page = self.load(window, "/status/playground")
+            page.get_by_role("button", name="Send").click()
+            self.assertTrue(page.evaluate("document.querySelector('#message').validity.valueMissing"))
+            self.assertFalse(page.get_by_role("heading", name="Conversation").is_visible())
+            ask(page, "fail: 400 invalid_prompt")
+            page.get_by_role("alert").wait_for()
+            self.assertFalse(page.get_by_role("heading", name="Conversation").is_visible())
+            ask(page, "say: hello")
+            page.get_by_text("finished: stop").wait_for()
+            self.assertTrue(page.get_by_role("heading", name="Conversation").is_visible())
+            self.assertFalse(page.get_by_role("alert").is_visible())
             window.complaints.clear()  # the console names every error status
 
         self.use(act)
@@ -165,15 +184,40 @@ class StatusTests(PageTestCase):
         dark = self.use(act, color_scheme="dark", viewport={"width": 400, "height": 800})
         self.assertEqual((len({*light}), len({*dark}), len({*light, *dark})), (1, 1, 2))
 
+    def test_no_word_of_a_table_is_broken_and_wide_tables_scroll(self) -> None:
+        self.daemon.chat("say: hello")
+        find_broken = """() => [...document.querySelectorAll("#recent ~ div td, #recent ~ div thead th")]
+          .filter((cell) => {
+            const text = document.createRange();
+            text.selectNodeContents(cell);
+            return text.getBoundingClientRect().height > 30;
+          })
+          .map((cell) => cell.innerText)"""
+
+        def act(window: Window) -> None:
+            page = self.load(window)
+            self.assertEqual(page.evaluate(find_broken), [])
+            self.assertFalse(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+            scrolled = page.get_by_role("region", name="Recent requests: table")
+            scrolled.focus()
+            if page.viewport_size["width"] < 600:
+                self.assertTrue(scrolled.evaluate("(one) => one.scrollWidth > one.clientWidth"))
+                page.keyboard.press("End")
+                page.keyboard.press("ArrowRight")
+                page.wait_for_function("(one) => one.scrollLeft > 0", arg=scrolled.element_handle())
+
+        for width in (1280, 390):
+            self.use(act, viewport={"width": width, "height": 800})
+
     def test_the_state_of_the_daemon_is_shown(self) -> None:
         self.daemon.chat("say: hello")
 
         def act(window: Window) -> None:
             page = self.load(window)
-            workers = page.get_by_role("region", name="Codex processes").get_by_role("table")
+            workers = page.get_by_role("table", name="Codex processes")
             self.assertIn(str(self.daemon.children[0]), workers.inner_text())
-            self.assertIn("Up", workers.inner_text())
-            requests = page.get_by_role("region", name="Recent requests").get_by_role("table")
+            self.assertIn("runs", workers.inner_text())
+            requests = page.get_by_role("table", name="Recent requests")
             self.assertIn("scripted", requests.inner_text())
             page.get_by_role("link", name=f"POST {CHAT}").first.click()
             steps = page.get_by_role("table", name="Steps of the request")

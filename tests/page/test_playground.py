@@ -1,3 +1,5 @@
+from html import unescape
+
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,6 +49,26 @@ class PlaygroundPageTests(SynchronousTestCase):
         self.assertEqual(labelled - {"result:"}, fields)
         self.assertLessEqual(fields, {value for name, value in found.attributes if name == "id"})
 
+    def test_two_calls_of_one_tool_can_be_told_apart(self) -> None:
+        calls = [
+            {"id": city, "type": "function", "function": {"name": "weather", "arguments": f'{{"city": "{city}"}}'}}
+            for city in ("Oslo", "x" * 200)
+        ]
+        form = PlaygroundForm(messages=({"role": "assistant", "content": "", "tool_calls": calls},))
+        page = unescape(playground_page(LAYOUT, PlaygroundView(form=form, models=MODELS)).decode())
+        self.assertIn('>Result of weather({"city": "Oslo"})<', page)
+        self.assertIn(f'>Result of weather({{"city": "{"x" * 69}…)<', page)
+
+    def test_without_messages_there_is_no_conversation(self) -> None:
+        for messages, is_hidden in (((), True), (make_messages("hi"), False)):
+            page = playground_page(LAYOUT, PlaygroundView(form=PlaygroundForm(messages=messages), models=MODELS))
+            self.assertEqual(b'<section aria-labelledby="conversation" hidden="hidden">' in page, is_hidden)
+
+    def test_a_message_is_required_unless_results_are_sent(self) -> None:
+        for messages, is_required in (((), True), (make_messages("hi"), False)):
+            page = playground_page(LAYOUT, PlaygroundView(form=PlaygroundForm(messages=messages), models=MODELS))
+            self.assertEqual(b'name="message" rows="4" required="required"' in page, is_required)
+
     def test_what_was_filled_in_is_shown_again(self) -> None:
         form = PlaygroundForm(model="large", message="hello", effort="high", offers_tools=True)
         page = playground_page(LAYOUT, PlaygroundView(form=form, models=MODELS, problem="Not possible.")).decode()
@@ -74,7 +96,7 @@ class PlaygroundPageTests(SynchronousTestCase):
             "because",
             "<code>city</code>",
             "3 tokens in, 4 out",
-            "Result of city",
+            "Result of city(city)",
         ):
             self.assertIn(text, page)
         self.assertEqual(answer_facts(None, "stop"), "0 tokens in, 0 out; finished: stop.")
