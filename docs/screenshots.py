@@ -7,7 +7,7 @@ from tests.support.browser import Window, shared_browser
 from tests.support.live_daemon import Daemon, DaemonSetup, discard_shared, shared
 
 FOLDER: Final = Path(__file__).parent / "images"
-_SIZE: Final = {"width": 960, "height": 1000}
+_SIZE: Final = {"width": 1280, "height": 1000}
 _SCRIPTS: Final = ("say: hello", "slow: 20", "think: it follows", "slow: 5", "fail: 500", "say: good morning")
 
 
@@ -29,7 +29,7 @@ def _options(scheme: str) -> dict[str, Any]:
 
 def _show_status(window: Window, daemon: Daemon, scheme: str) -> None:
     window.page.goto(f"http://127.0.0.1:{daemon.port}/")
-    window.page.screenshot(path=FOLDER / f"status-{scheme}.png")
+    window.page.screenshot(path=FOLDER / f"status-{scheme}.png", full_page=True)
 
 
 def _show_playground(window: Window, daemon: Daemon) -> None:
@@ -41,7 +41,7 @@ def _show_playground(window: Window, daemon: Daemon) -> None:
         page.get_by_role("textbox", name="Message").fill(script)
         page.get_by_role("button", name="Send").click()
         page.get_by_text(end).wait_for()
-    page.screenshot(path=FOLDER / "playground-light.png")
+    page.screenshot(path=FOLDER / "playground-light.png", full_page=True)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def _circuit(backend: BackendStatus) -> Tag:
 
 def _account(backend: BackendStatus, unix_time: float) -> Content:
     if backend.lacks_login:
-        return _mark("not logged in: the scripted model answers", False)
+        return _mark("not logged in", False)
     state = backend.account
     if state is None:
         return "-"

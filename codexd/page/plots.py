@@ -138,7 +138,7 @@ def _line(points: list[tuple[int, float]], top: float, style: str, span: int) ->
     path, before = [], None
     for ago, value in points:
         move = "L" if before is not None and before - ago == 1 else "M"
-        path.append(f"{move}{_x(ago, span)} {_y(value, top)}" + ("h0" if move == "M" else ""))
+        path.append(f"{move}{_x(ago, span)} {_y(value, top)}" + ("h2" if move == "M" else ""))
         before = ago
     return element("path", d="".join(path), class_=f"series {style}")
 
