@@ -17,7 +17,7 @@ QUICK_TESTS = $(subst /,.,$(filter-out tests/live tests/parity tests/support tes
 .PHONY: help run test quick trial coverage check format bench parity clients soak fuzz audit docs drawings screenshots alerts reference clean
 
 help:  ## Show this.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # Not exec: twistd ends by the signal that stopped it (143 is SIGTERM), which make would call an error.
 run: .venv/run  ## Run codexd on 127.0.0.1:11435; ARGS="..." are its flags, ARGS=--help lists them.

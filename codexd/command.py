@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from platform import python_version
+from signal import SIGPIPE
 from typing import Final
 
 from attrs import frozen
@@ -23,16 +24,16 @@ from codexd.administration import replay_command, trace_command
 from codexd.administration.client import AdminClient, AdminError
 from codexd.administration.commands import AdminFlags
 from codexd.administration.control_socket import locate_control_socket
+from codexd.administration.daemon_choice import print_message, reach_daemon
 from codexd.administration.replay_command import ReplayError
 from codexd.codex_home import find_codex_binary, state_directory
-from codexd.configuration import ConfigurationError, find_admin_socket
+from codexd.configuration import ConfigurationError
 from codexd.configuration.reference import render_example, render_markdown, render_presets
-from codexd.configuration.sources import ADMIN_KEY_VARIABLE
 from codexd.keys.commands import new_key
 from codexd.keys.commands import run as run_keys
 from codexd.observe.trace_files import locate_trace_directory
 from codexd.options import Options, read_text
-from codexd.settings import Admin, Codex
+from codexd.settings import Codex
 from codexd.smoke.command import run as run_smoke
 from codexd.store import commands as store
 from codexd.store.commands import StoreCommandError
@@ -78,6 +79,8 @@ through its control socket, which they find as `serve` does (--config FILE), or 
 with the key of an administrator in CODEXD_ADMIN_KEY.
 """
 
+_CLOSED_PIPE: Final = 128 + SIGPIPE
+
 
 class CommandError(Exception):
     """A command failed; the message is shown to the user."""
@@ -107,9 +110,21 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         context: the process; the real one when None.
 
     Returns:
-        The exit status: 0 done, 1 failed, 2 no such command.
+        The exit status: 0 done, 1 failed, 2 no such command, 141 the output was not read to its end (`| head`).
     """
-    name, *rest = (sys.argv[1:] if argv is None else list(argv)) or [""]
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else list(argv), context or ProcessContext())
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # Python flushes stdout once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+
+
+def _run(argv: Sequence[str], context: ProcessContext) -> int:
+    name, *rest = argv or [""]
     if name in {"-h", "--help", "help"}:
         print(_USAGE, end="")
         return 0
@@ -118,7 +133,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         print(f"codexd: unknown command {name!r}\n\n{_USAGE}" if name else _USAGE, end="", file=sys.stderr)
         return 2
     try:
-        return command(rest, context or ProcessContext()) or 0
+        return command(rest, context) or 0
     except (
         ConfigurationError,
         CommandError,
@@ -128,7 +143,7 @@ def main(argv: Sequence[str] | None = None, context: ProcessContext | None = Non
         StoreCommandError,
         InstallationError,
     ) as error:
-        print(f"codexd: {error}", file=sys.stderr)
+        print_message(str(error))
         return 1
 
 
@@ -207,15 +222,9 @@ def _administer(name: str) -> Subcommand:
 
     def run(rest: Sequence[str], context: ProcessContext) -> int:
         flags, arguments = administration.parse(name, rest)
-        return administration.run(name, arguments, _find_daemon(flags, context))
+        return administration.run(name, arguments, reach_daemon(flags, context.environ, read_text))
 
     return run
-
-
-def _find_daemon(flags: AdminFlags, context: ProcessContext) -> AdminClient:
-    known = flags.socket or flags.url
-    path = Path(flags.socket or "") if known else _find_control_socket(flags.config, context)
-    return AdminClient(path, flags.url, context.environ.get(ADMIN_KEY_VARIABLE))
 
 
 def _trace(rest: Sequence[str], context: ProcessContext) -> int:
@@ -223,7 +232,7 @@ def _trace(rest: Sequence[str], context: ProcessContext) -> int:
     arguments = trace_command.parse(rest)
     if not (arguments.bodies or arguments.purge):
         flags = AdminFlags(arguments.config, arguments.socket, arguments.url)
-        return trace_command.run(arguments, _find_daemon(flags, context))
+        return trace_command.run(arguments, reach_daemon(flags, context.environ, read_text))
     config = [f"--config={arguments.config}"] if arguments.config else []
     settings = _parse_options(config, context).settings.trace
     return trace_command.run_on_files(arguments, locate_trace_directory(settings, state_directory(context.environ)))
@@ -245,12 +254,6 @@ def _replay(rest: Sequence[str], context: ProcessContext) -> int:
     arguments = replay_command.parse(rest)
     key = context.environ.get(replay_command.KEY_VARIABLE)
     return replay_command.run(arguments, key, lambda: _codex_version(Codex(binary=context.environ.get("CODEXD_CODEX"))))
-
-
-def _find_control_socket(config: str | None, context: ProcessContext) -> Path | None:
-    """Return the control socket of the daemon that uses this configuration file."""
-    socket = find_admin_socket(context.environ, read_text, config)
-    return locate_control_socket(Admin(socket=socket), context.environ)
 
 
 def _install_service(rest: Sequence[str], context: ProcessContext) -> None:

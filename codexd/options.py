@@ -98,8 +98,7 @@ class Options(usage.Options):
         self["listen"].append(endpoint)
 
     def opt_api_key(self, key: str) -> None:
-        """API key that clients must send; can be repeated. It is visible in the process list; use
-        CODEXD_API_KEYS or http.api_keys_file to keep it private."""
+        """API key that clients must send; can be repeated. Visible to all users; CODEXD_API_KEYS is not."""
         self["api-key"].append(key)
 
     def opt_version(self) -> None:

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -76,6 +77,31 @@ class CommandTests(SynchronousTestCase):
             result = self.run_command("maintenance", "on", f"--config={config}")
             self.assertEqual(result.status, 1)
             self.assertRegex(result.err, f"no codexd answers at .*{named}: ")
+            self.assertEqual("the default control socket is used" in result.err, text == "[http", result.err)
+
+    def test_a_configuration_file_that_is_not_there_is_an_error(self) -> None:
+        for command in (("reload",), ("workers", "recycle"), ("maintenance",), ("healthcheck",), ("trace",)):
+            result = self.run_command(*command, "--config=/nope.toml")
+            self.assertEqual((result.status, result.out), (1, ""))
+            self.assertIn("codexd: /nope.toml: cannot be read: No such file or directory (--config)", result.err)
+
+    def test_the_daemon_is_named_beside_the_output(self) -> None:
+        result = self.run_command("trace", "--url=http://127.0.0.1:1")
+        self.assertEqual(result.out, "")
+        self.assertEqual(result.err.splitlines()[0], "codexd: daemon at http://127.0.0.1:1")
+
+    def test_output_that_nobody_reads_ends_a_command_quietly(self) -> None:
+        for argv in (("settings",), ("serve", "--help"), ("trace", "--help"), ("version",)):
+            for unbuffered in ("", "1"):
+                reader, writer = os.pipe()
+                os.close(reader)
+                done = subprocess.run(
+                    (sys.executable, "-m", "codexd.command", *argv), check=False, stdout=writer, stderr=subprocess.PIPE,
+                    env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                )  # fmt: skip
+                os.close(writer)
+                self.assertEqual(done.stderr, b"", argv)
+                self.assertIn(done.returncode, (141, 0), argv)  # argparse itself ignores that its help is not read
 
     def test_serve_executes_twistd(self) -> None:
         result = self.run_command("serve", "--workers", "2")

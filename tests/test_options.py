@@ -147,6 +147,10 @@ class OptionsTests(SynchronousTestCase):
         config.write_text('[codex]\nmodel = "none"\nbinary = "/gone"\n')
         self.assertIn("# codex: not run\n", self.parsed("--config", str(config)).summary())
 
+    def test_the_help_has_no_stray_spaces(self) -> None:
+        for line in self.parsed().getUsage().splitlines():
+            self.assertNotRegex(line, r"^ +[^- ].*\S {3,}\S|\S {3,}\S.*\S {3,}\S")
+
     def test_version_prints_the_version_of_codexd(self) -> None:
         out = StringIO()
         with redirect_stdout(out):

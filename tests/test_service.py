@@ -134,6 +134,7 @@ class StartTests(DaemonTestCase):
         with self.assertRaises(SystemExit) as ended:
             self.daemon.startService()
         self.assertIn("cannot listen on tcp:11435:interface=127.0.0.1", str(ended.exception))
+        self.assertIn("--listen", str(ended.exception))
         self.assertEqual(self.reactor.processes, [])
 
     def test_an_unusable_upstream_stops_the_start_with_a_message(self) -> None:

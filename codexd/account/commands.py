@@ -91,6 +91,7 @@ def run(name: str, arguments: Namespace, launch_config: LaunchConfig, daemon: Ad
 
 def _log_in(arguments: Namespace, launch_config: LaunchConfig, daemon: AdminClient) -> int:
     key = _read_key() if arguments.api_key else None
+    print(f"codexd: login in CODEX_HOME {launch_config.home}", file=sys.stderr)
     is_first = not has_login(launch_config.home, launch_config.codex.config)
     with AccountChild(launch_config.command(None)) as child:
         try:
@@ -152,7 +153,8 @@ def _recycle(daemon: AdminClient) -> None:
     except AdminError:
         print("No running codexd was told: none answers at the control socket of this configuration.", file=sys.stderr)
         return
-    print(f"The running codexd replaces its Codex processes: {', '.join(workers) or 'none is up'}.", file=sys.stderr)
+    replaced = ", ".join(workers) or "none is up"
+    print(f"The codexd at {daemon.describe()} replaces its Codex processes: {replaced}.", file=sys.stderr)
 
 
 _COMMANDS: Final[Mapping[str, Callable[[Namespace, LaunchConfig, AdminClient], int]]] = {

@@ -1,6 +1,7 @@
 """The client of a running daemon's /admin routes, for the `codexd` command: over its control socket, or by URL."""
 
 import socket
+import struct
 from collections.abc import Collection
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -13,6 +14,19 @@ from attrs import field, frozen
 from codexd.wire import json
 
 TIMEOUT_SECONDS: Final = 60.0
+
+_PEER: Final = struct.Struct("3i")
+"""The process, user and group at the other end of a unix socket (SO_PEERCRED)."""
+
+_UNKNOWN_URL: Final = "Unknown request URL."
+_USE_KEY: Final = (
+    "Put the key of an administrator into the environment variable CODEXD_ADMIN_KEY, or use the control socket"
+)
+_NOT_OPEN: Final = (
+    "/admin is open only on the control socket until a key may administer the daemon. Make one on its machine with"
+    " `codexd keys add NAME --admin yes` (or set admin.api_keys) and `codexd reload`, and put it into the environment"
+    " variable CODEXD_ADMIN_KEY here"
+)
 
 
 class AdminError(Exception):
@@ -32,6 +46,24 @@ class AdminClient:
     path: Path | None = None
     url: str | None = None
     key: str | None = field(default=None, repr=False)
+
+    def describe(self) -> str:
+        """Return where the daemon is: its address, or its control socket with the id of the process that listens there.
+
+        Raises:
+            AdminError: when nothing listens on the control socket.
+        """
+        if self.url is not None:
+            return self.url
+        connection = self._connect()
+        try:
+            connection.connect()
+            peer = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        except OSError as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        return f"{self.path} (pid {_PEER.unpack(peer)[0]})"
 
     def call(self, method: str, path: str, body: json.Json | None = None, accept: Collection[int] = ()) -> Any:
         """Send a request to a path below `/admin/`, as `request` does."""
@@ -57,15 +89,38 @@ class AdminClient:
         try:
             connection.request(method, path, data, headers)
             response = connection.getresponse()
-            return _read(response, accept)
+            return self._read(response, accept)
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise AdminError(
-                f"no codexd answers at {self.url or self.path}: {reason}. Use the same --config and user as the"
-                " daemon, or --url with the key of an administrator in CODEXD_ADMIN_KEY"
-            ) from error
+            raise self._unreachable(error) from error
         finally:
             connection.close()
+
+    def _unreachable(self, error: Exception) -> AdminError:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return AdminError(
+            f"no codexd answers at {self.url or self.path}: {reason}. Use the same --config and user as the"
+            " daemon, or --url with the key of an administrator in CODEXD_ADMIN_KEY"
+        )
+
+    def _read(self, response: HTTPResponse, accept: Collection[int]) -> Any:
+        data = response.read()
+        try:
+            body = json.decode(data)
+        except ValueError:
+            body = None
+        if response.status < HTTPStatus.MULTIPLE_CHOICES or (body is not None and response.status in accept):
+            return body
+        message = body["error"]["message"] if isinstance(body, dict) and "error" in body else response.reason
+        raise AdminError(self._explain(response.status, str(message)))
+
+    def _explain(self, status: int, message: str) -> str:
+        """Return the message of an error, with what to do about it if it is about the key."""
+        if self.url is None:
+            return f"{message} (status {status})"
+        if status == HTTPStatus.NOT_FOUND and message.startswith(_UNKNOWN_URL):
+            return f"{self.url}: {_NOT_OPEN}"
+        hint = f". {_USE_KEY}" if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else ""
+        return f"{message.removesuffix('.')} (status {status}){hint}"
 
     def _connect(self) -> HTTPConnection:
         if self.url is None:
@@ -88,15 +143,3 @@ class _UnixConnection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(TIMEOUT_SECONDS)
         self.sock.connect(str(self._path))
-
-
-def _read(response: HTTPResponse, accept: Collection[int]) -> Any:
-    data = response.read()
-    try:
-        body = json.decode(data)
-    except ValueError:
-        body = None
-    if response.status < HTTPStatus.MULTIPLE_CHOICES or (body is not None and response.status in accept):
-        return body
-    message = body["error"]["message"] if isinstance(body, dict) and "error" in body else response.reason
-    raise AdminError(f"{message} (status {response.status})")

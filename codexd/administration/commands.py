@@ -1,8 +1,9 @@
 """The commands that a running daemon executes: their arguments, requests and output."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import frozen
@@ -98,10 +99,10 @@ def _add_maintenance(parser: ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 1 <= value <= MAX_RETRY_SECONDS:
-        raise ValueError
-    return value
+    with suppress(ValueError):
+        if 1 <= (value := float(text)) <= MAX_RETRY_SECONDS:
+            return value
+    raise ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to {MAX_RETRY_SECONDS}")
 
 
 def _maintenance(arguments: Namespace, client: AdminClient) -> int:

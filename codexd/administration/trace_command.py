@@ -8,11 +8,13 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from codexd.administration.client import AdminClient
+from codexd.context import OTHER_ROUTE
 from codexd.observe.logfmt import escape_controls
 from codexd.observe.trace_files import TraceDirectory
 from codexd.wire import json
 
 _CONDITIONS: Final = ("outcome", "model", "key", "limit")
+_NONE: Final = "No such request is among the last ones (observe.recent_requests)."
 _UNITS: Final = ((10**6, "MB"), (10**3, "kB"))
 _IN_SECONDS: Final = 1000
 """From how many milliseconds on a time is shown in seconds."""
@@ -29,7 +31,9 @@ def parse(argv: Sequence[str]) -> Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--outcome", help="list only these: ok, failed, running, or the kind of a failure")
     parser.add_argument("--model", help="list only requests for this model")
-    parser.add_argument("--key", help="list only requests of this key")
+    parser.add_argument(
+        "--key", help="list only requests of this API key: its name, or the id that the log has (principal)"
+    )
     parser.add_argument("--limit", type=int, help="how many are listed, 50 by default")
     parser.add_argument("--bodies", action="store_true", help="show what the trace buffer has of the request")
     parser.add_argument("--purge", action="store_true", help="delete all files of the trace buffer")
@@ -59,13 +63,16 @@ def run(arguments: Namespace, client: AdminClient) -> int:
         print(json.encode(found).decode())
     else:
         _print_lines(lines)
+    if not found:
+        print(_NONE, file=sys.stderr)
     return 0
 
 
 def run_on_files(arguments: Namespace, directory: TraceDirectory) -> int:
     """Show or delete files of the trace buffer, and return the exit status."""
     if arguments.purge:
-        print(f"deleted {directory.purge()} files in {directory.path}")
+        count = directory.purge()
+        print(f"deleted {count} {'file' if count == 1 else 'files'} in {directory.path}")
         return 0
     files = directory.find(arguments.request_id)
     if not files:
@@ -83,9 +90,10 @@ def run_on_files(arguments: Namespace, directory: TraceDirectory) -> int:
 def render_line(story: dict[str, Any]) -> str:
     """Render a request as one line."""
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(story["time"]))
+    place = story["path"] if story["route"] == OTHER_ROUTE else story["route"]
     end = "running" if story["running"] else f"{story['status']} {story['outcome']}"
     return (
-        f"{began} {story['id']} {story['method']} {story['route']} {end} {_time(story['milliseconds'])}"
+        f"{began} {story['id']} {story['method']} {place} {end} {_time(story['milliseconds'])}"
         f" model={story['model'] or '-'} key={story['principal'] or '-'}"
     )
 

@@ -16,6 +16,7 @@ from codexd.configuration.sources import (
     CONFIG_VARIABLE,
     ConfigurationError,
     Override,
+    UnreadableFileError,
     find_foreign_variables,
     parse_environ,
     parse_flag,
@@ -103,15 +104,29 @@ def find_keys_file(
     return None if override is None else structure((override,)).keys.file
 
 
-def find_admin_socket(environ: Mapping[str, str], read: ReadFile, config: str | None = None) -> str | None:
+def find_admin_socket(
+    environ: Mapping[str, str], read: ReadFile, config: str | None, warn: Callable[[str], object]
+) -> str | None:
     """Return the setting `admin.socket`, also while other settings are wrong or the file cannot be parsed.
 
     A running daemon is administered most of all when its settings are wrong; then its socket is where it is by default.
+
+    Args:
+        environ: the process environment.
+        read: returns the text of a file.
+        config: the TOML file; when None the file of `CODEXD_CONFIG`, if that is set.
+        warn: receives why the default is taken.
+
+    Raises:
+        ConfigurationError: when the file cannot be read: with a mistyped path, the command would reach another daemon.
     """
     try:
         override = _collect_overrides((), environ, read, config).get("admin.socket")
         return None if override is None else structure((override,)).admin.socket
-    except ConfigurationError:
+    except UnreadableFileError:
+        raise
+    except ConfigurationError as error:
+        warn(f"{error}; so the default control socket is used")
         return None
 
 
@@ -129,7 +144,7 @@ def _read_text(read: ReadFile, path: str, what: str, origin: str = "") -> str:
         return read(path)
     except (OSError, UnicodeError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeError) else error.strerror or str(error)
-        raise ConfigurationError(f"{what}: cannot be read: {reason}{origin}") from error
+        raise UnreadableFileError(f"{what}: cannot be read: {reason}{origin}") from error
 
 
 def _add_keys_of_files(settings: Settings, read: ReadFile) -> Settings:

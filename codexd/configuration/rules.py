@@ -14,6 +14,7 @@ from codexd.policy.key_policy import RESERVED_NAMES, is_valid_name
 from codexd.settings import Settings
 
 _EXAMPLE: Final = "tcp:11435:interface=127.0.0.1"
+_ENDPOINT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")
 _PORTS: Final = re.compile(r"(?:tcp6?|ssl|tls):(?!port=)([^:]*)")
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -54,7 +55,7 @@ def _check_listen(settings: Settings) -> Iterator[str]:
     if not settings.http.listen:
         yield f"http.listen: must not be empty; for example {_EXAMPLE}"
     for endpoint in settings.http.listen:
-        if not re.match(r"[A-Za-z][A-Za-z0-9_-]*:", endpoint):
+        if not _ENDPOINT.match(endpoint):
             yield f"http.listen: {endpoint!r} is not a Twisted endpoint string; for example {_EXAMPLE}"
         elif (found := _PORTS.match(endpoint)) and not (found[1].isdecimal() and int(found[1]) <= _MAX_PORT):
             yield f"http.listen: {endpoint!r}: the port must be a number from 0 to {_MAX_PORT}; for example {_EXAMPLE}"
@@ -80,7 +81,8 @@ def find_missing_keys(settings: Settings, endpoints: Iterable[str]) -> Iterator[
 
 def _check_key_for_remote_clients(settings: Settings) -> Iterator[str]:
     """Check the endpoints whose strings say who can reach them; inherited sockets are checked where they are known."""
-    remote = (one for one in settings.http.listen if not one.startswith("systemd:") and not is_loopback_endpoint(one))
+    known = (one for one in settings.http.listen if _ENDPOINT.match(one) and not one.startswith("systemd:"))
+    remote = (one for one in known if not is_loopback_endpoint(one))
     return find_missing_keys(settings, remote)
 
 

@@ -39,6 +39,10 @@ class ConfigurationError(ValueError):
         self.problems = problems
 
 
+class UnreadableFileError(ConfigurationError):
+    """A file that the settings name cannot be read."""
+
+
 @frozen(repr=False)
 class Override:
     """A value for one setting, which replaces its default.

@@ -67,7 +67,8 @@ class Listeners:
         endpoint = serverFromString(self._reactor, add_backlog(description))
         endpoint.listen(site).addCallbacks(self._add, problems.append)
         if problems:
-            raise SystemExit(f"codexd: cannot listen on {description}: {problems[0].getErrorMessage()}")
+            reason = problems[0].getErrorMessage().removesuffix(".")
+            raise SystemExit(f"codexd: cannot listen on {description}: {reason}. Choose another address with --listen")
 
     def keep(self, port: IListeningPort) -> None:
         """Stop a port of another kind with the others."""

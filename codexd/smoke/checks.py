@@ -52,10 +52,14 @@ def _require(holds: object, message: str) -> None:
         raise SmokeError(message)
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _check_probes(target: SmokeTarget) -> str:
     for path in ("/livez", "/readyz", "/healthz", "/health"):
         response = target.client.send("GET", path)
-        _require(response.status == OK, f"GET {path}: status {response.status}: {response.body[:200].decode()}")
+        _require(response.status == OK, f"GET {path}: {response.describe()}")
     return str(target.call("GET", "/readyz").get("status", "ready"))
 
 
@@ -68,14 +72,14 @@ def _check_models(target: SmokeTarget) -> str:
     _require(names, "no model is listed")
     shown = target.call("GET", f"/v1/models/{target.model}")["id"]
     _require(shown == target.model, f"GET /v1/models/{target.model} returns {shown}")
-    return f"{len(names)} models; {target.model} answers"
+    return f"{_count(len(names), 'model')}; {target.model} answers"
 
 
 def _check_chat(target: SmokeTarget) -> str:
     answer = target.call("POST", CHAT, target.chat())
     _require(answer["choices"][0]["message"]["content"], "the message is empty")
     _require(answer["choices"][0]["finish_reason"] == "stop", f"finish_reason {answer['choices'][0]['finish_reason']}")
-    return f"{answer['usage']['total_tokens']} tokens"
+    return _count(answer["usage"]["total_tokens"], "token")
 
 
 def _check_chat_stream(target: SmokeTarget) -> str:
@@ -85,13 +89,13 @@ def _check_chat_stream(target: SmokeTarget) -> str:
     choices = [choice for data in chunks for choice in json.decode(data)["choices"]]
     _require("".join(choice["delta"].get("content") or "" for choice in choices), "the stream has no text")
     _require(choices[-1]["finish_reason"] == "stop", f"finish_reason {choices[-1]['finish_reason']}")
-    return f"{len(chunks)} chunks"
+    return _count(len(chunks), "chunk")
 
 
 def _check_completions(target: SmokeTarget) -> str:
     answer = target.call("POST", "/v1/completions", {"model": target.model, "prompt": PROMPT})
     _require(answer["choices"][0]["text"], "the text is empty")
-    return f"{answer['usage']['total_tokens']} tokens"
+    return _count(answer["usage"]["total_tokens"], "token")
 
 
 def _check_tools(target: SmokeTarget) -> str:
@@ -128,7 +132,7 @@ def _check_responses_stream(target: SmokeTarget) -> str:
     _require(kinds[-1] == "response.completed", f"the stream ends with {kinds[-1]}")
     numbers = [event["sequence_number"] for event in events]
     _require(numbers == list(range(len(numbers))), "the sequence numbers have gaps")
-    return f"{len(events)} events"
+    return _count(len(events), "event")
 
 
 def _check_background(target: SmokeTarget) -> str:
@@ -166,13 +170,13 @@ def _check_conversations(target: SmokeTarget) -> str:
     count = len(target.call("GET", f"{path}/items")["data"])
     _require(count >= 4, f"{count} items, not the two that were added, the input and the output")
     target.delete(path)
-    return f"{count} items"
+    return _count(count, "item")
 
 
 def _check_input_tokens(target: SmokeTarget) -> str:
     counted = target.call("POST", f"{RESPONSES}/input_tokens", {"model": target.model, "input": PROMPT})
     _require(counted["input_tokens"] > 0, "no tokens were counted")
-    return f"{counted['input_tokens']} tokens"
+    return _count(counted["input_tokens"], "token")
 
 
 def _check_embeddings(target: SmokeTarget) -> str:

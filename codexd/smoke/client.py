@@ -43,8 +43,16 @@ class SmokeResponse:
         """
         try:
             return json.decode(self.body)
-        except ValueError as error:
-            raise SmokeError(f"the body is not JSON: {error}") from None
+        except ValueError:
+            raise SmokeError(f"the body is not JSON: {self.describe()}") from None
+
+    def describe(self) -> str:
+        """Return the status, and the message of an error or the content type."""
+        try:
+            detail = str(json.decode(self.body)["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            detail = self.headers.get("content-type") or "no content type"
+        return f"status {self.status}: {detail}"
 
 
 @frozen(kw_only=True)
@@ -66,8 +74,7 @@ class SmokeClient:
     ) -> SmokeResponse:
         """Send a request and return its response, whatever its status."""
         with self._open(method, path, body, headers) as response:
-            named = {name.lower(): value for name, value in response.getheaders()}
-            return SmokeResponse(response.status, named, response.read())
+            return _read_response(response)
 
     def call(self, method: str, path: str, body: json.Json | None = None) -> json.Json:
         """Send a request and return the JSON body of its response.
@@ -77,7 +84,7 @@ class SmokeClient:
         """
         response = self.send(method, path, body)
         if response.status != OK:
-            raise SmokeError(f"{method} {path}: status {response.status}: {_describe(response.body)}")
+            raise SmokeError(f"{method} {path}: {response.describe()}")
         return response.json
 
     @contextmanager
@@ -90,7 +97,7 @@ class SmokeClient:
         with self._open("POST", path, body, None) as response:
             kind = response.getheader("content-type") or ""
             if response.status != OK or not kind.startswith("text/event-stream"):
-                raise SmokeError(f"POST {path}: status {response.status}, {kind}: {_describe(response.read())}")
+                raise SmokeError(f"POST {path}: {_read_response(response).describe()}")
             yield _read_frames(response)
 
     @contextmanager
@@ -108,15 +115,12 @@ class SmokeClient:
             yield connection.getresponse()
 
 
+def _read_response(response: HTTPResponse) -> SmokeResponse:
+    named = {name.lower(): value for name, value in response.getheaders()}
+    return SmokeResponse(response.status, named, response.read())
+
+
 def _read_frames(response: HTTPResponse) -> Iterator[SseFrame]:
     decoder = SseDecoder()
     while data := response.read1(_READ_BYTES):
         yield from decoder.receive(data)
-
-
-def _describe(body: bytes) -> str:
-    """Return the message of an error, or the beginning of another body."""
-    try:
-        return str(json.decode(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return body[:200].decode(errors="replace")

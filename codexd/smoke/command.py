@@ -1,7 +1,7 @@
 """The command `codexd smoke`: its arguments, its run and its output."""
 
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Final
@@ -125,5 +125,5 @@ def _parse(argv: Sequence[str]) -> Namespace:
 def _parse_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError
+        raise ArgumentTypeError(f"{text!r} is not the address of a server: it must begin with http:// or https://")
     return text.rstrip("/").removesuffix("/v1")

@@ -72,6 +72,8 @@ def run(arguments: Namespace, path: str) -> None:
     except sqlite3.Error as error:
         help = f"; {_HELP}" if classify(error) == "corrupt" else ""
         raise StoreCommandError(f"{error}{help}") from error
+    except BrokenPipeError:
+        raise  # of the output, and not of the file
     except OSError as error:
         raise StoreCommandError(f"{error.filename or path}: {error.strerror}") from error
 
@@ -174,7 +176,7 @@ def _open_existing(path: str, mode: str = "ro") -> sqlite3.Connection:
 
 def _count(connection: sqlite3.Connection) -> str:
     counts = ((name, connection.execute(query).fetchone()[0]) for name, query in _COUNTS)
-    return ", ".join(f"{count} {name}" for name, count in counts)
+    return ", ".join(f"{count} {name.removesuffix('s') if count == 1 else name}" for name, count in counts)
 
 
 def _size(path: str) -> int:

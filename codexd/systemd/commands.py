@@ -7,6 +7,7 @@ import sysconfig
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Final, TypeVar
 
 from attrs import evolve
@@ -19,6 +20,7 @@ _Result = TypeVar("_Result")
 
 _INSTANCE: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,23}")
 _ROOT: Final = Path("/")
+_TO_WRITE: Final = "to write"
 _UNREADABLE: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 """What the unit of the system cannot see (ProtectHome, PrivateTmp)."""
 
@@ -39,10 +41,14 @@ def install(rest: Sequence[str], environ: Mapping[str, str], new_key: Callable[[
     place = _find_unreadable(installation.service.programs)
     if place is not None and arguments.scope == "system" and arguments.root == _ROOT:
         raise InstallationError(f"the service could not read its programs below {place}; install codexd in /opt/codexd")
-    files = tuple(installation.list_files(render_example, new_key))
+    contents = (_describe_example, _describe_key) if arguments.dry_run else (render_example, new_key)
+    files = tuple(installation.list_files(*contents))
     _check_unchanged(arguments, files)
     for file in files:
-        print(f"{_write(file, arguments):<10} {file.path}")
+        what = _write(file, arguments)
+        print(f"{what:<10} {file.path}")
+        if what == _TO_WRITE:
+            print(indent(file.text, "    "))
     print("\nNext:", *installation.describe_next(), sep="\n  ")
 
 
@@ -59,7 +65,7 @@ def uninstall(rest: Sequence[str], environ: Mapping[str, str]) -> None:
     for unit in units:
         if not arguments.dry_run:
             _attempt(unit.path.unlink, unit.path)
-        print(f"removed    {unit.path}")
+        print(f"{'to remove' if arguments.dry_run else 'removed':<10} {unit.path}")
     name = installation.name
     print(f"\nNext:\n  {installation.systemctl} stop {name}.socket {name}.service")
     print(f"  {installation.systemctl} daemon-reload\nThese stay: {installation.configuration}, the state directory")
@@ -72,10 +78,20 @@ def _parse(name: str, description: str, rest: Sequence[str]) -> Namespace:
         scopes.add_argument(f"--{scope}", dest="scope", action="store_const", const=scope, help=text)
     parser.add_argument("--instance", type=_instance, metavar="NAME", help="one of several services")
     parser.add_argument("--socket", action="store_true", help="let systemd open the socket: no client is ever refused")
-    parser.add_argument("--dry-run", action="store_true", help="print the files and write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be done, with the text of the units, and do nothing"
+    )
     parser.add_argument("--force", action="store_true", help="replace or remove units that were changed")
     parser.add_argument("--root", type=Path, default=_ROOT, help="write below this directory, for a package")
     return parser.parse_args(list(rest))
+
+
+def _describe_example() -> str:
+    return "# every setting with its default, as `codexd settings` prints it"
+
+
+def _describe_key() -> str:
+    return "# a new key, as `codexd new-key` prints it"
 
 
 def _instance(text: str) -> str:
@@ -138,7 +154,7 @@ def _write(file: InstalledFile, arguments: Namespace) -> str:
     if found == file.text:
         return "unchanged"
     if arguments.dry_run:
-        return "to write"
+        return _TO_WRITE
     _attempt(lambda: _replace(file), file.path)
     return "written" if found is None else "replaced"
 

@@ -85,7 +85,7 @@ class Installation:
 
     def describe_next(self) -> Iterator[str]:
         """Yield the commands that follow the installation."""
-        login = f"{self.service.programs}/codexd login --device-auth"
+        login = f"{self.service.programs}/codexd login --device"
         state = self.service.identifier.replace("%i", self.instance)
         if self.service.scope == "user":
             yield f"STATE_DIRECTORY=~/.local/state/{state} {login}"

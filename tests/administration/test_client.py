@@ -1,5 +1,6 @@
 """The client of /admin against a server on a real unix socket and on a real port, in a thread."""
 
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from threading import Thread
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.administration.client import AdminClient, AdminError
+from codexd.wire import json
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n" + b'{"done":true}'
 WRONG = b'HTTP/1.1 400 Bad Request\r\ncontent-length: 37\r\n\r\n{"error":{"message":"No such field"}}'
@@ -64,6 +66,31 @@ class AdminClientTests(SynchronousTestCase):
         for answer, message in ((WRONG, "No such field"), (BARE, "Bad Gateway"), (CONFLICT, "Conflict")):
             with self.assertRaisesRegex(AdminError, message):
                 self.unix_client(answer).call("GET", "maintenance")
+
+    def test_an_error_about_the_key_says_how_to_set_it(self) -> None:
+        for status, message, hints in (
+            ("404 Not Found", "Unknown request URL. This is codexd", ("only on the control socket", "--admin yes")),
+            ("401 Unauthorized", "Incorrect or missing API key.", ("CODEXD_ADMIN_KEY",)),
+            ("403 Forbidden", "This API key may not administer the server.", ("CODEXD_ADMIN_KEY",)),
+        ):
+            body = json.encode({"error": {"message": message}})
+            answer = f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+            error = self.assertRaises(AdminError, self.tcp_client(answer).call, "GET", "requests")
+            for hint in hints:
+                self.assertIn(hint, str(error))
+            self.assertNotIn("This is codexd", str(error))
+
+    def test_a_request_that_is_not_remembered_is_not_about_the_key(self) -> None:
+        body = b'{"error":{"message":"No request with this id is remembered."}}'
+        answer = f"HTTP/1.1 404 Not Found\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+        error = self.assertRaises(AdminError, self.tcp_client(answer).call, "GET", "requests/req_1")
+        self.assertNotIn("CODEXD_ADMIN_KEY", str(error))
+
+    def test_the_daemon_is_described_by_its_socket_and_process_or_by_its_url(self) -> None:
+        client = self.unix_client(OK)
+        self.assertEqual(client.describe(), f"{client.path} (pid {os.getpid()})")
+        self.assertEqual(AdminClient(url="http://127.0.0.1:1").describe(), "http://127.0.0.1:1")
+        self.assertRaises(AdminError, AdminClient(Path("/nowhere/s")).describe)
 
     def test_an_accepted_error_is_returned(self) -> None:
         self.assertEqual(self.unix_client(CONFLICT).call("POST", "reload", accept=(409,)), {"problems": ["x"]})

@@ -70,6 +70,16 @@ class TraceCommandTests(SynchronousTestCase):
         self.assertEqual(paths, ["GET requests?outcome=failed&key=a+b"])
         self.assertIn("req_1 POST", out)
 
+    def test_no_such_request_is_said_beside_the_output(self) -> None:
+        with redirect_stderr(io.StringIO()) as err:
+            out, _ = self.run_command([], "--key", "bob")
+        self.assertEqual(out, "")
+        self.assertIn("No such request", err.getvalue())
+
+    def test_a_request_that_no_route_matched_is_shown_with_its_path(self) -> None:
+        story = render_summary(make_request(), 0) | {"route": "other", "path": "/v1/complete"}
+        self.assertIn("req_1 POST /v1/complete 200", self.run_command([story])[0])
+
     def test_json_is_printed_as_it_is(self) -> None:
         story = render_story(make_request(), 0)
         out, _ = self.run_command([story], "req_1", "--json")
@@ -111,5 +121,5 @@ class TraceFilesTests(SynchronousTestCase):
         self.assertIn("has no trace of req_2", self.run_command("req_2", "--bodies", status=1))
 
     def test_all_files_are_deleted(self) -> None:
-        self.assertIn("deleted 1 files", self.run_command("--purge"))
+        self.assertIn("deleted 1 file in", self.run_command("--purge"))
         self.assertEqual(self.directory.files(), ())

@@ -70,6 +70,9 @@ class RuleTests(SynchronousTestCase):
         problem = self.only_problem(Settings(http=Http(listen=("8080",), api_keys=("k",))))
         self.assertIn("'8080' is not a Twisted endpoint string; for example tcp:11435:interface=127.0.0.1", problem)
 
+    def test_what_is_no_endpoint_is_not_called_reachable(self) -> None:
+        self.assertIn("is not a Twisted endpoint string", self.only_problem(Settings(http=Http(listen=("foo",)))))
+
     def test_a_key_that_a_header_cannot_carry_is_an_error_without_the_key(self) -> None:
         for key in ("", "se cret", "sécret"):
             problem = self.only_problem(Settings(http=Http(api_keys=("fine", key))))

@@ -12,6 +12,7 @@ from tests.documentation.blocks import ROOT
 
 _FENCED = re.compile(r"^ *(`{3,}).*?^ *\1$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:sudo |[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:codexd|make)(?: [^`]*)?)`")
+_SCRIPTED = re.compile(r"(?:^|[\s/])codexd ((?!codexd\b)[a-z][a-z-]* ?[^|;&#>$)]*)")
 _PREFIX = re.compile(r"^(?:sudo |[A-Z_]+=\S+ )*(?:\.venv/bin/)?")
 _WORD = re.compile(r"[a-z][a-z-]*$")
 _FLAG = re.compile(r"--[a-z][a-z-]*")
@@ -23,6 +24,19 @@ def find_commands(page: Path) -> Iterator[str]:
     text = re.sub(r"\s+", " ", _FENCED.sub("", page.read_text(encoding="utf-8")))
     for found in _INLINE.findall(text):
         yield _PREFIX.sub("", found.replace("\\|", "|"))
+
+
+def find_script_commands(text: str) -> Iterator[str]:
+    """Yield the `codexd` commands in lines of a shell, without what stands before them."""
+    for line in text.replace("\\\n", " ").splitlines():
+        for found in _SCRIPTED.findall(re.sub(r"(^|\s)#.*", "", line)):
+            yield f"codexd {found.strip()}"
+
+
+def find_printed_commands(source: Path) -> Iterator[str]:
+    """Yield the `codexd` commands in the texts of a Python file; a text may consist of several literals."""
+    text = re.sub(r'["\']\s*\n\s*f?["\']', "", source.read_text(encoding="utf-8"))
+    yield from (_PREFIX.sub("", found) for found in _INLINE.findall(re.sub(r"\s+", " ", text)))
 
 
 def find_command_problem(command: str) -> str | None:

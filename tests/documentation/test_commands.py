@@ -1,11 +1,22 @@
-"""The commands in the text of the pages exist, with their flags."""
+"""The commands in the pages, and those that the program prints, exist with their flags."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.documentation.blocks import PAGES
-from tests.documentation.commands import find_command_problem, find_commands
+from codexd.systemd.commands import install
+from tests.documentation.blocks import PAGES, ROOT, read_blocks
+from tests.documentation.commands import (
+    find_command_problem,
+    find_commands,
+    find_printed_commands,
+    find_script_commands,
+)
+
+SOURCES = sorted((ROOT / "codexd").rglob("*.py"))
+SCOPES = ("user", "system")
 
 
 class CommandTests(SynchronousTestCase):
@@ -17,6 +28,27 @@ class CommandTests(SynchronousTestCase):
             if (problem := find_command_problem(command))
         }
         self.assertFalse(problems, "\n".join(sorted(problems)))
+
+    def test_every_command_in_a_script_exists(self) -> None:
+        for page in PAGES:
+            for block in read_blocks(page):
+                for command in find_script_commands(block.code) if block.language in ("sh", "console") else ():
+                    self.assertIsNone(find_command_problem(command), f"{page.name}: {command}")
+
+    def test_every_command_that_the_program_prints_exists(self) -> None:
+        printed = {command for source in SOURCES for command in find_printed_commands(source)}
+        self.assertGreater(len(printed), 15)
+        for command in sorted(printed):
+            self.assertIsNone(find_command_problem(command), command)
+
+    def test_the_commands_after_an_installation_exist(self) -> None:
+        for scope in SCOPES:
+            with redirect_stdout(StringIO()) as out:
+                install([f"--{scope}", "--dry-run", f"--root={self.mktemp()}"], {"HOME": "/home/ada"}, str)
+            following = out.getvalue().partition("Next:")[2]
+            (login,) = find_script_commands(following)
+            self.assertEqual(login, "codexd login --device")
+            self.assertIsNone(find_command_problem(login))
 
     def test_commands_are_found_in_the_text_only(self) -> None:
         page = Path(self.mktemp())

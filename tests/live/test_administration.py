@@ -1,5 +1,6 @@
 """`codexd reload` and `codexd maintenance` against a real daemon, over its control socket and over HTTP."""
 
+import re
 import subprocess
 import sys
 from signal import SIGTERM
@@ -30,7 +31,8 @@ class AdministrationTests(SynchronousTestCase):
             capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env={**environment, "CODEXD_ADMIN_KEY": "root"},
         )  # fmt: skip
         self.assertEqual(run.returncode, status, run.stderr)
-        return run.stdout + run.stderr
+        self.said = run.stderr
+        return run.stdout + re.sub(r"(?m)^codexd: daemon at .*\n", "", run.stderr)
 
     def is_listening(self) -> bool:
         try:
@@ -48,6 +50,7 @@ class AdministrationTests(SynchronousTestCase):
         config = self.daemon.folder / "codexd.toml"
         config.write_text(SETTINGS + '[[models.alias]]\nname = "mine"\nmodel = "scripted"\n')
         self.assertEqual(self.run_command("reload", f"--config={config}"), "changed: models.alias\n")
+        self.assertRegex(self.said, r"\Acodexd: daemon at .*/control\.sock \(pid \d+\)\n\Z")
         self.assertEqual(self.daemon.client().models.retrieve("mine").id, "mine")
         config.write_text(SETTINGS + "[http]\nmax_body_bytes = 0\n")
         refused = self.run_command("reload", f"--url=http://127.0.0.1:{self.daemon.port}", status=1)

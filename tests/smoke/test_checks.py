@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.smoke.checks import CHECKS
-from codexd.smoke.client import SmokeError
+from codexd.smoke.client import SmokeError, SmokeResponse
 from codexd.smoke.target import SmokeSkip, SmokeTarget
 from tests.smoke.fake_client import FakeClient
 
@@ -36,11 +36,17 @@ class CheckTests(SynchronousTestCase):
     def test_a_probe_that_fails_is_named(self) -> None:
         self.assert_fails("GET /readyz: status 503", "probes", {"GET /livez": (200, {}), "GET /readyz": (503, {})})
 
+    def test_a_page_of_another_server_is_not_shown(self) -> None:
+        page = SmokeResponse(200, {"content-type": "text/html"}, b"<html>It works!</html>")
+        self.assertEqual(page.describe(), "status 200: text/html")
+        error = self.assertRaises(SmokeError, lambda: page.json)
+        self.assertEqual(str(error), "the body is not JSON: status 200: text/html")
+
     def test_an_error_fails_the_check_with_its_message(self) -> None:
         self.assert_fails("status 404: not there", "chat", {})
 
     def test_a_chat_answer_has_a_text_and_ends(self) -> None:
-        self.assertEqual(self.run_check("chat", {CHAT: (200, choice())}), "1 tokens")
+        self.assertEqual(self.run_check("chat", {CHAT: (200, choice())}), "1 token")
         self.assert_fails("is empty", "chat", {CHAT: (200, choice(message={"content": ""}))})
         self.assert_fails("finish_reason length", "chat", {CHAT: (200, choice(finish_reason="length"))})
 

@@ -12,7 +12,7 @@ from tests.support.http_client import free_port
 
 class CommandTests(SynchronousTestCase):
     def run_command(self, *argv: str) -> tuple[int, str]:
-        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()):
+        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as self.err:
             status = run(argv, {}, lambda: 1.0)
         return status, out.getvalue()
 
@@ -43,3 +43,4 @@ class CommandTests(SynchronousTestCase):
             with self.assertRaises(SystemExit) as exited:
                 self.run_command(url)
             self.assertEqual(exited.exception.code, 2)
+            self.assertIn("must begin with http:// or https://", self.err.getvalue())

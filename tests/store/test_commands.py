@@ -65,7 +65,7 @@ class CheckTests(CommandTestCase):
         self.fill("a", "b")
         out = self.run_command("check")
         self.assertIn(f"{self.path}: ok\nschema version {len(SCRIPTS)} of {len(SCRIPTS)}, ", out)
-        self.assertIn(" 2 responses, 0 conversations, 1 keys\nno daemon uses the file\n", out)
+        self.assertIn(" 2 responses, 0 conversations, 1 key\nno daemon uses the file\n", out)
 
     def test_it_runs_beside_a_daemon_and_changes_nothing(self) -> None:
         self.fill("a")
@@ -103,7 +103,7 @@ class BackupTests(CommandTestCase):
     def test_it_includes_what_is_only_in_the_log(self) -> None:
         with closing(open_database(self.path)) as connection:
             response_writes.save_response(connection, stored_response("a"), b"", 1.0)
-            self.assertIn("1 responses", self.run_command("backup", self.backup))
+            self.assertIn("1 response,", self.run_command("backup", self.backup))
         self.assertEqual(self.stored(self.backup), ["a"])
         self.assertEqual(S_IMODE(os.stat(self.backup).st_mode), 0o600)
         self.assertEqual([name for name in os.listdir(self.state) if name.startswith("backup")], ["backup.sqlite3"])
@@ -178,7 +178,7 @@ class RestoreTests(CommandTestCase):
             # A log that is left, as after a kill.
             response_writes.save_response(connection, stored_response("c"), b"", 1.0)
             out = self.run_command("restore", self.backup)
-        self.assertIn("1 responses", out)
+        self.assertIn("1 response,", out)
         self.assertEqual(self.stored(), ["a"])
         aside = out.splitlines()[1].removeprefix("The file that was there before is ")
         self.assertEqual(self.stored(aside), ["a", "b", "c"])

@@ -70,7 +70,11 @@ class ServiceCommandTests(SynchronousTestCase):
 
     def test_a_dry_run_writes_nothing(self) -> None:
         shown = self.install("--system", "--dry-run")
-        self.assertIn(f"to write   {self.root}/etc/systemd/system/codexd.service\n", shown)
+        self.assertIn(
+            f"to write   {self.root}/etc/systemd/system/codexd.service\n    # codexd.service, written by", shown
+        )
+        self.assertIn("\n    [Service]\n", shown)
+        self.assertNotIn("sk-new", shown)
         self.assertEqual(self.files(), set())
 
     def test_a_second_run_changes_nothing(self) -> None:
@@ -95,7 +99,7 @@ class ServiceCommandTests(SynchronousTestCase):
 
     def test_removing_leaves_the_configuration_and_the_key(self) -> None:
         self.install("--system", "--socket")
-        self.uninstall("--system", "--dry-run")
+        self.assertIn("to remove  ", self.uninstall("--system", "--dry-run"))
         self.assertEqual(len(self.files()), 4)
         self.uninstall("--system")
         self.assertEqual(self.files(), {"etc/codexd/codexd.toml", "etc/codexd/keys"})
