@@ -203,7 +203,10 @@ CREATE TABLE usage_position (number INTEGER NOT NULL);
 INSERT INTO usage_position VALUES (0);
 """
 
-SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS, _KEY_USAGE, _USAGE)
+# A key reads its own usage without the sums of other keys.
+_USAGE_BY_KEY: Final = "CREATE INDEX usage_bucket_key ON usage_bucket (key, start);"
+
+SCRIPTS: Final = (_FIRST, _PLAIN_NAMES, _EVENTS, _OWNERS, _KEY_USAGE, _USAGE, _USAGE_BY_KEY)
 """One script a version."""
 
 

@@ -8,6 +8,7 @@ from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.usage import (
     DIMENSIONS,
     HOUR_SECONDS,
+    Dimension,
     RowPage,
     RowPosition,
     RowQuery,
@@ -43,6 +44,8 @@ def sum_usage(connection: sqlite3.Connection, query: UsageQuery) -> tuple[UsageS
     table, time, length = ("usage_bucket", "start", f"max(seconds, {query.bucket_seconds:d})")
     if query.bucket_seconds < HOUR_SECONDS:
         table, time, length = ("usage_row", "time", f"max(0, {query.bucket_seconds:d})")
+    if query.filter.key:  # without it, SQLite may read the sums of all keys, in the order of the groups
+        table += f" INDEXED BY {table}_key"
     _check_size(connection, table, time, query.filter)
     where, arguments = _conditions(query.filter, time)
     start = f"{time} - {time} % {query.bucket_seconds:d}"
@@ -74,15 +77,19 @@ def list_rows(connection: sqlite3.Connection, query: RowQuery) -> RowPage:
 
 
 def _check_size(connection: sqlite3.Connection, table: str, time: str, filter: UsageFilter) -> None:
-    counted = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {time} >= ? AND {time} < ? LIMIT ?)"
-    if connection.execute(counted, (filter.start, filter.end, MAX_READ + 1)).fetchone()[0] > MAX_READ:
+    """Count what the query reads: that of its keys, whatever other keys use."""
+    where, arguments = _conditions(filter, time, ("key",))
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?)"
+    if connection.execute(counted, (*arguments, MAX_READ + 1)).fetchone()[0] > MAX_READ:
         raise FaultError(fault("usage_too_large", _TOO_MUCH_TO_READ))
 
 
-def _conditions(filter: UsageFilter, time: str) -> tuple[str, list[Any]]:
+def _conditions(
+    filter: UsageFilter, time: str, dimensions: tuple[Dimension, ...] = DIMENSIONS
+) -> tuple[str, list[Any]]:
     """Return the condition of a filter and its arguments."""
     conditions, arguments = [f"{time} >= ?", f"{time} < ?"], [filter.start, filter.end]
-    for dimension in DIMENSIONS:
+    for dimension in dimensions:
         values = getattr(filter, dimension)
         if values:
             conditions.append(f"{dimension} IN ({', '.join('?' * len(values))})")

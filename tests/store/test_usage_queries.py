@@ -4,7 +4,15 @@ from attrs import evolve
 
 from codexd.neutral.event import Usage
 from codexd.neutral.fault import FaultError
-from codexd.neutral.usage import HOUR_SECONDS, MINUTE_SECONDS, RowPosition, RowQuery, UsageFilter, UsageQuery
+from codexd.neutral.usage import (
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    MINUTE_SECONDS,
+    RowPosition,
+    RowQuery,
+    UsageFilter,
+    UsageQuery,
+)
 from codexd.store import usage_queries
 from tests.store.test_usage_rows import ALL, LedgerCase
 from tests.support.usage_rows import MIDNIGHT, ROW, row
@@ -52,6 +60,17 @@ class SumTests(LedgerCase):
                 failure = self.failureResultOf(self.ledger.sum_usage(query), FaultError)
                 self.assertEqual(failure.value.fault.kind, "usage_too_large")
                 self.patch(usage_queries, name, 10_000)
+
+    def test_what_other_keys_have_used_does_not_count_for_a_key(self) -> None:
+        self.append(row(1, key="bob"), *(row(number, model=str(number)) for number in range(2, 9)))
+        self.patch(usage_queries, "MAX_READ", 1)
+        for seconds in (MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS):
+            own = UsageQuery(filter=evolve(ALL, key=("bob",)), bucket_seconds=seconds)
+            (one,) = self.successResultOf(self.ledger.sum_usage(own))
+            self.assertEqual(one.requests, 1)
+            for other in (("alice",), ("alice", "bob"), ()):
+                query = evolve(own, filter=evolve(ALL, key=other))
+                self.failureResultOf(self.ledger.sum_usage(query), FaultError)
 
 
 class RowTests(LedgerCase):
