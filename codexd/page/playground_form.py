@@ -59,7 +59,7 @@ def decode_form(fields: Mapping[str, str]) -> PlaygroundForm:
     """Decode the fields of a form.
 
     Raises:
-        FaultError: `wrong_value` for a conversation that is not a list of JSON objects.
+        FaultError: `wrong_value` for a conversation that is not a list of JSON objects, or nests too deep.
     """
     return PlaygroundForm(
         model=fields.get("model", ""),
@@ -91,14 +91,14 @@ def encode_chat_body(form: PlaygroundForm, stream: bool) -> bytes:
         stream: ask for a stream.
 
     Raises:
-        FaultError: `wrong_value` for tools that are not JSON.
+        FaultError: `wrong_value` for tools that are not JSON, or nest too deep.
     """
     system: list[Json] = [{"role": "system", "content": form.instructions}] if form.instructions else []
     body: dict[str, Json] = {"model": form.model, "messages": [*system, *form.messages]}
     if form.effort:
         body["reasoning_effort"] = form.effort
     if form.offers_tools:
-        body["tools"] = _decode_tools(form.tools)
+        body["tools"] = _decode("tools", form.tools, "a list as JSON, as in Chat Completions")
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return json.encode(body)
@@ -125,20 +125,21 @@ def read_calls(message: Json) -> tuple[Json, ...]:
 def _decode_messages(text: str) -> tuple[Json, ...]:
     if not text:
         return ()
-    try:
-        found = json.decode(text.encode("utf-8", "replace"))
-    except ValueError:
-        found = None
+    found = _decode("messages", text, "a list of messages as JSON")
     if not isinstance(found, list) or not all(isinstance(message, dict) for message in found):
         json_fields.raise_wrong_value("messages", "expected a list of messages as JSON")
     return tuple(found)
 
 
-def _decode_tools(text: str) -> Json:
+def _decode(name: str, text: str, expected: str) -> Json:
+    """Decode a field that becomes a member of the request's body, which may not nest deeper than any other body."""
     try:
-        return json.decode(text.encode("utf-8", "replace"))
+        value = json.decode(text.encode("utf-8", "replace"))
     except ValueError:
-        json_fields.raise_wrong_value("tools", "expected a list as JSON, as in Chat Completions")
+        json_fields.raise_wrong_value(name, f"expected {expected}")
+    if json.nests_deeper([value], json_fields.MAX_DEPTH):
+        json_fields.raise_wrong_value(name, f"it nests deeper than {json_fields.MAX_DEPTH - 1} levels")
+    return value
 
 
 def _unix_lines(text: str) -> str:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from codexd.fronts.json_fields import MAX_DEPTH, parse_body
 from codexd.neutral.fault import FaultError
 from codexd.page.playground_form import (
     EXAMPLE_TOOLS,
@@ -16,6 +17,11 @@ from codexd.wire import json
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 CALLED = {"role": "assistant", "content": "", "tool_calls": [CALL]}
+
+
+def nested(depth: int) -> str:
+    """A list of one object that nests this deep."""
+    return '[{"a":' + "[" * (depth - 2) + "]" * (depth - 2) + "}]"
 
 
 def encode(form: PlaygroundForm, stream: bool = False) -> json.Json:
@@ -73,10 +79,22 @@ class PlaygroundFormTests(SynchronousTestCase):
             ("messages", {"messages": '{"a": 1}'}),
             ("tools", {"offers_tools": "yes", "tools": "[{"}),
             ("tools", {"offers_tools": "yes", "tools": "\ud800"}),
+            ("messages", {"messages": nested(MAX_DEPTH)}),
+            ("messages", {"messages": nested(1000)}),
+            ("tools", {"offers_tools": "yes", "tools": nested(MAX_DEPTH)}),
+            ("tools", {"offers_tools": "yes", "tools": nested(1000)}),
         ):
             with self.assertRaises(FaultError) as raised:
                 encode(decode_form({"model": "small", "message": "hi", **fields}))
             self.assertEqual(raised.exception.fault.param, name)
+
+    def test_what_nests_as_deep_as_a_body_may_is_sent(self) -> None:
+        fields = {"messages": nested(MAX_DEPTH - 1), "offers_tools": "yes", "tools": nested(MAX_DEPTH - 1)}
+        body = json.encode(encode(decode_form({"model": "small", **fields})))
+        self.assertIn("messages", parse_body(body).value)
+
+    def test_tools_may_be_any_json(self) -> None:
+        self.assertEqual(encode(decode_form({"offers_tools": "yes", "tools": "1"}))["tools"], 1)
 
     @given(
         st.dictionaries(

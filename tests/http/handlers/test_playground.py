@@ -75,6 +75,7 @@ class WithoutScriptTests(PlaygroundTestCase):
         for fields, status in (
             ({"offers_tools": "yes", "tools": "["}, 400),
             ({"messages": "{"}, 400),
+            ({"messages": '[{"a":' + "[" * 300 + "]" * 300 + "}]"}, 400),
             ({"effort": "x"}, 400),
         ):
             response = self.ask(**fields).response
