@@ -1,6 +1,7 @@
 """Handlers of the status page: the page itself, the page of a request, maintenance, signing in and out."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Final
 
 from attrs import evolve, frozen
@@ -165,8 +166,9 @@ class PageHandlers:
 
 
 def _read_number(text: str) -> json.Json:
-    """Return the number of a field; a text that is none is refused as one."""
+    """Return the number of a field; a text that is none, such as `nan`, is refused as one."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return number if isfinite(number) else text  # JSON has no other numbers: null would be no number at all

@@ -118,8 +118,9 @@ class MaintenanceTests(SynchronousTestCase):
         self.assertFalse(self.server.front.maintenance.state.enabled)
 
     def test_wrong_fields_change_nothing(self) -> None:
-        for fields in ({"retry_after_seconds": "soon"}, {"retry_after_seconds": "0"}, {"message": "x" * 501}):
-            self.assertEqual(self.switch(enabled="yes", **fields), 400, fields)
+        for text in ("soon", "0", "1e9", "-1", "nan", "inf", "-inf", "1e400", "9" * 400, ""):
+            self.assertEqual(self.switch(enabled="yes", retry_after_seconds=text), 400, text)
+        self.assertEqual(self.switch(enabled="yes", message="x" * 501), 400)
         self.assertEqual(self.switch(enabled="yes", keep="yes"), 500)  # there is no state directory here
         self.assertFalse(self.server.front.maintenance.state.enabled)
 
