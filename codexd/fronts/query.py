@@ -1,6 +1,6 @@
 """Strict parsing of a URL's query; every error is a Fault that names the parameter.
 
-Unknown parameters are ignored, as OpenAI does. Lists are spelt `include=a&include=b` or
+Unknown parameters are ignored, as OpenAI does, unless `check_names` is called. Lists are spelt `include=a&include=b` or
 `include[]=a&include[]=b` (OpenAI's SDKs).
 """
 
@@ -8,7 +8,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from codexd.fronts.json_fields import raise_wrong_value
+from codexd.fronts.json_fields import PLAIN_NAME, raise_wrong_value
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.records import frozen
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
@@ -20,6 +21,19 @@ class Query:
     """The parameters of a query, each with its values in order."""
 
     _values: Mapping[str, list[str]]
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Refuse a parameter that is not known. Its name is shown if it is a plain one.
+
+        Raises:
+            FaultError: `unsupported`, naming the parameter.
+        """
+        unknown = next((name for name in self._values if name not in known), None)
+        if unknown is not None:
+            name = unknown if PLAIN_NAME.fullmatch(unknown) else None
+            which = "Unknown parameter" if name is None else f"Unknown parameter: '{name}'"
+            supported = ", ".join(one for one in known if not one.endswith("[]")) or "none"
+            raise FaultError(fault("unsupported", f"{which}. Supported parameters are: {supported}.", param=name))
 
     def text(self, name: str) -> str | None:
         """Return a parameter that may occur once; an empty one is None."""

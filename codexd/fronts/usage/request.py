@@ -30,6 +30,10 @@ MAX_VALUES: Final = 100
 MAX_PAGE: Final = 1000
 _DEFAULT_PAGE: Final = 100
 
+_NAMES: Final = ("start", "end", *DIMENSIONS, *(f"{name}[]" for name in DIMENSIONS), "format", "view")
+_SUMS_NAMES: Final = (*_NAMES, "bucket", "group_by", "group_by[]")
+_ROWS_NAMES: Final = (*_NAMES, "limit", "after")
+
 _BUCKETS: Final = {"hour": HOUR_SECONDS, "day": DAY_SECONDS}
 _DEFAULT_BUCKETS: Final = {HOUR_SECONDS: 24, DAY_SECONDS: 7}
 """How many buckets a query without `start` has."""
@@ -69,9 +73,10 @@ def parse_sums(values: Mapping[str, list[str]], accept: str | None, now: int) ->
         now: Unix time in seconds.
 
     Raises:
-        FaultError: `wrong_value`, naming the parameter.
+        FaultError: `wrong_value` or `unsupported`, naming the parameter.
     """
     query = Query(values)
+    query.check_names(_SUMS_NAMES)
     seconds = _BUCKETS[query.choice("bucket", _BUCKETS) or "day"]
     end = parse_time(query, "end")
     end = now + 1 if end is None else end
@@ -92,6 +97,7 @@ def parse_sums(values: Mapping[str, list[str]], accept: str | None, now: int) ->
 def parse_rows(values: Mapping[str, list[str]], accept: str | None, now: int) -> RowsRequest:
     """Parse a query for rows; arguments and errors as `parse_sums`."""
     query = Query(values)
+    query.check_names(_ROWS_NAMES)
     end = parse_time(query, "end")
     end = now + 1 if end is None else end
     start = parse_time(query, "start")
@@ -114,6 +120,15 @@ def asks_for_rows(values: Mapping[str, list[str]]) -> bool:
         FaultError: `wrong_value` for another view.
     """
     return Query(values).choice("view", ("sums", "raw")) == "raw"
+
+
+def parse_limits(values: Mapping[str, list[str]]) -> None:
+    """Refuse any parameter: `/v1/usage/limits` has none.
+
+    Raises:
+        FaultError: `unsupported`, naming the parameter.
+    """
+    Query(values).check_names(())
 
 
 def format_position(position: RowPosition) -> str:

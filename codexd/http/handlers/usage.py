@@ -102,7 +102,12 @@ class UsageHandlers:
         return request.send(200, body, objects.CONTENT_TYPES[parsed.format])
 
     def limits(self, request: Request) -> bytes:
-        """Send what is known of the limits of the Codex account; what it has used only to who may see all usage."""
+        """Send what is known of the limits of the Codex account; what it has used only to who may see all usage.
+
+        Raises:
+            FaultError: `unsupported` for a parameter.
+        """
+        usage_request.parse_limits(request.query)
         account, principal = request.site.account, request.principal
         shows_tokens = principal is not None and (principal.is_admin or principal == ANONYMOUS)
         return request.send(200, limits.render_limits(account, shows_tokens))

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codexd.fronts.usage.request import MAX_BUCKETS, MAX_VALUES, asks_for_rows, parse_rows, parse_sums
+from codexd.fronts.usage.request import MAX_BUCKETS, MAX_VALUES, asks_for_rows, parse_limits, parse_rows, parse_sums
 from codexd.neutral.fault import FaultError
 from codexd.neutral.usage import DAY_SECONDS, HOUR_SECONDS, RowPosition, UsageFilter, UsageQuery
 from tests.support.usage_rows import MIDNIGHT
@@ -71,3 +71,17 @@ class UsageRequestTests(SynchronousTestCase):
         for name, value in (("limit", "0"), ("limit", "1001"), ("after", "17"), ("after", "x-1")):
             error = self.assertRaises(FaultError, parse_rows, {name: [value]}, None, NOON)
             self.assertEqual((error.fault.kind, error.fault.param), ("wrong_value", name))
+
+    def test_unknown_parameters_are_refused_by_name(self) -> None:
+        for parse, name in (
+            (parse_sums, "grop_by"),
+            (parse_sums, "limit"),
+            (parse_rows, "group_by"),
+            (parse_rows, "x[]"),
+        ):
+            error = self.assertRaises(FaultError, parse, {"start": [""], name: ["a"]}, None, NOON)
+            self.assertEqual((error.fault.kind, error.fault.status, error.fault.param), ("unsupported", 400, name))
+        self.assertRaises(FaultError, parse_limits, {"key": [""]})
+        error = self.assertRaises(FaultError, parse_sums, {"<b>": ["a"]}, None, NOON)
+        self.assertEqual(error.fault.param, None)
+        self.assertNotIn("<b>", error.fault.message)

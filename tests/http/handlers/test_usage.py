@@ -93,7 +93,14 @@ class UsageHandlersTests(KeyCase):
 
     def test_a_wrong_query_is_a_400_that_names_the_parameter(self) -> None:
         self.server = InMemoryServer()
-        wrong = {"/v1/usage?start=x": "start", "/v1/usage/raw?after=x": "after", COMPLETIONS + "&batch=true": "batch"}
+        wrong = {
+            "/v1/usage?start=x": "start",
+            "/v1/usage?grop_by=model": "grop_by",
+            "/v1/usage?view=raw&group_by=model": "group_by",
+            "/v1/usage/raw?after=x": "after",
+            "/v1/usage/limits?key=alice": "key",
+            COMPLETIONS + "&batch=true": "batch",
+        }
         for path, param in wrong.items():
             response = self.get(path)
             self.assertEqual((response.status, response.error["param"]), (400, param))
