@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from codexd import __version__
@@ -15,6 +15,7 @@ from codexd.http.handlers.usage import UsageHandlers
 from codexd.http.page_access import PageAccess, Visitor
 from codexd.http.page_response import record_fault, redirect, send_page
 from codexd.http.request import Request
+from codexd.http.shared_call import SharedCall
 from codexd.interfaces import IStatus
 from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.usage import DAY_SECONDS, Consumption, sum_consumption
@@ -60,6 +61,9 @@ class PageHandlers:
     meters: KeyMeters
     clock: IReactorTime
     began: float
+    _consumption: SharedCall[tuple[Consumption, ...] | None] = field(
+        init=False, default=Factory(lambda self: SharedCall(self._load_consumption), takes_self=True)
+    )
 
     def layout(self, visitor: Visitor | None, title: str, current: str) -> Layout:
         """Return the layout of a page."""
@@ -77,7 +81,7 @@ class PageHandlers:
         if "refresh" in request.query:
             layout = evolve(layout, refresh_seconds=REFRESH_SECONDS)
         switched = request.query.get("maintenance", [""])[0]
-        view = self._view(_SWITCHED.get(switched, ""), await self._load_consumption())
+        view = self._view(_SWITCHED.get(switched, ""), await self._consumption.wait())
         return send_page(request, status_page(layout, view))
 
     async def _load_consumption(self) -> tuple[Consumption, ...] | None:

@@ -1,7 +1,9 @@
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.neutral.event import Failed, Usage
 from codexd.neutral.fault import fault
+from codexd.neutral.usage import UsageQuery, UsageSum
 from codexd.settings import Admin, Http
 from tests.http.test_page_access import named
 from tests.support.fake_backend import text_answer
@@ -36,6 +38,20 @@ class StatusTests(SynchronousTestCase):
         page = self.client.get("/")
         self.assertEqual(page.status, 200)
         self.assertIn(b"The usage cannot be read now.", page.body)
+
+    def test_many_loads_at_once_share_one_query_of_the_ledger(self) -> None:
+        held: list[Deferred[tuple[UsageSum, ...]]] = []
+
+        def sum_usage(query: UsageQuery) -> Deferred[tuple[UsageSum, ...]]:
+            held.append(Deferred())
+            return held[-1]
+
+        self.patch(self.server.ledger, "sum_usage", sum_usage)
+        loads = [self.client.begin("GET", "/", None) for _ in range(20)]
+        (query,) = held
+        query.callback(())
+        for load in loads:
+            self.assertIn(b"No tokens in the last 24 hours.", load.response.body)
 
     def test_a_failure_is_shown_among_the_failures(self) -> None:
         self.assertIn(b"No failure among the recent requests.", self.client.get("/").body)
