@@ -91,6 +91,7 @@ class RequestTrace:
         size_bytes: the memory it takes.
         is_truncated: the limit was reached, and messages are missing.
         response: the status and the headers of the response, once it is over.
+        secrets: the keys that were sent to upstreams; they are removed before the trace is written.
     """
 
     seconds: Callable[[], float]
@@ -101,6 +102,7 @@ class RequestTrace:
     size_bytes: int = 0
     is_truncated: bool = False
     response: tuple[int, Headers] | None = None
+    secrets: set[bytes] = Factory(set)
     _is_over: bool = False
 
     def add(self, channel: Channel, data: bytes, label: str = "") -> None:

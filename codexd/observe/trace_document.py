@@ -24,7 +24,7 @@ def encode_trace(trace: RequestTrace, story: dict[str, Any], began: float) -> by
         story: the request and its timeline (`codexd.observe.request_story.render_story`).
         began: when the request arrived, on the reactor's clock.
     """
-    redaction = Redaction(trace.request.headers)
+    redaction = Redaction(trace.request.headers, trace.secrets)
     document = {
         "format": FORMAT,
         "codexd": __version__,

@@ -30,10 +30,11 @@ class Redaction:
 
     Args:
         headers: of the client's request.
+        secrets: further keys.
     """
 
-    def __init__(self, headers: Headers) -> None:
-        values = {value.rpartition(b" ")[2] for name, value in headers if _is_secret(name)}
+    def __init__(self, headers: Headers, secrets: Iterable[bytes] = ()) -> None:
+        values = {value.rpartition(b" ")[2] for name, value in headers if _is_secret(name)} | set(secrets)
         self._values = sorted((one for one in values if len(one) >= _MIN_SECRET_BYTES), key=len, reverse=True)
 
     def apply(self, data: bytes) -> bytes:

@@ -86,6 +86,7 @@ class UpstreamBackend:
         running: the number of running responses.
         reads: dispatches the reads of its connections.
         deadlines: the time limits of a response.
+        redact: returns a fault without the upstream's key.
     """
 
     _log = Logger()
@@ -111,6 +112,7 @@ class UpstreamBackend:
         self.deadlines = Deadlines(settings.first_event_seconds, settings.idle_seconds, settings.total_seconds)
         self.now = now
         self.reads = client.reads
+        self.redact = client.redaction.apply_to_fault
         self._settings = settings
         self._capabilities = build_capabilities(settings)
         self._retry = RetryPolicy(
@@ -256,7 +258,7 @@ class UpstreamBackend:
             kind, judged = None, None
         except FaultError as refused:
             kind, judged = refused.fault.kind, failure_kind(refused.fault)
-            raise
+            raise FaultError(self.redact(refused.fault)) from None
         finally:
             self._embeddings -= 1
             self._release(context.principal)
@@ -278,7 +280,7 @@ class UpstreamBackend:
         document = response.successful_body(self.now())
         if not json.is_valid(document):
             raise FaultError(MALFORMED)
-        return document
+        return self._client.redaction.apply_to_body(document)
 
     # IForwarder
 

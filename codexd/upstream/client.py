@@ -20,6 +20,7 @@ from codexd.timeline import Step
 from codexd.upstream import failures
 from codexd.upstream.connection_pool import UpstreamConnectionPool
 from codexd.upstream.endpoints import UpstreamEndpointFactory
+from codexd.upstream.key_redaction import KeyRedaction
 from codexd.upstream.read_dispatcher import ReadDispatcher
 from codexd.upstream.urls import PreparedURL, encode_url
 
@@ -94,6 +95,7 @@ class UpstreamClient:
 
     Attributes:
         reads: dispatches the reads of the connections.
+        redaction: removes the key from what the upstream says.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class UpstreamClient:
         api_version: str | None = None,
     ) -> None:
         self.reads = reads or ReadDispatcher()
+        self.redaction = KeyRedaction(key)
         self._agent = agent
         self._base_url = encode_url(EncodedURL.from_text(base_url.rstrip("/")))
         self._query = "" if api_version is None else f"?api-version={api_version}"
@@ -195,6 +198,8 @@ class UpstreamClient:
         )
         if context is None:
             return response
+        if context.record.trace is not None:
+            context.record.trace.secrets.update(self.redaction.secrets)
         step = context.record.timeline.begin("upstream", context.record.backend, len(body or b""))
         step.span_id = span_id
         return _note_response(response, context, step, f"{method} {path}", body or b"")

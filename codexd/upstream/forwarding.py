@@ -54,6 +54,10 @@ class ForwardingContext(Protocol):
         """Return Unix time in seconds."""
         ...
 
+    def redact(self, failed: Fault) -> Fault:
+        """Return a fault without the upstream's key."""
+        ...
+
     def return_permit(self, permit: SharedPermit, kind: str | None) -> None:
         """Report the outcome to the breaker: the `failure_kind` of its fault, None for success, `cancelled`."""
 
@@ -199,7 +203,7 @@ class Forwarding:
         if not self._over:
             self._end(failed.kind, failure_kind(failed))
             self._abort()
-            self._receiver.fail(failed)
+            self._receiver.fail(self._upstream.redact(failed))
 
     def _fail_internally(self, failure: Failure) -> None:
         """Log an unexpected exception and fail with `internal`."""

@@ -68,6 +68,10 @@ class UpstreamContext(Protocol):
         """Return Unix time in seconds."""
         ...
 
+    def redact(self, failed: Fault) -> Fault:
+        """Return a fault without the upstream's key."""
+        ...
+
     def count(self, name: str) -> None:
         """Count an entry of `codexd.observe.metric_tables.COUNTERS`."""
 
@@ -235,7 +239,7 @@ class UpstreamTurn:
                 event="upstream_response_failed",
                 id=self._context.id,
                 kind=end.fault.kind,
-                note=end.fault.note,
+                note=self._upstream.redact(end.fault).note,
             )
         if self._translator.unsupported:
             self._log.warn(
@@ -272,6 +276,8 @@ class UpstreamTurn:
 
     def _send_events(self, events: list[Event]) -> None:
         last = events[-1] if events else None
+        if isinstance(last, Failed):
+            events = [*events[:-1], Failed(self._upstream.redact(last.fault))]
         if isinstance(last, Ended | Failed):
             if self._translator.state_dropped:
                 self._log.warn(

@@ -50,6 +50,12 @@ class TraceDocumentTests(SynchronousTestCase):
         trace.response = 200, ((b"x-echo", KEY),)
         self.assertNotIn(KEY, encode_trace(trace, {}, 0.0))
 
+    def test_the_keys_of_upstreams_are_removed(self) -> None:
+        trace = make_trace(b"{}")
+        trace.secrets.add(KEY)
+        trace.add("from_upstream", b"wrong key: " + KEY)
+        self.assertNotIn(KEY, encode_trace(trace, {}, 0.0))
+
     def test_a_compressed_body_is_shown_decompressed_and_without_keys(self) -> None:
         headers = ((b"Content-Encoding", b"gzip"), (b"authorization", b"Bearer " + KEY))
         shown = render(make_trace(gzip.compress(b'{"user":"' + KEY + b'"}'), headers))
