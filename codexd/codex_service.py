@@ -37,7 +37,8 @@ from codexd.policy.provider_models import ProviderModels
 from codexd.policy.slot_ledger import SlotLedger
 from codexd.scripted.server import ScriptedModel, build_site
 from codexd.settings import Settings
-from codexd.upstream.provider_list import ProviderListReader
+from codexd.upstream.key_redaction import KeyRedaction
+from codexd.upstream.provider_list import ProviderListReader, read_key
 
 
 @frozen(kw_only=True)
@@ -123,6 +124,7 @@ class CodexService(MultiService):
             slots=self._shared.slots,
             account=self.limits,
             turn_failed=lambda kind: None if self._login is None else self._login.turn_failed(kind),
+            redact=KeyRedaction(self._provider_key()).apply_to_fault,
         )
         self.children.setServiceParent(self)
         if self._login is not None:
@@ -205,6 +207,10 @@ class CodexService(MultiService):
         # The sandbox of agents hides this directory, so it must exist.
         launch_config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         return confine_agents(settings, launch_config, homes, self._shared.files)
+
+    def _provider_key(self) -> str | None:
+        provider = self.configured_provider
+        return None if provider is None else read_key(provider, self._shared.environ)
 
     def _build_provider_catalog(self, settings: Settings) -> ProviderCatalog | None:
         provider = self.configured_provider

@@ -73,6 +73,7 @@ class ChildBackend:
         slots: records which turns run.
         account: explains failures by the limits of the account.
         turn_failed: called with the kind of each failure of a provider.
+        redact: returns a fault without the key of the provider.
 
     Attributes:
         name: the name of the back end.
@@ -95,9 +96,11 @@ class ChildBackend:
         slots: SlotLedger | None = None,
         account: AccountState | None = None,
         turn_failed: Callable[[str], object] = lambda _: None,
+        redact: Callable[[Fault], Fault] = lambda failed: failed,
     ) -> None:
         self._account = account
         self._turn_failed = turn_failed
+        self._redact = redact
         self._slots = slots or SlotLedger()
         self._provider = provider
         self.name = settings.codex.name
@@ -391,7 +394,8 @@ class ChildBackend:
         self._circuit.release(permit, kind, reason)
 
     def explain(self, failed: Fault) -> Fault:
-        """Return the fault of a turn with the time at which a limit of the account resets, if that is the cause."""
+        """Return the fault of a turn without keys, with the time at which a limit resets, if that is the cause."""
+        failed = self._redact(failed)
         return failed if self._account is None else self._account.explain(failed)
 
     def delay_seconds(self, turn: RetriedTurn, failed: Fault) -> float | None:

@@ -20,7 +20,7 @@ from codexd.child.protocol import ChildProtocol
 from codexd.child.provider_catalog import RETRY_SECONDS, ProviderCatalog
 from codexd.child.recycling import Recycler
 from codexd.child.worker import Worker
-from codexd.neutral.fault import FaultError
+from codexd.neutral.fault import Fault, FaultError
 from codexd.observe.metrics import Metrics
 from codexd.policy.account_limits import AccountState
 from codexd.policy.fallback import CODEX
@@ -55,6 +55,7 @@ class Children(Service):
         slots: records which turns run.
         account: is told what the children report of their account; None if they have none.
         turn_failed: called with the kind of each failure of a provider.
+        redact: returns a fault without the key of the provider.
 
     Attributes:
         backend: answers turns.
@@ -75,6 +76,7 @@ class Children(Service):
         slots: SlotLedger | None = None,
         account: AccountState | None = None,
         turn_failed: Callable[[str], object] = lambda _: None,
+        redact: Callable[[Fault], Fault] = lambda failed: failed,
     ) -> None:
         self._settings = settings
         self._launch_config = launch_config
@@ -103,6 +105,7 @@ class Children(Service):
             slots=slots,
             account=self._account,
             turn_failed=turn_failed,
+            redact=redact,
         )
         self._recycler = Recycler(
             self._pools,

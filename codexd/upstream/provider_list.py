@@ -82,9 +82,14 @@ def _build_url(provider: ConfiguredProvider) -> URL:
     return PreparedURL.from_text(encode_url(url))
 
 
+def read_key(provider: ConfiguredProvider, environ: Mapping[str, str]) -> str | None:
+    """Return the key of a provider."""
+    return provider.bearer_token if provider.env_key is None else environ.get(provider.env_key, "").strip()
+
+
 def _build_headers(provider: ConfiguredProvider, environ: Mapping[str, str]) -> Headers:
     headers = Headers({b"accept": [b"application/json"], b"user-agent": [f"codexd/{__version__}".encode()]})
-    key = provider.bearer_token if provider.env_key is None else environ.get(provider.env_key, "").strip()
+    key = read_key(provider, environ)
     if key:
         headers.setRawHeaders("authorization", [f"Bearer {key}"])
     from_environment = ((name, environ.get(variable, "").strip()) for name, variable in provider.env_headers)

@@ -3,15 +3,18 @@
 from pathlib import Path
 
 from attrs import evolve
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from codexd.backs.permission_profile import name_profile
 from codexd.child.backend import ChildBackend
 from codexd.interfaces import IModelBackend
-from codexd.neutral.fault import FaultError
+from codexd.neutral.fault import FaultError, fault
 from codexd.neutral.turn import AudioPart, FilePart, Message, ReasoningOptions, ToolResult, Turn
+from codexd.observe.metrics import Metrics
 from codexd.settings import ModelAlias, Models, Settings, Turns
+from codexd.upstream.key_redaction import KeyRedaction
 from tests.support.contexts import context
 from tests.support.fake_app_server import FakeAppServer, ListedModel
 from tests.support.fake_app_server_thread import AppServerBehaviour
@@ -143,6 +146,12 @@ class ReadinessTests(BackendTestCase):
         self.assertEqual(self.refusal(turn("say: hi", model="nonsense")), "not_ready")
         self.codex.reactor.advance(1)
         self.assertEqual(self.codex.ask(turn("say: hi")).kind, "stop")
+
+    def test_the_key_of_the_provider_is_removed_from_failures(self) -> None:
+        redaction = KeyRedaction("UPPLAIN99887766")
+        backend = ChildBackend(Settings(), {}, "/empty", Clock(), Metrics(), redact=redaction.apply_to_fault)
+        failed = backend.explain(fault("invalid_prompt", "Incorrect key: UPPLAIN99887766"))
+        self.assertEqual(failed.message, "Incorrect key: ***")
 
     def test_metrics_of_turns_and_children(self) -> None:
         asked = [self.codex.ask(turn("hang:")) for _ in range(3)]
