@@ -6,7 +6,7 @@ from typing import Any, Final
 from attrs import field, frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -31,7 +31,9 @@ class _Refresher(TimerService):
         self._refreshing: Deferred[None] | None = None
 
     def stopService(self) -> "Deferred[None]":
-        """Stop refreshing."""
+        """Stop refreshing; it need not have begun, as Twisted stops the parts of a service that never started."""
+        if not self.running:
+            return succeed(None)
         if self._refreshing is not None:
             self._refreshing.cancel()
         return maybeDeferred(super().stopService)

@@ -43,6 +43,10 @@ class UpstreamsTests(SynchronousTestCase):
             reactor.pump([1.0] * 10)
         self.successResultOf(upstreams.stopService())
 
+    def test_what_was_built_but_never_started_can_be_stopped(self) -> None:
+        upstreams = self.build(Upstream(name="a", base_url="http://a/v1"))
+        self.successResultOf(upstreams.stopService())
+
     def test_unreadable_files_are_reported_before_anything_starts(self) -> None:
         cases = {
             "key_file /gone cannot be read": Upstream(name="a", base_url="http://a/v1", key_file="/gone"),
