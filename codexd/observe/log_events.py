@@ -33,6 +33,7 @@ DAEMON: Final[LogEventTable] = {
     "startup_warning": ("warn", "A risk of the configuration, or a setting that has no effect."),
     "clock_not_monotonic": ("warn", "Timers follow the wall clock."),
     "control_socket_failed": ("warn", "The control socket cannot be used; administration by commands is not possible."),
+    "watchdog_ignored": ("warn", "WATCHDOG_USEC is not a number of microseconds; the watchdog is not fed."),
     "reloaded": ("info", "The settings were read again."),
     "reload_failed": ("error", "The settings were wrong and were not applied."),
     "maintenance_on": ("warn", "Maintenance has begun, or was on at the start."),

@@ -1,18 +1,25 @@
 """Reports the state of the daemon to the service manager, and feeds its watchdog from the reactor."""
 
 import faulthandler
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from codexd.systemd.notify import NotifySocket
 
+_LOG: Final = Logger()
 _MICROSECONDS: Final = 1_000_000
 _STARTING_SECONDS: Final = 0.1
 """The time between two looks for the first back end that is ready."""
 _STATUS_SECONDS: Final = 1.0
+_SHORTEST_SECONDS: Final = 0.1
+"""The shortest time between two signs of life: to feed a watchdog must not be all that the daemon does."""
+_MICROSECONDS_FORM: Final = re.compile(r"[0-9]{1,20}")
+_MAX_MICROSECONDS: Final = 2**64 - 1
 _START_TIMEOUT_SECONDS: Final = 30
 """How long the reactor may be stuck during the start; the timeout is extended as long as it runs."""
 
@@ -44,7 +51,8 @@ class ServiceReporter:
         self._clock = clock
         self._ready = ready
         self._describe = describe
-        self._interval = _STATUS_SECONDS if watchdog_seconds is None else min(_STATUS_SECONDS, watchdog_seconds / 4)
+        feeding = _STATUS_SECONDS if watchdog_seconds is None else watchdog_seconds / 4
+        self._interval = min(_STATUS_SECONDS, max(_SHORTEST_SECONDS, feeding))
         self._has_watchdog = watchdog_seconds is not None
         self._was_ready = False
         self._status = ""
@@ -92,10 +100,13 @@ class ServiceReporter:
 
 def find_watchdog_seconds(environ: Mapping[str, str], pid: int) -> float | None:
     """Return how long the service manager waits for a sign of life of this process; None if it does not."""
-    microseconds = environ.get("WATCHDOG_USEC", "")
-    if environ.get("WATCHDOG_PID", str(pid)) != str(pid) or not microseconds.isdecimal() or int(microseconds) == 0:
+    given = environ.get("WATCHDOG_USEC", "")
+    if not given or environ.get("WATCHDOG_PID", str(pid)) != str(pid):
         return None
-    return int(microseconds) / _MICROSECONDS
+    if not _MICROSECONDS_FORM.fullmatch(given) or int(given) > _MAX_MICROSECONDS:
+        _LOG.warn("WATCHDOG_USEC is not a number of microseconds; the watchdog is not fed", event="watchdog_ignored")
+        return None
+    return int(given) / _MICROSECONDS or None
 
 
 def _show_stacks_on_abort() -> None:

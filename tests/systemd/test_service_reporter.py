@@ -1,6 +1,7 @@
 """The service manager learns of readiness, of the status, of reloads and of the stop, and its watchdog is fed."""
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.systemd.notify import NotifySocket
@@ -68,7 +69,7 @@ class ServiceReporterTests(SynchronousTestCase):
         self.assertEqual([one.values["STATUS"] for one in self.receiver.find("STATUS")], ["starting", "busy"])
 
     def test_the_watchdog_is_fed_several_times_in_its_time(self) -> None:
-        for seconds, expected in ((0.4, 95), (2, 20), (60, 10)):
+        for seconds, expected in ((0.4, 95), (0.000001, 95), (2, 20), (60, 10)):
             self.setUp()
             self.is_ready = True
             reporter = self.build(seconds)
@@ -130,9 +131,14 @@ class WatchdogTests(SynchronousTestCase):
         for environ, expected in (
             ({}, None),
             ({"WATCHDOG_USEC": "0"}, None),
-            ({"WATCHDOG_USEC": "soon"}, None),
             ({"WATCHDOG_USEC": "2500000"}, 2.5),
             ({"WATCHDOG_USEC": "2500000", "WATCHDOG_PID": "7"}, 2.5),
             ({"WATCHDOG_USEC": "2500000", "WATCHDOG_PID": "8"}, None),
         ):
             self.assertEqual(find_watchdog_seconds(environ, 7), expected)
+
+    def test_a_time_that_is_none_is_ignored_with_a_warning(self) -> None:
+        for time in ("soon", "-1", "\u0663", str(2**64), "9" * 400, "9" * 5000):
+            with capturedLogs() as logged:
+                self.assertEqual(find_watchdog_seconds({"WATCHDOG_USEC": time}, 7), None)
+            self.assertEqual([event["event"] for event in logged], ["watchdog_ignored"])
