@@ -1,5 +1,6 @@
 """Who may use the status page: whoever has an administrator's key; where no key is set, whoever uses this machine."""
 
+import re
 import secrets
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -15,7 +16,13 @@ from codexd.policy.hosts import HostPolicy
 from codexd.policy.sign_ins import SignIns
 
 COOKIE: Final = b"codexd_sign_in"
-_FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+_FORWARDED: Final = re.compile(
+    rb"forwarded|via|x-(?:original-)?forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|"
+    rb"cf-connecting-ip|fastly-client-ip",
+    re.IGNORECASE,
+)
+"""The headers that proxies add."""
+
 _THIS_MACHINE: Final = HostPolicy()
 
 
@@ -124,7 +131,7 @@ def _set_cookie(request: Request, token: str, seconds: int) -> None:
 
 def _is_local(request: Request) -> bool:
     """Return whether a request is from this machine, and no proxy has passed it on for another."""
-    if any(request.getHeader(name) is not None for name in _FORWARDED):
+    if any(_FORWARDED.fullmatch(name) for name, _ in request.requestHeaders.getAllRawHeaders()):
         return False
     client = request.getClientAddress()
     if isinstance(client, UNIXAddress):
@@ -133,4 +140,5 @@ def _is_local(request: Request) -> bool:
         is_loopback = ip_address(getattr(client, "host", "")).is_loopback
     except ValueError:
         return False
-    return is_loopback and _THIS_MACHINE.allows(request.getHeader(b"host"))
+    host = request.getHeader(b"host")
+    return is_loopback and host is not None and _THIS_MACHINE.allows(host)

@@ -8,7 +8,10 @@ from tests.support.in_memory_server import NOW, InMemoryServer
 from tests.support.page_client import ELSEWHERE, PageClient
 
 ADMIN = Admin(api_keys=("root",))
-FORWARDED = ("forwarded", "x_forwarded_for", "x_forwarded_host", "x_real_ip", "via")
+FORWARDED = (
+    *("forwarded", "via", "x_forwarded_for", "x_forwarded_host", "x_forwarded_proto", "x_forwarded_server"),
+    *("x_real_ip", "x_client_ip", "x_cluster_client_ip", "true_client_ip", "cf_connecting_ip", "x_forwarded_anything"),
+)
 SHOWN = b"plain-0"
 
 
@@ -25,6 +28,11 @@ class WithoutKeysTests(SynchronousTestCase):
     def test_a_request_that_a_proxy_has_passed_on_is_not_from_this_machine(self) -> None:
         for name in FORWARDED:
             self.assertNotIn(SHOWN, PageClient(InMemoryServer()).get("/", **{name: "x"}).body, name)
+
+    def test_a_request_without_a_host_is_not_from_this_machine(self) -> None:
+        connection = PageClient(InMemoryServer()).connect()
+        connection.send(b"GET / HTTP/1.0\r\naccept: text/html\r\n\r\n")
+        self.assertNotIn(SHOWN, connection.transport.value())
 
     def test_with_an_administrators_key_it_is_needed_here_too(self) -> None:
         client = PageClient(InMemoryServer(admin=ADMIN))
