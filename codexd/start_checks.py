@@ -22,8 +22,9 @@ from codexd.codex_home import (
     state_directory,
 )
 from codexd.configuration import ConfigurationError
+from codexd.configuration.home_rules import normalise_path
 from codexd.observe.span_export import check_installed
-from codexd.observe.trace_files import locate_trace_directory
+from codexd.observe.trace_files import TraceDirectory, locate_trace_directory
 from codexd.settings import Settings
 from codexd.store.database_file import check_location, locate_database
 from codexd.upstream.api_key import load_api_key
@@ -44,7 +45,8 @@ def find_start_problems(settings: Settings, environ: Mapping[str, str], read: Ca
     for upstream in settings.upstream:
         problems += _problems_of(lambda one=upstream: load_api_key(one, environ, read))  # type: ignore[misc]
         problems += _problems_of(lambda one=upstream: load_ca_certificates(one, read))  # type: ignore[misc]
-    problems += _check_trace_directory(locate_trace_directory(settings.trace, state_directory(environ)).path, settings)
+    problems += _check_homes(settings)
+    problems += _check_trace_directory(locate_trace_directory(settings.trace, state_directory(environ)), settings)
     problems += _problems_of(lambda: check_installed(settings.otel, environ))
     return (*problems, *_problems_of(lambda: _check_database(settings, environ)))
 
@@ -125,13 +127,21 @@ def _check_sockets(settings: Settings) -> Iterator[str]:
             yield f"http.listen: {endpoint!r}: {directory} is not writable"
 
 
-def _check_trace_directory(path: Path, settings: Settings) -> Iterator[str]:
+def _check_homes(settings: Settings) -> Iterator[str]:
+    """Check that no two tables `[[codex]]` have one directory by different names."""
+    owners: dict[str, str] = {}
+    for home in settings.homes:
+        if home.home is None:
+            continue
+        owner = owners.setdefault(normalise_path(os.path.realpath(os.path.expanduser(home.home))), home.name)
+        if owner != home.name:
+            yield f"codex {home.name!r}: home {home.home} is that of codex {owner!r}; name another one"
+
+
+def _check_trace_directory(directory: TraceDirectory, settings: Settings) -> Iterator[str]:
     """Check the directory of the trace buffer, which is created when it does not exist."""
-    if settings.trace.enabled and path.exists():
-        if not path.is_dir():
-            yield f"trace.directory: {path} is not a directory"
-        elif path.stat().st_uid != os.geteuid():
-            yield f"trace.directory: {path} belongs to another user; name a directory of its own for codexd"
+    if settings.trace.enabled and (problem := directory.find_problem()) is not None:
+        yield f"trace.directory: {problem}"
 
 
 def _check_workspaces(settings: Settings) -> Iterator[str]:

@@ -9,11 +9,11 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Final
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from codexd.command import ProcessContext, main
-from codexd.settings import Responses, Settings
+from codexd.settings import Codex, Responses, Settings, Trace
 from codexd.start_checks import find_home_problems, find_start_problems
 
 NOBODY: Final = 65534
@@ -195,6 +195,34 @@ class MistakeTests(SynchronousTestCase):
 
     def test_nothing_is_wrong_without_a_mistake(self) -> None:
         self.assertEqual(self.check(Mistake("", UPSTREAM + AGENT + 'workspace = "DIR/dir"\n')), (0, ""))
+
+    def test_two_homes_that_are_one_directory_are_reported(self) -> None:
+        folder = Path(mkdtemp())
+        self.addCleanup(rmtree, folder)
+        (folder / "link").symlink_to(folder)
+        for home in (folder / "link", folder / "link" / "." / ".." / folder.name):
+            settings = Settings(
+                codex=Codex(home=str(folder)), further_codex=(Codex(name="work", prefix="w/", home=str(home)),)
+            )
+            (problem,) = find_start_problems(settings, {"HOME": str(folder)}, str)
+            self.assertIn(f"codex 'work': home {home} is that of codex 'codex'", problem)
+
+    def test_a_trace_directory_that_is_not_private_is_reported(self) -> None:
+        folder = Path(mkdtemp())
+        self.addCleanup(rmtree, folder)
+        (folder / "link").symlink_to(folder)
+        settings = Settings(trace=Trace(enabled=True, directory=str(folder)))
+        self.assertEqual(find_start_problems(settings, {"HOME": str(folder)}, str), ())
+        linked = evolve(settings, trace=Trace(enabled=True, directory=str(folder / "link")))
+        self.assertIn("is a symbolic link", find_start_problems(linked, {"HOME": str(folder)}, str)[0])
+        folder.chmod(0o1777)
+        self.assertEqual(
+            find_start_problems(settings, {"HOME": str(folder)}, str),
+            (
+                f"trace.directory: {folder} has mode 1777, so others can use it; name one that does not exist, which "
+                "codexd creates, or one of its own with mode 700",
+            ),
+        )
 
     def test_a_directory_that_may_not_be_written_is_reported(self) -> None:
         folder = Path(mkdtemp())  # every user can reach it

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from posixpath import normpath
 from typing import Final
 
 from codexd.policy.codex_homes import find_home
@@ -28,9 +29,14 @@ def _check_directories(settings: Settings) -> Iterator[str]:
     for home in settings.homes:
         if home.home is None and home.model not in {"scripted", "none"}:
             yield f"codex {home.name!r}: home must be set, as there are several tables [[codex]]"
-    for path, count in Counter(home.home for home in settings.homes if home.home is not None).items():
+    for path, count in Counter(normalise_path(home.home) for home in settings.homes if home.home is not None).items():
         if count > 1:
             yield f"codex: {count} tables have the home {path!r}; each needs a CODEX_HOME of its own"
+
+
+def normalise_path(path: str) -> str:
+    """Return a path in its shortest form, as far as its text tells; links are not followed."""
+    return normpath(path).replace("//", "/")  # POSIX leaves two slashes at the beginning
 
 
 def _check_prefixes(settings: Settings) -> Iterator[str]:

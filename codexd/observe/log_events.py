@@ -98,7 +98,11 @@ STORE: Final[LogEventTable] = {
 }
 
 TRACES: Final[LogEventTable] = {
-    "trace_buffer_failed": ("error", "A file of the trace buffer cannot be written or deleted."),
+    "trace_buffer_failed": (
+        "error",
+        "A file of the trace buffer cannot be written or deleted; logged once.",
+    ),
+    "trace_buffer_works": ("info", "A file of the trace buffer can be written again."),
     "trace_files_deleted": ("info", "Files of the trace buffer were deleted because of a limit."),
     "trace_export_failed": ("warn", "Traces could not be exported to a collector; each reason is logged once."),
 }

@@ -60,6 +60,7 @@ class TraceBuffer:
         self._metrics = metrics
         self._memory = TraceMemory(_MEMORY_BYTES)
         self._clock = clock
+        self._is_failing = False
         self._pruning = LoopingCall(self._prune)
         self._pruning.clock = clock
         metrics.watch("trace_enabled", lambda: self._settings.enabled)
@@ -75,6 +76,8 @@ class TraceBuffer:
 
     def apply(self, settings: Trace, directory: TraceDirectory) -> None:
         """Use other settings from now on."""
+        if directory != self._directory:
+            self._is_failing = False
         self._settings, self._directory = settings, directory
 
     @property
@@ -102,15 +105,27 @@ class TraceBuffer:
             return directory.prune(settings, now)
 
         writing = self._run_in_thread(write)
-        writing.addCallbacks(self._written, self._failed)
+        writing.addCallbacks(self._written, self._could_not_write)
         writing.addBoth(lambda _: trace.release())
 
     def _written(self, pruned: "Counter[PruneReason]") -> None:
         self._metrics.count("trace_files_written")
+        if self._is_failing:
+            self._is_failing = False
+            self._log.info("The trace buffer works again", event="trace_buffer_works")
         self._pruned(pruned)
 
+    def _could_not_write(self, failure: Failure) -> "Deferred[None] | None":
+        """Report the failure, and delete what is old, which may be why there is no room."""
+        self._failed(failure)
+        return self._prune()
+
     def _failed(self, failure: Failure) -> None:
+        """Count a failure; further ones are logged only once it has worked again, or in another directory."""
         self._metrics.count("trace_failures")
+        if self._is_failing:
+            return
+        self._is_failing = True
         reason = str(failure.value) if failure.check(OSError) else format_failure(failure)
         self._log.error("The trace buffer failed: {reason}", event="trace_buffer_failed", reason=reason)
 

@@ -13,8 +13,13 @@ from attrs import frozen
 from codexd.settings import Trace
 
 DIRECTORY_NAME: Final = "trace-buffer"
-_NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-(?P<id>[A-Za-z0-9._-]+)\.json(\.new)?")
+_NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-(?P<id>[A-Za-z0-9._-]+)\.json(?P<new>\.new)?")
 _NEW: Final = ".new"
+_UNFINISHED_SECONDS: Final = 60
+"""The age at which a file that is not complete is left over from a process that has ended."""
+
+_OTHERS: Final = 0o077
+_OWN_DIRECTORY: Final = "name one that does not exist, which codexd creates, or one of its own with mode 700"
 
 PruneReason = Literal["expired", "count", "size"]
 
@@ -28,12 +33,14 @@ class TraceFile:
         id: the id of its request.
         size_bytes: its size.
         changed: when it was written, in Unix seconds.
+        is_complete: it has been written to its end.
     """
 
     path: Path
     id: str
     size_bytes: int
     changed: float
+    is_complete: bool
 
 
 @frozen
@@ -50,26 +57,32 @@ class TraceDirectory:
         """Write a file that only codexd's own user can read; it appears under its name once it is complete.
 
         Raises:
-            OSError: if it cannot be written, or the directory belongs to somebody else.
+            OSError: if it cannot be written, or the directory is not private.
         """
         self._create()
         new = self.path / f"{name}{_NEW}"
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(content)
-        new.rename(self.path / name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600)
+                file.write(content)
+            new.rename(self.path / name)
+        except OSError:
+            # What is left would keep a full disk full.
+            new.unlink(missing_ok=True)
+            raise
 
     def files(self) -> tuple[TraceFile, ...]:
-        """Return the files, the oldest first."""
-        return tuple(sorted(self._scan(), key=lambda file: (file.changed, file.path.name)))
+        """Return the complete files, the oldest first."""
+        found = (file for file in self._scan() if file.is_complete)
+        return tuple(sorted(found, key=lambda file: (file.changed, file.path.name)))
 
     def find(self, id: str) -> tuple[TraceFile, ...]:
         """Return the files of a request, the oldest first."""
         return tuple(file for file in self.files() if file.id == id)
 
     def prune(self, limits: Trace, now: float) -> Counter[PruneReason]:
-        """Delete the files beyond the limits, the oldest first, and return how many, by the limit.
+        """Delete the files beyond the limits, the oldest first, and old incomplete ones; return how many, by reason.
 
         Args:
             limits: of age, number and size.
@@ -78,8 +91,12 @@ class TraceDirectory:
         Raises:
             OSError: if a file cannot be deleted.
         """
-        files = list(self.files())
         pruned: Counter[PruneReason] = Counter()
+        for file in self._scan():
+            if not file.is_complete and now - file.changed > _UNFINISHED_SECONDS:
+                file.path.unlink(missing_ok=True)
+                pruned["expired"] += 1
+        files = list(self.files())
         total = sum(file.size_bytes for file in files)
         while files and (reason := _find_reason(files, total, limits, now)) is not None:
             oldest = files.pop(0)
@@ -90,18 +107,33 @@ class TraceDirectory:
 
     def purge(self) -> int:
         """Delete all files, and return how many there were."""
-        files = self.files()
+        files = tuple(self._scan())
         for file in files:
             file.path.unlink(missing_ok=True)
         return len(files)
 
-    def _create(self) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = self.path.stat()
+    def find_problem(self) -> str | None:
+        """Return why the traces cannot be kept in the directory, if it exists; its mode is never changed."""
+        try:
+            status = self.path.lstat()
+        except FileNotFoundError:
+            return None
+        if stat.S_ISLNK(status.st_mode):
+            return f"{self.path} is a symbolic link; name the directory itself"
+        if not stat.S_ISDIR(status.st_mode):
+            return f"{self.path} is not a directory"
         if status.st_uid != os.geteuid():
-            raise PermissionError(f"{self.path} belongs to another user")
-        if stat.S_IMODE(status.st_mode) != 0o700:
-            self.path.chmod(0o700)
+            return f"{self.path} belongs to another user; {_OWN_DIRECTORY}"
+        if stat.S_IMODE(status.st_mode) & _OTHERS:
+            return f"{self.path} has mode {stat.S_IMODE(status.st_mode):o}, so others can use it; {_OWN_DIRECTORY}"
+        return None
+
+    def _create(self) -> None:
+        try:
+            self.path.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            if problem := self.find_problem():
+                raise PermissionError(problem) from None
 
     def _scan(self) -> Iterator[TraceFile]:
         try:
@@ -112,7 +144,7 @@ class TraceDirectory:
             match = _NAME.fullmatch(entry.name)
             if match and entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
-                yield TraceFile(Path(entry.path), match["id"], status.st_size, status.st_mtime)
+                yield TraceFile(Path(entry.path), match["id"], status.st_size, status.st_mtime, match["new"] is None)
 
 
 def locate_trace_directory(settings: Trace, state: Path) -> TraceDirectory:

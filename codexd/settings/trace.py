@@ -13,7 +13,8 @@ class Trace:
 
     Attributes:
         enabled: record from now on.
-        directory: where the files are; only codexd's own user can read it (mode 700, files 600). Default:
+        directory: where the files are; codexd creates it with mode 700 (files: 600). One that exists must belong to
+            codexd's user, have no permission for others and be no symbolic link; its mode is never changed. Default:
             `trace-buffer` in codexd's state directory.
         ttl_seconds: the age at which a file is deleted.
         max_files: the number of files; beyond it the oldest are deleted.

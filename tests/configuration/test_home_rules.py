@@ -57,8 +57,9 @@ class HomeRulesTests(SynchronousTestCase):
         found = self.problems('[[codex]]\nname = "a"\n[[codex]]\nname = "b"')
         self.assertIn("codex 'a': home must be set", found)
         self.assertIn("codex: 2 tables have no prefix", found)
-        same = TWO.replace('"/work"', '"/own"')
-        self.assertIn("2 tables have the home '/own'", self.problems(same))
+        for other in ("/own", "/own/", "/work/../own", "/./own//", "//own"):
+            same = TWO.replace('"/work"', f'"{other}"')
+            self.assertIn("2 tables have the home '/own'", self.problems(same))
         upstream = '[[upstream]]\nname = "w"\nprefix = "work/"\nbase_url = "http://a/v1"'
         self.assertIn("upstream 'w' has the same prefix", self.problems(TWO + upstream))
 

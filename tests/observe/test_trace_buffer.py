@@ -21,6 +21,10 @@ REQUEST = TracedRequest(method=b"POST", path=b"/v1/responses", headers=(), body=
 SETTINGS = Trace(enabled=True, max_files=2)
 
 
+def fail_to_write(directory: TraceDirectory, name: str, content: bytes) -> None:
+    raise OSError(28, "No space left on device")
+
+
 class TraceBufferTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp()) / "traces"
@@ -78,6 +82,36 @@ class TraceBufferTests(SynchronousTestCase):
         self.assertEqual(metric(self.metrics, "codexd_trace_failures_total"), 1)
         self.assertIn("The trace buffer failed", formatEvent(logged[-1]))
         self.assertEqual(self.buffer._memory.used_bytes, 0)
+
+    def test_a_failure_is_logged_once_and_old_files_are_deleted_meanwhile(self) -> None:
+        self.record("old")
+        (old,) = self.path.iterdir()
+        self.now = old.stat().st_mtime + SETTINGS.ttl_seconds + 1
+        self.patch(TraceDirectory, "write", fail_to_write)
+        with capturedLogs() as logged:
+            for number in range(3):
+                self.record(f"req_{number}")
+        self.assertEqual(metric(self.metrics, "codexd_trace_failures_total"), 3)
+        self.assertEqual([event["event"] for event in logged], ["trace_buffer_failed", "trace_files_deleted"])
+        self.assertEqual(os.listdir(self.path), [])
+
+    def test_that_it_works_again_is_logged_once(self) -> None:
+        with capturedLogs() as logged:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text("not a directory")
+            self.record("req_1")
+            self.path.unlink()
+            self.record("req_2")
+            self.record("req_3")
+        self.assertEqual([event["event"] for event in logged], ["trace_buffer_failed", "trace_buffer_works"])
+
+    def test_another_directory_that_fails_is_logged_too(self) -> None:
+        self.patch(TraceDirectory, "write", fail_to_write)
+        with capturedLogs() as logged:
+            for path in (self.path, self.path, self.path / "other"):
+                self.buffer.apply(SETTINGS, TraceDirectory(path))
+                self.record("req_1")
+        self.assertEqual([event["event"] for event in logged], ["trace_buffer_failed", "trace_buffer_failed"])
 
     def test_a_metric_shows_that_it_is_on(self) -> None:
         self.assertEqual(metric(self.metrics, "codexd_trace_enabled"), 1)

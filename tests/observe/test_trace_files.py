@@ -26,15 +26,45 @@ class TraceDirectoryTests(SynchronousTestCase):
         return [file.path.name for file in self.directory.files()]
 
     def test_only_the_own_user_can_read_the_files(self) -> None:
-        self.path.mkdir(parents=True)
-        self.path.chmod(0o755)
         name = self.write(1)
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o700)
         self.assertEqual((self.path / name).stat().st_mode & 0o777, 0o600)
         self.assertEqual(os.listdir(self.path), [name])
 
-    def test_a_file_that_is_a_link_is_not_followed(self) -> None:
+    def test_a_directory_that_is_not_private_is_refused_and_stays_as_it_is(self) -> None:
         self.path.mkdir(parents=True)
+        for mode in (0o755, 0o750, 0o701, 0o1777):
+            self.path.chmod(mode)
+            self.assertIn("others can use it", str(self.assertRaises(PermissionError, self.write, 1)))
+            self.assertEqual((self.path.stat().st_mode & 0o7777, os.listdir(self.path)), (mode, []))
+
+    def test_a_link_to_a_directory_is_refused(self) -> None:
+        self.path.parent.mkdir()
+        (self.path.parent / "other").mkdir(mode=0o700)
+        self.path.symlink_to("other")
+        self.assertIn("is a symbolic link", str(self.assertRaises(PermissionError, self.write, 1)))
+
+    def test_what_could_not_be_written_leaves_nothing(self) -> None:
+        self.write(1)
+        (self.path / "20261130T164612.000Z-req_1.json").mkdir()
+        self.assertRaises(OSError, self.write, 2)
+        self.assertEqual(self.names(), ["20261130T164611.000Z-req_1.json"])
+        self.assertEqual([name for name in os.listdir(self.path) if name.endswith(".new")], [])
+
+    def test_an_unfinished_file_is_no_trace_and_is_deleted_soon(self) -> None:
+        name = self.write(1, changed=1000)
+        unfinished = self.path / "20261130T164612.000Z-req_1.json.new"
+        unfinished.write_bytes(b"{")
+        os.utime(unfinished, (1000, 1000))
+        self.assertEqual([file.path.name for file in self.directory.find("req_1")], [name])
+        self.assertEqual(self.directory.prune(LIMITS, 1001), Counter())
+        self.assertEqual(self.directory.prune(LIMITS, 1061), Counter(expired=1))
+        self.assertEqual(os.listdir(self.path), [name])
+        unfinished.write_bytes(b"{")
+        self.assertEqual((self.directory.purge(), os.listdir(self.path)), (2, []))
+
+    def test_a_file_that_is_a_link_is_not_followed(self) -> None:
+        self.path.mkdir(parents=True, mode=0o700)
         (self.path / "20261130T164611.000Z-req_1.json.new").symlink_to(self.path / "elsewhere")
         self.assertRaises(OSError, self.write, 1)
         self.assertFalse((self.path / "elsewhere").exists())
