@@ -10,6 +10,7 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from codexd.configuration import rules
+from codexd.configuration.home_rules import find_prefix_warnings
 from codexd.configuration.keys import parse_keys
 from codexd.configuration.misspellings import describe_foreign
 from codexd.configuration.sources import (
@@ -90,6 +91,7 @@ def _find_warnings(environ: Mapping[str, str], settings: Settings) -> Iterator[s
     used = {upstream.key_env for upstream in settings.upstream}
     if foreign := [name for name in find_foreign_variables(environ) if name not in used]:
         yield describe_foreign(foreign)
+    yield from find_prefix_warnings(settings)
 
 
 def find_keys_file(

@@ -7,6 +7,7 @@ from posixpath import normpath
 from typing import Final
 
 from codexd.policy.codex_homes import find_home
+from codexd.policy.model_prefixes import MAX_CHARACTERS, has_separator, is_valid_prefix
 from codexd.settings import Settings
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -53,6 +54,29 @@ def _check_prefixes(settings: Settings) -> Iterator[str]:
             yield f"codex {home.name!r}: upstream {upstreams[home.prefix]!r} has the same prefix; change one"
 
 
+def _check_forms_of_prefixes(settings: Settings) -> Iterator[str]:
+    for where, prefix in _name_prefixes(settings):
+        if not is_valid_prefix(prefix):
+            yield f'{where}: prefix must be at most {MAX_CHARACTERS} visible ASCII characters, none of them "*"'
+
+
+def find_prefix_warnings(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each prefix with which names of other back ends may begin."""
+    prefixes = [(where, prefix) for where, prefix in _name_prefixes(settings) if prefix]
+    for where, prefix in prefixes:
+        if not has_separator(prefix):
+            yield f'{where}: the names of other models may begin with the prefix {prefix!r}; end it with "/"'
+        for other, longer in prefixes:
+            if longer != prefix and longer.startswith(prefix):
+                yield f"{other}: its prefix {longer!r} begins with {prefix!r} of {where}; the longest match counts"
+
+
+def _name_prefixes(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return the prefix of each back end that has models, after its name."""
+    homes = ((f"codex {home.name!r}", home.prefix) for home in settings.homes)
+    return (*homes, *((f"upstream {upstream.name!r}", upstream.prefix) for upstream in settings.upstream))
+
+
 def _check_references(settings: Settings) -> Iterator[str]:
     names = {home.name for home in settings.homes}
     for alias in settings.models.alias:
@@ -79,6 +103,7 @@ RULES: Final[tuple[Callable[[Settings], Iterator[str]], ...]] = (
     _check_names,
     _check_directories,
     _check_prefixes,
+    _check_forms_of_prefixes,
     _check_references,
     _check_fallbacks,
 )

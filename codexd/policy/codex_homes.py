@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from codexd.policy.model_prefixes import match_length
+
 
 class HomeAlias(Protocol):
     """A configured alias (codexd.settings.ModelAlias)."""
@@ -73,16 +75,12 @@ def find_home(settings: HomeSettings, model: str) -> str | None:
     alias = next((alias for alias in settings.models.alias if alias.name == model), None)
     if alias is not None:
         return None if alias.upstream is not None else alias.codex or settings.homes[0].name
-    prefixed = next((home.name for home in settings.homes if home.prefix and model.startswith(home.prefix)), None)
-    if prefixed is not None or any(_serves(upstream, model) for upstream in settings.upstream):
-        return prefixed
+    homes = [(match_length(home.prefix, model), home.name) for home in settings.homes]
+    upstreams = [(match_length(upstream.prefix, model), None) for upstream in settings.upstream]
+    length, owner = max((*homes, *upstreams), key=lambda one: one[0])
+    if length or any(not upstream.prefix and model in upstream.models for upstream in settings.upstream):
+        return owner if length else None
     return next((home.name for home in settings.homes if not home.prefix), None)
-
-
-def _serves(upstream: _Upstream, model: str) -> bool:
-    if upstream.prefix:
-        return model.startswith(upstream.prefix)
-    return model in upstream.models
 
 
 def serves_alias(home: str, first: str, alias: HomeAlias) -> bool:

@@ -10,6 +10,7 @@ from codexd.interfaces import IForwarder, IForwardingHandle, IForwardingReceiver
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.forwarded import ForwardedRequest
 from codexd.policy.fallback import RoutedAlias
+from codexd.policy.model_prefixes import match_length
 
 
 @frozen(kw_only=True)
@@ -72,14 +73,14 @@ class ForwardingRouter:
 
 
 def _likely_first(entries: Iterable[ForwardingEntry], model: str | None) -> list[ForwardingEntry]:
-    """Return those that list the model first, then those whose prefix it has."""
+    """Return those that list the model first, then those whose prefix it has, the longest one first."""
     if model is None:
         return list(entries)
     return sorted(
         entries,
         key=lambda entry: (
             not any(card.id == model for card in entry.models()),
-            not (entry.prefix and model.startswith(entry.prefix)),
+            -match_length(entry.prefix, model),
         ),
     )
 

@@ -13,6 +13,7 @@ from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.neutral.records import frozen
 from codexd.neutral.turn import Turn
 from codexd.policy.fallback import CODEX, RouteCandidate, RoutedAlias, list_candidates
+from codexd.policy.model_prefixes import match_length
 from codexd.routing.fallback import Attempt, BackendLoad, FallbackRunner
 
 _UNKNOWN: Final = "unknown_model"
@@ -54,7 +55,7 @@ class ModelRouter:
 
     Args:
         entries: the back ends, in the order in which they are tried for a model that none of them lists;
-            those whose prefix the model name has are tried first.
+            those whose prefix the model name has are tried first, the longest prefix first of all.
         aliases: the aliases by name.
         count: called with `fallback_used`.
         home: the name of the back end of Codex that serves aliases without one.
@@ -182,8 +183,8 @@ class ModelRouter:
         raise refusal
 
     def _prefix_matches_first(self, model: str, home: str | None = None) -> list[BackendEntry]:
-        """Return all back ends, those first whose prefix the model name has; of Codex only `home`, if it is given."""
-        return sorted(self._eligible(home), key=lambda entry: not (entry.prefix and model.startswith(entry.prefix)))
+        """Return all back ends, that with the longest matching prefix first; of Codex only `home`, if it is given."""
+        return sorted(self._eligible(home), key=lambda entry: -match_length(entry.prefix, model))
 
     def _eligible(self, home: str | None) -> list[BackendEntry]:
         entries = self._entries.values()

@@ -63,6 +63,27 @@ class HomeRulesTests(SynchronousTestCase):
         upstream = '[[upstream]]\nname = "w"\nprefix = "work/"\nbase_url = "http://a/v1"'
         self.assertIn("upstream 'w' has the same prefix", self.problems(TWO + upstream))
 
+    def test_a_prefix_can_be_sent_and_is_not_a_pattern(self) -> None:
+        upstream = '[[upstream]]\nname = "u"\nbase_url = "http://a/v1"\nprefix = "%s"\n'
+        for prefix in ("\\n", " w/", "w /", "*/", "\u00e9/", "x" * 65):
+            self.assertIn("codex 'work': prefix must be", self.problems(TWO.replace("work/", prefix)))
+            self.assertIn("upstream 'u': prefix must be", self.problems(upstream % prefix))
+        self.assertEqual(read(TWO.replace("work/", "x" * 64)).homes[1].prefix, "x" * 64)
+
+    def test_prefixes_that_other_names_may_have_are_warned_of(self) -> None:
+        def warnings(text: str) -> str:
+            return "\n".join(load(config="f", read=lambda path: text, environ={}).warnings)
+
+        self.assertEqual(warnings(TWO), "")
+        self.assertIn("codex 'work': the names of other models may begin", warnings(TWO.replace("work/", "gpt-")))
+        nested = TWO + '[[upstream]]\nname = "u"\nbase_url = "http://a/v1"\nprefix = "work/u/"\n'
+        self.assertIn("upstream 'u': its prefix 'work/u/' begins with 'work/' of codex 'work'", warnings(nested))
+
+    def test_the_longest_prefix_decides_whose_model_a_fallback_is(self) -> None:
+        upstream = '[[upstream]]\nname = "u"\nbase_url = "http://a/v1"\nprefix = "work/u/"\n'
+        alias = '[[models.alias]]\nname = "a"\ncodex = "own"\nfallback = ["work/u/x"]\n'
+        self.assertEqual(len(read(TWO + upstream + alias).homes), 2)
+
     def test_aliases_and_keys_name_tables_that_exist(self) -> None:
         alias = '[[models.alias]]\nname = "a"\ncodex = "home"\n'
         self.assertIn("models.alias 'a': there is no table [[codex]] named 'home'", self.problems(TWO + alias))

@@ -61,6 +61,17 @@ class ModelRouterTests(SynchronousTestCase):
         self.router.embed("local/new", str.encode, context())
         self.assertEqual(self.local.embedding[0][0], "local/new")
 
+    def test_of_several_prefixes_the_longest_decides(self) -> None:
+        longer = FakeBackend()
+        entries = (
+            BackendEntry(name="local", backend=self.local, prefix="local/"),
+            BackendEntry(name="longer", backend=longer, prefix="local/more/"),
+        )
+        self.router = ModelRouter(entries, {}, self.counted.append)
+        self.assertEqual(self.route("local/new"), ([], ["local/new"]))
+        self.assertEqual(self.route("local/more/new"), ([], ["local/new"]))
+        self.assertEqual([turn.turn.model for turn in longer.turns], ["local/more/new"])
+
     def test_a_model_that_no_back_end_accepts_is_unknown(self) -> None:
         self.codex.begin_errors, self.local.begin_errors = [UNKNOWN], [UNKNOWN]
         self.assertEqual(self.refusal("what"), UNKNOWN)
