@@ -41,7 +41,7 @@ def _render_request(request: TracedRequest, redaction: Redaction) -> dict[str, A
     headers, body = _decompress(request)
     return {
         "method": _text(request.method),
-        "path": _text(redaction.apply(request.path)),
+        "path": _text(redaction.apply_to_url(request.path)),
         "headers": _render_headers(headers, redaction),
         **_render_data(redaction.apply(body)),
     }

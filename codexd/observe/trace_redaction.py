@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from codexd.request_trace import Headers
 
 MARK: Final = b"***"
 
 _SECRET_HEADER: Final = re.compile(rb"auth|cookie|key|secret|token|password|credential", re.IGNORECASE)
+_SECRET_PARAMETER: Final = re.compile(_SECRET_HEADER.pattern + rb"|pwd|\bsig", re.IGNORECASE)
+_PARAMETER: Final = re.compile(rb"([?&])([^=&#\s]*)=([^&#\s]*)")
 _LIMITS: Final = b"x-ratelimit-"
 _MIN_SECRET_BYTES: Final = 8
 """A shorter value may occur anywhere by chance."""
@@ -45,10 +48,19 @@ class Redaction:
             data = pattern.sub(replacement, data)
         return data
 
+    def apply_to_url(self, url: bytes) -> bytes:
+        """Return a URL or a path without keys, also without those in its query."""
+        return self.apply(_PARAMETER.sub(_redact_parameter, url))
+
     def apply_to_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """Yield headers; those that carry keys or cookies keep only their names."""
         for name, value in headers:
-            yield name, MARK if _is_secret(name) else self.apply(value)
+            yield name, MARK if _is_secret(name) else self.apply_to_url(value)
+
+
+def _redact_parameter(found: re.Match[bytes]) -> bytes:
+    begin, name, value = found.groups()
+    return begin + name + b"=" + (MARK if _SECRET_PARAMETER.search(unquote_to_bytes(name)) else value)
 
 
 def _is_secret(name: bytes) -> bool:

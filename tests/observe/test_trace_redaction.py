@@ -37,6 +37,18 @@ class RedactionTests(SynchronousTestCase):
         ):
             self.assertEqual(redaction.apply(given_text), expected)
 
+    def test_query_parameters_that_are_named_as_keys_lose_their_values(self) -> None:
+        redaction = Redaction(())
+        for path, expected in (
+            (b"/v1/x?api_key=abc&a=1&key=d&token=e", b"/v1/x?api_key=***&a=1&key=***&token=***"),
+            (b"/v1/x?Access_Token=a%20b&sig=c#f", b"/v1/x?Access_Token=***&sig=***#f"),
+            (b"/v1/x?api%5Fkey=abc&%6Bey=d", b"/v1/x?api%5Fkey=***&%6Bey=***"),
+            (b"/v1/x?limit=10&key", b"/v1/x?limit=10&key"),
+        ):
+            self.assertEqual(redaction.apply_to_url(path), expected)
+            headers = ((b"Referer", b"http://a" + path),)
+            self.assertEqual(list(redaction.apply_to_headers(headers)), [(b"Referer", b"http://a" + expected)])
+
     @given(st.binary(), st.binary(), st.binary(min_size=8, max_size=40).filter(lambda key: b" " not in key))
     def test_no_key_of_the_request_is_left(self, before: bytes, after: bytes, key: bytes) -> None:
         redaction = Redaction(((b"authorization", b"Bearer " + key),))
