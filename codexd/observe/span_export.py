@@ -225,6 +225,10 @@ def report_failures(on_failure: Callable[[], object], call_in_reactor: Callable[
     logger = logging.getLogger("opentelemetry")
     logger.handlers = [_FailureReporter(on_failure, call_in_reactor)]
     logger.propagate = False
+    for name, one in logging.root.manager.loggerDict.items():
+        # The SDK hides repeated messages, of which there is one for each span that is dropped.
+        if name.startswith("opentelemetry.") and isinstance(one, logging.Logger):
+            one.filters.clear()
 
 
 def _nanoseconds(seconds: float) -> int:

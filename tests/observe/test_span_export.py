@@ -105,6 +105,22 @@ class SpanExportTests(SynchronousTestCase):
         reactor.advance(span_export.STOP_SECONDS + 1)
         self.successResultOf(stopped)
 
+    def test_each_span_that_is_dropped_is_counted(self) -> None:
+        exporter = StuckExporter()
+        processor = BatchSpanProcessor(exporter, max_queue_size=10, max_export_batch_size=10)
+        self.addCleanup(processor.shutdown)
+        self.addCleanup(exporter.released.set)
+        logger = logging.getLogger("opentelemetry")
+        self.patch(logger, "handlers", logger.handlers)
+        self.patch(logger, "propagate", True)
+        failures: list[None] = []
+        span_export.report_failures(lambda: failures.append(None), lambda *_, **fields: None)
+        export = SpanExport(processor, {})
+        for _ in range(25):
+            export.export(upstream_request())
+        # Each request is four spans; a batch of ten is being sent, and ten wait.
+        self.assertGreaterEqual(len(failures), 100 - 20)
+
 
 class ConfigurationTests(SynchronousTestCase):
     def test_the_endpoint_is_that_of_the_settings_or_of_the_standard_variables(self) -> None:
