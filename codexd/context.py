@@ -174,6 +174,7 @@ class RequestContext:
         id: the `x-request-id`.
         principal: the id of who asks.
         traceparent: W3C Trace Context, forwarded to upstreams.
+        tracestate: what other tracing systems add to it; empty for nothing.
         deadline: when its turns end with `too_long`, on the reactor's clock; None for none.
         record: what is reported of the request; each package adds its own fields.
         is_large: the request is so large that its turn is prepared in a thread.
@@ -185,6 +186,7 @@ class RequestContext:
     id: str
     principal: str
     traceparent: str
+    tracestate: str = ""
     deadline: float | None = None
     record: RequestRecord
     is_large: bool = False

@@ -9,7 +9,7 @@ from codexd.context import RequestContext
 from codexd.fronts.unknown_url import unknown_url
 from codexd.http.path import canonical
 from codexd.http.request import Request
-from codexd.http.request_id import begin_span, read_trace_id, traceparent
+from codexd.http.request_id import begin_span, read_trace_id, traceparent, tracestate
 from codexd.neutral.fault import Fault, FaultError, fault
 from codexd.policy.auth import ANONYMOUS, LOCAL_ADMIN, Credentials, KeyRing, Principal
 from codexd.policy.cors import CorsPolicy
@@ -99,7 +99,8 @@ class Authenticator:
         request.context = RequestContext(
             id=record.id,
             principal=principal.id,
-            traceparent=self._begin_trace(request),
+            traceparent=(trace := self._begin_trace(request)),
+            tracestate=_tracestate_of(request, trace),
             deadline=record.began + self.total_seconds,
             record=record,
             policy=principal.policy,
@@ -120,6 +121,14 @@ class Authenticator:
         if given is not None and given[3:35] == record.trace_id.encode():
             request.setHeader(b"traceparent", trace.encode())
         return trace
+
+
+def _tracestate_of(request: Request, trace: str) -> str:
+    """Return the `tracestate` of the client if its trace is continued; it belongs to its `traceparent`."""
+    given = request.getHeader(b"traceparent")
+    if given is None or given[3:35] != read_trace_id(trace).encode():
+        return ""
+    return tracestate(request.requestHeaders.getRawHeaders(b"tracestate", []))
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from typing import Final
 
 from werkzeug.routing import BaseConverter
@@ -9,7 +10,10 @@ from werkzeug.routing import BaseConverter
 from codexd.policy.tracing import SpanIds, begin_trace, continue_trace
 
 _ACCEPTED: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT: Final = re.compile(
+    rb"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-[!-~]*)?"
+)
+_TRACESTATE: Final = re.compile(rb"[ -~]{1,512}")
 
 
 def request_id(given: bytes | None) -> str:
@@ -20,9 +24,9 @@ def request_id(given: bytes | None) -> str:
 
 
 def traceparent(given: bytes | None) -> str:
-    """Return the client's `traceparent` (W3C Trace Context, version 00) if it is valid, else a new one."""
-    if given is not None and _TRACEPARENT.fullmatch(given):
-        return given.decode("ascii")
+    """Return the client's `traceparent` (W3C Trace Context) as one of version 00 if it is valid, else a new one."""
+    if (valid := _read_traceparent(given)) is not None:
+        return valid
     ids = secrets.token_hex(24)
     return f"00-{ids[:32]}-{ids[32:]}-00"
 
@@ -34,9 +38,26 @@ def begin_span(given: bytes | None, ratio: float) -> SpanIds:
         given: the client's `traceparent`.
         ratio: the part of the new traces that is sampled.
     """
-    if given is not None and _TRACEPARENT.fullmatch(given):
-        return continue_trace(given.decode("ascii"), secrets.token_hex(8))
+    if (valid := _read_traceparent(given)) is not None:
+        return continue_trace(valid, secrets.token_hex(8))
     return begin_trace(secrets.token_hex(16), secrets.token_hex(8), ratio)
+
+
+def _read_traceparent(given: bytes | None) -> str | None:
+    """Return a valid `traceparent` as one of version 00; of a higher version only the fields that are known."""
+    found = None if given is None else _TRACEPARENT.fullmatch(given)
+    if found is None:
+        return None
+    version, ids, flags, further = found.groups()
+    if version == b"00":
+        return None if further is not None else found[0].decode("ascii")
+    return f"00-{ids.decode('ascii')}-{int(flags, 16) & 1:02x}"
+
+
+def tracestate(given: Iterable[bytes]) -> str:
+    """Return the client's `tracestate`, for upstreams; empty if it has none, or one that is not passed on."""
+    joined = b",".join(given)
+    return joined.decode("ascii") if _TRACESTATE.fullmatch(joined) else ""
 
 
 def read_trace_id(traceparent: str) -> str:

@@ -212,6 +212,8 @@ class UpstreamClient:
         span = context.record.span
         traceparent = context.traceparent if span is None else span.traceparent(span_id)
         headers.setRawHeaders(b"traceparent", [traceparent.encode("ascii")])
+        if context.tracestate:
+            headers.setRawHeaders(b"tracestate", [context.tracestate.encode("ascii")])
         return headers
 
     def _url(self, path: str) -> EncodedURL:

@@ -55,6 +55,13 @@ class SiteTests(SynchronousTestCase):
         self.assertNotIn("traceparent", untraced.headers)
         self.assertRegex(second.trace_id, "^[0-9a-f]{32}$")
 
+    def test_a_tracestate_belongs_to_the_trace_of_the_client(self) -> None:
+        for version, expected in (("00", "a=1"), ("ff", "")):
+            given = f"{version}-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            headers = {"traceparent": given, "tracestate": "a=1"}
+            self.server.connect().request("POST", "/v1/chat/completions", chat(), **headers)
+            self.assertEqual(self.server.backend.turns[-1].context.tracestate, expected)
+
     def test_the_path_as_asked_is_in_the_log_and_not_in_the_metrics(self) -> None:
         self.server.request("GET", "/v1/no%0Awhere?key=secret")
         self.server.request("PUT", "/v1/chat/completions")

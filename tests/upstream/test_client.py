@@ -1,5 +1,6 @@
 """Tests of codexd.upstream.client, with treq's traversal of a resource in memory."""
 
+from attrs import evolve
 from treq.testing import RequestTraversalAgent
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -79,6 +80,12 @@ class UpstreamClientTests(SynchronousTestCase):
             [f"00-{'1' * 32}-{step.span_id}-01" for step in (first, second)],
         )
         self.assertEqual((first.status, first.size), ("200", 2))
+
+    def test_an_upstream_gets_the_tracestate_of_the_client(self) -> None:
+        client = UpstreamClient(self.agent, "http://up.example/v1", None, Clock())
+        for made in (context(), evolve(context(), tracestate="a=1")):
+            self.successResultOf(client.request("POST", "chat/completions", b"{}", made))
+        self.assertEqual([request.getHeader("tracestate") for request in self.resource.requests], [None, "a=1"])
 
     def test_the_repr_does_not_contain_the_key(self) -> None:
         self.assertNotIn("sk-1", repr(UpstreamClient(self.agent, "http://up.example/v1", "sk-1", Clock())))
