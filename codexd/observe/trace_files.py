@@ -24,7 +24,7 @@ _OWN_DIRECTORY: Final = "name one that does not exist, which codexd creates, or 
 PruneReason = Literal["expired", "count", "size"]
 
 
-@frozen
+@frozen(kw_only=True)
 class TraceFile:
     """One file.
 
@@ -144,7 +144,13 @@ class TraceDirectory:
             match = _NAME.fullmatch(entry.name)
             if match and entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
-                yield TraceFile(Path(entry.path), match["id"], status.st_size, status.st_mtime, match["new"] is None)
+                yield TraceFile(
+                    path=Path(entry.path),
+                    id=match["id"],
+                    size_bytes=status.st_size,
+                    changed=status.st_mtime,
+                    is_complete=match["new"] is None,
+                )
 
 
 def locate_trace_directory(settings: Trace, state: Path) -> TraceDirectory:
