@@ -29,6 +29,7 @@ from codexd.administration.replay_command import ReplayError
 from codexd.codex_home import find_codex_binary, state_directory
 from codexd.configuration import ConfigurationError
 from codexd.configuration.reference import render_example, render_markdown, render_presets
+from codexd.configuration.sent_keys import read_api_key
 from codexd.keys.commands import new_key
 from codexd.keys.commands import run as run_keys
 from codexd.observe.trace_files import locate_trace_directory
@@ -252,7 +253,7 @@ def _smoke(rest: Sequence[str], context: ProcessContext) -> int:
 
 def _replay(rest: Sequence[str], context: ProcessContext) -> int:
     arguments = replay_command.parse(rest)
-    key = context.environ.get(replay_command.KEY_VARIABLE)
+    key = read_api_key(context.environ, replay_command.KEY_VARIABLE) if arguments.url else None
     return replay_command.run(arguments, key, lambda: _codex_version(Codex(binary=context.environ.get("CODEXD_CODEX"))))
 
 

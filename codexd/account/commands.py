@@ -1,6 +1,5 @@
 """The commands `codexd login`, `codexd logout` and `codexd account`."""
 
-import re
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -15,11 +14,11 @@ from codexd.administration.client import AdminClient, AdminError
 from codexd.backs import bindings as b
 from codexd.child.launch import LaunchConfig
 from codexd.codex_home import find_codex_binary, find_codex_home, has_login, read_login, state_directory
+from codexd.configuration.sent_keys import API_KEY
 from codexd.settings import Codex, Settings
 from codexd.wire import json
 
 _INTERRUPTED: Final = 130
-_KEY: Final = re.compile(r"[!-~]+")
 
 
 def parse(name: str, argv: Sequence[str]) -> Namespace:
@@ -141,7 +140,7 @@ def _show(text: str) -> None:
 def _read_key() -> str:
     """Read an API key: from the terminal without an echo, or from a file or a pipe."""
     key = (getpass("API key: ") if sys.stdin.isatty() else sys.stdin.read()).strip()
-    if not _KEY.fullmatch(key):
+    if not API_KEY.fullmatch(key):
         raise AccountError("login: standard input must contain one API key, of visible ASCII characters")
     return key
 

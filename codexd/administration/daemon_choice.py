@@ -8,6 +8,7 @@ from codexd.administration.client import AdminClient
 from codexd.administration.commands import AdminFlags
 from codexd.administration.control_socket import locate_control_socket
 from codexd.configuration import find_admin_socket
+from codexd.configuration.sent_keys import read_api_key
 from codexd.configuration.sources import ADMIN_KEY_VARIABLE
 from codexd.settings import Admin
 
@@ -29,7 +30,7 @@ def reach_daemon(flags: AdminFlags, environ: Mapping[str, str], read: Callable[[
     else:
         socket = find_admin_socket(environ, read, flags.config, print_message)
         path = locate_control_socket(Admin(socket=socket), environ)
-    client = AdminClient(path, flags.url, environ.get(ADMIN_KEY_VARIABLE))
+    client = AdminClient(path, flags.url, read_api_key(environ, ADMIN_KEY_VARIABLE) if flags.url else None)
     print_message(f"daemon at {client.describe()}")
     return client
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from codexd.configuration import home_rules
+from codexd.configuration.sent_keys import API_KEY
 from codexd.policy.addresses import AllowedHosts
 from codexd.policy.hosts import normalise_host
 from codexd.policy.key_policy import RESERVED_NAMES, is_valid_name
@@ -94,7 +95,7 @@ def _check_allowed_hosts(settings: Settings) -> Iterator[str]:
 
 
 def _check_keys(settings: Settings) -> Iterator[str]:
-    if not all(re.fullmatch(r"[!-~]+", key) for key in settings.http.api_keys):
+    if not all(API_KEY.fullmatch(key) for key in settings.http.api_keys):
         yield "http.api_keys: a key must not be empty and may contain only visible ASCII characters"
 
 

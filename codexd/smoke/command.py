@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from attrs import asdict, frozen
 
+from codexd.configuration.sent_keys import read_api_key
 from codexd.smoke.checks import CHECKS, SmokeCheck
 from codexd.smoke.client import SmokeClient, SmokeError
 from codexd.smoke.target import SmokeSkip, SmokeTarget
@@ -44,7 +45,7 @@ class SmokeResult:
 def run(argv: Sequence[str], environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> int:
     """Run the command and return its exit status."""
     arguments = _parse(argv)
-    key = next((environ[name] for name in KEY_VARIABLES if environ.get(name)), None)
+    key = read_api_key(environ, *KEY_VARIABLES)
     client = SmokeClient(url=arguments.url, key=key, timeout_seconds=arguments.timeout)
     began = clock()
     results = []

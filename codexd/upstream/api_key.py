@@ -1,8 +1,8 @@
 """Loads an upstream's API key from the environment or a file, the only places it may be in."""
 
-import re
 from collections.abc import Callable, Mapping
 
+from codexd.configuration.sent_keys import API_KEY
 from codexd.configuration.sources import ConfigurationError
 from codexd.settings import Upstream
 
@@ -25,7 +25,7 @@ def load_api_key(settings: Upstream, environ: Mapping[str, str], read: Callable[
         key, source = _read_key_file(settings.key_file, read, where).strip(), f"key_file {settings.key_file}"
     else:
         return None
-    if not re.fullmatch(r"[!-~]+", key):
+    if not API_KEY.fullmatch(key):
         problem = "contains no API key" if not key else "must contain one line of visible ASCII characters"
         raise ConfigurationError(f"{where}: {source} {problem}")
     return key
