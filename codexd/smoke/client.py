@@ -1,13 +1,15 @@
 """The HTTP client of the smoke checks: one connection for each request, whole responses and streams."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from socket import SHUT_RDWR
+from threading import Event, Timer
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from codexd.configuration.server_url import parse_server_url
 from codexd.wire import json
 from codexd.wire.sse import SseDecoder, SseFrame
 
@@ -62,7 +64,7 @@ class SmokeClient:
     Attributes:
         url: its address, such as `http://127.0.0.1:11435`.
         key: the API key; None for a daemon without keys.
-        timeout_seconds: the longest time without a byte from the daemon.
+        timeout_seconds: the longest time of a request, from the connection to the end of its response.
     """
 
     url: str
@@ -104,15 +106,42 @@ class SmokeClient:
     def _open(
         self, method: str, path: str, body: json.Json | None, headers: Mapping[str, str] | None
     ) -> Iterator[HTTPResponse]:
-        parts = urlsplit(self.url)
-        connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        server = parse_server_url(self.url)
+        connect = HTTPSConnection if server.is_secure else HTTPConnection
         data = None if body is None else json.encode(body)
         sent = {} if data is None else {"content-type": "application/json"}
         if self.key:
             sent["authorization"] = f"Bearer {self.key}"
-        with closing(connect(parts.hostname or "", parts.port, timeout=self.timeout_seconds)) as connection:
-            connection.request(method, parts.path + path, data, sent | dict(headers or {}))
-            yield connection.getresponse()
+        with closing(connect(server.host, server.port, timeout=self.timeout_seconds)) as connection:
+            connection.connect()
+            with _limit_time(connection, self.timeout_seconds):
+                connection.request(method, server.path + path, data, sent | dict(headers or {}))
+                yield connection.getresponse()
+
+
+@contextmanager
+def _limit_time(connection: HTTPConnection, seconds: float) -> Iterator[None]:
+    """End a connection after a time; the timeout of a socket is that of each read, and starts again with every byte.
+
+    Raises:
+        SmokeError: if the time is over.
+    """
+    expired, socket = Event(), connection.sock
+
+    def end() -> None:
+        expired.set()
+        with suppress(OSError):
+            socket.shutdown(SHUT_RDWR)
+
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if expired.is_set():
+            raise SmokeError(f"the response has not ended after {seconds:g} s (--timeout)")
 
 
 def _read_response(response: HTTPResponse) -> SmokeResponse:

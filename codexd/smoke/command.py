@@ -3,19 +3,22 @@
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import asdict, frozen
 
 from codexd.configuration.sent_keys import read_api_key
+from codexd.configuration.server_url import parse_server_url
+from codexd.configuration.sources import ConfigurationError
 from codexd.smoke.checks import CHECKS, SmokeCheck
 from codexd.smoke.client import SmokeClient, SmokeError
 from codexd.smoke.target import SmokeSkip, SmokeTarget
 from codexd.wire import json
 
 KEY_VARIABLES: Final = ("CODEXD_API_KEY", "OPENAI_API_KEY")
+_LONGEST_SECONDS: Final = 86_400.0
 OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 
 _DESCRIPTION: Final = (
@@ -117,14 +120,22 @@ def _parse(argv: Sequence[str]) -> Namespace:
     parser.add_argument("--model", help="the model to ask; the first that the daemon lists if it is not given")
     parser.add_argument("--embedding-model", metavar="MODEL", help="a model with embeddings; else they are skipped")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="the longest wait for a response"
+        "--timeout", type=_parse_seconds, default=60.0, metavar="SECONDS", help="the longest time of each request"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     return parser.parse_args(list(argv))
 
 
 def _parse_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ArgumentTypeError(f"{text!r} is not the address of a server: it must begin with http:// or https://")
+    try:
+        parse_server_url(text)
+    except ConfigurationError as error:
+        raise ArgumentTypeError(str(error)) from None
     return text.rstrip("/").removesuffix("/v1")
+
+
+def _parse_seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) <= _LONGEST_SECONDS:
+            return seconds
+    raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and up to {_LONGEST_SECONDS:.0f}")

@@ -44,3 +44,15 @@ class CommandTests(SynchronousTestCase):
                 self.run_command(url)
             self.assertEqual(exited.exception.code, 2)
             self.assertIn("must begin with http:// or https://", self.err.getvalue())
+
+    def test_a_time_that_is_none_is_refused(self) -> None:
+        for seconds in ("0", "-1", "nan", "inf", "1e400", "1e10", "x"):
+            with redirect_stderr(StringIO()) as err, self.assertRaises(SystemExit) as exited:
+                run((self.url, f"--timeout={seconds}"), {})
+            self.assertEqual(exited.exception.code, 2)
+            self.assertIn(f"{seconds!r} is not a number of seconds", err.getvalue())
+
+    def test_an_address_with_a_wrong_port_is_refused(self) -> None:
+        with redirect_stderr(StringIO()) as err, self.assertRaises(SystemExit):
+            run(("http://127.0.0.1:99999",), {})
+        self.assertIn("Port out of range", err.getvalue())
