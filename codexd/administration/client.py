@@ -7,10 +7,11 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from codexd.configuration.server_url import parse_server_url
+from codexd.configuration.sources import ConfigurationError
 from codexd.wire import json
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -127,11 +128,12 @@ class AdminClient:
             if self.path is None:
                 raise AdminError("the daemon has no control socket (admin.socket is empty); use --url")
             return _UnixConnection(self.path)
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise AdminError(f"{self.url!r} is not an http:// or https:// address")
-        make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return make(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+        try:
+            server = parse_server_url(self.url)
+        except ConfigurationError as error:
+            raise AdminError(str(error)) from error
+        make = HTTPSConnection if server.is_secure else HTTPConnection
+        return make(server.host, server.port, timeout=TIMEOUT_SECONDS)
 
 
 class _UnixConnection(HTTPConnection):

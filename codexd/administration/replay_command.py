@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from codexd import __version__
 from codexd.administration.traced_exchange import TraceFormatError, read_exchange
+from codexd.configuration.server_url import parse_server_url
+from codexd.configuration.sources import ConfigurationError
 from codexd.observe.logfmt import escape_controls
 from codexd.transcripts.difference import diff
 from codexd.transcripts.scenario_file import Exchange, FixtureMetadata, encode_scenario, normalise_body
@@ -55,10 +56,10 @@ def run(arguments: Namespace, key: str | None, codex_version: Callable[[], str])
     if arguments.url:
         return _compare(exchange, *_send(exchange, arguments.url, key))
     origin = FixtureMetadata(
-        about=arguments.about or f"the request {story['id']}",
-        codex=codex_version() if story["backend"] == "codex" else None,
+        about=arguments.about or f"the request {story.id}",
+        codex=codex_version() if story.backend == "codex" else None,
         codexd=__version__,
-        captured=time.strftime("%Y-%m-%d", time.gmtime(story["time"])),
+        captured=time.strftime("%Y-%m-%d", time.gmtime(story.time)),
     )
     _write(arguments.scenario, encode_scenario(origin, exchange))
     return 0
@@ -79,20 +80,23 @@ def _send(exchange: Exchange, url: str, key: str | None) -> tuple[int, bytes]:
     Raises:
         ReplayError: if there is no response.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ReplayError(f"{url!r} is not an http:// or https:// address")
+    try:
+        server = parse_server_url(url)
+    except ConfigurationError as error:
+        raise ReplayError(str(error)) from error
     headers = {"content-type": "application/json", **dict(exchange.headers)}
     if key:
         headers["authorization"] = f"Bearer {key}"
-    make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = make(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
+    make = HTTPSConnection if server.is_secure else HTTPConnection
+    connection = make(server.host, server.port, timeout=_TIMEOUT_SECONDS)
     try:
-        connection.request(exchange.method, parts.path.rstrip("/") + exchange.path, exchange.body, headers)
+        connection.request(exchange.method, server.path + exchange.path, exchange.body, headers)
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, HTTPException) as error:
         raise ReplayError(f"{url} does not answer: {getattr(error, 'strerror', None) or error}") from error
+    except ValueError as error:
+        raise ReplayError(f"the request of the trace cannot be sent: {error}") from error
     finally:
         connection.close()
 

@@ -3,11 +3,12 @@
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from codexd.administration.client import AdminClient
+from codexd.administration.traced_exchange import TraceFormatError, render_document
 from codexd.context import OTHER_ROUTE
 from codexd.observe.logfmt import escape_controls
 from codexd.observe.trace_files import TraceDirectory
@@ -43,6 +44,8 @@ def parse(argv: Sequence[str]) -> Namespace:
     arguments = parser.parse_args(list(argv))
     if arguments.bodies and arguments.request_id is None:
         parser.error("--bodies needs the id of a request")
+    if arguments.request_id == "":
+        parser.error("the id of the request is empty")
     return arguments
 
 
@@ -78,13 +81,18 @@ def run_on_files(arguments: Namespace, directory: TraceDirectory) -> int:
     if not files:
         print(f"codexd: {directory.path} has no trace of {arguments.request_id} (trace.enabled)", file=sys.stderr)
         return 1
-    for file in files:
-        content = file.path.read_bytes()
-        if arguments.json:
-            print(content.decode())
-        else:
-            _print_lines(render_trace(json.decode(content)))
+    render = _render_json if arguments.json else render_trace
+    try:
+        for file in files:
+            _print_lines(render_document(file.path, render))
+    except TraceFormatError as error:
+        print(f"codexd: {escape_controls(str(error))}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _render_json(trace: dict[str, Any]) -> Iterator[str]:
+    yield json.encode(trace).decode()
 
 
 def render_line(story: dict[str, Any]) -> str:
@@ -161,7 +169,7 @@ def _content(message: dict[str, Any]) -> list[str]:
     return str(message["text"]).splitlines()
 
 
-def _print_lines(lines: Iterator[str]) -> None:
+def _print_lines(lines: Iterable[str]) -> None:
     """Print lines; what a client or a model wrote cannot control the terminal."""
     for line in lines:
         print(escape_controls(line))

@@ -129,3 +129,42 @@ class ReplayTests(SynchronousTestCase):
     def test_a_server_that_does_not_answer_is_named(self) -> None:
         error = self.assertRaises(ReplayError, self.replay, "--url", "http://127.0.0.1:1")
         self.assertIn("http://127.0.0.1:1 does not answer", str(error))
+
+    def test_a_file_with_missing_members_or_other_types_is_an_error(self) -> None:
+        trace = make_trace()
+        wrong: list[Json] = [
+            {"format": 1},
+            *({name: value for name, value in trace.items() if name != missing} for missing in trace),
+            *({**trace, name: value} for name in trace for value in (5, "x", [], {}, [5], {"a": "b"})),
+            *(
+                {**trace, name: {**trace[name], member: value}}
+                for name in ("story", "request", "response")
+                for member in trace[name]
+                if member not in ("outcome", "backend", "id", "text", "method", "path")
+                for value in ("x", None, [5], [["a"]], {"a": 1}, 1e300)
+            ),
+            make_trace(messages=[{"channel": "to_client", "base64": "\u00e9"}]),
+            make_trace(messages=[{"channel": "to_client", "text": 5}]),
+        ]
+        for document in wrong:
+            if document.get("messages") in ([], {}):  # a request without messages is complete
+                continue
+            self.file.write_bytes(json.encode(document))
+            self.assertRaises(ReplayError, self.replay, "--scenario", str(self.folder / "new.txt"))
+
+    def test_a_request_that_cannot_be_sent_is_an_error(self) -> None:
+        request = make_trace()["request"]
+        for changes in (
+            {"path": "/v1/é"},
+            {"path": "/a b"},
+            {"headers": [["X-Codexd-Output-Mode", "a\r\nb: c"]]},
+            {"headers": [["X-Codexd-Output-Mode", "\u2028"]]},
+        ):
+            self.file.write_bytes(json.encode(make_trace(request={**request, **changes})))
+            with server(BEFORE, []) as url:
+                self.assertRaises(ReplayError, self.replay, "--url", url)
+
+    def test_a_wrong_address_is_an_error(self) -> None:
+        for url in ("http://127.0.0.1:99999", "http://127.0.0.1:x", "http://[::1", "http://a b/", "x"):
+            error = self.assertRaises(ReplayError, self.replay, "--url", url)
+            self.assertIn("is not an http:// or https:// address", str(error))

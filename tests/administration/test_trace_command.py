@@ -95,6 +95,11 @@ class TraceCommandTests(SynchronousTestCase):
             self.assertRaises(SystemExit, trace_command.parse, ["--bodies"])
         self.assertIn("needs the id of a request", err.getvalue())
 
+    def test_an_empty_id_is_refused(self) -> None:
+        with redirect_stderr(io.StringIO()) as err:
+            self.assertRaises(SystemExit, trace_command.parse, [""])
+        self.assertIn("is empty", err.getvalue())
+
 
 class TraceFilesTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -123,3 +128,10 @@ class TraceFilesTests(SynchronousTestCase):
     def test_all_files_are_deleted(self) -> None:
         self.assertIn("deleted 1 file in", self.run_command("--purge"))
         self.assertEqual(self.directory.files(), ())
+
+    def test_a_file_that_is_no_trace_is_an_error(self) -> None:
+        for content in (b"", b"\xff", b"[]", b'{"format":1}', b'{"format":1,"story":{"time":1e300}}'):
+            self.directory.write("20231114T221320.250Z-req_3.json", content)
+            self.assertIn("file of the trace buffer", self.run_command("req_3", "--bodies", status=1))
+        self.directory.write("20231114T221320.250Z-req_3.json", b"\xff")
+        self.assertIn("not a file of the trace buffer", self.run_command("req_3", "--bodies", "--json", status=1))
