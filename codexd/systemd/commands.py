@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import subprocess
 import sysconfig
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -43,6 +44,8 @@ def install(rest: Sequence[str], environ: Mapping[str, str], new_key: Callable[[
         raise InstallationError(f"the service could not read its programs below {place}; install codexd in /opt/codexd")
     contents = (_describe_example, _describe_key) if arguments.dry_run else (render_example, new_key)
     files = tuple(installation.list_files(*contents))
+    for file in files:
+        _check_kind(file)
     _check_unchanged(arguments, files)
     for file in files:
         what = _write(file, arguments)
@@ -60,7 +63,10 @@ def uninstall(rest: Sequence[str], environ: Mapping[str, str]) -> None:
     """
     arguments = _parse("uninstall-service", "Remove the units of a service; everything else stays.", rest)
     installation = evolve(_plan(arguments, environ), with_socket=True)
-    units = tuple(unit for unit in installation.list_units() if unit.path.exists())
+    units = tuple(unit for unit in installation.list_units() if os.path.lexists(unit.path))
+    if not arguments.force:
+        for unit in units:
+            _check_kind(unit)
     _check_unchanged(arguments, units)
     for unit in units:
         if not arguments.dry_run:
@@ -101,12 +107,11 @@ def _instance(text: str) -> str:
 
 
 def _plan(arguments: Namespace, environ: Mapping[str, str]) -> Installation:
-    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
-    units, configuration = (
-        (Path("/etc/systemd/system"), Path("/etc/codexd"))
-        if arguments.scope == "system"
-        else (home / "systemd" / "user", home / "codexd")
-    )
+    if arguments.scope == "system":
+        units, configuration = Path("/etc/systemd/system"), Path("/etc/codexd")
+    else:
+        home = _find_user_configuration(environ)
+        units, configuration = home / "systemd" / "user", home / "codexd"
     return Installation(
         service=Service(
             scope=arguments.scope,
@@ -119,6 +124,14 @@ def _plan(arguments: Namespace, environ: Mapping[str, str]) -> Installation:
         units=arguments.root / units.relative_to("/"),
         configuration=arguments.root / configuration.relative_to("/"),
     )
+
+
+def _find_user_configuration(environ: Mapping[str, str]) -> Path:
+    name = "XDG_CONFIG_HOME" if environ.get("XDG_CONFIG_HOME") else "HOME"
+    path = Path(environ.get(name, ""))
+    if not path.is_absolute():
+        raise InstallationError(f"the variable {name} must be an absolute path, and is {environ.get(name, '')!r}")
+    return path if name != "HOME" else path / ".config"
 
 
 def find_systemd_version(program: str = "systemctl") -> int:
@@ -137,9 +150,26 @@ def _find_unreadable(programs: str) -> str | None:
     return next((place for place in _UNREADABLE for path in paths if path.startswith(f"{place}/")), None)
 
 
+def _check_kind(file: InstalledFile) -> None:
+    """Refuse what is no file of its own: a link is not followed, and a FIFO would never be read to its end."""
+    if file.is_kept and _attempt(file.path.is_file, file.path):
+        return
+    try:
+        mode = file.path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise _explain(error, file.path) from error
+    if not stat.S_ISREG(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
+        raise InstallationError(f"{file.path}: is {what}; remove it, and try again")
+
+
 def _check_unchanged(arguments: Namespace, files: Sequence[InstalledFile]) -> None:
-    changed = [str(file.path) for file in files if not file.is_kept and _read(file.path) not in (None, file.text)]
-    if changed and not arguments.force:
+    if arguments.force:
+        return
+    changed = [str(file.path) for file in files if not file.is_kept and _read(file.path) not in (None, file.content)]
+    if changed:
         raise InstallationError(
             f"{', '.join(changed)}: differs from what this version writes. Put changes into a drop-in (systemctl "
             "edit), and use --force"
@@ -148,10 +178,10 @@ def _check_unchanged(arguments: Namespace, files: Sequence[InstalledFile]) -> No
 
 def _write(file: InstalledFile, arguments: Namespace) -> str:
     """Write a file if that is needed, and return what was done."""
-    found = _read(file.path)
-    if found is not None and file.is_kept:
+    if file.is_kept and _attempt(file.path.exists, file.path):
         return "kept"
-    if found == file.text:
+    found = _read(file.path)
+    if found == file.content:
         return "unchanged"
     if arguments.dry_run:
         return _TO_WRITE
@@ -162,18 +192,22 @@ def _write(file: InstalledFile, arguments: Namespace) -> str:
 def _replace(file: InstalledFile) -> None:
     file.path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, file.mode)
-    with open(descriptor, "w", encoding="utf-8") as opened:
+    with open(descriptor, "wb") as opened:
         os.fchmod(descriptor, file.mode)
-        opened.write(file.text)
+        opened.write(file.content)
 
 
-def _read(path: Path) -> str | None:
-    return _attempt(lambda: path.read_text(encoding="utf-8") if path.exists() else None, path)
+def _read(path: Path) -> bytes | None:
+    return _attempt(lambda: path.read_bytes() if path.exists() else None, path)
 
 
 def _attempt(act: Callable[[], _Result], path: Path) -> _Result:
     try:
         return act()
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InstallationError(f"{path}: {reason}; --system needs root") from error
+    except OSError as error:
+        raise _explain(error, path) from error
+
+
+def _explain(error: OSError, path: Path) -> InstallationError:
+    hint = "; --system needs root" if isinstance(error, PermissionError) else ""
+    return InstallationError(f"{path}: {error.strerror or error}{hint}")

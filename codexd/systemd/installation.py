@@ -24,6 +24,11 @@ class InstalledFile:
     mode: int = 0o644
     is_kept: bool = False
 
+    @property
+    def content(self) -> bytes:
+        """The content as it is stored."""
+        return self.text.encode()
+
 
 @frozen(kw_only=True)
 class Installation:

@@ -1,5 +1,6 @@
 """`codexd install-service` writes what is missing and nothing twice; `uninstall-service` removes only units."""
 
+import os
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -122,3 +123,52 @@ class ServiceCommandTests(SynchronousTestCase):
             with redirect_stderr(err):
                 self.assertRaises(SystemExit, self.install, *argv)
             self.assertIn("install-service: error", err.getvalue())
+
+    def test_a_user_needs_an_absolute_home(self) -> None:
+        for environ, name in (({}, "HOME"), ({"HOME": ""}, "HOME"), ({"HOME": "rel"}, "HOME")):
+            self.environ = environ
+            error = self.assertRaises(InstallationError, self.install, "--user")
+            self.assertIn(f"the variable {name} must be an absolute path", str(error))
+        self.environ = {"HOME": "/home/ada", "XDG_CONFIG_HOME": "rel"}
+        self.assertIn("XDG_CONFIG_HOME", str(self.assertRaises(InstallationError, self.install, "--user")))
+        self.environ = {}
+        self.install("--system")
+
+    def test_what_is_no_file_is_refused_before_anything_is_written(self) -> None:
+        units = self.root / "etc/systemd/system"
+        units.mkdir(parents=True)
+        unit = units / "codexd.service"
+        (self.root / "other").write_text("mine")
+        makers = (
+            lambda: unit.symlink_to(self.root / "other"),
+            lambda: unit.symlink_to(self.root / "nothing"),
+            lambda: os.mkfifo(unit),
+        )
+        for make in makers:
+            make()
+            for argv in (("--system",), ("--system", "--force")):
+                error = self.assertRaises(InstallationError, self.install, *argv)
+                self.assertRegex(str(error), "codexd.service: is (a symbolic link|not a regular file)")
+                self.assertNotIn("root", str(error).removeprefix(str(self.root)))
+            self.assertFalse((self.root / "etc/codexd").exists())
+            self.assertRaises(InstallationError, self.uninstall, "--system")
+            self.uninstall("--system", "--force")
+        self.assertEqual((self.root / "other").read_text(), "mine")
+
+    def test_a_dangling_link_is_not_followed_for_the_key(self) -> None:
+        keys = self.root / "etc/codexd/keys"
+        keys.parent.mkdir(parents=True)
+        keys.symlink_to(self.root / "nothing")
+        self.assertIn("symbolic link", str(self.assertRaises(InstallationError, self.install, "--system")))
+        self.assertEqual(self.files(), set())
+
+    def test_a_unit_that_is_not_text_is_replaced_by_force(self) -> None:
+        unit = self.root / "etc/systemd/system/codexd.service"
+        unit.parent.mkdir(parents=True)
+        unit.write_bytes(b"\xff\x00")
+        self.assertIn("--force", str(self.assertRaises(InstallationError, self.install, "--system")))
+        self.assertIn("replaced", self.install("--system", "--force"))
+
+    def test_root_is_named_only_where_it_would_help(self) -> None:
+        (self.root / "etc").write_text("")
+        self.assertNotIn("needs root", str(self.assertRaises(InstallationError, self.install, "--system")))
