@@ -146,6 +146,11 @@ def _run(argv: Sequence[str], context: ProcessContext) -> int:
     ) as error:
         print_message(str(error))
         return 1
+    except BrokenPipeError:
+        raise
+    except (OSError, UnicodeError) as error:
+        print_message(f"{name}: {error}")
+        return 1
 
 
 def _check_config(rest: Sequence[str], context: ProcessContext) -> None:

@@ -1,5 +1,6 @@
 """Mistakes in arguments, in the environment and in files end `codexd` with a message, and without a key in it."""
 
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,26 @@ from codexd.command import ProcessContext, main
 from codexd.wire import json
 from tests.administration.test_replay_command import make_trace
 from tests.support.http_client import free_port
+
+ODD_VALUES = (
+    "",
+    " ",
+    "\udcff",
+    "\u2028é",
+    "x" * 5000,
+    "/",
+    "/dev/null/x",
+    "-1",
+    "1e400",
+    "nan",
+    "http://[::1",
+    "%s%n",
+)
+
+
+def _execute(path: str, argv: list[str], environ: Mapping[str, str]) -> object:
+    """Stand in for the program that replaces the process."""
+    return None
 
 
 @frozen
@@ -31,7 +52,7 @@ class CommandErrorTests(SynchronousTestCase):
         printed = StringIO()
         with redirect_stdout(printed), redirect_stderr(printed):
             try:
-                status: int | str | None = main(argv, ProcessContext({"HOME": str(self.home), **environ}))
+                status: int | str | None = main(argv, ProcessContext({"HOME": str(self.home), **environ}, _execute))
             except SystemExit as leaving:
                 status = leaving.code
         return CommandResult(status, printed.getvalue())
@@ -55,3 +76,39 @@ class CommandErrorTests(SynchronousTestCase):
                     self.assertEqual(result.status, 1, argv)
                     self.assertNotIn("sk-secret", result.printed)
                     self.assertEqual(f"{variable}: the key" in result.printed, key.strip() != "sk-secret", argv)
+
+    def test_no_odd_value_ends_in_a_traceback(self) -> None:
+        trace, none, url = self.home / "trace.json", f"{self.home}/none", f"http://127.0.0.1:{free_port()}"
+        trace.write_bytes(json.encode(make_trace()))
+        for odd in ODD_VALUES:
+            for argv in (
+                (odd,),
+                ("check-config", f"--config={odd}"),
+                ("check-config", f"--workers={odd}"),
+                ("serve", f"--listen={odd}"),
+                ("keys", odd),
+                ("keys", "list", f"--file={odd}"),
+                ("keys", "list", f"--config={odd}"),
+                ("keys", "add", "n", f"--file={none}", f"--requests-per-minute={odd}"),
+                *((name, f"--{flag}={odd}") for name in ("reload", "trace") for flag in ("url", "socket", "config")),
+                ("maintenance", odd, f"--socket={none}"),
+                ("maintenance", "on", f"--retry-after={odd}", f"--socket={none}"),
+                ("workers", odd, f"--socket={none}"),
+                ("trace", odd, f"--socket={none}"),
+                ("trace", f"--limit={odd}", f"--socket={none}"),
+                ("trace", odd, "--bodies"),
+                ("replay", odd, f"--scenario={none}"),
+                ("replay", str(trace), f"--scenario={odd}"),
+                ("replay", str(trace), f"--url={odd}"),
+                ("store", odd),
+                ("store", "check", f"--config={odd}"),
+                ("store", "backup", odd),
+                ("store", "restore", odd),
+                ("smoke", odd),
+                ("smoke", url, f"--timeout={odd}"),
+                ("install-service", "--user", f"--instance={odd}", f"--root={none}", "--dry-run"),
+                ("healthcheck", f"--url={odd}"),
+            ):
+                result = self.run_command(*argv)
+                self.assertIn(result.status, (0, 1, 2), argv)
+                self.assertTrue(result.printed or result.status == 0, argv)

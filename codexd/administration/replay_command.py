@@ -53,7 +53,7 @@ def run(arguments: Namespace, key: str | None, codex_version: Callable[[], str])
         story, exchange = read_exchange(arguments.file)
     except TraceFormatError as error:
         raise ReplayError(str(error)) from error
-    if arguments.url:
+    if arguments.url is not None:
         return _compare(exchange, *_send(exchange, arguments.url, key))
     origin = FixtureMetadata(
         about=arguments.about or f"the request {story.id}",
