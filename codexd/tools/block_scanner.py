@@ -20,9 +20,9 @@ from codexd.tools.block_patterns import DEFAULT_PATTERNS, BlockPattern, BlockPat
 Count = Callable[[str], None]
 """Counts an entry of `codexd.observe.metric_tables.COUNTERS`."""
 
-BLOCK_STARTED: Final = "tool_block_started"
-BLOCK_PARSED: Final = "tool_block_parsed"
-BLOCK_REJECTED: Final = "tool_block_rejected"
+BLOCK_STARTED: Final = "tool_buffer_started"
+BLOCK_PARSED: Final = "tool_buffer_flushed"
+BLOCK_REJECTED: Final = "tool_buffer_aborted"
 
 
 @frozen

@@ -150,7 +150,7 @@ class BlockWritingModelTests(UpstreamTestCase):
         self.assertEqual(message(answer)["content"], written)
 
     def test_blocks_are_counted(self) -> None:
-        names = [f"codexd_tool_block_{end}_total" for end in ("started", "parsed", "rejected")]
+        names = [f"codexd_tool_buffer_{end}_total" for end in ("started", "flushed", "aborted")]
         before = [self.daemon.metric(name) for name in names]
         self.ask(f"say: {BLOCK} <use_tool>broken", NEAR, tools=[FIND_BLOCK])
         self.assertEqual([self.daemon.metric(name) for name in names], [before[0] + 2, before[1] + 1, before[2] + 1])

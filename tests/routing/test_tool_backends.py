@@ -53,7 +53,7 @@ class ToolTextBackendTests(SynchronousTestCase):
         (call,) = self.reply.calls
         self.assertEqual((call.name, call.arguments, self.reply.finish), ("weather", '{"city":"Oslo"}', "tool_calls"))
         self.assertEqual(self.reply.usage, USAGE)
-        self.assertEqual(self.counted, ["tool_block_started", "tool_block_parsed"])
+        self.assertEqual(self.counted, ["tool_buffer_started", "tool_buffer_flushed"])
 
     def test_blocks_stay_text_if_read_blocks_is_off(self) -> None:
         self.assertIs(self.begin(TURN, parse_blocks=False).sink, self.sink)
