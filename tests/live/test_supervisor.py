@@ -76,7 +76,8 @@ class SupervisorTests(TestCase):
         pid = supervisor.pid
         await supervisor.stopService()
         self.assertFalse(is_running(pid))
-        self.assertEqual((supervisor.state, supervisor.last_exit), ("Stopped", "killed by SIGKILL"))
+        reason = "killed by codexd: it did not exit within the grace period"
+        self.assertEqual((supervisor.state, supervisor.last_exit), ("Stopped", reason))
 
     async def test_a_missing_program_is_retried_and_can_be_stopped(self) -> None:
         supervisor = self.make(ProcessCommand("/nonexistent/codex"))
