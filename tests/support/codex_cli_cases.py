@@ -175,6 +175,7 @@ class CodexCliCases(LiveTestCase):
 
     def test_a_login_compresses_its_requests_and_reads_the_list_of_models(self) -> None:
         for model in (DIRECT, CODE):
+            wait_until(lambda model=model: self.daemon.get(f"/v1/models/{model}").status == 200, "the model is listed")
             port = TappedPort(self.daemon.port)
             self.addCleanup(port.close)
             client = self.client(model, "login", port.port)
