@@ -210,9 +210,32 @@ class Daemon(MultiService):
         self._decode_thread.start()
         self._trace_thread.start()
         self._traces.start()
-        state = state_directory(self._environ)
+        self._server = self._build_server(backends, store, usage)
+        for description in settings.http.listen:
+            self._listeners.listen(description, self._server.site)
+        if control := locate_control_socket(settings.admin, self._environ):
+            port = listen_on_control_socket(control, self._server.control_site, self._reactor)
+            if port is not None:
+                self._listeners.keep(port)
+        if self._orphans is not None:
+            self._orphans.start()
+        backends.setServiceParent(self)
+        self._usage_saver = UsageSaver(self._server.meters, store, self._reactor)
+        self._usage_saver.start()
+        usage.start()
+        super().startService()
+        self._readiness_log = ReadinessLog(self._reactor, backends.is_ready, backends.upstreams.readiness)
+        self._readiness_log.start()
+        self._reactor_lag.start()
+        self._metrics.models.list_models = backends.list_model_names
+        self._log_start(backends)
+        self._reporter.start()
+        self._listeners.accept_when(self._is_ready)
+
+    def _build_server(self, backends: BackendService, store: Store, usage: UsageRecorder) -> HttpServer:
+        settings, state = self._settings, state_directory(self._environ)
         maintenance = MaintenanceSwitch(settings.maintenance, state / MAINTENANCE_FILE, self._metrics)
-        self._server = HttpServer(
+        return HttpServer(
             backends=backends.in_use,
             store=store,
             settings=_with_connection_limit(settings),
@@ -233,24 +256,10 @@ class Daemon(MultiService):
             run_in_thread=self._decode_thread.run,
             status=backends,
         )
-        for description in settings.http.listen:
-            self._listeners.listen(description, self._server.site)
-        if control := locate_control_socket(settings.admin, self._environ):
-            port = listen_on_control_socket(control, self._server.control_site, self._reactor)
-            if port is not None:
-                self._listeners.keep(port)
-        if self._orphans is not None:
-            self._orphans.start()
-        backends.setServiceParent(self)
-        self._usage_saver = UsageSaver(self._server.meters, store, self._reactor)
-        self._usage_saver.start()
-        usage.start()
-        super().startService()
-        self._readiness_log = ReadinessLog(self._reactor, backends.is_ready, backends.upstreams.readiness)
-        self._readiness_log.start()
-        self._reactor_lag.start()
-        self._metrics.models.list_models = backends.list_model_names
-        codex = backends.homes[0]
+
+    def _log_start(self, backends: BackendService) -> None:
+        """Log what is served, how to change that, and what is risky about it."""
+        settings, codex = self._settings, backends.homes[0]
         configured = codex.configured_provider
         banner = render_startup_banner(
             settings,
@@ -264,8 +273,6 @@ class Daemon(MultiService):
         self._report_further_homes(backends)
         for warning in (*self._warnings, *find_risks(settings, os.geteuid())):
             self._log.warn("{text}", event="startup_warning", text=warning)
-        self._reporter.start()
-        self._listeners.accept_when(self._is_ready)
 
     def _report_further_homes(self, backends: BackendService) -> None:
         """Log what the second and further homes of Codex serve, and which homes have no login."""
